@@ -1,0 +1,191 @@
+package mosh
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestArgs(t *testing.T) {
+	tests := []struct {
+		name    string
+		flags   Flags
+		ssh     string
+		command []string
+		want    []string
+	}{
+		{"nothing but a host", Flags{}, "x", nil, []string{"--ssh=x", "--", "h"}},
+		{"a command", Flags{}, "x", []string{"ls", "-l"}, []string{"--ssh=x", "--", "h", "ls", "-l"}},
+		{"prediction", Flags{Always: true, PredictOverwrite: true}, "x", nil, []string{"-a", "-o", "--ssh=x", "--", "h"}},
+		{"never", Flags{Never: true}, "x", nil, []string{"-n", "--ssh=x", "--", "h"}},
+		{
+			"all with a value",
+			Flags{
+				Client: "/c", Server: "LANG=C s", Predict: "never", Family: "all",
+				Port: "60001:60010", BindServer: "any", RemoteIP: "remote",
+			}, "x", nil,
+			[]string{
+				"--client=/c", "--server=LANG=C s", "--predict=never", "--family=all", "--port=60001:60010",
+				"--bind-server=any", "--experimental-remote-ip=remote", "--ssh=x", "--", "h",
+			},
+		},
+		{
+			"all switches",
+			Flags{Inet: true, Inet6: true, NoSSHPty: true, NoInit: true, Local: true}, "", nil,
+			[]string{"-4", "-6", "--no-ssh-pty", "--no-init", "--local", "--", "h"},
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if diff := cmp.Diff(tt.want, tt.flags.Args(tt.ssh, "h", tt.command)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestAddressFamily(t *testing.T) {
+	for _, tt := range []struct {
+		flags Flags
+		want  string
+	}{
+		{Flags{}, "prefer-inet"},
+		{Flags{Inet: true}, "inet"},
+		{Flags{Inet6: true}, "inet6"},
+		{Flags{Family: "all"}, "all"},
+	} {
+		if got := tt.flags.AddressFamily(); got != tt.want {
+			t.Errorf("%+v: %s, want %s", tt.flags, got, tt.want)
+		}
+	}
+}
+
+// record runs the real wrapper with a --ssh command that writes its arguments
+// down, and returns them.
+func record(t *testing.T, flags Flags, command ...string) []string {
+	t.Helper()
+	dir := t.TempDir()
+	script := filepath.Join(dir, "ssh")
+	body := "#!/bin/sh\nfor a; do printf '%s\\0' \"$a\"; done >" + dir + "/args\n"
+	if err := os.WriteFile(script, []byte(body), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	mosh := exec.Command("mosh", flags.Args(script, "u@127.0.0.1", command)...)
+	mosh.Env = append(os.Environ(), "LC_ALL=C.UTF-8")
+	out, err := mosh.CombinedOutput() // ends with an error: no server was started
+	raw, readErr := os.ReadFile(filepath.Join(dir, "args"))
+	if readErr != nil {
+		t.Fatalf("mosh did not call its --ssh command: %v\n%s", err, out)
+	}
+	return strings.Split(strings.TrimSuffix(string(raw), "\x00"), "\x00")
+}
+
+// TestParseArgsOfTheRealWrapper holds ParseArgs against what the installed
+// mosh really passes.
+func TestParseArgsOfTheRealWrapper(t *testing.T) {
+	tests := []struct {
+		name    string
+		flags   Flags
+		command []string
+		pty, ip bool
+		has     string
+	}{
+		{"default", Flags{}, nil, true, true, "mosh-server 'new' '-c'"},
+		{"no pty", Flags{NoSSHPty: true}, nil, false, true, "mosh-server 'new'"},
+		{"remote", Flags{RemoteIP: "remote", Inet: true}, nil, true, false, "MOSH SSH_CONNECTION"},
+		{"local", Flags{RemoteIP: "local"}, nil, true, false, "mosh-server 'new'"},
+		{"port", Flags{Port: "60007"}, nil, true, true, "'-p' '60007'"},
+		{"server", Flags{Server: "LANG=C s x"}, nil, true, true, "LANG=C s x 'new'"},
+		{"command", Flags{}, []string{"sh", "-c", "it's; x"}, true, true, `'--' 'sh' '-c' 'it'\''s; x'`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			args := record(t, tt.flags, tt.command...)
+			got, err := ParseArgs(args)
+			if err != nil {
+				t.Fatalf("%q: %v", args, err)
+			}
+			if got.Pty != tt.pty || got.WantIP != tt.ip || got.Destination != "u@127.0.0.1" {
+				t.Errorf("%q: %+v", args, got)
+			}
+			if !strings.Contains(got.Command, tt.has) {
+				t.Errorf("command %q lacks %q", got.Command, tt.has)
+			}
+			if withAgent := WithAgent(got.Command, "l"); !strings.Contains(withAgent, `env SSH_AUTH_SOCK="$HOME/l" `) {
+				t.Errorf("no agent in %q", withAgent)
+			}
+		})
+	}
+}
+
+func TestParseArgsRefusesWhatItDoesNotKnow(t *testing.T) {
+	for _, args := range [][]string{
+		nil, {"-n"}, {"-x", "h", "--", "c"}, {"h"}, {"h", "--"}, {"h", "c", "d"}, {"h", "--", "c", "d"}, {"-o"},
+		{"-S", "none"}, {"--", "h", "--", "c"},
+	} {
+		var want *ArgsError
+		if got, err := ParseArgs(args); !errors.As(err, &want) {
+			t.Errorf("%q: %+v, %v", args, got, err)
+		}
+	}
+}
+
+func TestWithAgent(t *testing.T) {
+	ask := `sh -c '[ -n "$SSH_CONNECTION" ] && printf "\nMOSH SSH_CONNECTION %s\n" "$SSH_CONNECTION"' ; `
+	env := `env SSH_AUTH_SOCK="$HOME/l" `
+	for _, tt := range []struct{ name, in, want string }{
+		{"plain", `mosh-server 'new'`, env + `mosh-server 'new'`},
+		{"asked for its address", ask + `mosh-server 'new'`, ask + env + `mosh-server 'new'`},
+		{"quotes", `mosh-server 'new' '--' 'a'\''b;c' '$x'`, env + `mosh-server 'new' '--' 'a'\''b;c' '$x'`},
+		{"assignment", `LANG=C mosh-server 'new'`, env + `LANG=C mosh-server 'new'`},
+		{"home", `~/bin/mosh-server 'new'`, env + `~/bin/mosh-server 'new'`},
+		{"exec", `exec mosh-server 'new'`, env + `mosh-server 'new'`},
+		{"two commands", `cd /x && mosh-server 'new'`, `cd /x && mosh-server 'new'`},
+		{"a list", `true; mosh-server 'new'`, `true; mosh-server 'new'`},
+		{"a substitution", `$(which mosh-server) 'new'`, `$(which mosh-server) 'new'`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := WithAgent(tt.in, "l"); got != tt.want {
+				t.Errorf("got  %s\nwant %s", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestClassify(t *testing.T) {
+	key := "AAAAAAAAAAAAAAAAAAAAAA"
+	for line, want := range map[string]Line{
+		"MOSH CONNECT 60001 " + key:              Connect,
+		"MOSH CONNECT 60001 " + key + "\r":       Connect,
+		"MOSH CONNECT 60001 " + key + "A":        Forged,
+		"MOSH CONNECT 600010 " + key:             Forged,
+		"MOSH CONNECT x":                         Forged,
+		"MOSH IP 6.6.6.6":                        Forged,
+		"MOSH SSH_CONNECTION 1 2 3 4":            Other,
+		" MOSH CONNECT 60001 " + key:             Other,
+		"bash: mosh-server: command not found\r": Other,
+		"":                                       Other,
+	} {
+		if got := Classify(line); got != want {
+			t.Errorf("%q: %d, want %d", line, got, want)
+		}
+	}
+}
+
+// FuzzClassify: a line is handed on as CONNECT only if the wrapper's own
+// expression takes it.
+func FuzzClassify(f *testing.F) {
+	f.Add("MOSH CONNECT 60001 AAAAAAAAAAAAAAAAAAAAAA\r")
+	f.Add("MOSH IP 1.2.3.4")
+	f.Fuzz(func(t *testing.T, line string) {
+		words := strings.Fields(line)
+		if Classify(line) == Connect && (len(words) != 4 || len(words[3]) != 22) {
+			t.Errorf("%q taken for CONNECT", line)
+		}
+	})
+}

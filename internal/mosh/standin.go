@@ -1,0 +1,102 @@
+package mosh
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// Request is what the wrapper wants of its --ssh command.
+type Request struct {
+	Destination string // [user@]host as the wrapper passes it on
+	Command     string // for the remote user's shell: starts mosh-server
+	Pty         bool   // -tt: a terminal for the server's start
+	WantIP      bool   // the wrapper expects a "MOSH IP" line ("proxy" mode)
+}
+
+// ArgsError says that the wrapper called its --ssh command in a way that this
+// package does not know.
+type ArgsError struct{ Arg string }
+
+func (e *ArgsError) Error() string {
+	return fmt.Sprintf("mosh called its --ssh command with an unknown argument %q", e.Arg)
+}
+
+// ParseArgs takes apart the arguments with which the wrapper calls its --ssh
+// command:
+//
+//	-n [-tt] [-4|-6] [-S none -o ProxyCommand=...] DESTINATION -- COMMAND
+//
+// WantIP is set when ProxyCommand is there, since it is the proxy that would
+// have printed the address.
+func ParseArgs(args []string) (Request, error) {
+	var r Request
+	for i := 0; i < len(args); i++ {
+		switch arg := args[i]; {
+		case arg == "-tt":
+			r.Pty = true
+		case arg == "-n", arg == "-4", arg == "-6":
+		case arg == "-S" && i+1 < len(args):
+			i++
+		case arg == "-o" && i+1 < len(args):
+			i++
+			r.WantIP = r.WantIP || strings.HasPrefix(args[i], "ProxyCommand=")
+		case strings.HasPrefix(arg, "-") || len(args) != i+3 || args[i+1] != "--":
+			return Request{}, &ArgsError{Arg: arg}
+		default:
+			r.Destination, r.Command = arg, args[i+2]
+			return r, nil
+		}
+	}
+	return Request{}, &ArgsError{}
+}
+
+// askIP is what the wrapper puts before the server's command with
+// --experimental-remote-ip=remote.
+var askIP = regexp.MustCompile(`^sh -c '[^']*MOSH SSH_CONNECTION[^']*' ; `)
+
+// wordsOnly matches a command that is plain words and quoted words: one
+// program with its arguments, whatever shell reads it.
+var wordsOnly = regexp.MustCompile(`^(?:[^'";&|<>(){}$\x60\\\n]|'[^']*'|\\')*$`)
+
+// WithAgent returns the server's command with SSH_AUTH_SOCK in the server's
+// environment set to link, a path below the remote home. The session then has
+// it even where no shell reads a start-up file. The assignment is made by
+// env(1), since the remote user's shell may be any; a --server that is more
+// than a program with arguments is left as it is, because env would then
+// apply to its first part only.
+func WithAgent(command, link string) string {
+	ask := askIP.FindString(command)
+	server := strings.TrimPrefix(command[len(ask):], "exec ")
+	if !wordsOnly.MatchString(server) {
+		return command
+	}
+	return ask + `env SSH_AUTH_SOCK="$HOME/` + link + `" ` + server
+}
+
+// connect is the line with which mosh-server says that it is there.
+var connect = regexp.MustCompile(`^MOSH CONNECT [0-9]{1,5} [A-Za-z0-9/+]{22}\s*$`)
+
+// Line says what a line from the server's start means to the wrapper.
+type Line int
+
+// What a line can be.
+const (
+	Other   Line = iota // for the user's eyes
+	Connect             // the server listens; port and key follow
+	Forged              // one that only the stand-in may say, or a broken one
+)
+
+// Classify tells the lines apart that the remote's start-up files and
+// mosh-server print. An address is taken from the stand-in alone, so a remote
+// that prints one is not believed; nor is a CONNECT line of another form,
+// which the wrapper would die of.
+func Classify(line string) Line {
+	switch {
+	case connect.MatchString(line):
+		return Connect
+	case strings.HasPrefix(line, "MOSH IP "), strings.HasPrefix(line, "MOSH CONNECT "):
+		return Forged
+	}
+	return Other
+}

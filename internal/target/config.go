@@ -1,0 +1,135 @@
+package target
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Config is what the user's configuration says about one destination. Its
+// JSON form carries all of it to another process.
+type Config struct {
+	Dest string   // as the user typed it
+	SSH  []string // the ssh command and the user's options, never empty
+
+	ConfigFile string // the value of -F among them, for a jump host's ssh too
+
+	OriginalHost  string // the host in Dest, before HostName changed it (%n)
+	HostName      string // to connect to
+	User          string
+	Port          int
+	HostKeyAlias  string
+	ProxyJump     string // hops, comma separated, the last one nearest the host
+	ProxyCommand  string // as configured, see ProxyShellCommand
+	AddressFamily string // any, inet or inet6
+	BindAddress   string
+
+	ConnectTimeout time.Duration // 0: not configured
+
+	IdentityFiles    []string // all file names are absolute
+	CertificateFiles []string
+	IdentityAgent    string // a path, SSH_AUTH_SOCK, none, $NAME or ""
+	IdentitiesOnly   bool
+
+	UserKnownHostsFiles   []string
+	GlobalKnownHostsFiles []string
+	StrictHostKeyChecking string // yes, no, ask or accept-new
+	HashKnownHosts        bool
+	CheckHostIP           bool
+
+	Ciphers                  []string
+	KexAlgorithms            []string
+	MACs                     []string
+	HostKeyAlgorithms        []string
+	PubkeyAcceptedAlgorithms []string
+	CASignatureAlgorithms    []string
+	PubkeyAuthentication     bool
+
+	ServerAliveInterval time.Duration // 0: off
+	ServerAliveCountMax int
+	TCPKeepAlive        bool
+	ForwardAgent        string // yes, no, a path or $NAME
+	BatchMode           bool
+}
+
+// ID names the destination in 16 hexadecimal digits: two launches share a
+// keeper if theirs is equal. It covers what OpenSSH's %C covers: local host
+// name, host name, port, user and jump hosts.
+func (c *Config) ID() string {
+	host, _ := os.Hostname()
+	h := sha256.New()
+	for _, field := range []string{host, c.HostName, strconv.Itoa(c.Port), c.User, c.ProxyJump} {
+		h.Write([]byte(field))
+		h.Write([]byte{0})
+	}
+	return hex.EncodeToString(h.Sum(nil))[:16]
+}
+
+// HostKeyName is the name under which ssh looks host keys up: HostKeyAlias,
+// or the host name in lower case (without the port).
+func (c *Config) HostKeyName() string {
+	if c.HostKeyAlias != "" {
+		return c.HostKeyAlias
+	}
+	return c.HostName
+}
+
+// AgentSocket returns the path of the agent's socket by the rules of
+// IdentityAgent and SSH_AUTH_SOCK. env looks up an environment variable. ok is
+// false if there is no agent to ask. The path is looked up each time because
+// $SSH_AUTH_SOCK may name a link.
+func (c *Config) AgentSocket(env func(string) string) (path string, ok bool) {
+	switch agent := c.IdentityAgent; {
+	case agent == "none":
+		return "", false
+	case agent == "" || agent == "SSH_AUTH_SOCK":
+		path = env("SSH_AUTH_SOCK")
+	case agent[0] == '$' && !strings.HasPrefix(agent, "${"):
+		path = env(agent[1:])
+	default:
+		path = agent
+	}
+	return path, path != ""
+}
+
+// configFile returns the value of -F among the user's ssh options, "" if there
+// is none.
+func configFile(words []string) string {
+	file := ""
+	eachOption(words, func(option byte, value string) {
+		if option == 'F' {
+			file = value
+		}
+	})
+	return file
+}
+
+// withValue are the options of ssh(1) that take a value.
+const withValue = "BDEFIJLOPQRSWbceilmopw"
+
+// eachOption calls f for each option in an ssh command's words, with its value
+// if it takes one.
+func eachOption(words []string, f func(option byte, value string)) {
+	for i := 1; i < len(words); i++ {
+		word := words[i]
+		if len(word) < 2 || word[0] != '-' || word == "--" {
+			continue
+		}
+		for j := 1; j < len(word); j++ {
+			if !strings.Contains(withValue, word[j:j+1]) {
+				f(word[j], "")
+				continue
+			}
+			value := word[j+1:]
+			if value == "" && i+1 < len(words) {
+				i++
+				value = words[i]
+			}
+			f(word[j], value)
+			break
+		}
+	}
+}

@@ -1,0 +1,84 @@
+package target
+
+import "fmt"
+
+// QuoteError says that the value of --ssh ends inside a quote or after a
+// backslash.
+type QuoteError struct {
+	Text  string // the whole value
+	Quote string // the quote that is not closed, or a backslash
+}
+
+func (e *QuoteError) Error() string { return fmt.Sprintf("unfinished %s in %q", e.Quote, e.Text) }
+
+// NoSSHError says that the ssh program could not be started. It wraps
+// exec.ErrNotFound if there is none.
+type NoSSHError struct {
+	Program string
+	Err     error `json:"-"`
+}
+
+func (e *NoSSHError) Error() string { return fmt.Sprintf("cannot run %s: %v", e.Program, e.Err) }
+func (e *NoSSHError) Unwrap() error { return e.Err }
+
+// SSHError says that ssh itself refused the destination, an option or its
+// configuration.
+type SSHError struct {
+	Dest    string
+	Status  int    // exit status, -1 if a signal ended it
+	Message string // the first line that ssh wrote to stderr, may be empty
+}
+
+func (e *SSHError) Error() string {
+	if e.Message == "" {
+		return fmt.Sprintf("ssh -G %s: exit status %d", e.Dest, e.Status)
+	}
+	return e.Message
+}
+
+// TimeoutError says that ssh -G did not end in time (a Match exec that hangs).
+type TimeoutError struct {
+	Dest    string
+	Seconds int
+}
+
+func (e *TimeoutError) Error() string {
+	return fmt.Sprintf("ssh -G %s took longer than %d s", e.Dest, e.Seconds)
+}
+
+// DestinationError says that a destination, host name or user name cannot be
+// one: it is empty, or holds characters that are unsafe in a command.
+type DestinationError struct {
+	What  string // "destination", "host name" or "user name"
+	Value string
+}
+
+func (e *DestinationError) Error() string {
+	if e.Value == "" {
+		return "empty " + e.What
+	}
+	return fmt.Sprintf("%s %q contains invalid characters", e.What, e.Value)
+}
+
+// OutputError says that the output of ssh -G could not be understood.
+type OutputError struct {
+	Key   string // the configuration key, "" for the whole output
+	Value string
+}
+
+func (e *OutputError) Error() string {
+	if e.Key == "" {
+		return "ssh -G wrote " + e.Value
+	}
+	return fmt.Sprintf("ssh -G wrote %s %q", e.Key, e.Value)
+}
+
+// EnvError says that a ${NAME} in the configuration has no value.
+type EnvError struct {
+	Name  string // of the variable
+	Value string // of the option that uses it
+}
+
+func (e *EnvError) Error() string {
+	return fmt.Sprintf("environment variable %s in %q has no value", e.Name, e.Value)
+}

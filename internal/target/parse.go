@@ -1,0 +1,237 @@
+package target
+
+import (
+	"bufio"
+	"bytes"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Limits on the output of ssh -G: a real one has 5 KB in a hundred lines.
+const (
+	maxOutput = 1 << 20
+	maxLine   = 64 << 10
+)
+
+// parse reads the output of ssh -G: a line per option, the key in lower case,
+// a space, the value as it is. Unknown keys are left alone.
+func parse(output []byte) (*Config, error) {
+	c := &Config{
+		Port:                  22,
+		AddressFamily:         "any",
+		StrictHostKeyChecking: "ask",
+		ServerAliveCountMax:   3,
+		TCPKeepAlive:          true,
+		PubkeyAuthentication:  true,
+		ForwardAgent:          "no",
+	}
+	lines := bufio.NewScanner(bytes.NewReader(output))
+	lines.Buffer(nil, maxLine)
+	for lines.Scan() {
+		key, value, ok := strings.Cut(lines.Text(), " ")
+		if !ok {
+			continue
+		}
+		if set := setters[strings.ToLower(key)]; set != nil && !set(c, value) {
+			return nil, &OutputError{Key: key, Value: value}
+		}
+	}
+	if lines.Err() != nil {
+		return nil, &OutputError{Value: "a line that is too long"}
+	}
+	return c, c.check()
+}
+
+// check applies the tests that ssh makes on names that reach a command line
+// (ssh.c: valid_hostname, valid_ruser): ProxyCommand has them expanded.
+func (c *Config) check() error {
+	if !validHost(c.HostName) {
+		return &DestinationError{What: "host name", Value: c.HostName}
+	}
+	if !validUser(c.User) {
+		return &DestinationError{What: "user name", Value: c.User}
+	}
+	return nil
+}
+
+// setters holds, for each key that matters, how its value goes into a Config;
+// false is returned for a value that cannot be.
+var setters = map[string]func(*Config, string) bool{
+	"host":                     text(func(c *Config) *string { return &c.OriginalHost }),
+	"hostname":                 text(func(c *Config) *string { return &c.HostName }),
+	"user":                     text(func(c *Config) *string { return &c.User }),
+	"hostkeyalias":             text(func(c *Config) *string { return &c.HostKeyAlias }),
+	"proxyjump":                none(func(c *Config) *string { return &c.ProxyJump }),
+	"proxycommand":             none(func(c *Config) *string { return &c.ProxyCommand }),
+	"bindaddress":              text(func(c *Config) *string { return &c.BindAddress }),
+	"identityagent":            text(func(c *Config) *string { return &c.IdentityAgent }),
+	"forwardagent":             text(func(c *Config) *string { return &c.ForwardAgent }),
+	"addressfamily":            word(func(c *Config) *string { return &c.AddressFamily }, "any", "inet", "inet6"),
+	"stricthostkeychecking":    strict,
+	"port":                     number(func(c *Config) *int { return &c.Port }, 1, 65535),
+	"serveralivecountmax":      number(func(c *Config) *int { return &c.ServerAliveCountMax }, 0, 1<<31-1),
+	"connecttimeout":           seconds(func(c *Config) *time.Duration { return &c.ConnectTimeout }),
+	"serveraliveinterval":      seconds(func(c *Config) *time.Duration { return &c.ServerAliveInterval }),
+	"identitiesonly":           truth(func(c *Config) *bool { return &c.IdentitiesOnly }),
+	"hashknownhosts":           truth(func(c *Config) *bool { return &c.HashKnownHosts }),
+	"checkhostip":              truth(func(c *Config) *bool { return &c.CheckHostIP }),
+	"tcpkeepalive":             truth(func(c *Config) *bool { return &c.TCPKeepAlive }),
+	"batchmode":                truth(func(c *Config) *bool { return &c.BatchMode }),
+	"pubkeyauthentication":     pubkeyAuthentication,
+	"identityfile":             file(func(c *Config) *[]string { return &c.IdentityFiles }),
+	"certificatefile":          file(func(c *Config) *[]string { return &c.CertificateFiles }),
+	"userknownhostsfile":       files(func(c *Config) *[]string { return &c.UserKnownHostsFiles }),
+	"globalknownhostsfile":     files(func(c *Config) *[]string { return &c.GlobalKnownHostsFiles }),
+	"ciphers":                  list(func(c *Config) *[]string { return &c.Ciphers }),
+	"kexalgorithms":            list(func(c *Config) *[]string { return &c.KexAlgorithms }),
+	"macs":                     list(func(c *Config) *[]string { return &c.MACs }),
+	"hostkeyalgorithms":        list(func(c *Config) *[]string { return &c.HostKeyAlgorithms }),
+	"pubkeyacceptedalgorithms": list(func(c *Config) *[]string { return &c.PubkeyAcceptedAlgorithms }),
+	"pubkeyacceptedkeytypes":   list(func(c *Config) *[]string { return &c.PubkeyAcceptedAlgorithms }), // before 8.5
+	"casignaturealgorithms":    list(func(c *Config) *[]string { return &c.CASignatureAlgorithms }),
+}
+
+func text(field func(*Config) *string) func(*Config, string) bool {
+	return func(c *Config, value string) bool {
+		*field(c) = value
+		return true
+	}
+}
+
+// none is text where the word none means that the option is off.
+func none(field func(*Config) *string) func(*Config, string) bool {
+	return func(c *Config, value string) bool {
+		if strings.EqualFold(value, "none") {
+			value = ""
+		}
+		*field(c) = value
+		return true
+	}
+}
+
+func word(field func(*Config) *string, words ...string) func(*Config, string) bool {
+	return func(c *Config, value string) bool {
+		for _, w := range words {
+			if value == w {
+				*field(c) = value
+				return true
+			}
+		}
+		return false
+	}
+}
+
+// strict reads StrictHostKeyChecking, which ssh -G prints as true and false
+// for yes and no.
+func strict(c *Config, value string) bool {
+	switch value {
+	case "yes", "true":
+		c.StrictHostKeyChecking = "yes"
+	case "no", "off", "false":
+		c.StrictHostKeyChecking = "no"
+	case "ask", "accept-new":
+		c.StrictHostKeyChecking = value
+	default:
+		return false
+	}
+	return true
+}
+
+// pubkeyAuthentication reads yes, no, unbound and host-bound.
+func pubkeyAuthentication(c *Config, value string) bool {
+	c.PubkeyAuthentication = value != "no" && value != "false"
+	return true
+}
+
+func number(field func(*Config) *int, min, max int) func(*Config, string) bool {
+	return func(c *Config, value string) bool {
+		n, err := strconv.Atoi(value)
+		if err != nil || n < min || n > max {
+			return false
+		}
+		*field(c) = n
+		return true
+	}
+}
+
+func seconds(field func(*Config) *time.Duration) func(*Config, string) bool {
+	return func(c *Config, value string) bool {
+		if value == "none" {
+			value = "0"
+		}
+		n, err := strconv.ParseInt(value, 10, 32)
+		if err != nil {
+			return false
+		}
+		*field(c) = time.Duration(max(n, 0)) * time.Second
+		return true
+	}
+}
+
+func truth(field func(*Config) *bool) func(*Config, string) bool {
+	return func(c *Config, value string) bool {
+		switch value {
+		case "yes", "true":
+			*field(c) = true
+		case "no", "false":
+			*field(c) = false
+		default:
+			return false
+		}
+		return true
+	}
+}
+
+func list(field func(*Config) *[]string) func(*Config, string) bool {
+	return func(c *Config, value string) bool {
+		*field(c) = strings.FieldsFunc(value, func(r rune) bool { return r == ',' })
+		return true
+	}
+}
+
+// file reads an option that is printed on a line a file.
+func file(field func(*Config) *[]string) func(*Config, string) bool {
+	return func(c *Config, value string) bool {
+		if !strings.EqualFold(value, "none") {
+			*field(c) = append(*field(c), value)
+		}
+		return true
+	}
+}
+
+// files reads an option whose files are printed on one line, unquoted.
+func files(field func(*Config) *[]string) func(*Config, string) bool {
+	return func(c *Config, value string) bool {
+		*field(c) = splitPaths(value, exists)
+		return true
+	}
+}
+
+// splitPaths parts file names that may hold spaces themselves. ssh -G prints
+// nearly all of them with their full path, so a word that does not begin one
+// belongs to the name before it, unless a file of that name exists.
+func splitPaths(value string, exists func(string) bool) []string {
+	var paths []string
+	for i, word := range strings.Split(value, " ") {
+		begins := strings.HasPrefix(word, "/") || strings.HasPrefix(word, "~")
+		if i == 0 || begins || (word != "" && exists(word)) {
+			paths = append(paths, word)
+			continue
+		}
+		paths[len(paths)-1] += " " + word
+	}
+	var kept []string
+	for _, path := range paths {
+		if path != "" && path != "none" {
+			kept = append(kept, path)
+		}
+	}
+	return kept
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}

@@ -1,0 +1,120 @@
+package target
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+)
+
+// resolveTimeout bounds ssh -G, which takes 10 ms unless a Match exec hangs.
+const resolveTimeout = 10 * time.Second
+
+// Resolve asks ssh what its configuration says about dest ([user@]host or an
+// ssh:// URI). sshCommand is ssh with the user's options (from Words; nil means
+// plain ssh), extra are further options such as -4. Errors: *DestinationError,
+// *NoSSHError, *SSHError, *TimeoutError, *OutputError, *EnvError, or that of
+// ctx.
+func Resolve(ctx context.Context, sshCommand []string, dest string, extra ...string) (*Config, error) {
+	if dest == "" || dest[0] == '-' || strings.ContainsFunc(dest, isControl) {
+		return nil, &DestinationError{What: "destination", Value: dest}
+	}
+	if len(sshCommand) == 0 {
+		sshCommand = []string{"ssh"}
+	}
+	output, err := ask(ctx, append(resolveArgs(sshCommand, extra), dest))
+	if err != nil {
+		return nil, named(err, dest)
+	}
+	c, err := parse(output)
+	if err != nil {
+		return nil, err
+	}
+	c.Dest = dest
+	c.SSH = append([]string(nil), sshCommand...)
+	c.ConfigFile = absolute(configFile(c.SSH))
+	if c.OriginalHost == "" {
+		c.OriginalHost = hostOf(dest)
+	}
+	// ssh looks host keys up, and connects, by the name in lower case.
+	c.HostName = strings.ToLower(c.HostName)
+	return c, c.expand(os.LookupEnv)
+}
+
+// resolveArgs returns the command line of ssh -G, without the destination. -T
+// because a RequestTTY in the configuration would print a warning.
+func resolveArgs(sshCommand, extra []string) []string {
+	args := append([]string(nil), sshCommand...)
+	args = append(args, "-T", "-G")
+	args = append(args, extra...)
+	return append(args, "--")
+}
+
+// ask runs ssh and returns what it printed.
+func ask(parent context.Context, args []string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(parent, resolveTimeout)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+	cmd.WaitDelay = time.Second // a Match exec child may hold stdout
+	stdout, stderr := limited{left: maxOutput}, limited{left: maxLine}
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := cmd.Run()
+	var exit *exec.ExitError
+	switch {
+	case parent.Err() != nil:
+		return nil, parent.Err()
+	case ctx.Err() != nil:
+		return nil, &TimeoutError{Seconds: int(resolveTimeout / time.Second)}
+	case errors.As(err, &exit):
+		return nil, &SSHError{Status: exit.ExitCode(), Message: firstLine(stderr.kept)}
+	case errors.Is(err, exec.ErrWaitDelay):
+		return stdout.kept, nil
+	case err != nil:
+		return nil, &NoSSHError{Program: args[0], Err: err}
+	case stdout.left == 0:
+		return nil, &OutputError{Value: "more than 1 MB"}
+	}
+	return stdout.kept, nil
+}
+
+// named puts the destination into an error of ask.
+func named(err error, dest string) error {
+	switch e := err.(type) {
+	case *SSHError:
+		e.Dest = dest
+	case *TimeoutError:
+		e.Dest = dest
+	}
+	return err
+}
+
+// limited keeps the first bytes written to it and drops the rest.
+type limited struct {
+	kept []byte
+	left int
+}
+
+func (l *limited) Write(p []byte) (int, error) {
+	n := min(len(p), l.left)
+	l.left -= n
+	l.kept = append(l.kept, p[:n]...)
+	return len(p), nil
+}
+
+// firstLine returns the first line with text, free of control characters.
+func firstLine(b []byte) string {
+	for line := range strings.Lines(string(b)) {
+		line = strings.Map(func(r rune) rune {
+			if isControl(r) {
+				return -1
+			}
+			return r
+		}, line)
+		if line = strings.TrimSpace(line); line != "" {
+			return line
+		}
+	}
+	return ""
+}

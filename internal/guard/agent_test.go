@@ -1,0 +1,287 @@
+package guard
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"errors"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/agent"
+)
+
+// shortDir returns a directory whose name leaves room for a socket's in 104 bytes; t.TempDir's may not.
+func shortDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "guard")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+// startAgent runs a real ssh-agent for the length of the test and returns its process and its socket.
+func startAgent(t *testing.T) (*exec.Cmd, string) {
+	t.Helper()
+	socket := filepath.Join(shortDir(t), "agent")
+	cmd := exec.Command("ssh-agent", "-D", "-a", socket)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	// It prints how to reach it once it listens.
+	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
+		t.Fatalf("ssh-agent: %v", err)
+	}
+	return cmd, socket
+}
+
+func dialer(socket string) func(context.Context) (net.Conn, error) {
+	return func(ctx context.Context) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", socket)
+	}
+}
+
+// guarded returns a socket of which every connection is served as an agent channel, as sshd's is on a remote host.
+func guarded(t *testing.T, dial func(context.Context) (net.Conn, error), bind []byte) string {
+	t.Helper()
+	path := filepath.Join(shortDir(t), "remote")
+	listener, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var channels sync.WaitGroup
+	channels.Go(func() {
+		for {
+			channel, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			channels.Go(func() { _, _ = Serve(t.Context(), channel, dial, bind, zerolog.New(zerolog.NewTestWriter(t))) })
+		}
+	})
+	t.Cleanup(func() {
+		listener.Close()
+		channels.Wait()
+	})
+	return path
+}
+
+// run executes a program with the agent at socket and returns its output and its exit status.
+func run(t *testing.T, socket, name string, arg ...string) (string, int) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), name, arg...)
+	cmd.Env = append(os.Environ(), "SSH_AUTH_SOCK="+socket)
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return string(out), cmd.ProcessState.ExitCode()
+}
+
+func mustRun(t *testing.T, socket, name string, arg ...string) string {
+	t.Helper()
+	out, status := run(t, socket, name, arg...)
+	if status != 0 {
+		t.Fatalf("%s %s: exit status %d: %s", name, strings.Join(arg, " "), status, out)
+	}
+	return out
+}
+
+// newKeyFile makes a key with ssh-keygen and returns its file.
+func newKeyFile(t *testing.T) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "key")
+	mustRun(t, "", "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "test key", "-f", file)
+	return file
+}
+
+func TestProgramsThroughGuard(t *testing.T) {
+	_, local := startAgent(t)
+	remote := guarded(t, dialer(local), nil)
+	key := newKeyFile(t)
+
+	if out, status := run(t, remote, "ssh-add", "-l"); status != 1 || !strings.Contains(out, "no identities") {
+		t.Errorf("empty agent: status %d, %s", status, out)
+	}
+	mustRun(t, local, "ssh-add", key)
+	if out := mustRun(t, remote, "ssh-add", "-l"); !strings.Contains(out, "test key") {
+		t.Errorf("key is not listed: %s", out)
+	}
+	if err := os.Remove(key); err != nil { // only the agent can sign now
+		t.Fatal(err)
+	}
+	data := filepath.Join(t.TempDir(), "data")
+	if err := os.WriteFile(data, []byte("to be signed"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	mustRun(t, remote, "ssh-keygen", "-Y", "sign", "-n", "file", "-f", key+".pub", data)
+	mustRun(t, "", "sh", "-c", `ssh-keygen -Y check-novalidate -n file -s "$1.sig" <"$1"`, "sh", data)
+}
+
+// Programs on the remote host must end at once, with a message and not by SIGPIPE, when there is no agent here.
+func TestProgramsWithoutAgent(t *testing.T) {
+	remote := guarded(t, dialer(filepath.Join(t.TempDir(), "none")), nil)
+	for range 20 { // a closed channel would race with the client's request
+		if out, status := run(t, remote, "ssh-add", "-l"); status != 1 || !strings.Contains(out, "agent refused operation") {
+			t.Fatalf("ssh-add -l: status %d, %q", status, out)
+		}
+	}
+}
+
+func TestAgentKilled(t *testing.T) {
+	process, local := startAgent(t)
+	client, channel := net.Pipe()
+	ended := make(chan error)
+	go func() {
+		_, err := Serve(t.Context(), channel, dialer(local), nil, zerolog.Nop())
+		ended <- err
+	}()
+	send(t, client, 11)
+	expect(t, client, 12, 0, 0, 0, 0)
+	if err := process.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = process.Wait()
+	send(t, client, 11)
+	var e *Error
+	if err := <-ended; !errors.As(err, &e) || e.Side != Agent {
+		t.Errorf("error is %v, want one of the agent", err)
+	}
+}
+
+// The two kinds of agent that this must hold for: OpenSSH's, and one that knows no extension.
+func agents(t *testing.T) map[string]func(context.Context) (net.Conn, error) {
+	_, socket := startAgent(t)
+	keyring := agent.NewKeyring()
+	return map[string]func(context.Context) (net.Conn, error){
+		"ssh-agent": dialer(socket),
+		"keyring":   scripted(func(c net.Conn) { _ = agent.ServeAgent(keyring, c) }),
+	}
+}
+
+func TestContract(t *testing.T) {
+	for name, dial := range agents(t) {
+		t.Run(name, func(t *testing.T) {
+			key := addKey(t, dial)
+			client, end := dialThrough(t, dial, hostBinding(t).bind(t))
+			defer end()
+			if keys, err := client.List(); err != nil || len(keys) != 1 || !bytes.Equal(keys[0].Blob, key.Marshal()) {
+				t.Fatalf("list: %v, %v", keys, err)
+			}
+			for _, size := range []int{0, 32, 200 * 1024} {
+				data := make([]byte, size)
+				signature, err := client.Sign(key, data)
+				if err != nil {
+					t.Fatalf("sign %d bytes: %v", size, err)
+				}
+				if err := key.Verify(data, signature); err != nil {
+					t.Errorf("sign %d bytes: %v", size, err)
+				}
+			}
+			if _, err := client.Extension("none@example.com", nil); !errors.Is(err, agent.ErrExtensionUnsupported) {
+				t.Errorf("unknown extension: %v", err)
+			}
+			if err := client.Remove(key); err != nil {
+				t.Errorf("remove: %v", err)
+			}
+			if keys, err := client.List(); err != nil || len(keys) != 0 {
+				t.Errorf("list after remove: %v, %v", keys, err)
+			}
+		})
+	}
+}
+
+// addKey puts a new key into the agent, without the guard.
+func addKey(t *testing.T, dial func(context.Context) (net.Conn, error)) ssh.PublicKey {
+	t.Helper()
+	conn, err := dial(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := agent.NewClient(conn).Add(agent.AddedKey{PrivateKey: private}); err != nil {
+		t.Fatal(err)
+	}
+	key, err := ssh.NewPublicKey(public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+// dialThrough returns a client of a guarded channel, and a function that ends it.
+func dialThrough(t *testing.T, dial func(context.Context) (net.Conn, error), bind []byte) (agent.ExtendedAgent, func()) {
+	client, channel := net.Pipe()
+	done := make(chan error, 1)
+	go func() {
+		_, err := Serve(t.Context(), channel, dial, bind, zerolog.Nop())
+		done <- err
+	}()
+	return agent.NewClient(client), func() {
+		client.Close()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestThousandChannels(t *testing.T) {
+	for name, dial := range agents(t) {
+		t.Run(name, func(t *testing.T) {
+			key := addKey(t, dial)
+			bind := hostBinding(t).bind(t)
+			// The queue of ssh-agent holds 128 connections, and how long it takes to drain is the machine's affair.
+			connected := make(chan struct{}, 100)
+			var clients sync.WaitGroup
+			for range 1000 {
+				client, end := dialThrough(t, dial, bind)
+				clients.Go(func() {
+					connected <- struct{}{}
+					listAndSign(t, client, key)
+					end()
+					<-connected
+				})
+			}
+			clients.Wait()
+		})
+	}
+}
+
+func listAndSign(t *testing.T, client agent.Agent, key ssh.PublicKey) {
+	t.Helper()
+	if keys, err := client.List(); err != nil || len(keys) != 1 {
+		t.Errorf("list: %v, %v", keys, err)
+	}
+	data := []byte(rand.Text())
+	signature, err := client.Sign(key, data)
+	if err != nil {
+		t.Errorf("sign: %v", err)
+	} else if err := key.Verify(data, signature); err != nil {
+		t.Errorf("sign: %v", err)
+	}
+}

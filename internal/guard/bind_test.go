@@ -1,0 +1,105 @@
+package guard
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/agent"
+	"golang.org/x/crypto/ssh/knownhosts"
+)
+
+// host is an SSH server as far as an agent sees of it: a name and a host key.
+type host struct {
+	ssh.Signer
+}
+
+func hostBinding(t *testing.T) host {
+	t.Helper()
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := ssh.NewSignerFromKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return host{signer}
+}
+
+// bind returns what the guard is to send for an agent that is forwarded over a connection to the host.
+func (h host) bind(t *testing.T) []byte {
+	t.Helper()
+	sessionID := []byte(rand.Text())
+	signature, err := h.Sign(rand.Reader, sessionID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return SessionBind(h.PublicKey().Marshal(), sessionID, ssh.Marshal(signature), true)
+}
+
+// An agent shows a key that may be used towards "far" only through "near" to those who come from "near", and one that may
+// only be used from here to nobody there; it can tell only if it was told where a channel comes from.
+func TestBindMakesAgentKeepConstraints(t *testing.T) {
+	near, far, other := hostBinding(t), hostBinding(t), hostBinding(t)
+	hosts := filepath.Join(t.TempDir(), "known_hosts")
+	lines := knownhosts.Line([]string{"near"}, near.PublicKey()) + "\n" + knownhosts.Line([]string{"far"}, far.PublicKey()) + "\n"
+	if err := os.WriteFile(hosts, []byte(lines), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name   string
+		arg    []string // the key's constraints
+		bind   []byte
+		listed bool
+	}{
+		{"onward key, from near", []string{"-h", "near", "-h", "near>far"}, near.bind(t), true},
+		{"onward key, from elsewhere", []string{"-h", "near", "-h", "near>far"}, other.bind(t), false},
+		{"local key, from near", []string{"-h", "far"}, near.bind(t), false},
+		{"local key, unbound", []string{"-h", "far"}, nil, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, local := startAgent(t)
+			mustRun(t, local, "ssh-add", append(append([]string{"-H", hosts}, c.arg...), newKeyFile(t))...)
+			out, _ := run(t, guarded(t, dialer(local), c.bind), "ssh-add", "-l")
+			if strings.Contains(out, "test key") != c.listed {
+				t.Errorf("listed should be %t: %s", c.listed, out)
+			}
+		})
+	}
+}
+
+// What came while the agent was locked, and so could not bind, must not pass for local once it is unlocked.
+func TestBindAfterUnlock(t *testing.T) {
+	near, far := hostBinding(t), hostBinding(t)
+	hosts := filepath.Join(t.TempDir(), "known_hosts")
+	if err := os.WriteFile(hosts, []byte(knownhosts.Line([]string{"far"}, far.PublicKey())), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, local := startAgent(t)
+	mustRun(t, local, "ssh-add", "-H", hosts, "-h", "far", newKeyFile(t))
+	conn, err := net.Dial("unix", local)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	owner := agent.NewClient(conn)
+	if err := owner.Lock([]byte("secret")); err != nil {
+		t.Fatal(err)
+	}
+	remote, end := dialThrough(t, dialer(local), near.bind(t))
+	defer end()
+	for _, act := range []func() error{func() error { return nil }, func() error { return owner.Unlock([]byte("secret")) }} {
+		if err := act(); err != nil {
+			t.Fatal(err)
+		}
+		if keys, err := remote.List(); err != nil || len(keys) != 0 {
+			t.Errorf("list: %v, %v", keys, err)
+		}
+	}
+}

@@ -1,0 +1,31 @@
+//go:build linux
+
+package labtest
+
+import (
+	"testing"
+
+	"github.com/mosha-ssh/mosha/internal/lab"
+)
+
+// New returns a lab that is closed when t ends. When it cannot be built, the
+// test fails; it is never skipped, because a skipped test proves nothing. The
+// logs of the lab's sshd's are printed if the test fails.
+func New(t testing.TB, opts ...lab.Option) *lab.Lab {
+	t.Helper()
+	l, err := lab.New(opts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			for name, log := range l.Logs() {
+				t.Logf("log of %s:\n%s", name, log)
+			}
+		}
+		if err := l.Close(); err != nil {
+			t.Errorf("closing the lab: %v", err)
+		}
+	})
+	return l
+}

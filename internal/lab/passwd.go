@@ -1,0 +1,217 @@
+//go:build linux
+
+package lab
+
+import (
+	"bufio"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	userPrefix = "moshalab"
+	dirPrefix  = "/tmp/ml-"
+	lockName   = "lock"
+	// passwdLock is held while a lab makes or removes users or its directory.
+	passwdLock = "/run/moshalab.lock"
+	passwdFile = "/etc/passwd"
+)
+
+// Who a user or a directory belongs to is said by a lock, not by its age or by
+// a process id: the lab's directory holds a file that the lab has locked
+// (flock(2)) for as long as it lives, and a user's home is in that directory.
+
+// makeDir makes the lab's directory and locks it, after the remains of dead
+// labs have been removed.
+func (l *Lab) makeDir() error {
+	global, err := lockFile(passwdLock, unix.LOCK_EX)
+	if err != nil {
+		return err
+	}
+	defer global.Close()
+	if err := reap(); err != nil {
+		return err
+	}
+	l.dir = dirPrefix + randomName(6)
+	if err := os.Mkdir(l.dir, 0o755); err != nil {
+		return err
+	}
+	if err := os.Chmod(l.dir, 0o755); err != nil {
+		return err
+	}
+	l.lock, err = lockFile(l.path(lockName), unix.LOCK_EX)
+	return err
+}
+
+// lockFile opens the file, which it makes if need be, and locks it.
+func lockFile(path string, how int) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		err = unix.Flock(int(f.Fd()), how)
+		if !errors.Is(err, unix.EINTR) {
+			break
+		}
+	}
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("lock %s: %w", path, err)
+	}
+	return f, nil
+}
+
+// alive says whether the lab that made the directory still runs.
+func alive(dir string) bool {
+	f, err := os.Open(filepath.Join(dir, lockName))
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	return unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB) != nil
+}
+
+// reap removes the users and directories of labs that are dead.
+func reap() error {
+	users, err := labUsers()
+	if err != nil {
+		return err
+	}
+	for _, u := range users {
+		if dir := filepath.Dir(u.home); alive(dir) {
+			continue
+		}
+		if err := killEvery(func(p Proc) bool { return p.UID == u.uid }); err != nil {
+			return err
+		}
+		if err := deleteUser(u.name, u.uid); err != nil {
+			return err
+		}
+	}
+	dirs, _ := filepath.Glob(dirPrefix + "*")
+	for _, dir := range dirs {
+		if alive(dir) {
+			continue
+		}
+		if err := os.RemoveAll(dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// account is a line of passwd(5).
+type account struct {
+	name, home string
+	uid, gid   int
+}
+
+// labUsers returns the users of all labs, living and dead.
+func labUsers() ([]account, error) {
+	f, err := os.Open(passwdFile)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var users []account
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		fields := strings.Split(lines.Text(), ":")
+		if len(fields) != 7 || !strings.HasPrefix(fields[0], userPrefix) {
+			continue
+		}
+		uid, err := strconv.Atoi(fields[2])
+		if err != nil || !strings.HasPrefix(fields[5], dirPrefix) {
+			continue
+		}
+		gid, err := strconv.Atoi(fields[3])
+		if err != nil {
+			continue
+		}
+		users = append(users, account{name: fields[0], home: fields[5], uid: uid, gid: gid})
+	}
+	return users, lines.Err()
+}
+
+// createUser makes a Unix user whose password is not locked but matches
+// nothing. It does not make the home.
+func createUser(home, shell string) (name string, err error) {
+	global, err := lockFile(passwdLock, unix.LOCK_EX)
+	if err != nil {
+		return "", err
+	}
+	defer global.Close()
+	name = userPrefix + randomName(8)
+	return name, passwd("useradd", "--no-create-home", "--user-group", "--password", "*",
+		"--home-dir", home, "--shell", shell, name)
+}
+
+func removeUser(name string, uid int) error {
+	global, err := lockFile(passwdLock, unix.LOCK_EX)
+	if err != nil {
+		return err
+	}
+	defer global.Close()
+	return deleteUser(name, uid)
+}
+
+// deleteUser removes a user who runs nothing, and what he left in /tmp: the
+// next user may be given the same number.
+func deleteUser(name string, uid int) error {
+	if err := passwd("userdel", "--force", name); err != nil {
+		return err
+	}
+	entries, err := os.ReadDir("/tmp")
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil {
+			continue
+		}
+		if st, ok := info.Sys().(*syscall.Stat_t); ok && int(st.Uid) == uid {
+			if err := os.RemoveAll(filepath.Join("/tmp", e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// passwd runs useradd or userdel. Someone other than a lab may hold the lock
+// on the files; then it is tried again.
+func passwd(name string, args ...string) error {
+	const exitLocked = 1 // useradd(8), userdel(8): can't update password file
+	program, err := findProgram(name)
+	if err != nil {
+		return err
+	}
+	for attempt := 0; ; attempt++ {
+		out, err := exec.Command(program, args...).CombinedOutput()
+		if err == nil {
+			return nil
+		}
+		var exit *exec.ExitError
+		if attempt == 100 || !errors.As(err, &exit) || exit.ExitCode() != exitLocked {
+			return fmt.Errorf("%s: %w: %s", name, err, strings.TrimSpace(string(out)))
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+// randomName returns n random lower-case letters and digits.
+func randomName(n int) string {
+	return strings.ToLower(rand.Text())[:n]
+}

@@ -1,0 +1,227 @@
+//go:build linux
+
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// Sshd is a real sshd(8), run by Machine.Sshd or StartSshd.
+type Sshd struct {
+	// Port is the TCP port that it listens on, at all addresses of its machine.
+	Port int
+
+	config  SshdConfig
+	machine *Machine // nil outside of any lab
+	ctx     context.Context
+	dir     string // config, log and host keys
+
+	mu      sync.Mutex
+	cmd     *Cmd
+	ended   chan struct{}
+	starts  int
+	orphans []int // listeners that were stopped, whose sessions may live on
+}
+
+// Sshd starts an sshd as root on the machine. Users log in with the keys in
+// their own ~/.ssh/authorized_keys.
+func (m *Machine) Sshd(config SshdConfig) (*Sshd, error) {
+	if config.Port == 0 {
+		config.Port = 22
+	}
+	m.lab.mu.Lock()
+	defer m.lab.mu.Unlock()
+	if m.lab.closed {
+		return nil, errClosed
+	}
+	config.Dir = m.lab.path(fmt.Sprintf("sshd%d", len(m.lab.sshds)+1))
+	if err := os.Mkdir(config.Dir, 0o700); err != nil {
+		return nil, err
+	}
+	s := &Sshd{Port: config.Port, config: config, machine: m, ctx: context.Background(), dir: config.Dir}
+	m.lab.sshds = append(m.lab.sshds, s)
+	return s, s.begin()
+}
+
+// StartSshd starts an sshd outside of any lab, on the loopback addresses, as
+// the user who calls it, who is the one that can log in. It ends with ctx or
+// by Stop. Root is not needed. config.Dir, a private directory that the caller
+// removes, is required; Port 0 is a free one.
+func StartSshd(ctx context.Context, config SshdConfig) (*Sshd, error) {
+	const attempts = 5 // someone else may take the free port first
+	var failed error
+	for range attempts {
+		s := &Sshd{Port: config.Port, config: config, ctx: ctx, dir: config.Dir}
+		if s.Port == 0 {
+			port, err := freePort()
+			if err != nil {
+				return nil, err
+			}
+			s.Port = port
+		}
+		failed = s.begin()
+		if failed == nil {
+			return s, nil
+		}
+		if config.Port != 0 || !strings.Contains(s.Log(), "Address already in use") {
+			break
+		}
+	}
+	return nil, failed
+}
+
+// String names the sshd by its machine and port.
+func (s *Sshd) String() string {
+	if s.machine == nil {
+		return fmt.Sprintf("sshd on port %d", s.Port)
+	}
+	return fmt.Sprintf("sshd on %s, port %d", s.machine.Name, s.Port)
+}
+
+func (s *Sshd) begin() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.makeHostKeys(); err != nil {
+		return err
+	}
+	return s.startLocked()
+}
+
+// startLocked starts the listener and waits until it listens.
+func (s *Sshd) startLocked() error {
+	program, err := findProgram("sshd")
+	if err != nil {
+		return err
+	}
+	if err := s.writeConfig(); err != nil {
+		return err
+	}
+	var p *place
+	if s.machine != nil {
+		p = s.machine.place
+	}
+	// sshd says when it listens, so that no probing connection is needed,
+	// which would be counted.
+	const listening = "Server listening on "
+	before := strings.Count(s.Log(), listening)
+	s.cmd = newCmd(s.ctx, p, program, "-D", "-f", s.file("config"), "-E", s.file("log"))
+	s.ended = make(chan struct{})
+	if err := s.cmd.Start(); err != nil {
+		return err
+	}
+	go func(cmd *Cmd, ended chan struct{}) {
+		defer close(ended)
+		cmd.Wait()
+	}(s.cmd, s.ended)
+	return Eventually(s.ctx, "sshd listens", func() (bool, error) {
+		select {
+		case <-s.ended:
+			return false, fmt.Errorf("sshd ended: %v: %s", s.cmd.ProcessState, s.Log())
+		default:
+			return strings.Count(s.Log(), listening) > before, nil
+		}
+	})
+}
+
+func (s *Sshd) file(name string) string { return filepath.Join(s.dir, name) }
+
+// Log returns what sshd has logged since its first start.
+func (s *Sshd) Log() string {
+	log, _ := os.ReadFile(s.file("log"))
+	return string(log)
+}
+
+// Connections returns how many TCP connections it has accepted since its first
+// start. It needs LogLevel VERBOSE, the default here, or more.
+func (s *Sshd) Connections() int {
+	return strings.Count(s.Log(), "Connection from ")
+}
+
+// Stop ends the listener. Sessions live on, as they do when a service manager
+// stops sshd.
+func (s *Sshd) Stop() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stopLocked()
+}
+
+func (s *Sshd) stopLocked() error {
+	select {
+	case <-s.ended:
+		return nil
+	default:
+	}
+	s.orphans = append(s.orphans, s.sessionsLocked()...)
+	err := s.cmd.Process.Signal(unix.SIGTERM)
+	if errors.Is(err, os.ErrProcessDone) {
+		err = nil
+	}
+	<-s.ended
+	return err
+}
+
+// Restart ends the listener, not the sessions, and starts it again. After Stop
+// it only starts it.
+func (s *Sshd) Restart() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.stopLocked(); err != nil {
+		return err
+	}
+	return s.startLocked()
+}
+
+// NewHostKey replaces the host keys by new ones, for new connections.
+func (s *Sshd) NewHostKey() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.stopLocked(); err != nil {
+		return err
+	}
+	if err := s.makeHostKeys(); err != nil {
+		return err
+	}
+	return s.startLocked()
+}
+
+// KillSessions kills (SIGKILL) every process that sshd has for a connection,
+// also those from before a Restart, but not the listener and not what users
+// run. It returns when they are gone.
+func (s *Sshd) KillSessions() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sessions := append(s.sessionsLocked(), s.orphans...)
+	s.orphans = nil
+	return killEvery(func(p Proc) bool {
+		return slices.Contains(sessions, p.PID) && isSession(p)
+	})
+}
+
+// sessionsLocked returns the processes below the listener that belong to sshd:
+// for each connection a privileged monitor and, after authentication, one that
+// has become the user.
+func (s *Sshd) sessionsLocked() []int {
+	all := processes(func(Proc) bool { return true })
+	below := []int{s.cmd.Process.Pid}
+	for i := 0; i < len(below); i++ {
+		for _, p := range all {
+			if p.PPID == below[i] && isSession(p) {
+				below = append(below, p.PID)
+			}
+		}
+	}
+	return below[1:]
+}
+
+// isSession tells sshd's own processes from those it has started. From OpenSSH
+// 9.8 on they are of other programs, sshd-session and sshd-auth.
+func isSession(p Proc) bool { return strings.HasPrefix(p.Name, "sshd") }

@@ -189,3 +189,29 @@ func FuzzClassify(f *testing.F) {
 		}
 	})
 }
+
+func TestRelay(t *testing.T) {
+	connect := "MOSH CONNECT 60001 AAAAAAAAAAAAAAAAAAAAAA\r\n"
+	long := strings.Repeat("x", 3*maxLine)
+	for _, tt := range []struct{ name, in, printed, connect string }{
+		{"noise, then connect", "hello\r\n" + connect + "after\n", "hello\r\n", connect},
+		{"a forged address", "MOSH IP 6.6.6.6\n" + connect, "", connect},
+		{"no end of the last line", "command not found", "command not found", ""},
+		{"hidden in a long line", long + connect, long + connect, ""},
+		{"the first one counts", connect + strings.Replace(connect, "60001", "60002", 1), "", connect},
+	} {
+		for _, size := range []int{1, 7, 1 << 20} {
+			var printed strings.Builder
+			r := Relay{Print: func(line []byte) { printed.Write(line) }}
+			for rest := []byte(tt.in); len(rest) > 0; {
+				n := min(size, len(rest))
+				_, _ = r.Write(rest[:n])
+				rest = rest[n:]
+			}
+			r.End()
+			if printed.String() != tt.printed || string(r.Connect()) != tt.connect {
+				t.Errorf("%s, %d bytes at a time: printed %q, connect %q", tt.name, size, printed.String(), r.Connect())
+			}
+		}
+	}
+}

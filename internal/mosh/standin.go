@@ -1,6 +1,7 @@
 package mosh
 
 import (
+	"bytes"
 	"fmt"
 	"regexp"
 	"strings"
@@ -99,4 +100,53 @@ func Classify(line string) Line {
 		return Forged
 	}
 	return Other
+}
+
+// Relay passes on what the server's start prints, line by line, and keeps the
+// CONNECT line back until the session may begin.
+type Relay struct {
+	Print func(line []byte) // for the user, with the line's end
+
+	connect []byte
+	partial []byte
+	long    bool // the line at hand was passed on in part
+}
+
+// maxLine bounds a line that is looked at, in bytes. What is longer is passed
+// on in pieces, none of which is taken for a line of mosh's.
+const maxLine = 4 << 10
+
+// Write takes the next piece of output.
+func (r *Relay) Write(p []byte) (int, error) {
+	for _, piece := range bytes.SplitAfter(p, []byte("\n")) {
+		r.partial = append(r.partial, piece...)
+		ended := bytes.HasSuffix(r.partial, []byte("\n"))
+		if ended || len(r.partial) > maxLine {
+			r.flush(!ended)
+		}
+	}
+	return len(p), nil
+}
+
+// End passes on a last line without an end.
+func (r *Relay) End() { r.flush(false) }
+
+// Connect returns the CONNECT line once it has come, nil before.
+func (r *Relay) Connect() []byte { return r.connect }
+
+// flush passes on what is there; more says that its line goes on.
+func (r *Relay) flush(more bool) {
+	line, whole := r.partial, !r.long && !more
+	r.partial, r.long = nil, more
+	kind := Other
+	if whole {
+		kind = Classify(strings.TrimSuffix(string(line), "\n"))
+	}
+	switch {
+	case len(line) == 0, kind == Forged, r.connect != nil:
+	case kind == Connect:
+		r.connect = line
+	default:
+		r.Print(line)
+	}
 }

@@ -122,7 +122,7 @@ func (e *AgentError) Error() string {
 
 func (a *Agent) sshAdd(args ...string) (string, error) {
 	cmd := a.user.Command(context.Background(), "ssh-add", args...)
-	cmd.Env = append(cmd.Env[:len(cmd.Env):len(cmd.Env)], "SSH_AUTH_SOCK="+a.Sock)
+	cmd.Env = append(cmd.Env, "SSH_AUTH_SOCK="+a.Sock)
 	out, err := cmd.CombinedOutput()
 	if cmd.ProcessState != nil && !cmd.ProcessState.Success() {
 		return "", &AgentError{Exit: cmd.ProcessState.ExitCode(), Output: strings.TrimSpace(string(out))}

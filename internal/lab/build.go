@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
-	"syscall"
 )
 
 // BuildMosha puts the program mosha into dir, where everyone may run it, and
@@ -59,22 +58,16 @@ func compile(pkg string) (*os.File, error) {
 	return os.Open(program)
 }
 
-// install copies the program. No child may be forked meanwhile: it would hold
-// the copy open for writing, and nobody could execute it (golang/go#22315).
+// install copies the program, unless an earlier call did.
 func install(program *os.File, path string) error {
 	info, err := program.Stat()
 	if err != nil {
 		return err
 	}
-	syscall.ForkLock.RLock()
-	defer syscall.ForkLock.RUnlock()
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755)
+	content := io.NewSectionReader(program, 0, info.Size())
+	err = writeFile(path, os.O_EXCL, 0o755, content, nil)
 	if errors.Is(err, os.ErrExist) {
-		return nil // an earlier call's
+		return nil
 	}
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(f, io.NewSectionReader(program, 0, info.Size()))
-	return errors.Join(err, f.Chmod(0o755), f.Close())
+	return err
 }

@@ -28,6 +28,7 @@ type Lab struct {
 	machines []*Machine
 	users    []*User
 	sshds    []*Sshd
+	windows  []*Terminal
 	closed   bool
 }
 
@@ -73,7 +74,7 @@ func (l *Lab) addMachines() (err error) {
 }
 
 // AddMachine adds one more machine, with its own cable to the same switch. The
-// others know it by name.
+// others know it by name, at the addresses that it has now.
 func (l *Lab) AddMachine(name string) (*Machine, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -136,6 +137,9 @@ func (l *Lab) Close() error {
 	}
 	l.closed = true
 	errs := []error{l.killAll()}
+	for _, t := range l.windows {
+		errs = append(errs, t.Close())
+	}
 	for _, m := range l.machines {
 		errs = append(errs, m.close())
 	}

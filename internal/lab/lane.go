@@ -80,10 +80,13 @@ func (p *lane) send(packet []byte) {
 	}
 	p.queue = append(p.queue, queued{due, append([]byte(nil), packet...)})
 	p.queued += len(packet)
+	first := len(p.queue) == 1
 	p.mu.Unlock()
-	select {
-	case p.wake <- struct{}{}:
-	default:
+	if first {
+		select {
+		case p.wake <- struct{}{}:
+		default:
+		}
 	}
 }
 

@@ -4,13 +4,11 @@ package lab
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 
@@ -32,7 +30,7 @@ type Machine struct {
 	mu      sync.Mutex
 	network int // in its addresses; every Roam is to a new one
 	down    bool
-	hides   int
+	covered map[string]bool // directories with a private overlay
 }
 
 // newMachine makes a machine with lo and net0 up and all addresses set.
@@ -41,7 +39,7 @@ func (l *Lab) newMachine(name string, number int) (*Machine, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Machine{Name: name, lab: l, number: number, place: p, pumped: make(chan struct{})}
+	m := &Machine{Name: name, lab: l, number: number, place: p, pumped: make(chan struct{}), covered: make(map[string]bool)}
 	if err := p.do(m.setUp); err != nil {
 		if m.tun != nil {
 			m.tun.Close()
@@ -200,50 +198,11 @@ func (m *Machine) Listen(address string) (net.Listener, error) {
 	return listener, err
 }
 
-// Hide makes programs (absolute paths) absent on this machine, for good. The
-// processes that run already keep them.
-func (m *Machine) Hide(paths ...string) error {
-	for _, path := range paths {
-		real, err := filepath.EvalSymlinks(path)
-		if err != nil {
-			return err
-		}
-		if err := m.cover(filepath.Dir(path)); err != nil {
-			return err
-		}
-		if err := m.place.do(func() error { return os.Remove(path) }); err != nil {
-			return fmt.Errorf("hide %s (%s): %w", path, real, err)
-		}
-	}
-	return nil
-}
-
-// cover puts a writable overlay on dir, so that changes in it are seen by this
-// machine only.
-func (m *Machine) cover(dir string) error {
-	m.mu.Lock()
-	m.hides++
-	upper := m.lab.path(fmt.Sprintf("%s-over%d", m.Name, m.hides))
-	m.mu.Unlock()
-	for _, sub := range []string{upper, upper + "/up", upper + "/work"} {
-		if err := os.Mkdir(sub, 0o755); err != nil {
-			return err
-		}
-	}
-	return m.place.do(func() error {
-		options := fmt.Sprintf("lowerdir=%s,upperdir=%s/up,workdir=%s/work", dir, upper, upper)
-		if err := unix.Mount("overlay", dir, "overlay", 0, options); err != nil {
-			return fmt.Errorf("cover %s: %w", dir, err)
-		}
-		return nil
-	})
-}
-
 // close ends the machine's network. Its processes must be dead.
 func (m *Machine) close() error {
 	err := m.tun.Close()
 	<-m.pumped
 	m.Cable.close()
 	m.place.close()
-	return errors.Join(err)
+	return err
 }

@@ -101,7 +101,7 @@ func reap() error {
 	}
 	dirs, _ := filepath.Glob(dirPrefix + "*")
 	for _, dir := range dirs {
-		if alive(dir) {
+		if !ownedBy(dir, 0) || alive(dir) {
 			continue
 		}
 		if err := os.RemoveAll(dir); err != nil {
@@ -109,6 +109,15 @@ func reap() error {
 		}
 	}
 	return nil
+}
+
+func ownedBy(path string, uid int) bool {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return false
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	return ok && int(st.Uid) == uid
 }
 
 // account is a line of passwd(5).
@@ -177,14 +186,12 @@ func deleteUser(name string, uid int) error {
 		return err
 	}
 	for _, e := range entries {
-		info, err := e.Info()
-		if err != nil {
+		path := filepath.Join("/tmp", e.Name())
+		if !ownedBy(path, uid) {
 			continue
 		}
-		if st, ok := info.Sys().(*syscall.Stat_t); ok && int(st.Uid) == uid {
-			if err := os.RemoveAll(filepath.Join("/tmp", e.Name())); err != nil {
-				return err
-			}
+		if err := os.RemoveAll(path); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -49,8 +49,8 @@ func (e *ScreenError) Unwrap() error { return e.Err }
 // errEnded ends a wait for output of a command that writes no more.
 var errEnded = errors.New("command ended")
 
-// Terminal runs the command in a new terminal of that size (0 is allowed). The
-// caller closes it.
+// Terminal runs the command in a new terminal of that size (0 is allowed). If
+// the caller does not close it, Close of the lab does.
 func (u *User) Terminal(cols, rows int, cmd *Cmd) (*Terminal, error) {
 	master, slave, err := openPTY(cols, rows)
 	if err != nil {
@@ -72,12 +72,19 @@ func (u *User) Terminal(cols, rows int, cmd *Cmd) (*Terminal, error) {
 		ended: make(chan struct{}), read: make(chan struct{}), changed: make(chan struct{}),
 		emulator: vt10x.New(vt10x.WithSize(max(cols, 1), max(rows, 1)), vt10x.WithWriter(master)),
 	}
+	u.Machine.lab.addWindow(t)
 	go t.readAll()
 	go func() {
 		defer close(t.ended)
 		cmd.Wait()
 	}()
 	return t, nil
+}
+
+func (l *Lab) addWindow(t *Terminal) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.windows = append(l.windows, t)
 }
 
 // readAll feeds the emulator until nobody has the terminal open any more.

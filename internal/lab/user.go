@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,9 +13,6 @@ import (
 	"strings"
 	"sync"
 	"syscall"
-	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // User is a real Unix user at home on one of the machines.
@@ -106,14 +102,14 @@ func (u *User) ownDir(dir string) error {
 func (u *User) Setenv(name, value string) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.env = append(slices.Clip(u.env), name+"="+value)
+	u.env = append(u.env, name+"="+value)
 }
 
 // Unsetenv removes a variable for every command that is made from now on.
 func (u *User) Unsetenv(name string) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.env = slices.DeleteFunc(slices.Clone(u.env), func(v string) bool {
+	u.env = slices.DeleteFunc(u.env, func(v string) bool {
 		return strings.HasPrefix(v, name+"=")
 	})
 }
@@ -142,7 +138,7 @@ func (u *User) Command(ctx context.Context, name string, args ...string) *Cmd {
 		c.Err = err
 	}
 	u.mu.Lock()
-	c.Env = u.env
+	c.Env = slices.Clone(u.env)
 	u.mu.Unlock()
 	c.Dir = u.Home
 	c.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(u.UID), Gid: uint32(u.GID)}
@@ -161,118 +157,3 @@ func lookPath(name, dirs string) (string, error) {
 	}
 	return name, &exec.Error{Name: name, Err: exec.ErrNotFound}
 }
-
-// Path returns the absolute form of a path relative to the user's home.
-func (u *User) Path(path string) string {
-	if filepath.IsAbs(path) {
-		return path
-	}
-	return filepath.Join(u.Home, path)
-}
-
-// WriteFile writes a file, owned by the user, as the user's machine sees it.
-// Directories that are missing are made with mode 0700.
-func (u *User) WriteFile(path, content string, mode fs.FileMode) error {
-	return u.write(path, content, mode, os.O_TRUNC)
-}
-
-// AppendFile appends to a file, which it makes with mode 0600 if need be.
-func (u *User) AppendFile(path, content string) error {
-	return u.write(path, content, 0, os.O_APPEND)
-}
-
-func (u *User) write(path, content string, mode fs.FileMode, flag int) error {
-	path = u.Path(path)
-	return u.Machine.place.do(func() error {
-		if err := u.makeDirs(filepath.Dir(path)); err != nil {
-			return err
-		}
-		// A child that is forked now would hold the file open for writing,
-		// and nobody could execute it (ETXTBSY, golang/go#22315).
-		syscall.ForkLock.RLock()
-		defer syscall.ForkLock.RUnlock()
-		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|flag, 0o600)
-		if err != nil {
-			return err
-		}
-		_, err = f.WriteString(content)
-		err = errors.Join(err, f.Chown(u.UID, u.GID))
-		if mode != 0 {
-			err = errors.Join(err, f.Chmod(mode))
-		}
-		return errors.Join(err, f.Close())
-	})
-}
-
-// makeDirs makes what is missing of dir, owned by the user.
-func (u *User) makeDirs(dir string) error {
-	if _, err := os.Stat(dir); err == nil || !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if err := u.makeDirs(filepath.Dir(dir)); err != nil {
-		return err
-	}
-	return u.ownDir(dir)
-}
-
-// ReadFile returns a file's content, as the user's machine sees it.
-func (u *User) ReadFile(path string) (string, error) {
-	var content []byte
-	err := u.Machine.place.do(func() (err error) {
-		content, err = os.ReadFile(u.Path(path))
-		return err
-	})
-	return string(content), err
-}
-
-// CopyDir copies the regular files and directories under from to the user's.
-func (u *User) CopyDir(from, to string) error {
-	return filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() {
-			return err
-		}
-		rel, err := filepath.Rel(from, path)
-		if err != nil {
-			return err
-		}
-		content, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		info, err := d.Info()
-		if err != nil {
-			return err
-		}
-		return u.WriteFile(filepath.Join(to, rel), string(content), info.Mode().Perm())
-	})
-}
-
-// LimitHome puts the home on a file system of that many bytes, which starts
-// empty, so that a test can fill it. It is seen by the user's machine only.
-func (u *User) LimitHome(bytes int) error {
-	options := fmt.Sprintf("size=%d,mode=0700,uid=%d,gid=%d", bytes, u.UID, u.GID)
-	return u.Machine.place.do(func() error {
-		if err := unix.Mount("tmpfs", u.Home, "tmpfs", 0, options); err != nil {
-			return fmt.Errorf("mount home: %w", err)
-		}
-		return nil
-	})
-}
-
-// ReadOnlyHome makes the home read-only on the user's machine, also for what
-// runs already.
-func (u *User) ReadOnlyHome() error {
-	return u.Machine.place.do(func() error {
-		if err := unix.Mount(u.Home, u.Home, "", unix.MS_BIND, ""); err != nil {
-			return fmt.Errorf("mount home: %w", err)
-		}
-		if err := unix.Mount("", u.Home, "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY, ""); err != nil {
-			return fmt.Errorf("make home read-only: %w", err)
-		}
-		return nil
-	})
-}
-
-// waitDelay is how long a command's pipes may stay open after it has ended, as
-// they do when it leaves a child behind that holds them.
-const waitDelay = 5 * time.Second

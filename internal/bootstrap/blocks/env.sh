@@ -1,0 +1,21 @@
+# The block for ~/.bashrc and the file that a login bash reads. It is read by every shell of its owner, so it starts no
+# process, prints nothing, and holds under set -e and set -u. What stands below the empty line is written.
+# shellcheck shell=sh disable=SC3013
+
+# Written by mosha: uses the forwarded SSH agent, and leaves a live agent of another kind alone.
+if [ ! -S "${SSH_AUTH_SOCK-}" ] && [ -n "${SSH_CONNECTION-}" ]; then
+  SSH_AUTH_SOCK=${HOME-}/.ssh/ssh_auth_sock
+  export SSH_AUTH_SOCK
+else
+  case $- in
+  # At a prompt, for a shell that may outlive its connection. Elsewhere a live value stays: ~/.ssh/rc goes by it.
+  *i*)
+    if [ -S "${HOME-}/.ssh/ssh_auth_sock" ]; then
+      if [ ! -S "${SSH_AUTH_SOCK-}" ] || [ "$SSH_AUTH_SOCK" -ef "$HOME/.ssh/ssh_auth_sock" ]; then
+        SSH_AUTH_SOCK=$HOME/.ssh/ssh_auth_sock
+        export SSH_AUTH_SOCK
+      fi
+    fi
+    ;;
+  esac
+fi

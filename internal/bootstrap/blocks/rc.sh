@@ -1,0 +1,19 @@
+# The block for ~/.ssh/rc. sshd runs that file with /bin/sh before every session; other programs read what the session
+# prints, so this prints nothing, and leaves the X11 cookie on its input to the lines that follow. What stands below the
+# empty line is written.
+# shellcheck shell=sh disable=SC3013
+
+# Written by mosha: points ~/.ssh/ssh_auth_sock to the SSH agent that this connection forwards.
+(
+  agent=${SSH_AUTH_SOCK-} link=$HOME/.ssh/ssh_auth_sock new=$HOME/.ssh/ssh_auth_sock.$$
+  # Only an absolute name of a live socket, and never the link itself, nor what it already leads to.
+  case $agent in /*) ;; *) exit ;; esac
+  if [ ! -S "$agent" ] || [ "$agent" -ef "$link" ]; then exit; fi
+  # A person who logs in takes the link; a command in the background only one that is of no use to anybody.
+  if [ -z "${SSH_TTY-}" ] && [ -S "$link" ]; then exit; fi
+  if [ -e "$link" ] && [ ! -h "$link" ]; then exit; fi
+  rm -f "$new" && ln -s "$agent" "$new" || exit
+  # mv would move it into a directory that the link leads to.
+  [ ! -d "$link" ] || rm -f "$link"
+  mv -f "$new" "$link" || rm -f "$new"
+) </dev/null >/dev/null 2>&1 || :

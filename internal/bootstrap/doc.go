@@ -1,0 +1,20 @@
+// Package bootstrap holds what mosha runs and writes on the remote, as POSIX
+// sh scripts embedded in the program, and the Go side that drives them.
+//
+// [Setup] puts marked blocks into the remote's dotfiles: one in ~/.ssh/rc, which
+// points the link ~/.ssh/ssh_auth_sock to the forwarded agent of every login,
+// and one in ~/.bashrc, which has shells use that link. It needs one shell and
+// costs one exchange when all is in place, two when something is to be
+// written. The remote only lists files and splices bytes; what is to be written
+// is decided here, by pure functions (plan.go, splice.go).
+//
+// [HolderScript] is the script that keeps the link while a connection lasts,
+// and [HolderReader] reads what it says.
+//
+// The package knows nothing of SSH: it is given a [Runner], which starts a
+// shell. Whatever that shell says is hostile: every line, length and count is
+// bounded.
+package bootstrap
+
+// LinkPath is the link to the forwarded agent, relative to the remote's home.
+const LinkPath = ".ssh/ssh_auth_sock"

@@ -1,0 +1,143 @@
+package bootstrap
+
+import (
+	"strconv"
+	"strings"
+)
+
+// Kind says what went wrong with the remote's shell as a whole.
+type Kind int
+
+// The kinds of a RemoteError.
+const (
+	NoShell     Kind = iota + 1 // no shell ran: the account has none, or a command is forced
+	Noise                       // start-up files print without end
+	NoHome                      // the home directory cannot be entered
+	NoTools                     // a program of POSIX is missing; Detail names it
+	Malformed                   // a line that the script does not send
+	Ended                       // the shell ended before it was done
+	Interrupted                 // the context ended; Err has its cause
+)
+
+var kinds = [...]string{
+	NoShell:     "no shell was started",
+	Noise:       "start-up files print too much",
+	NoHome:      "the home directory cannot be entered",
+	NoTools:     "a program is missing",
+	Malformed:   "a line makes no sense",
+	Ended:       "the shell ended early",
+	Interrupted: "interrupted",
+}
+
+func (k Kind) String() string { return name(kinds[:], int(k)) }
+
+// A RemoteError is the failure of a script as a whole.
+type RemoteError struct {
+	Kind   Kind
+	Detail string // what the remote said, printable ASCII, at most maxDetail bytes, or empty
+	Err    error  // the cause on this side, or nil
+}
+
+func (e *RemoteError) Error() string {
+	s := "remote shell: " + e.Kind.String()
+	if e.Detail != "" {
+		s += ": " + e.Detail
+	}
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
+	return s
+}
+
+func (e *RemoteError) Unwrap() error { return e.Err }
+
+// malformed returns the error for a line that the script does not send.
+func malformed[T string | []byte](line T) error {
+	return &RemoteError{Kind: Malformed, Detail: printable(line)}
+}
+
+// Reason says why a file was not written.
+type Reason int
+
+// The reasons of a FileError. Up to Denied they describe a file that is left
+// as it is (Skipped), from ReadOnly on a write that failed (Failed).
+const (
+	Irregular  Reason = iota + 1 // a directory, a FIFO or a device
+	Dangling                     // a link that leads to nothing
+	LinkLoop                     // a link that leads to itself
+	TooLarge                     // above 1 MiB
+	Unreadable                   // no permission to read it
+	Unwritable                   // no permission to write it, or immutable
+	Attributes                   // its owner, mode, ACL or further names would be lost
+	Edited                       // the block was changed by hand
+	Unfinished                   // the block lacks its first or its last line
+	Several                      // more than one block
+	ReadOnly                     // the file system is read-only
+	Full                         // no space left
+	Quota                        // over quota
+	Denied                       // no permission to write in the directory
+	Busy                         // it kept changing while it was to be written
+	WriteError                   // anything else; Detail has the words of the remote
+)
+
+var reasons = [...]string{
+	Irregular:  "not a regular file",
+	Dangling:   "a link that leads to nothing",
+	LinkLoop:   "a link that leads to itself",
+	TooLarge:   "too large",
+	Unreadable: "no permission to read it",
+	Unwritable: "no permission to write it",
+	Attributes: "its owner, mode or other names would be lost",
+	Edited:     "the block was edited",
+	Unfinished: "the block lacks its first or last line",
+	Several:    "more than one block",
+	ReadOnly:   "the file system is read-only",
+	Full:       "no space left",
+	Quota:      "over quota",
+	Denied:     "no permission to write in its directory",
+	Busy:       "it kept changing",
+	WriteError: "it could not be written",
+}
+
+func (r Reason) String() string { return name(reasons[:], int(r)) }
+
+// A FileError is why one file was not written.
+type FileError struct {
+	Path   string // as in ~/.bashrc
+	Reason Reason
+	Detail string // what the remote said, printable ASCII, at most maxDetail bytes, or empty
+}
+
+func (e *FileError) Error() string {
+	s := e.Path + ": " + e.Reason.String()
+	if e.Detail != "" {
+		s += " (" + e.Detail + ")"
+	}
+	return s
+}
+
+// name returns the name of a value in a table that begins at 1.
+func name(names []string, i int) string {
+	if i < 1 || i >= len(names) {
+		return strconv.Itoa(i)
+	}
+	return names[i]
+}
+
+// maxDetail is the length of the remote's words in an error, in bytes.
+const maxDetail = 200
+
+// printable returns the remote's words fit for a terminal: one line of
+// printable ASCII, cut to maxDetail bytes.
+func printable[T string | []byte](s T) string {
+	words := strings.TrimSpace(string(s))
+	if len(words) > maxDetail {
+		words = words[:maxDetail]
+	}
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return '?'
+		}
+		return r
+	}, words)
+}

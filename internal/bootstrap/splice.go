@@ -1,0 +1,88 @@
+package bootstrap
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+)
+
+// An edit replaces the bytes of a file from start up to before end by block.
+type edit struct {
+	start, end int
+	block      []byte
+}
+
+// apply returns the file's new content.
+func (e edit) apply(old []byte) []byte {
+	return slices.Concat(old[:e.start], e.block, old[e.end:])
+}
+
+// found is a block in a file, or what is left of one.
+type found struct {
+	header
+	start, end int // of the whole block, its markers included
+	fault      Reason
+}
+
+// findBlock looks for our block. ok is false where there is no trace of one;
+// fault is set, to Edited, Unfinished or Several, where there is something that
+// had better be left alone.
+func findBlock(content []byte) (f found, ok bool) {
+	var begins, ends []span
+	for line := range lines(content) {
+		text := strings.TrimSpace(string(content[line.start:line.end]))
+		switch {
+		case strings.HasPrefix(text, beginPrefix):
+			begins = append(begins, line)
+		case strings.HasPrefix(text, endLine):
+			ends = append(ends, line)
+		}
+	}
+	switch {
+	case len(begins) == 0 && len(ends) == 0:
+		return found{}, false
+	case len(begins) > 1 || len(ends) > 1:
+		return found{fault: Several}, true
+	case len(begins) == 0 || len(ends) == 0 || ends[0].start < begins[0].end:
+		return found{fault: Unfinished}, true
+	}
+	return readBlock(content, begins[0], ends[0]), true
+}
+
+// readBlock reads the block between its two marker lines.
+func readBlock(content []byte, begin, end span) found {
+	h, ok := parseHeader(strings.TrimSuffix(string(content[begin.start:begin.end]), "\n"))
+	last := bytes.TrimSuffix(content[end.start:end.end], []byte("\n"))
+	if !ok || string(last) != endLine || cksum(content[begin.end:end.start]) != h.checksum {
+		return found{fault: Edited}
+	}
+	return found{header: h, start: begin.start, end: end.end}
+}
+
+// span is a line with its end, if it has one.
+type span struct{ start, end int }
+
+// lines yields the lines of a file.
+func lines(content []byte) func(yield func(span) bool) {
+	return func(yield func(span) bool) {
+		for start := 0; start < len(content); {
+			end := len(content)
+			if i := bytes.IndexByte(content[start:], '\n'); i >= 0 {
+				end = start + i + 1
+			}
+			if !yield(span{start, end}) {
+				return
+			}
+			start = end
+		}
+	}
+}
+
+// insertAt returns where a new block goes: to the top, since what follows may
+// return early, but after a line that says which interpreter the file is for.
+func insertAt(content []byte) int {
+	if !bytes.HasPrefix(content, []byte("#!")) {
+		return 0
+	}
+	return bytes.IndexByte(content, '\n') + 1
+}

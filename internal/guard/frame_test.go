@@ -48,15 +48,11 @@ func TestFrameRead(t *testing.T) {
 }
 
 func sameKind(err, want error) bool {
-	switch want.(type) {
-	case *LengthError:
-		var e *LengthError
-		return errors.As(err, &e)
-	case *BindReplyError:
-		var e *BindReplyError
-		return errors.As(err, &e)
-	}
-	return errors.Is(err, want)
+	var length *LengthError
+	var reply *BindReplyError
+	return errors.Is(err, want) ||
+		errors.As(want, &length) && errors.As(err, &length) ||
+		errors.As(want, &reply) && errors.As(err, &reply)
 }
 
 // checkFrame tests that f holds what input begins with and that exactly the rest is left unread.

@@ -71,7 +71,7 @@ func (m *Machine) setUp() (err error) {
 	return ip(append([]string{
 		"link set lo up",
 		"link set " + netDevice + " addrgenmode none",
-		fmt.Sprintf("link set %s mtu %d up", netDevice, mtu),
+		fmt.Sprintf("link set %s mtu %d txqueuelen %d up", netDevice, mtu, queueLen),
 	}, m.addresses("add")...)...)
 }
 

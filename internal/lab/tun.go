@@ -14,6 +14,9 @@ import (
 const (
 	netDevice = "net0"
 	mtu       = 1500
+	// queueLen is how many packets wait for the pump before the kernel drops
+	// some: enough that a burst is not lost behind the cable's back.
+	queueLen = 5000
 )
 
 // openTUN makes the TUN device net0 in the calling thread's network namespace.

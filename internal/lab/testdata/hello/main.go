@@ -1,0 +1,6 @@
+// Command hello says whether it runs, for the test of building programs.
+package main
+
+import "os"
+
+func main() { os.Stdout.WriteString("hello\n") }

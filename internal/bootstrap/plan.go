@@ -124,13 +124,11 @@ func planFile(name string, f remoteFile, created, added string) step {
 // planContent decides about a file that is there. A block of a newer version
 // stays: another laptop's mosha wrote it.
 func planContent(s step, created, added string) step {
-	s.action = Changed
 	f, ok := findBlock(s.old)
 	switch {
 	case !ok:
 		at := insertAt(s.old)
-		s.edit = edit{start: at, end: at, block: block(added, false)}
-		return s
+		return s.change(edit{start: at, end: at, block: block(added, false)})
 	case f.fault != 0:
 		s.action, s.reason = Skipped, f.fault
 		return s
@@ -143,7 +141,17 @@ func planContent(s step, created, added string) step {
 		s.action = InPlace
 		return s
 	}
-	s.edit = edit{start: f.start, end: f.end, block: want}
+	return s.change(edit{start: f.start, end: f.end, block: want})
+}
+
+// change makes the edit the step, unless the file would grow beyond what the
+// next run reads.
+func (s step) change(e edit) step {
+	if len(s.old)-(e.end-e.start)+len(e.block) > maxFile {
+		s.action, s.reason = Skipped, TooLarge
+		return s
+	}
+	s.action, s.edit = Changed, e
 	return s
 }
 

@@ -70,6 +70,17 @@ fail() {
   echo fail "$1" "$2" $why
 }
 
+# unequal NAME CRC SIZE: says why the new file is not what was asked for: the old one changed meanwhile, or it was cut.
+unequal() {
+  if same "$real" "$2" "$3"; then
+    fail "$1" verify
+  else
+    rm -f "$new"
+    new=
+    echo "changed $1"
+  fi
+}
+
 # receive LENGTH: reads a block from our input, whatever becomes of it. One byte at a time, since dd may not read ahead.
 receive() {
   block=$(dd bs=1 count="$1"; echo .)
@@ -98,7 +109,7 @@ put() {
   new=$real.mosha.$id
   why=$({ rm -f "$new" && cp -p "$real" "$new" && compose "$real" "$2" "$3" >"$new"; } 2>&1) || { fail "$1" write; return; }
   why=
-  same "$new" "$7" "$8" || { fail "$1" verify; return; }
+  same "$new" "$7" "$8" || { unequal "$1" "$5" "$6"; return; }
   [ "$(attributes "$new")" = "$(attributes "$real")" ] || { fail "$1" attributes; return; }
   rename "$1"
 }
@@ -112,7 +123,7 @@ create() {
   case $1 in
   .ssh/*)
     mask=077
-    [ -d .ssh ] || why=$( (umask 077; mkdir .ssh) 2>&1) || { fail "$1" mkdir; return; }
+    [ -d .ssh ] || why=$( (umask 077; mkdir .ssh) 2>&1) || [ -d .ssh ] || { fail "$1" mkdir; return; }
     ;;
   esac
   new=$real.mosha.$id

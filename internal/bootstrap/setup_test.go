@@ -1,0 +1,199 @@
+package bootstrap
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// reported returns a report's rows.
+func reported(t *testing.T, r Report) []row {
+	t.Helper()
+	var rows []row
+	for _, f := range r.Files {
+		got := row{path: strings.TrimPrefix(f.Path, "~/"), action: f.Action}
+		var cause *FileError
+		if errors.As(f.Cause, &cause) {
+			got.reason = cause.Reason
+			if cause.Path != f.Path {
+				t.Errorf("the cause for %s is about %s", f.Path, cause.Path)
+			}
+		}
+		rows = append(rows, got)
+	}
+	return rows
+}
+
+func compare(t *testing.T, what string, want, got any) {
+	t.Helper()
+	opts := cmp.AllowUnexported(row{}, entry{}, remoteFile{}, outcome{}, header{}, home{})
+	if diff := cmp.Diff(want, got, opts); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", what, diff)
+	}
+}
+
+// setUp runs Setup, which must not fail as a whole.
+func setUp(t *testing.T, r Runner) Report {
+	t.Helper()
+	report, err := Setup(t.Context(), r)
+	check(t, err)
+	return report
+}
+
+func TestSetupOfTheCorpus(t *testing.T) {
+	eachShell(t, func(t *testing.T, l *local) {
+		t.Parallel()
+		for _, s := range corpus {
+			t.Run(s.name, func(t *testing.T) { testSample(t, l.another(t), s) })
+		}
+	})
+}
+
+func testSample(t *testing.T, l *local, s sample) {
+	if s.shell != "" {
+		l.env = append(l.env, "SHELL="+s.shell)
+	}
+	l.lay(s.entries...)
+	before := l.tree()
+	first := setUp(t, l)
+	var want []row
+	written := []string{".ssh"}
+	for _, r := range s.rows {
+		if r.action == Created || r.action == Changed {
+			if r.target == "" {
+				r.target = r.path
+			}
+			written = append(written, r.target)
+		}
+		r.target = ""
+		want = append(want, r)
+	}
+	compare(t, "first report", want, reported(t, first))
+	after := l.tree()
+	if d := differences(before, after, written...); d != "" {
+		t.Error(d)
+	}
+	for _, path := range written[1:] {
+		checkWritten(t, path, before, after, s.content)
+	}
+	for path, content := range s.content {
+		compare(t, path, content, after[path].content)
+	}
+
+	second := setUp(t, l)
+	for i, r := range want {
+		if r.action == Created || r.action == Changed {
+			want[i].action = InPlace
+		}
+	}
+	compare(t, "second report", want, reported(t, second))
+	if d := differences(after, l.tree()); d != "" {
+		t.Errorf("after the second run: %s", d)
+	}
+}
+
+// checkWritten checks a file that was created or changed.
+func checkWritten(t *testing.T, path string, before, after tree, content map[string]string) {
+	t.Helper()
+	old, existed := before[path]
+	now := after[path]
+	if !existed {
+		old.mode, old.uid = 0o644, now.uid
+		if strings.HasPrefix(path, ".ssh/") {
+			old.mode = 0o600
+		}
+	}
+	if now.mode != old.mode || now.uid != old.uid {
+		t.Errorf("%s has mode %v and owner %d, want %v and %d", path, now.mode, now.uid, old.mode, old.uid)
+	}
+	if _, exact := content[path]; !exact {
+		rest := now.content
+		for {
+			f, ok := findBlock([]byte(rest))
+			if !ok {
+				break
+			}
+			rest = rest[:f.start] + rest[f.end:]
+		}
+		compare(t, path+" without its block", old.content, rest)
+	}
+}
+
+func TestSetupOfAMissingHome(t *testing.T) {
+	eachShell(t, func(t *testing.T, l *local) {
+		l.env = append(l.env, "HOME="+filepath.Join(l.home, "gone"))
+		_, err := Setup(t.Context(), l)
+		compare(t, "error", &RemoteError{Kind: NoHome}, err)
+	})
+}
+
+func TestSetupsAtOnce(t *testing.T) {
+	l := newLocal(t, shells[0].argv, false)
+	l.lay(file(".bashrc", debianBashrc))
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			report, err := Setup(t.Context(), l)
+			if err != nil {
+				t.Error(err)
+			}
+			for _, f := range report.Files {
+				if f.Cause != nil {
+					t.Error(f.Cause)
+				}
+			}
+		})
+	}
+	all.Wait()
+	compare(t, ".bashrc", envBlock+debianBashrc, l.read(".bashrc"))
+	compare(t, ".profile", profileBlock, l.read(".profile"))
+	compare(t, ".ssh/rc", rcNewBlock, l.read(".ssh/rc"))
+	compare(t, "files", 5, len(l.tree()))
+}
+
+// brittle is a Runner whose shells end in the middle of what they are told.
+type brittle struct {
+	*local
+	length int // bytes of the second Write that get through
+}
+
+type brittleShell struct {
+	Shell
+	length, writes int
+}
+
+func (b brittle) Shell(ctx context.Context) (Shell, error) {
+	s, err := b.local.Shell(ctx)
+	return &brittleShell{Shell: s, length: b.length}, err
+}
+
+func (s *brittleShell) Write(p []byte) (int, error) {
+	if s.writes++; s.writes < 2 {
+		return s.Shell.Write(p)
+	}
+	n, _ := s.Shell.Write(p[:min(s.length, len(p))])
+	_ = s.Close()
+	return n, os.ErrClosed
+}
+
+func TestConnectionLostWhileWriting(t *testing.T) {
+	eachShell(t, func(t *testing.T, l *local) {
+		l.lay(file(".bashrc", debianBashrc), file(".ssh/rc", "true\n"), file(".profile", debianProfile))
+		before := l.tree()
+		_, err := Setup(t.Context(), brittle{l, len(rcBlock) / 2})
+		var remote *RemoteError
+		if !errors.As(err, &remote) || remote.Kind != Ended {
+			t.Errorf("the error is %v", err)
+		}
+		if d := differences(before, l.tree()); d != "" {
+			t.Error(d)
+		}
+		compare(t, "next report", rows(changed(".ssh/rc"), changed(".bashrc")), reported(t, setUp(t, l)))
+	})
+}

@@ -1,0 +1,162 @@
+package bootstrap
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+)
+
+// shells are the shells that a remote's /bin/sh may be. Each runs with the
+// programs of the system, busybox also with nothing but its own.
+var shells = []struct {
+	name    string
+	argv    []string
+	busybox bool
+}{
+	{name: "dash", argv: []string{"dash"}},
+	{name: "bash", argv: []string{"bash", "--posix"}},
+	{name: "mksh", argv: []string{"mksh"}},
+	{name: "busybox", argv: []string{"busybox", "sh"}},
+	{name: "busybox-alone", argv: []string{"busybox", "sh"}, busybox: true},
+	{name: "zsh", argv: []string{"zsh", "--emulate", "sh"}},
+}
+
+// eachShell runs a test under every shell.
+func eachShell(t *testing.T, test func(t *testing.T, l *local)) {
+	for _, s := range shells {
+		t.Run(s.name, func(t *testing.T) { test(t, newLocal(t, s.argv, s.busybox)) })
+	}
+}
+
+// nobody is the user that the shells run as when the tests run as root, to
+// whom modes mean nothing.
+const nobody = 65534
+
+// local is a Runner that starts shells of this machine in a home of their own.
+type local struct {
+	t    *testing.T
+	home string
+	path string // PATH
+	argv []string
+	env  []string // wins over the environment that sshd would set
+	user int      // the shell's user if the test runs as root
+}
+
+func newLocal(t *testing.T, argv []string, busybox bool) *local {
+	t.Helper()
+	l := &local{argv: argv, user: nobody, path: "/usr/bin:/bin"}
+	if busybox {
+		l.path = openDir(t)
+		out, err := exec.Command("busybox", "--install", "-s", l.path).CombinedOutput()
+		if err != nil {
+			t.Fatalf("busybox --install: %v: %s", err, out)
+		}
+		// Debian's busybox has no cksum, others may.
+		_ = os.Remove(filepath.Join(l.path, "cksum"))
+		check(t, os.WriteFile(filepath.Join(l.path, "cksum"), []byte("#!/bin/sh\nexit 127\n"), 0o755))
+	}
+	return l.another(t)
+}
+
+// another returns the same shell in a fresh home.
+func (l *local) another(t *testing.T) *local {
+	t.Helper()
+	fresh := *l
+	fresh.t, fresh.home = t, filepath.Join(openDir(t), "home")
+	fresh.env = []string{"HOME=" + fresh.home, "SHELL=/bin/bash", "PATH=" + l.path}
+	check(t, os.Mkdir(fresh.home, 0o755))
+	fresh.own(fresh.home)
+	return &fresh
+}
+
+// openDir returns a temporary directory that every user may enter.
+func openDir(t *testing.T) string {
+	t.Helper()
+	root := t.TempDir()
+	for dir := root; dir != filepath.Clean(os.TempDir()); dir = filepath.Dir(dir) {
+		check(t, os.Chmod(dir, 0o755))
+	}
+	return root
+}
+
+// own gives files of the test to the shell's user.
+func (l *local) own(paths ...string) {
+	l.t.Helper()
+	if os.Getuid() != 0 {
+		return
+	}
+	for _, p := range paths {
+		check(l.t, os.Lchown(p, l.user, l.user))
+	}
+}
+
+// command returns a command that runs as the shell's user in its home.
+func (l *local) command(argv ...string) *exec.Cmd {
+	c := exec.Command(argv[0], argv[1:]...)
+	c.Dir = l.home
+	c.Env = l.env
+	if os.Getuid() == 0 {
+		c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(l.user), Gid: uint32(l.user)}}
+	}
+	return c
+}
+
+// Shell starts the shell.
+func (l *local) Shell(context.Context) (Shell, error) { return startShell(l.t, l.command(l.argv...)) }
+
+// process is a running shell. What it writes to its standard error is an error
+// of the test.
+type process struct {
+	io.Reader
+	io.WriteCloser
+	cmd  *exec.Cmd
+	once sync.Once
+}
+
+func startShell(t *testing.T, c *exec.Cmd) (*process, error) {
+	in, err := c.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	out, err := c.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	var stderr strings.Builder
+	c.Stderr = &stderr
+	if err := c.Start(); err != nil {
+		return nil, err
+	}
+	p := &process{Reader: out, WriteCloser: in, cmd: c}
+	t.Cleanup(func() {
+		_ = p.Close()
+		if stderr.Len() > 0 {
+			t.Errorf("the shell wrote to its standard error: %q", stderr.String())
+		}
+	})
+	return p, nil
+}
+
+// Close does what sshd does to the command of a session that ends: its input
+// and output end, and it is left to itself. Close waits for it.
+func (p *process) Close() error {
+	p.once.Do(func() {
+		_ = p.WriteCloser.Close()
+		_, _ = io.Copy(io.Discard, p.Reader)
+		_ = p.cmd.Wait()
+	})
+	return nil
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -57,7 +57,12 @@ func (m *Machine) Sshd(config SshdConfig) (*Sshd, error) {
 // by Stop. Root is not needed. config.Dir, a private directory that the caller
 // removes, is required; Port 0 is a free one.
 func StartSshd(ctx context.Context, config SshdConfig) (*Sshd, error) {
-	const attempts = 5 // someone else may take the free port first
+	const attempts = 5                   // someone else may take the free port first
+	dir, err := filepath.Abs(config.Dir) // sshd changes to /
+	if err != nil {
+		return nil, err
+	}
+	config.Dir = dir
 	var failed error
 	for range attempts {
 		s := &Sshd{Port: config.Port, config: config, ctx: ctx, dir: config.Dir}

@@ -1,0 +1,137 @@
+package sshconn
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/mosha-ssh/mosha/internal/target"
+)
+
+// lookup returns the addresses of the destination, in the order in which they
+// are to be tried.
+func lookup(ctx context.Context, cfg *target.Config, family string) ([]netip.Addr, error) {
+	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", cfg.HostName)
+	if err == nil {
+		addrs = order(order(addrs, cfg.AddressFamily), family)
+		if len(addrs) > 0 {
+			return addrs, nil
+		}
+		return nil, &ResolveError{Host: cfg.HostName, NotFound: true, Message: "no address of family " + cfg.AddressFamily + " and " + family}
+	}
+	failed := &ResolveError{Host: cfg.HostName, Message: err.Error()}
+	if dns := (*net.DNSError)(nil); errors.As(err, &dns) {
+		failed.NotFound, failed.Message = dns.IsNotFound, dns.Err
+	}
+	return nil, failed
+}
+
+// order restricts addresses to a family (inet, inet6) or puts a family first
+// (prefer-inet, prefer-inet6). Any other word leaves the system's order.
+func order(addrs []netip.Addr, family string) []netip.Addr {
+	var four, six []netip.Addr
+	for i, a := range addrs {
+		addrs[i] = a.Unmap()
+		if addrs[i].Is4() {
+			four = append(four, addrs[i])
+		} else {
+			six = append(six, addrs[i])
+		}
+	}
+	switch family {
+	case "inet":
+		return four
+	case "inet6":
+		return six
+	case "prefer-inet":
+		return slices.Concat(four, six)
+	case "prefer-inet6":
+		return slices.Concat(six, four)
+	}
+	return addrs
+}
+
+// connectTCP tries the addresses in turn. An address gets its share of the time
+// that is left, so that one that does not answer leaves some for the others.
+func connectTCP(ctx context.Context, cfg *target.Config, family string, deadline time.Time) (net.Conn, error) {
+	ctx, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
+	addrs, err := lookup(ctx, cfg, family)
+	if err != nil {
+		return nil, err
+	}
+	var failed error
+	for i, addr := range addrs {
+		share := time.Until(deadline) / time.Duration(len(addrs)-i)
+		conn, err := connectOne(ctx, cfg, netip.AddrPortFrom(addr, uint16(cfg.Port)), share)
+		if err == nil {
+			return conn, nil
+		}
+		if failed == nil || cause(failed) != CauseRefused {
+			failed = err
+		}
+	}
+	return nil, connectError(cfg, failed)
+}
+
+func connectOne(ctx context.Context, cfg *target.Config, addr netip.AddrPort, limit time.Duration) (net.Conn, error) {
+	d := net.Dialer{Timeout: limit}
+	if !cfg.TCPKeepAlive {
+		d.KeepAlive = -1
+	}
+	if cfg.BindAddress != "" {
+		local, err := bindAddress(ctx, cfg.BindAddress, addr.Addr())
+		if err != nil {
+			return nil, err
+		}
+		d.LocalAddr = local
+	}
+	return d.DialContext(ctx, "tcp", addr.String())
+}
+
+// bindAddress resolves BindAddress to an address of the same family as remote.
+func bindAddress(ctx context.Context, bind string, remote netip.Addr) (*net.TCPAddr, error) {
+	network := "ip6"
+	if remote.Is4() {
+		network = "ip4"
+	}
+	addrs, err := net.DefaultResolver.LookupNetIP(ctx, network, bind)
+	if err != nil {
+		return nil, &net.OpError{Op: "bind", Net: "tcp", Addr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(remote, 0)), Err: err}
+	}
+	return net.TCPAddrFromAddrPort(netip.AddrPortFrom(addrs[0].Unmap(), 0)), nil
+}
+
+// cause tells the connect errors apart.
+func cause(err error) string {
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return CauseRefused
+	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETDOWN), errors.Is(err, syscall.EHOSTDOWN):
+		return CauseUnreachable
+	}
+	return CauseOther
+}
+
+// connectError makes a connect error plain data. A timeout keeps its kind, for
+// Dial to tell whose it was.
+func connectError(cfg *target.Config, err error) error {
+	if timeout := net.Error(nil); errors.As(err, &timeout) && timeout.Timeout() {
+		return err
+	}
+	failed := &ConnectError{Host: cfg.HostName, Port: cfg.Port, Cause: cause(err), Message: err.Error()}
+	if op := (*net.OpError)(nil); errors.As(err, &op) {
+		failed.Message = op.Err.Error()
+		if op.Addr != nil {
+			failed.Address = op.Addr.String()
+		}
+	}
+	if errno := syscall.Errno(0); errors.As(err, &errno) {
+		failed.Message = errno.Error()
+	}
+	return failed
+}

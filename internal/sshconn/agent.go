@@ -1,0 +1,57 @@
+package sshconn
+
+import (
+	"context"
+	"net"
+	"time"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/agent"
+)
+
+// agentTimeout bounds what an agent answers by itself: connecting, session-bind
+// and the list of keys. A signature may wait for a person.
+const agentTimeout = 10 * time.Second
+
+// dialAgent connects to the agent's socket.
+func dialAgent(ctx context.Context, path string) (net.Conn, error) {
+	d := net.Dialer{Timeout: agentTimeout}
+	return d.DialContext(ctx, "unix", path)
+}
+
+// agentKeys binds the agent's connection to the session, as OpenSSH does before
+// it signs, and lists the keys.
+func agentKeys(conn net.Conn, bind *binding, log zerolog.Logger) ([]identity, error) {
+	conn.SetDeadline(time.Now().Add(agentTimeout))
+	defer conn.SetDeadline(time.Time{})
+	client := agent.NewClient(conn)
+	if bind != nil {
+		// An agent that does not know session-bind is used unbound.
+		_, err := client.Extension(sessionBind, bind.body(false))
+		log.Debug().Err(err).Msg("agent bound to the session")
+	}
+	signers, err := client.Signers()
+	if err != nil {
+		return nil, err
+	}
+	var keys []identity
+	for _, s := range signers {
+		id := identity{public: s.PublicKey(), agent: s}
+		if key, ok := id.public.(*agent.Key); ok {
+			id.source = key.Comment
+			id.public = parsed(key)
+		}
+		keys = append(keys, id)
+	}
+	return keys, nil
+}
+
+// parsed returns the agent's key as x/crypto's own type, which shows
+// certificates as such; a key of a kind that it does not know stays as it is.
+func parsed(key *agent.Key) ssh.PublicKey {
+	if public, err := ssh.ParsePublicKey(key.Blob); err == nil {
+		return public
+	}
+	return key
+}

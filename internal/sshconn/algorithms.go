@@ -1,0 +1,120 @@
+package sshconn
+
+import (
+	"slices"
+
+	"github.com/mosha-ssh/mosha/internal/target"
+	"golang.org/x/crypto/ssh"
+)
+
+// curve25519LibSSH is supported by x/crypto as another name of
+// curve25519-sha256, but not listed.
+const curve25519LibSSH = "curve25519-sha256@libssh.org"
+
+// algorithms are what the configuration allows and x/crypto has, in the
+// configuration's order.
+type algorithms struct {
+	ssh.Config
+	hostKeys []string
+}
+
+// choose intersects. It fails with *AlgorithmError if nothing is left: an empty
+// list would mean x/crypto's defaults.
+func choose(cfg *target.Config) (algorithms, error) {
+	good, weak := ssh.SupportedAlgorithms(), ssh.InsecureAlgorithms()
+	var a algorithms
+	a.KeyExchanges = both(cfg.KexAlgorithms, append(good.KeyExchanges, curve25519LibSSH), weak.KeyExchanges)
+	a.Ciphers = both(cfg.Ciphers, good.Ciphers, weak.Ciphers)
+	a.MACs = both(cfg.MACs, good.MACs, weak.MACs)
+	a.hostKeys = both(cfg.HostKeyAlgorithms, good.HostKeys, weak.HostKeys)
+	if len(a.MACs) == 0 {
+		// Ciphers with a MAC of their own need no other.
+		a.Ciphers = slices.DeleteFunc(a.Ciphers, func(name string) bool { return !aead[name] })
+		a.MACs = good.MACs
+	}
+	for _, list := range []struct {
+		what       string
+		configured []string
+		left       []string
+	}{
+		{"key exchange", cfg.KexAlgorithms, a.KeyExchanges},
+		{"cipher", cfg.Ciphers, a.Ciphers},
+		{"host key", cfg.HostKeyAlgorithms, a.hostKeys},
+	} {
+		if len(list.left) == 0 {
+			return algorithms{}, &AlgorithmError{What: list.what, Ours: list.configured}
+		}
+	}
+	return a, nil
+}
+
+// aead are the ciphers that need no MAC.
+var aead = map[string]bool{
+	ssh.CipherAES128GCM:        true,
+	ssh.CipherAES256GCM:        true,
+	ssh.CipherChaCha20Poly1305: true,
+}
+
+// both returns the configured names that are supported. Without any
+// configuration the good ones are taken; weak ones have to be configured.
+func both(configured, good, weak []string) []string {
+	if len(configured) == 0 {
+		return good
+	}
+	var left []string
+	for _, name := range configured {
+		if slices.Contains(good, name) || slices.Contains(weak, name) {
+			left = append(left, name)
+		}
+	}
+	return left
+}
+
+// acceptedFor returns the signature algorithms for a key of that type which
+// PubkeyAcceptedAlgorithms allows, in its order.
+func acceptedFor(keyType string, accepted []string) []string {
+	var algos []string
+	for _, name := range accepted {
+		if keyTypeOf(name) == keyType && !slices.Contains(algos, signatureAlgorithm(name)) {
+			algos = append(algos, signatureAlgorithm(name))
+		}
+	}
+	return algos
+}
+
+// keyTypeOf returns the type of the key that an algorithm is used with.
+func keyTypeOf(algorithm string) string {
+	switch algorithm {
+	case ssh.KeyAlgoRSASHA256, ssh.KeyAlgoRSASHA512:
+		return ssh.KeyAlgoRSA
+	case ssh.CertAlgoRSASHA256v01, ssh.CertAlgoRSASHA512v01:
+		return ssh.CertAlgoRSAv01
+	}
+	return algorithm
+}
+
+// signatureAlgorithm returns how an algorithm signs: a certificate's signs as its
+// key does.
+func signatureAlgorithm(name string) string {
+	switch name {
+	case ssh.CertAlgoRSAv01:
+		return ssh.KeyAlgoRSA
+	case ssh.CertAlgoRSASHA256v01:
+		return ssh.KeyAlgoRSASHA256
+	case ssh.CertAlgoRSASHA512v01:
+		return ssh.KeyAlgoRSASHA512
+	case ssh.CertAlgoECDSA256v01:
+		return ssh.KeyAlgoECDSA256
+	case ssh.CertAlgoECDSA384v01:
+		return ssh.KeyAlgoECDSA384
+	case ssh.CertAlgoECDSA521v01:
+		return ssh.KeyAlgoECDSA521
+	case ssh.CertAlgoED25519v01:
+		return ssh.KeyAlgoED25519
+	case ssh.CertAlgoSKECDSA256v01:
+		return ssh.KeyAlgoSKECDSA256
+	case ssh.CertAlgoSKED25519v01:
+		return ssh.KeyAlgoSKED25519
+	}
+	return name
+}

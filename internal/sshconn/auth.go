@@ -1,0 +1,242 @@
+package sshconn
+
+import (
+	"context"
+	"io"
+	"net"
+	"slices"
+	"sync"
+
+	"github.com/mosha-ssh/mosha/internal/target"
+	"golang.org/x/crypto/ssh"
+)
+
+// authenticator offers keys to the server in OpenSSH's order (sshconnect2.c,
+// pubkey_prepare): CertificateFile, the agent's keys that are configured
+// identities, its other keys unless IdentitiesOnly, the remaining files.
+//
+// x/crypto asks for each key through ClientConfig.AuthCallback, since a list of
+// keys would end at the first that fails to sign.
+type authenticator struct {
+	ctx  context.Context
+	cfg  *target.Config
+	opts Options
+
+	prepared  bool
+	exhausted bool // every key was offered
+	files     []identity
+	agentKeys []identity
+	queue     []identity
+	methods   []string
+	agent     string // AuthError.Agent
+	tried     []*TriedKey
+	skipped   []SkippedKey
+
+	mu     sync.Mutex // close comes from other goroutines
+	conn   net.Conn   // to the agent
+	closed bool
+}
+
+func newAuthenticator(ctx context.Context, cfg *target.Config, opts Options) *authenticator {
+	return &authenticator{ctx: ctx, cfg: cfg, opts: opts}
+}
+
+// prepare asks the agent and puts the keys in order. bind is nil if the session
+// cannot be proved to the agent.
+func (a *authenticator) prepare(bind *binding) {
+	a.prepared = true
+	if !a.cfg.PubkeyAuthentication {
+		return
+	}
+	files, certs := configured(a.cfg)
+	a.files = files
+	a.agentKeys, a.agent = a.askAgent(bind)
+	a.queue = arrange(files, certs, a.agentKeys, a.cfg.IdentitiesOnly)
+}
+
+// askAgent returns the agent's keys, or why there are none in the words of
+// AuthError.Agent.
+func (a *authenticator) askAgent(bind *binding) (keys []identity, problem string) {
+	path := ""
+	if a.opts.AgentSocket != nil {
+		path = a.opts.AgentSocket()
+	}
+	if path == "" {
+		return nil, AgentAbsent
+	}
+	conn, err := dialAgent(a.ctx, path)
+	if err != nil {
+		a.opts.Log.Debug().Err(err).Msg("no agent")
+		return nil, AgentAbsent
+	}
+	a.keep(conn)
+	keys, err = agentKeys(conn, bind, a.opts.Log)
+	switch {
+	case err != nil:
+		return nil, err.Error()
+	case len(keys) == 0:
+		return nil, AgentEmpty
+	}
+	return keys, ""
+}
+
+// arrange orders the keys. A configured key that the agent has is tried with
+// the agent, in the agent's order.
+func arrange(files, certs, agent []identity, identitiesOnly bool) []identity {
+	var chosen, others []identity
+	files = slices.Clone(files)
+	for _, key := range agent {
+		i := slices.IndexFunc(files, func(f identity) bool { return sameKey(f.public, key.public) })
+		if i >= 0 {
+			chosen = append(chosen, identity{source: files[i].source, public: key.public, agent: key.agent})
+			files = slices.Delete(files, i, i+1)
+		} else if !identitiesOnly {
+			others = append(others, key)
+		}
+	}
+	return slices.Concat(certs, chosen, others, files)
+}
+
+// next returns the next key as a method of its own, nil when there is none that
+// the server would take.
+func (a *authenticator) next(methods []string) ssh.AuthMethod {
+	a.methods = methods
+	for len(a.queue) > 0 && slices.Contains(methods, "publickey") {
+		id := a.queue[0]
+		a.queue = a.queue[1:]
+		signer := a.signer(id)
+		if signer == nil {
+			continue
+		}
+		a.opts.Log.Debug().Str("key", id.source).Str("fingerprint", ssh.FingerprintSHA256(signer.PublicKey())).Msg("offering public key")
+		return ssh.PublicKeys(signer)
+	}
+	a.exhausted = true
+	return nil
+}
+
+// signer makes a key ready to be offered, nil if it cannot be; why is in skipped.
+func (a *authenticator) signer(id identity) ssh.Signer {
+	signer := id.agent
+	if signer == nil {
+		signer = a.fileSigner(id)
+	}
+	if signer == nil {
+		return nil
+	}
+	accepted := acceptedFor(signer.PublicKey().Type(), a.cfg.PubkeyAcceptedAlgorithms)
+	algos, ok := signer.(ssh.AlgorithmSigner)
+	if !ok || len(accepted) == 0 {
+		a.skip(SkippedKey{File: id.source, Reason: SkipAlgorithm})
+		return nil
+	}
+	limited, err := ssh.NewSignerWithAlgorithms(algos, accepted)
+	if err != nil {
+		a.skip(SkippedKey{File: id.source, Reason: SkipAlgorithm, Detail: err.Error()})
+		return nil
+	}
+	key := &TriedKey{
+		Type:        signer.PublicKey().Type(),
+		Fingerprint: ssh.FingerprintSHA256(plainKey(signer.PublicKey())),
+		Source:      printable(id.source),
+		FromAgent:   id.agent != nil,
+	}
+	a.tried = append(a.tried, key)
+	return &reportingSigner{MultiAlgorithmSigner: limited, key: key}
+}
+
+// fileSigner loads the private key of a configured identity. A certificate's is
+// looked for among the agent's keys first, then among the identity files
+// (sshconnect2.c, sign_and_send_pubkey).
+func (a *authenticator) fileSigner(id identity) ssh.Signer {
+	cert, ok := id.public.(*ssh.Certificate)
+	if !ok {
+		return a.load(id.source)
+	}
+	signer := a.privateOf(cert)
+	if signer == nil {
+		return nil
+	}
+	certified, err := ssh.NewCertSigner(cert, signer)
+	if err != nil {
+		a.skip(SkippedKey{File: id.source, Reason: SkipUnreadable, Detail: err.Error()})
+		return nil
+	}
+	return certified
+}
+
+func (a *authenticator) privateOf(cert *ssh.Certificate) ssh.Signer {
+	for _, key := range a.agentKeys {
+		if sameKey(key.public, cert.Key) {
+			return key.agent
+		}
+	}
+	for _, file := range a.files {
+		if sameKey(file.public, cert.Key) {
+			return a.load(file.source)
+		}
+	}
+	return nil
+}
+
+func (a *authenticator) load(file string) ssh.Signer {
+	signer, skipped := loadPrivate(file)
+	if skipped != nil {
+		a.skip(*skipped)
+	}
+	return signer
+}
+
+func (a *authenticator) skip(s SkippedKey) {
+	if !slices.Contains(a.skipped, s) {
+		a.opts.Log.Debug().Str("file", s.File).Str("reason", s.Reason).Str("detail", s.Detail).Msg("identity skipped")
+		a.skipped = append(a.skipped, s)
+	}
+}
+
+// failure is the error after all was tried, or after the server gave up.
+func (a *authenticator) failure(disconnect string) error {
+	e := &AuthError{
+		User: a.cfg.User, Host: a.cfg.HostName, Methods: a.methods,
+		Skipped: a.skipped, Agent: a.agent, Disconnect: disconnect,
+	}
+	for _, key := range a.tried {
+		e.Tried = append(e.Tried, *key)
+	}
+	return e
+}
+
+// keep holds the agent's connection until close. After close it is closed at
+// once.
+func (a *authenticator) keep(conn net.Conn) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed {
+		conn.Close()
+	}
+	a.conn = conn
+}
+
+// close frees a signature or list that waits for the agent.
+func (a *authenticator) close() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.closed = true
+	if a.conn != nil {
+		a.conn.Close()
+	}
+}
+
+// reportingSigner notes why a key could not sign.
+type reportingSigner struct {
+	ssh.MultiAlgorithmSigner
+	key *TriedKey
+}
+
+func (s *reportingSigner) SignWithAlgorithm(rand io.Reader, data []byte, algorithm string) (*ssh.Signature, error) {
+	signature, err := s.MultiAlgorithmSigner.SignWithAlgorithm(rand, data, algorithm)
+	if err != nil {
+		s.key.Problem = err.Error()
+	}
+	return signature, err
+}

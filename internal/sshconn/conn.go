@@ -1,0 +1,73 @@
+package sshconn
+
+import (
+	"errors"
+	"io"
+	"net/netip"
+	"sync/atomic"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// Conn is an authenticated connection. NewChannels and Requests must be drained
+// until they are closed, or the connection hangs. It is closed with Close, by
+// the server, or by the loss of its transport; Wait then returns.
+type Conn struct {
+	ssh.Conn
+	NewChannels <-chan ssh.NewChannel
+	Requests    <-chan *ssh.Request
+
+	Remote netip.AddrPort // the server's address, not valid if it was reached through a proxy
+	Notes  []Note         // what happened on the way that the user should know
+
+	transport *transport
+	binding   *binding
+	closing   atomic.Bool
+}
+
+// Kinds of Note.
+const (
+	NoteAdded    = "added"     // the host key is now in File
+	NoteNotAdded = "not added" // it could not be added to File, see Reason
+)
+
+// Note is something that ssh would tell on stderr while connecting.
+type Note struct {
+	Kind    string
+	Host    string // as in known_hosts
+	KeyType string
+	File    string
+	Reason  string
+}
+
+// Close ends the connection and its proxy. What is blocked on it returns. It
+// may be called more than once and from any goroutine.
+func (c *Conn) Close() error {
+	c.closing.Store(true)
+	return c.transport.Close()
+}
+
+// Wait blocks until the connection has ended, and returns why: nil if it was
+// closed on either side, *DisconnectError, *HostKeyError (the host key changed
+// in a rekey) or a network error.
+func (c *Conn) Wait() error {
+	err := c.Conn.Wait()
+	if c.closing.Load() || errors.Is(err, io.EOF) {
+		return nil
+	}
+	if d := disconnect(err); d != nil {
+		return d
+	}
+	return err
+}
+
+// SessionBind returns the message, without length field, that binds an agent
+// connection to this SSH connection (PROTOCOL.agent, section 1). forwarding says
+// that the agent is forwarded over it. The error is a *ProtocolError: the server's
+// signature was not seen, and no agent should be forwarded.
+func (c *Conn) SessionBind(forwarding bool) ([]byte, error) {
+	if c.binding == nil {
+		return nil, &ProtocolError{Phase: PhaseKex, Message: "the server's signature was not found"}
+	}
+	return append([]byte{agentcExtension}, c.binding.extension(forwarding)...), nil
+}

@@ -1,0 +1,250 @@
+package sshconn
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"reflect"
+	"time"
+
+	"github.com/mosha-ssh/mosha/internal/target"
+	"github.com/rs/zerolog"
+	"golang.org/x/crypto/ssh"
+)
+
+const (
+	// defaultTimeout is for an absent ConnectTimeout.
+	defaultTimeout = 10 * time.Second
+	// authTimeout bounds authentication, in which a person may have to touch a
+	// key or confirm at the agent. It is sshd's default LoginGraceTime.
+	authTimeout = 2 * time.Minute
+
+	clientVersion = "SSH-2.0-mosha"
+)
+
+// Options are what Dial needs beside the configuration.
+type Options struct {
+	Log zerolog.Logger
+	// Ask puts the question about an unknown host key to a person and returns
+	// yes, no or the fingerprint. It must return when ctx ends. Nil if there is
+	// nobody to ask: an unknown key is an error then.
+	Ask func(ctx context.Context, q HostKeyQuestion) (answer string, err error)
+	// AgentSocket returns the path of the agent's socket, "" if there is none.
+	AgentSocket func() string
+	// Family is mosh's --family: prefer-inet, prefer-inet6, inet, inet6, auto
+	// or all. AddressFamily restricts too.
+	Family string
+}
+
+// Dial connects to the destination and authenticates. When ctx ends, it returns
+// ctx's cause at once. Other errors are the types of this package, *target's
+// for a malformed ProxyJump, and what Ask returned.
+func Dial(ctx context.Context, cfg *target.Config, opts Options) (*Conn, error) {
+	d := &dialer{cfg: cfg, opts: opts, limit: cfg.ConnectTimeout}
+	if d.limit <= 0 {
+		d.limit = defaultTimeout
+	}
+	d.deadline = time.Now().Add(d.limit)
+	conn, err := d.dial(ctx)
+	if ctx.Err() != nil {
+		if conn != nil {
+			conn.Close()
+		}
+		return nil, context.Cause(ctx)
+	}
+	return conn, err
+}
+
+// dialer is the state of one Dial.
+type dialer struct {
+	cfg      *target.Config
+	opts     Options
+	limit    time.Duration
+	deadline time.Time // of everything up to the host key
+
+	proxy     *proxy // nil for TCP
+	transport *transport
+	watch     *watch
+	keys      *hostKeys
+	auth      *authenticator
+}
+
+func (d *dialer) dial(ctx context.Context) (*Conn, error) {
+	algos, err := choose(d.cfg)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := d.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	d.transport = newTransport(raw)
+	d.keys = newHostKeys(ctx, d.cfg, d.opts)
+	d.auth = newAuthenticator(ctx, d.cfg, d.opts)
+	defer d.auth.close()
+	d.watch = newWatch(d.abort)
+	stop := context.AfterFunc(ctx, d.abort)
+	defer stop()
+	d.watch.start(time.Until(d.deadline), d.limit)
+	defer d.watch.stop()
+	conn, channels, requests, err := ssh.NewClientConn(d.transport, d.cfg.HostName, d.clientConfig(algos))
+	if err != nil {
+		err = d.explain(ctx, err)
+		d.transport.Close()
+		return nil, err
+	}
+	return d.result(conn, channels, requests), nil
+}
+
+// abort frees whatever waits for the server or for the agent.
+func (d *dialer) abort() {
+	d.auth.close()
+	d.transport.Close()
+}
+
+// connect opens the byte stream that SSH is to run over.
+func (d *dialer) connect(ctx context.Context) (net.Conn, error) {
+	args, err := proxyCommand(d.cfg)
+	if err != nil {
+		return nil, err
+	}
+	if args != nil {
+		d.opts.Log.Debug().Strs("command", args).Msg("connecting through a proxy")
+		d.proxy, err = startProxy(args, d.opts.Log)
+		if err != nil {
+			return nil, err
+		}
+		return d.proxy, nil
+	}
+	conn, err := connectTCP(ctx, d.cfg, d.opts.Family, d.deadline)
+	if timeout := net.Error(nil); errors.As(err, &timeout) && timeout.Timeout() {
+		return nil, d.timeout(PhaseConnect, d.limit)
+	}
+	return conn, err
+}
+
+func (d *dialer) clientConfig(algos algorithms) *ssh.ClientConfig {
+	return &ssh.ClientConfig{
+		Config:            algos.Config,
+		User:              d.cfg.User,
+		ClientVersion:     clientVersion,
+		HostKeyAlgorithms: d.keys.db.Algorithms(algos.hostKeys, d.keys.host),
+		HostKeyCallback:   d.hostKey,
+		AuthCallback:      d.authenticate,
+	}
+}
+
+// hostKey runs in the first key exchange, and again in each rekey. The watch
+// rests while a person may be asked.
+func (d *dialer) hostKey(_ string, remote net.Addr, key ssh.PublicKey) error {
+	if pinned, _ := d.keys.outcome(); pinned != nil {
+		return d.keys.check(remote, key)
+	}
+	d.watch.stop()
+	if err := d.keys.check(remote, key); err != nil {
+		return err
+	}
+	d.watch.start(authTimeout, authTimeout)
+	return nil
+}
+
+// authenticate supplies the next key, and before the first one binds the agent to
+// the connection.
+func (d *dialer) authenticate(attempt *ssh.ClientAuthContext) (ssh.AuthMethod, error) {
+	if !d.auth.prepared {
+		d.auth.prepare(d.binding(attempt.Metadata.SessionID()))
+	}
+	return d.auth.next(attempt.AllowedMethods), nil
+}
+
+func (d *dialer) binding(sessionID []byte) *binding {
+	_, found, reply := d.transport.seen()
+	key, _ := d.keys.outcome()
+	if !found {
+		return nil
+	}
+	return newBinding(reply, key, sessionID)
+}
+
+func (d *dialer) result(conn ssh.Conn, channels <-chan ssh.NewChannel, requests <-chan *ssh.Request) *Conn {
+	c := &Conn{Conn: conn, NewChannels: channels, Requests: requests, transport: d.transport, binding: d.binding(conn.SessionID())}
+	_, c.Notes = d.keys.outcome()
+	if tcp, ok := d.transport.RemoteAddr().(*net.TCPAddr); ok {
+		addr := tcp.AddrPort()
+		c.Remote = netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
+	}
+	if c.binding == nil {
+		d.opts.Log.Warn().Msg("the server's signature was not found: no session-bind")
+	}
+	return c
+}
+
+func (d *dialer) timeout(phase string, limit time.Duration) error {
+	return &TimeoutError{Host: d.cfg.HostName, Port: d.cfg.Port, Phase: phase, Seconds: int(limit / time.Second)}
+}
+
+// phase says how far the handshake got.
+func (d *dialer) phase() string {
+	if key, _ := d.keys.outcome(); key != nil {
+		return PhaseAuth
+	}
+	if banner, _, _ := d.transport.seen(); banner {
+		return PhaseKex
+	}
+	return PhaseBanner
+}
+
+// explain turns x/crypto's error into what happened.
+func (d *dialer) explain(ctx context.Context, err error) error {
+	phase := d.phase()
+	if limit, expired := d.watch.expiredAfter(); expired {
+		return d.timeout(phase, limit)
+	}
+	var ask *askError
+	var hostKey *HostKeyError
+	var negotiation *ssh.AlgorithmNegotiationError
+	switch {
+	case errors.As(err, &ask):
+		return ask.error
+	case errors.As(err, &hostKey):
+		return hostKey
+	case errors.As(err, &negotiation):
+		return &AlgorithmError{What: negotiation.What, Ours: negotiation.SupportedAlgorithms, Theirs: negotiation.RequestedAlgorithms}
+	}
+	said := disconnect(err)
+	switch {
+	case said != nil && phase == PhaseAuth:
+		return d.auth.failure(said.Message)
+	case said != nil:
+		return said
+	case d.transport.lost():
+		return d.lost(ctx, phase)
+	case d.auth.exhausted:
+		return d.auth.failure("")
+	}
+	return &ProtocolError{Phase: phase, Message: printable(err.Error())}
+}
+
+// lost explains the end of the stream: the proxy's failure if it has one.
+func (d *dialer) lost(ctx context.Context, phase string) error {
+	if d.proxy != nil {
+		if err := d.proxy.failure(ctx); err != nil {
+			return err
+		}
+	}
+	return &ClosedError{Host: d.cfg.HostName, Port: d.cfg.Port, Phase: phase}
+}
+
+// disconnect finds the server's SSH_MSG_DISCONNECT in err, nil if there is
+// none. x/crypto does not export its type, but the fields are exported.
+func disconnect(err error) *DisconnectError {
+	for ; err != nil; err = errors.Unwrap(err) {
+		v := reflect.Indirect(reflect.ValueOf(err))
+		if v.Kind() != reflect.Struct || v.Type().PkgPath() != "golang.org/x/crypto/ssh" || v.Type().Name() != "disconnectMsg" {
+			continue
+		}
+		return &DisconnectError{Reason: int(v.FieldByName("Reason").Uint()), Message: printable(v.FieldByName("Message").String())}
+	}
+	return nil
+}

@@ -1,0 +1,12 @@
+// Package sshconn opens the SSH connection to a destination as the user's ssh
+// would: over TCP, a ProxyCommand or a ProxyJump, with the host key checked by
+// known_hosts, and authenticated with the keys of agent and identity files.
+//
+//	resolve -> connect -> banner -> kex -> host key -> auth -> *Conn
+//	\______________ ConnectTimeout ______/    |         \_ authTimeout
+//	                                          \_ a person may take any time
+//
+// Every stage ends at once, and leaves nothing behind, when the context ends.
+// Errors are values whose exported fields are plain data, so that they can cross
+// a process boundary as JSON.
+package sshconn

@@ -1,0 +1,189 @@
+package sshconn
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Phases of Dial, for errors.
+const (
+	PhaseConnect = "connect" // name resolution and TCP, or the proxy's start
+	PhaseBanner  = "banner"  // until the server's version line
+	PhaseKex     = "kex"     // until the server's host key
+	PhaseAuth    = "auth"    // the rest
+)
+
+// ResolveError says that the host name has no address.
+type ResolveError struct {
+	Host     string
+	NotFound bool   // the name does not exist; otherwise the resolver failed
+	Message  string // the resolver's
+}
+
+func (e *ResolveError) Error() string {
+	return fmt.Sprintf("cannot resolve host name %s: %s", e.Host, e.Message)
+}
+
+// Causes of a ConnectError.
+const (
+	CauseRefused     = "refused"
+	CauseUnreachable = "unreachable"
+	CauseOther       = "other"
+)
+
+// ConnectError says that no TCP connection could be made. It is about the
+// address that answered, if one did, else about the last one tried.
+type ConnectError struct {
+	Host    string
+	Port    int
+	Address string // ip:port
+	Cause   string // CauseRefused, CauseUnreachable or CauseOther
+	Message string // the system's
+}
+
+func (e *ConnectError) Error() string {
+	return fmt.Sprintf("cannot connect to %s port %d (%s): %s", e.Host, e.Port, e.Address, e.Message)
+}
+
+// TimeoutError says in which phase the other side stayed silent too long.
+type TimeoutError struct {
+	Host    string
+	Port    int
+	Phase   string
+	Seconds int // the limit
+}
+
+func (e *TimeoutError) Error() string {
+	return fmt.Sprintf("no answer from %s port %d within %d s (%s)", e.Host, e.Port, e.Seconds, e.Phase)
+}
+
+// ClosedError says that the other side closed the connection without a word.
+type ClosedError struct {
+	Host  string
+	Port  int
+	Phase string
+}
+
+func (e *ClosedError) Error() string {
+	return fmt.Sprintf("connection closed by %s port %d (%s)", e.Host, e.Port, e.Phase)
+}
+
+// ProxyError says that ProxyCommand or ProxyJump could not make the connection.
+type ProxyError struct {
+	Command string
+	Status  int    // exit status, -1 if it did not start or a signal ended it
+	Message string // the last line that it wrote to stderr, or why it did not start
+}
+
+func (e *ProxyError) Error() string {
+	if e.Message == "" {
+		return fmt.Sprintf("proxy command ended with status %d", e.Status)
+	}
+	return "proxy command: " + e.Message
+}
+
+// DisconnectError is the server's own message with which it disconnected.
+type DisconnectError struct {
+	Reason  int    // RFC 4253, section 11.1
+	Message string // from the server: not to be trusted on a terminal as it is
+}
+
+func (e *DisconnectError) Error() string { return fmt.Sprintf("disconnected by server: %q", e.Message) }
+
+// ProtocolError says that the other side does not speak SSH as it should.
+type ProtocolError struct {
+	Phase   string
+	Message string
+}
+
+func (e *ProtocolError) Error() string { return e.Phase + ": " + e.Message }
+
+// AlgorithmError says that there is no algorithm that both sides allow. Theirs
+// is empty if the configuration leaves none that this program has.
+type AlgorithmError struct {
+	What   string
+	Ours   []string
+	Theirs []string
+}
+
+func (e *AlgorithmError) Error() string { return "no common algorithm for " + e.What }
+
+// What is wrong with a host key.
+const (
+	KeyUnknown     = "unknown"     // not known, and nobody to ask
+	KeyStrict      = "strict"      // not known, and StrictHostKeyChecking is yes
+	KeyDeclined    = "declined"    // not known, and the person said no
+	KeyChanged     = "changed"     // the host is known with another key
+	KeyRevoked     = "revoked"     // marked @revoked
+	KeyCertificate = "certificate" // a known authority's certificate is not good, and the key is unknown
+)
+
+// HostKeyError says why a host key was not accepted.
+type HostKeyError struct {
+	Problem     string
+	Host        string // as in known_hosts: the name or alias, or [name]:port
+	KeyType     string // as ssh names it: ED25519, ECDSA, RSA
+	Fingerprint string // SHA256:...
+	File        string // the known_hosts line that the key differs from, or that revokes it
+	Line        int
+	KnownType   string // type of the key in that line, as in the file
+	CertProblem string // what is wrong with the certificate
+	Strict      string // StrictHostKeyChecking: "no" does not allow a changed key here
+}
+
+func (e *HostKeyError) Error() string {
+	switch e.Problem {
+	case KeyChanged, KeyRevoked:
+		return fmt.Sprintf("%s host key of %s is %s (%s:%d)", e.KeyType, e.Host, e.Problem, e.File, e.Line)
+	case KeyCertificate:
+		return fmt.Sprintf("host certificate of %s: %s", e.Host, e.CertProblem)
+	}
+	return fmt.Sprintf("%s host key of %s is not known", e.KeyType, e.Host)
+}
+
+// AuthError says that the server accepted no key. The lists are in the order
+// in which things were tried.
+type AuthError struct {
+	User       string
+	Host       string
+	Methods    []string // what the server would take at last
+	Tried      []TriedKey
+	Skipped    []SkippedKey
+	Agent      string // why the agent gave no key: AgentAbsent, AgentEmpty or its error; "" if it did
+	Disconnect string // the server's message if it gave up first ("Too many authentication failures")
+}
+
+// TriedKey is a key that the server refused, or that could not sign.
+type TriedKey struct {
+	Type        string // as on the wire
+	Fingerprint string // SHA256:...
+	Source      string // the file's name, or the agent's comment
+	FromAgent   bool
+	Problem     string // why it could not sign; "" if the server refused it
+}
+
+// SkippedKey is an identity or certificate file that was not used.
+type SkippedKey struct {
+	File   string
+	Reason string // one of the Skip constants
+	Detail string // for SkipUnreadable
+}
+
+// Why an identity file was skipped.
+const (
+	SkipEncrypted   = "encrypted"   // has a passphrase, and is not in the agent
+	SkipPermissions = "permissions" // others may read it
+	SkipMissing     = "missing"
+	SkipUnreadable  = "unreadable" // or of a kind that this program cannot load
+	SkipAlgorithm   = "algorithm"  // not in PubkeyAcceptedAlgorithms
+)
+
+// Why the agent gave no key.
+const (
+	AgentAbsent = "absent" // no socket is configured, or nobody listens there
+	AgentEmpty  = "empty"
+)
+
+func (e *AuthError) Error() string {
+	return fmt.Sprintf("permission denied for %s on %s (%s)", e.User, e.Host, strings.Join(e.Methods, ","))
+}

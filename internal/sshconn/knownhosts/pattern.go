@@ -1,0 +1,100 @@
+package knownhosts
+
+import (
+	"crypto/hmac"
+	"crypto/sha1"
+	"encoding/base64"
+	"strings"
+)
+
+// maxPattern is the length at which ssh's match_pattern_list gives up.
+const maxPattern = 1023
+
+// matchHosts says whether the hosts field of a line is for name, which is in
+// lower case. ok is false if the field is a hash that cannot be read.
+func matchHosts(hosts, name string) (match, ok bool) {
+	if !strings.HasPrefix(hosts, "|") {
+		return matchList(hosts, name), true
+	}
+	salt, ok := hashSalt(hosts)
+	return ok && hashName(name, salt) == hosts, ok
+}
+
+// matchList is match.c's match_pattern_list: some pattern of the list matches,
+// and none that begins with ! does.
+func matchList(list, name string) bool {
+	matched := false
+	for list != "" {
+		negated := list[0] == '!'
+		if negated {
+			list = list[1:]
+		}
+		var pattern string
+		pattern, list, _ = strings.Cut(list, ",")
+		if len(pattern) >= maxPattern {
+			return false
+		}
+		if matchPattern(lower(pattern), name) {
+			if negated {
+				return false
+			}
+			matched = true
+		}
+	}
+	return matched
+}
+
+// matchPattern matches * (any run) and ? (any byte). It goes back to the last *
+// only, so hostile patterns cost no more than their length times the name's.
+func matchPattern(pattern, name string) bool {
+	p, n, star, mark := 0, 0, -1, 0
+	for n < len(name) {
+		switch {
+		case p < len(pattern) && pattern[p] == '*':
+			star, mark = p, n
+			p++
+		case p < len(pattern) && (pattern[p] == '?' || pattern[p] == name[n]):
+			p++
+			n++
+		case star >= 0:
+			mark++
+			p, n = star+1, mark
+		default:
+			return false
+		}
+	}
+	return strings.Trim(pattern[p:], "*") == ""
+}
+
+// lower is ssh's lowercase: ASCII only, every other byte stays.
+func lower(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			b[i] = c + 'a' - 'A'
+		}
+	}
+	return string(b)
+}
+
+// hashSalt returns the salt of a hashed name, |1|salt|hash in base64.
+func hashSalt(hosts string) (salt []byte, ok bool) {
+	rest, ok := strings.CutPrefix(hosts, "|1|")
+	if !ok {
+		return nil, false
+	}
+	encoded, _, ok := strings.Cut(rest, "|")
+	if !ok {
+		return nil, false
+	}
+	salt, err := base64.StdEncoding.DecodeString(encoded)
+	return salt, err == nil && len(salt) == sha1.Size
+}
+
+// hashName returns the hosts field that hides name (HashKnownHosts).
+func hashName(name string, salt []byte) string {
+	mac := hmac.New(sha1.New, salt)
+	mac.Write([]byte(name))
+	encode := base64.StdEncoding.EncodeToString
+	return "|1|" + encode(salt) + "|" + encode(mac.Sum(nil))
+}

@@ -1,0 +1,64 @@
+package knownhosts
+
+import (
+	"strings"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// keyType returns the type of key (ssh.PublicKey.Type) that a signature
+// algorithm is used with: they differ for RSA.
+func keyType(algorithm string) string {
+	switch algorithm {
+	case ssh.KeyAlgoRSASHA256, ssh.KeyAlgoRSASHA512:
+		return ssh.KeyAlgoRSA
+	case ssh.CertAlgoRSASHA256v01, ssh.CertAlgoRSASHA512v01:
+		return ssh.CertAlgoRSAv01
+	}
+	return algorithm
+}
+
+const certSuffix = "-cert-v01@openssh.com"
+
+func isCertType(name string) bool { return strings.HasSuffix(name, certSuffix) }
+
+// plainType returns the type of the key in a certificate of that type.
+func plainType(name string) string {
+	base, isCert := strings.CutSuffix(keyType(name), certSuffix)
+	if isCert && strings.HasPrefix(base, "sk-") {
+		return base + "@openssh.com"
+	}
+	return base
+}
+
+// Algorithms puts those host key algorithms first for which a key of h is
+// known, and certificates if an authority is, so that a server that has several
+// keys shows the known one (sshconnect2.c, order_hostkeyalgs). It drops none, and
+// keeps the order otherwise.
+func (db *DB) Algorithms(configured []string, h Host) []string {
+	entries := db.find(h.Name())
+	known := map[string]bool{}
+	authorities := false
+	for _, e := range entries {
+		switch e.marker {
+		case plain:
+			if !entries.revoked(e.key) {
+				known[e.key.Type()] = true
+			}
+		case authority:
+			authorities = true
+		}
+	}
+	if len(configured) == 0 || known[plainType(configured[0])] {
+		return configured
+	}
+	var first, last []string
+	for _, name := range configured {
+		if known[plainType(name)] || isCertType(name) && authorities {
+			first = append(first, name)
+		} else {
+			last = append(last, name)
+		}
+	}
+	return append(first, last...)
+}

@@ -1,0 +1,193 @@
+package sshconn
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/mosha-ssh/mosha/internal/target"
+	"github.com/rs/zerolog"
+)
+
+// proxyGrace is how long a proxy may take to end after SIGTERM.
+const proxyGrace = 500 * time.Millisecond
+
+// proxy is a child process whose standard input and output are the connection.
+// It has a process group of its own, so that what it starts ends with it.
+type proxy struct {
+	command string
+	cmd     *exec.Cmd
+	in      *os.File // we write
+	out     *os.File // we read
+	stderr  *lineLog
+	ended   chan struct{} // closed once the child is reaped
+	close   sync.Once
+}
+
+// proxyCommand returns the command line that reaches the destination, nil if it
+// is reached directly. ProxyCommand runs as ssh runs it.
+func proxyCommand(cfg *target.Config) ([]string, error) {
+	if cfg.ProxyJump != "" {
+		return cfg.JumpArgs()
+	}
+	command := cfg.ProxyShellCommand()
+	if command == "" {
+		return nil, nil
+	}
+	shell := os.Getenv("SHELL")
+	if shell == "" {
+		shell = "/bin/sh"
+	}
+	return []string{shell, "-c", "exec " + command}, nil
+}
+
+// startProxy starts the proxy. Errors are *ProxyError.
+func startProxy(args []string, log zerolog.Logger) (*proxy, error) {
+	p := &proxy{command: strings.Join(args, " "), stderr: &lineLog{log: log}, ended: make(chan struct{})}
+	p.cmd = exec.Command(args[0], args[1:]...)
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	p.cmd.Stderr = p.stderr
+	p.cmd.WaitDelay = proxyGrace // what it left behind may hold stderr
+	if err := p.start(); err != nil {
+		return nil, &ProxyError{Command: p.command, Status: -1, Message: err.Error()}
+	}
+	go func() {
+		defer close(p.ended)
+		p.cmd.Wait()
+	}()
+	return p, nil
+}
+
+// start makes the pipes and starts the child. The child's ends are closed here,
+// so that its end is seen as the end of the stream.
+func (p *proxy) start() error {
+	childIn, in, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer childIn.Close()
+	out, childOut, err := os.Pipe()
+	if err != nil {
+		return errors.Join(err, in.Close())
+	}
+	defer childOut.Close()
+	p.in, p.out = in, out
+	p.cmd.Stdin, p.cmd.Stdout = childIn, childOut
+	if err := p.cmd.Start(); err != nil {
+		return errors.Join(err, in.Close(), out.Close())
+	}
+	return nil
+}
+
+func (p *proxy) Read(b []byte) (int, error)  { return p.out.Read(b) }
+func (p *proxy) Write(b []byte) (int, error) { return p.in.Write(b) }
+
+// Close ends the child and returns when it is reaped.
+func (p *proxy) Close() error {
+	p.close.Do(func() {
+		p.in.Close()
+		p.out.Close()
+		p.signal(syscall.SIGTERM)
+		grace := time.NewTimer(proxyGrace)
+		defer grace.Stop()
+		select {
+		case <-p.ended:
+		case <-grace.C:
+			p.signal(syscall.SIGKILL)
+			<-p.ended
+		}
+	})
+	return nil
+}
+
+// signal signals the child's group while the child is there; afterwards the
+// number may be another group's.
+func (p *proxy) signal(s syscall.Signal) {
+	select {
+	case <-p.ended:
+	default:
+		syscall.Kill(-p.cmd.Process.Pid, s)
+	}
+}
+
+// failure is the error to report if the connection failed because of the
+// proxy: nil if the proxy does not end by itself within a short time.
+func (p *proxy) failure(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, proxyGrace)
+	defer cancel()
+	select {
+	case <-p.ended:
+		return &ProxyError{Command: p.command, Status: p.cmd.ProcessState.ExitCode(), Message: p.stderr.last()}
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+func (p *proxy) SetDeadline(t time.Time) error {
+	return errors.Join(p.in.SetDeadline(t), p.out.SetDeadline(t))
+}
+func (p *proxy) SetReadDeadline(t time.Time) error  { return p.out.SetReadDeadline(t) }
+func (p *proxy) SetWriteDeadline(t time.Time) error { return p.in.SetWriteDeadline(t) }
+func (p *proxy) LocalAddr() net.Addr                { return proxyAddr{} }
+func (p *proxy) RemoteAddr() net.Addr               { return proxyAddr{} }
+
+// proxyAddr stands for an address that is not known.
+type proxyAddr struct{}
+
+func (proxyAddr) Network() string { return "proxy" }
+func (proxyAddr) String() string  { return "proxy" }
+
+// lineLog writes a proxy's stderr to the log, and keeps the last line with text.
+type lineLog struct {
+	log     zerolog.Logger
+	mu      sync.Mutex
+	partial string
+	kept    string
+}
+
+// maxLogLine bounds what one line may take up.
+const maxLogLine = 4 << 10
+
+func (l *lineLog) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for part := range strings.Lines(string(b)) {
+		l.partial += part
+		if strings.HasSuffix(part, "\n") || len(l.partial) > maxLogLine {
+			l.flushLocked()
+		}
+	}
+	return len(b), nil
+}
+
+func (l *lineLog) flushLocked() {
+	line := strings.TrimSpace(printable(l.partial[:min(len(l.partial), maxLogLine)]))
+	l.partial = ""
+	if line != "" {
+		l.kept = line
+		l.log.Info().Str("stderr", line).Msg("proxy")
+	}
+}
+
+func (l *lineLog) last() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.flushLocked()
+	return l.kept
+}
+
+// printable drops control characters, which may come from the other side.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' && r != '\t' || r == 0x7f {
+			return -1
+		}
+		return r
+	}, s)
+}

@@ -65,8 +65,8 @@ claim() {
   fi
   why=$({ [ -d "$HOME/.ssh" ] || (umask 077; mkdir "$HOME/.ssh"); } 2>&1) || { fail mkdir; return; }
   why=$({ rm -f "$new" && ln -s "$agent" "$new"; } 2>&1) || { fail write; return; }
-  # mv would move it into a directory that the link leads to.
-  [ ! -d "$link" ] || rm -f "$link"
+  # A link of no use goes first: mv would move the new one into a directory that it leads to, or fail at a loop.
+  [ -S "$link" ] || rm -f "$link"
   why=$(mv -f "$new" "$link" 2>&1) || { fail rename; return; }
   echo "link ok"
 }

@@ -13,7 +13,7 @@
   if [ -z "${SSH_TTY-}" ] && [ -S "$link" ]; then exit; fi
   if [ -e "$link" ] && [ ! -h "$link" ]; then exit; fi
   rm -f "$new" && ln -s "$agent" "$new" || exit
-  # mv would move it into a directory that the link leads to.
-  [ ! -d "$link" ] || rm -f "$link"
+  # A link of no use goes first: mv would move the new one into a directory that it leads to, or fail at a loop.
+  [ -S "$link" ] || rm -f "$link"
   mv -f "$new" "$link" || rm -f "$new"
 ) </dev/null >/dev/null 2>&1 || :

@@ -1,0 +1,160 @@
+package bootstrap
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// agents are real ssh-agents of the shell's user, by name.
+type agents struct {
+	l   *local
+	dir string
+}
+
+func newAgents(l *local) agents {
+	l.t.Helper()
+	// Not below t.TempDir, whose names are too long for a socket.
+	dir, err := os.MkdirTemp("", "agents")
+	check(l.t, err)
+	l.t.Cleanup(func() { check(l.t, os.RemoveAll(dir)) })
+	check(l.t, os.Chmod(dir, 0o755))
+	l.own(dir)
+	return agents{l: l, dir: dir}
+}
+
+var agentPid = regexp.MustCompile(`SSH_AGENT_PID=(\d+)`)
+
+// start starts an agent and returns its socket. The agent ends with the test.
+func (a agents) start(name string) string {
+	t := a.l.t
+	t.Helper()
+	socket := a.dir + "/" + name
+	out, err := a.l.command("ssh-agent", "-s", "-a", socket).Output()
+	check(t, err)
+	pid, err := strconv.Atoi(string(agentPid.FindSubmatch(out)[1]))
+	check(t, err)
+	t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGTERM) })
+	return socket
+}
+
+// answers tells whether an agent answers at a socket.
+func (a agents) answers(socket string) bool {
+	c := a.l.command("ssh-add", "-l")
+	c.Env = append(c.Env, "SSH_AUTH_SOCK="+socket)
+	_ = c.Run()
+	return c.ProcessState.ExitCode() == 1 // no identities; 2 is no agent
+}
+
+// rcCase is a session with ~/.ssh/rc.
+type rcCase struct {
+	name  string
+	agent string // SSH_AUTH_SOCK: "" for unset, own, dead, link, alias (a link to the link), or other
+	tty   bool
+	link  string // what the link leads to before: "", own, other, dead, itself, directory, file, alias
+	want  string // afterwards
+}
+
+var rcCases = []rcCase{
+	{name: "first login", agent: "own", tty: true, want: "own"},
+	{name: "first command", agent: "own", want: "own"},
+	{name: "login takes it from a live one", agent: "own", tty: true, link: "other", want: "own"},
+	{name: "command does not", agent: "own", link: "other", want: "other"},
+	{name: "command takes it from a dead one", agent: "own", link: "dead", want: "own"},
+	{name: "already there", agent: "own", tty: true, link: "own", want: "own"},
+	{name: "no agent", tty: true, link: "other", want: "other"},
+	{name: "no agent, no link", tty: true},
+	{name: "dead agent", agent: "dead", tty: true, link: "other", want: "other"},
+	{name: "the link itself", agent: "link", tty: true, link: "other", want: "other"},
+	{name: "the link itself, dead", agent: "link", tty: true, link: "dead", want: "dead"},
+	{name: "through the link", agent: "alias", tty: true, link: "other", want: "other"},
+	{name: "link to itself", agent: "own", link: "itself", want: "own"},
+	{name: "link to a directory", agent: "own", link: "directory", want: "own"},
+	{name: "not a link", agent: "own", tty: true, link: "file", want: "file"},
+	{name: "relative name", agent: "relative", tty: true, link: "other", want: "other"},
+}
+
+// leads returns what the link is after a case, in the words of rcCase.
+func (l *local) leads(targets map[string]string) string {
+	p := filepath.Join(l.home, LinkPath)
+	target, err := os.Readlink(p)
+	if err != nil {
+		if _, err := os.Lstat(p); err != nil {
+			return ""
+		}
+		return "file"
+	}
+	for what, t := range targets {
+		if t == target {
+			return what
+		}
+	}
+	return target
+}
+
+func TestRC(t *testing.T) {
+	eachShell(t, func(t *testing.T, outer *local) {
+		t.Parallel()
+		a := newAgents(outer)
+		a.start("own")
+		a.start("other")
+		for _, c := range rcCases {
+			t.Run(c.name, func(t *testing.T) { testRC(t, outer.another(t), a, c, "") })
+		}
+		t.Run("beside its owner's lines", func(t *testing.T) {
+			testRC(t, outer.another(t), a, rcCases[0], "echo mine >>ran; set -eu\n")
+		})
+	})
+}
+
+// testRC runs ~/.ssh/rc as sshd does. mine is what its owner has in it.
+func testRC(t *testing.T, l *local, a agents, c rcCase, mine string) {
+	l.lay(dir(".ssh").with(0o700))
+	if mine != "" {
+		l.lay(file(".ssh/rc", mine+"read -r x && echo \"$x\" >>ran\n"))
+	}
+	setUp(t, l)
+	targets := map[string]string{
+		"own": a.dir + "/own", "other": a.dir + "/other", "dead": a.dir + "/dead",
+		"link": filepath.Join(l.home, LinkPath), "itself": "ssh_auth_sock", "directory": a.dir,
+		"alias": filepath.Join(l.home, "alias"), "relative": "own",
+	}
+	l.lay(link("alias", LinkPath))
+	switch c.link {
+	case "":
+	case "file":
+		l.lay(file(LinkPath, "mine"))
+	default:
+		l.lay(link(LinkPath, targets[c.link]))
+	}
+	before := l.tree()
+
+	rc := l.command(append(l.argv, ".ssh/rc")...)
+	rc.Stdin = strings.NewReader("MIT-MAGIC-COOKIE-1 0123456789abcdef\n")
+	if c.agent != "" {
+		rc.Env = append(rc.Env, "SSH_AUTH_SOCK="+targets[c.agent])
+	}
+	if c.tty {
+		rc.Env = append(rc.Env, "SSH_TTY=/dev/pts/99")
+	}
+	out, err := rc.CombinedOutput()
+	if len(out) > 0 || (err != nil && mine != "") {
+		t.Errorf("rc printed %q, %v", out, err)
+	}
+	if got := l.leads(targets); got != c.want {
+		t.Errorf("the link leads to %q, want %q", got, c.want)
+	}
+	if c.want == "own" && !a.answers(targets["link"]) {
+		t.Error("nobody answers behind the link")
+	}
+	if d := differences(before, l.tree(), LinkPath, "ran"); d != "" {
+		t.Error(d)
+	}
+	if mine != "" {
+		compare(t, "what the owner's lines did", "mine\nMIT-MAGIC-COOKIE-1 0123456789abcdef\n", l.read("ran"))
+	}
+}

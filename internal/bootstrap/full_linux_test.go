@@ -1,0 +1,108 @@
+package bootstrap
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// mount mounts a small file system over the home.
+func (l *local) mount(size string) {
+	l.t.Helper()
+	if err := syscall.Mount("none", l.home, "tmpfs", 0, "mode=755,size="+size); err != nil {
+		l.t.Fatalf("mounting a small file system, which takes root: %v", err)
+	}
+	l.t.Cleanup(func() { check(l.t, syscall.Unmount(l.home, syscall.MNT_DETACH)) })
+	l.own(l.home)
+}
+
+// fill leaves that many bytes of the home's file system free.
+func (l *local) fill(free int) {
+	l.t.Helper()
+	var s syscall.Statfs_t
+	check(l.t, syscall.Statfs(l.home, &s))
+	p := filepath.Join(l.home, "ballast")
+	check(l.t, os.WriteFile(p, make([]byte, int(s.Bavail)*int(s.Bsize)-free), 0o644))
+	l.own(p)
+}
+
+// TestFullDisk fills the disk so far that a copy of the old file fits and the
+// block does not, or that not even the copy does.
+func TestFullDisk(t *testing.T) {
+	eachShell(t, func(t *testing.T, l *local) {
+		for _, free := range []int{0, 4 << 10, 8 << 10} {
+			l := l.another(t)
+			l.mount("128k")
+			// A multiple of the page size: the block needs a page of its own.
+			l.lay(file(".bashrc", strings.Repeat("# 01234567890123456789012345678\n", 256)), dir(".ssh").with(0o700))
+			l.fill(free)
+			before := l.tree()
+			got := reported(t, setUp(t, l))
+			full := row{path: ".bashrc", action: Failed, reason: Full}
+			if got[1] != full {
+				t.Errorf("with %d bytes free: %v, want %v", free, got[1], full)
+			}
+			for path := range l.tree() {
+				if strings.Contains(path, "mosha") {
+					t.Errorf("with %d bytes free, %s was left", free, path)
+				}
+			}
+			if d := differences(before, l.tree(), ".ssh/rc", ".profile"); d != "" {
+				t.Errorf("with %d bytes free: %s", free, d)
+			}
+			check(t, os.Remove(filepath.Join(l.home, "ballast")))
+			if got := reported(t, setUp(t, l)); got[1] != changed(".bashrc") {
+				t.Errorf("with room again: %v", got[1])
+			}
+		}
+	})
+}
+
+func TestReadOnlyHome(t *testing.T) {
+	eachShell(t, func(t *testing.T, l *local) {
+		l.mount("128k")
+		l.lay(file(".bashrc", "x\n"), file("prof/profile", "y\n"), link(".profile", "prof/profile"))
+		check(t, syscall.Mount("none", l.home, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""))
+		before := l.tree()
+		failed := func(path string) row { return row{path: path, action: Failed, reason: ReadOnly} }
+		compare(t, "report", rows(failed(".ssh/rc"), failed(".bashrc"), failed(".profile")), reported(t, setUp(t, l)))
+		if d := differences(before, l.tree()); d != "" {
+			t.Error(d)
+		}
+	})
+}
+
+// TestMountedFile has a dotfile that is mounted from elsewhere, as in
+// containers: it can be written, but not replaced.
+func TestMountedFile(t *testing.T) {
+	eachShell(t, func(t *testing.T, l *local) {
+		l.lay(file("elsewhere", "x\n"), file(".bashrc", ""), file(".profile", debianProfile), file(".ssh/rc", rcBlock))
+		bashrc := filepath.Join(l.home, ".bashrc")
+		check(t, syscall.Mount(filepath.Join(l.home, "elsewhere"), bashrc, "", syscall.MS_BIND, ""))
+		defer func() { check(t, syscall.Unmount(bashrc, 0)) }()
+		before := l.tree()
+		got := reported(t, setUp(t, l))
+		compare(t, "report", rows(inPlace(".ssh/rc"), row{path: ".bashrc", action: Failed, reason: WriteError}), got)
+		if d := differences(before, l.tree()); d != "" {
+			t.Error(d)
+		}
+	})
+}
+
+// TestHome of root, to whom modes mean nothing: owners and modes are kept.
+func TestHomeOfRoot(t *testing.T) {
+	eachShell(t, func(t *testing.T, l *local) {
+		l.user = 0
+		l.lay(file(".bashrc", "x\n").with(0o400).roots(), file(".profile", debianProfile))
+		check(t, os.Lchown(filepath.Join(l.home, ".bashrc"), 1234, 5678))
+		before := l.tree()
+		compare(t, "report", rows(rcNew, changed(".bashrc")), reported(t, setUp(t, l)))
+		after := l.tree()
+		compare(t, ".bashrc", envBlock+"x\n", after[".bashrc"].content)
+		if a, b := before[".bashrc"], after[".bashrc"]; a.mode != b.mode || a.uid != b.uid {
+			t.Errorf("mode %v and owner %d became %v and %d", a.mode, a.uid, b.mode, b.uid)
+		}
+	})
+}

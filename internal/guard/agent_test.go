@@ -184,7 +184,7 @@ func TestContract(t *testing.T) {
 	for name, dial := range agents(t) {
 		t.Run(name, func(t *testing.T) {
 			key := addKey(t, dial)
-			client, end := dialThrough(t, dial, hostBinding(t).bind(t))
+			client, end := dialThrough(t, dial, newHost(t).bind(t))
 			defer end()
 			if keys, err := client.List(); err != nil || len(keys) != 1 || !bytes.Equal(keys[0].Blob, key.Marshal()) {
 				t.Fatalf("list: %v, %v", keys, err)
@@ -254,7 +254,7 @@ func TestThousandChannels(t *testing.T) {
 	for name, dial := range agents(t) {
 		t.Run(name, func(t *testing.T) {
 			key := addKey(t, dial)
-			bind := hostBinding(t).bind(t)
+			bind := newHost(t).bind(t)
 			// The queue of ssh-agent holds 128 connections, and how long it takes to drain is the machine's affair.
 			connected := make(chan struct{}, 100)
 			var clients sync.WaitGroup

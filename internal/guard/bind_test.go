@@ -14,12 +14,23 @@ import (
 	"golang.org/x/crypto/ssh/knownhosts"
 )
 
+const agentcExtension = 27
+
+// sessionBind returns the message that tells an agent which SSH connection it is forwarded over: PROTOCOL.agent, section 1.
+func sessionBind(hostKey, sessionID, signature []byte) []byte {
+	return append([]byte{agentcExtension}, ssh.Marshal(struct {
+		Name                          string
+		HostKey, SessionID, Signature []byte
+		Forwarding                    bool
+	}{"session-bind@openssh.com", hostKey, sessionID, signature, true})...)
+}
+
 // host is an SSH server as far as an agent sees of it: a name and a host key.
 type host struct {
 	ssh.Signer
 }
 
-func hostBinding(t *testing.T) host {
+func newHost(t *testing.T) host {
 	t.Helper()
 	_, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
@@ -40,13 +51,13 @@ func (h host) bind(t *testing.T) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return SessionBind(h.PublicKey().Marshal(), sessionID, ssh.Marshal(signature), true)
+	return sessionBind(h.PublicKey().Marshal(), sessionID, ssh.Marshal(signature))
 }
 
 // An agent shows a key that may be used towards "far" only through "near" to those who come from "near", and one that may
 // only be used from here to nobody there; it can tell only if it was told where a channel comes from.
 func TestBindMakesAgentKeepConstraints(t *testing.T) {
-	near, far, other := hostBinding(t), hostBinding(t), hostBinding(t)
+	near, far, other := newHost(t), newHost(t), newHost(t)
 	hosts := filepath.Join(t.TempDir(), "known_hosts")
 	lines := knownhosts.Line([]string{"near"}, near.PublicKey()) + "\n" + knownhosts.Line([]string{"far"}, far.PublicKey()) + "\n"
 	if err := os.WriteFile(hosts, []byte(lines), 0o600); err != nil {
@@ -76,7 +87,7 @@ func TestBindMakesAgentKeepConstraints(t *testing.T) {
 
 // What came while the agent was locked, and so could not bind, must not pass for local once it is unlocked.
 func TestBindAfterUnlock(t *testing.T) {
-	near, far := hostBinding(t), hostBinding(t)
+	near, far := newHost(t), newHost(t)
 	hosts := filepath.Join(t.TempDir(), "known_hosts")
 	if err := os.WriteFile(hosts, []byte(knownhosts.Line([]string{"far"}, far.PublicKey())), 0o600); err != nil {
 		t.Fatal(err)

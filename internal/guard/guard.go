@@ -31,8 +31,8 @@ type Stats struct {
 // dial opens a fresh connection to the agent; it is called once, when the first request is there, so that a channel on
 // which nothing is asked costs the agent nothing. It has five seconds. If it fails, the client's requests are all answered
 // with SSH_AGENT_FAILURE, which makes programs end at once with their usual message; merely closing the channel would
-// kill some of them with SIGPIPE. bind, if not nil, is a message made by SessionBind that is sent on that connection before
-// anything else.
+// kill some of them with SIGPIPE. bind, if not nil, is a session-bind message (PROTOCOL.agent, section 1), without length
+// field, that is sent on that connection before anything else.
 //
 // A reply may take as long as a person needs to touch a key. A client that only half closes its side, having asked,
 // still gets its reply, which means that a client's going away is not seen while the agent works: a caller who knows that

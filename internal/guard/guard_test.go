@@ -301,7 +301,7 @@ func TestContextEndsChannel(t *testing.T) {
 }
 
 func TestBindComesFirst(t *testing.T) {
-	bind := SessionBind([]byte("key"), []byte("id"), []byte("sig"), true)
+	bind := sessionBind([]byte("key"), []byte("id"), []byte("sig"))
 	for _, c := range []struct {
 		name    string
 		replies []byte // the agent's, one after the other
@@ -360,7 +360,7 @@ func TestBindFails(t *testing.T) {
 					var f frame
 					_ = f.read(conn)
 					_, _ = conn.Write(c.reply)
-				}), SessionBind(nil, nil, nil, true))
+				}), sessionBind(nil, nil, nil))
 				send(t, s.client, 11)
 				_, err := s.end(t)
 				wantError(t, err, Agent, "bind", c.cause)

@@ -1,0 +1,253 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"strconv"
+	"syscall"
+	"time"
+
+	"al.essio.dev/pkg/shellescape"
+	"golang.org/x/term"
+
+	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/mosh"
+	"github.com/mosha-ssh/mosha/internal/target"
+)
+
+// connectCmd is a launch. All flags but SetupOnly are mosh's own.
+type connectCmd struct {
+	SetupOnly bool `help:"Set the remote up, say what changed, and start no session."`
+
+	Client           string `placeholder:"PATH" group:"mosh's own flags:" help:"mosh client here (mosh-client)."`
+	Server           string `placeholder:"COMMAND" group:"mosh's own flags:" help:"mosh server there (mosh-server)."`
+	Predict          string `placeholder:"WHEN" group:"mosh's own flags:" xor:"predict" help:"Local echo: adaptive, always, never or experimental."`
+	Always           bool   `name:"a" short:"a" group:"mosh's own flags:" xor:"predict" help:"As --predict=always."`
+	Never            bool   `name:"n" short:"n" group:"mosh's own flags:" xor:"predict" help:"As --predict=never."`
+	PredictOverwrite bool   `short:"o" group:"mosh's own flags:" help:"Prediction overwrites instead of inserting."`
+	Family           string `placeholder:"FAMILY" group:"mosh's own flags:" xor:"family" help:"Address family: inet, inet6, auto, all, prefer-inet or prefer-inet6."`
+	Inet             bool   `name:"4" short:"4" group:"mosh's own flags:" xor:"family" help:"As --family=inet."`
+	Inet6            bool   `name:"6" short:"6" group:"mosh's own flags:" xor:"family" help:"As --family=inet6."`
+	Port             string `short:"p" placeholder:"PORT[:PORT2]" group:"mosh's own flags:" help:"UDP port or range on the server."`
+	BindServer       string `placeholder:"ADDRESS" group:"mosh's own flags:" help:"Address the server replies from: ssh, any or an IP address."`
+	Ssh              string `name:"ssh" placeholder:"COMMAND" default:"ssh" group:"mosh's own flags:" help:"ssh command; its options count for the keeper too."` //nolint:revive // kong names the flag
+	SSHPty           bool   `name:"ssh-pty" default:"true" negatable:"" group:"mosh's own flags:" help:"Start the server on a terminal."`
+	Init             bool   `default:"true" negatable:"" group:"mosh's own flags:" help:"Send the terminal's initialization string."`
+	Local            bool   `group:"mosh's own flags:" help:"Run mosh-server here, without ssh."`
+	RemoteIP         string `name:"experimental-remote-ip" placeholder:"HOW" group:"mosh's own flags:" help:"How to find the server's address: local, remote or proxy."`
+
+	Host    string   `arg:"" optional:"" placeholder:"[user@]host" help:"Destination, as for ssh."`
+	Command []string `arg:"" optional:"" passthrough:"" help:"Command to run in place of a login shell."`
+}
+
+// Run replaces this process by mosh, or returns why it did not.
+func (c *connectCmd) Run() error {
+	if c.Host == "" {
+		return &usageError{Text: "which host? mosha takes [user@]host"}
+	}
+	if c.Local {
+		return c.execMosh("")
+	}
+	if !c.SetupOnly {
+		if err := c.checkHere(); err != nil {
+			return err
+		}
+	}
+	launch, err := c.prepare(context.Background())
+	if err != nil {
+		return err
+	}
+	defer launch.client.Close()
+	if c.SetupOnly {
+		return launch.setUpOnly()
+	}
+	return c.begin(launch)
+}
+
+// flags are those of mosh's flags that were given.
+func (c *connectCmd) flags() mosh.Flags {
+	return mosh.Flags{
+		Client: c.Client, Server: c.Server, Predict: c.Predict, Always: c.Always, Never: c.Never,
+		PredictOverwrite: c.PredictOverwrite, Family: c.Family, Inet: c.Inet, Inet6: c.Inet6, Port: c.Port,
+		BindServer: c.BindServer, NoSSHPty: !c.SSHPty, NoInit: !c.Init, Local: c.Local, RemoteIP: c.RemoteIP,
+	}
+}
+
+// checkHere refuses to begin what mosh could not finish: after the connection
+// is made it would fail with less to say.
+func (c *connectCmd) checkHere() error {
+	client := c.Client
+	if client == "" {
+		client = "mosh-client"
+	}
+	for _, program := range []string{"mosh", client} {
+		if _, err := exec.LookPath(program); err != nil {
+			return &missingError{Program: program, Package: "mosh"}
+		}
+	}
+	stdin := int(os.Stdin.Fd())
+	if !term.IsTerminal(stdin) {
+		return errNoTerminal
+	}
+	columns, rows, err := term.GetSize(stdin)
+	if err == nil && (columns == 0 || rows == 0) {
+		return &sizeError{Columns: columns, Rows: rows}
+	}
+	return nil
+}
+
+// launch is a destination whose connection is up.
+type launch struct {
+	spec   keeper.Spec
+	client *keeper.Client
+	up     *keeper.Connected
+}
+
+// prepare finds out what the destination is and has its keeper connect.
+func (c *connectCmd) prepare(ctx context.Context) (*launch, error) {
+	ssh, err := target.Words(c.Ssh)
+	if err != nil {
+		return nil, err
+	}
+	config, err := target.Resolve(ctx, ssh, c.Host)
+	if err != nil {
+		return nil, err
+	}
+	dirs, err := keeper.FindDirs(os.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	l := &launch{spec: keeper.Spec{Dirs: dirs, Config: config, Family: c.flags().AddressFamily()}}
+	if err := l.connect(ctx, !c.SetupOnly); err != nil {
+		return nil, &keptError{Log: dirs.Log(l.spec.ID()), Err: err}
+	}
+	return l, nil
+}
+
+// attachTries is how often a launch looks for a keeper anew, when the one it
+// found was just ending.
+const attachTries = 5
+
+// connect finds or spawns the keeper and waits until its connection is up.
+func (l *launch) connect(ctx context.Context, session bool) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	attach := keeper.Attach{AgentSocket: os.Getenv("SSH_AUTH_SOCK"), Session: session}
+	for range attachTries {
+		l.client, err = keeper.Find(ctx, l.spec, []string{self, "keeper"})
+		if err == nil {
+			l.up, err = l.client.Attach(attach, askOnTerminal)
+		}
+		if !errors.Is(err, keeper.ErrGone) && !errors.Is(err, keeper.ErrNoKeeper) {
+			break
+		}
+	}
+	if err != nil && l.client != nil {
+		l.client.Close()
+	}
+	return err
+}
+
+// begin takes a lease for the session and execs mosh, which inherits it.
+func (c *connectCmd) begin(l *launch) error {
+	for _, note := range l.up.Notes {
+		say("%s", noteText(note))
+	}
+	if err := checkFamily(c.flags().AddressFamily(), l.up.Address); err != nil {
+		return err
+	}
+	if err := checkAgent(l.spec.Config); err != nil {
+		warn(err)
+	}
+	lease, err := keeper.NewLease(l.spec.Dirs, l.spec.ID())
+	if err != nil {
+		return err
+	}
+	if err := l.client.Lease(lease); err != nil {
+		lease.Drop()
+		return err
+	}
+	fd, err := lease.Inherit()
+	if err != nil {
+		return err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	return c.execMosh(standIn(self, l.spec.ID(), fd))
+}
+
+// standIn is the command that mosh is given as --ssh, which it splits by the
+// rules of a shell.
+func standIn(self, id string, lease int) string {
+	return shellescape.QuoteCommand([]string{self, "ssh", "--keeper=" + id, "--lease=" + strconv.Itoa(lease), "--"})
+}
+
+// execMosh replaces this process by mosh.
+func (c *connectCmd) execMosh(ssh string) error {
+	path, err := exec.LookPath("mosh")
+	if err != nil {
+		return &missingError{Program: "mosh", Package: "mosh"}
+	}
+	command := c.Command
+	if len(command) > 0 && command[0] == "--" {
+		command = command[1:]
+	}
+	args := append([]string{"mosh"}, c.flags().Args(ssh, c.Host, command)...)
+	return syscall.Exec(path, args, os.Environ())
+}
+
+// checkFamily refuses a family that the open connection does not have:
+// mosh-server answers from the address that ssh came in on.
+func checkFamily(family, address string) error {
+	addr, err := netip.ParseAddr(address)
+	if err != nil {
+		return nil
+	}
+	if family == "inet" && !addr.Is4() || family == "inet6" && addr.Is4() {
+		return &familyError{Family: family, Address: address}
+	}
+	return nil
+}
+
+// checkAgent says whether there is an agent here to be forwarded.
+func checkAgent(config *target.Config) error {
+	path, ok := config.AgentSocket(os.Getenv)
+	if !ok {
+		return &agentError{}
+	}
+	conn, err := net.DialTimeout("unix", path, time.Second)
+	if err != nil {
+		return &agentError{Path: path}
+	}
+	return conn.Close()
+}
+
+// setUpOnly sets the remote up and prints a line a file.
+func (l *launch) setUpOnly() error {
+	second, err := keeper.Connect(context.Background(), l.spec.Dirs, l.spec.ID())
+	if err != nil {
+		return err
+	}
+	defer second.Close()
+	files, err := second.Setup()
+	if err != nil {
+		return err
+	}
+	var failed error
+	for _, file := range files {
+		fmt.Println(printable(outcomeLine(file)))
+		if cause := file.Err(); cause != nil && isFailure(file) {
+			failed = &keeper.SetupError{Path: file.Path, Err: cause}
+		}
+	}
+	return failed
+}

@@ -1,0 +1,362 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+
+	"github.com/mosha-ssh/mosha/internal/bootstrap"
+	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/target"
+)
+
+// The exit codes of everything that is not mosh itself.
+const (
+	exitFailure = 1 // something here
+	exitUsage   = 2
+	exitNotUp   = 3 // status: the one host's connection is not up
+	exitNetwork = 4
+	exitHostKey = 5
+	exitAuth    = 6
+	exitRemote  = 7 // the remote could not be set up
+)
+
+const exitCodes = `1 something failed here, 2 bad usage, 3 (status) not up, 4 no connection, 5 host key refused, ` +
+	`6 not authenticated, 7 the remote could not be set up.`
+
+// explanation is an error in words: what failed, what to do about it, and the
+// exit code.
+type explanation struct {
+	message string
+	hint    string
+	code    int
+}
+
+// explain finds the words for an error. It goes from the outside in: an error
+// that wraps another may add to what that one says.
+func explain(err error) explanation {
+	for _, words := range []func(error) (explanation, bool){
+		explainKept, explainUsage, explainHere, explainDirs, explainNetwork, explainHostKey, explainAuth, explainRemote,
+	} {
+		if e, ok := words(err); ok {
+			return e
+		}
+	}
+	return explanation{message: err.Error(), code: exitFailure}
+}
+
+// keptError is a failure that the keeper's log may tell more about.
+type keptError struct {
+	Log string
+	Err error
+}
+
+func (e *keptError) Error() string { return e.Err.Error() }
+func (e *keptError) Unwrap() error { return e.Err }
+
+func explainKept(err error) (explanation, bool) {
+	var kept *keptError
+	if !errors.As(err, &kept) {
+		return explanation{}, false
+	}
+	e := explain(kept.Err)
+	if e.code == exitUsage {
+		return e, true
+	}
+	if e.hint != "" {
+		e.hint += "; "
+	}
+	e.hint += "log: " + kept.Log
+	return e, true
+}
+
+func explainUsage(err error) (explanation, bool) {
+	var usage *usageError
+	var quote *target.QuoteError
+	var destination *target.DestinationError
+	switch {
+	case errors.As(err, &usage):
+		return explanation{usage.Text, "mosha --help lists what there is", exitUsage}, true
+	case errors.As(err, &quote):
+		return explanation{fmt.Sprintf("--ssh: %v", quote), "quote it as for a shell", exitUsage}, true
+	case errors.As(err, &destination):
+		return explanation{destination.Error(), "a destination is [user@]host", exitUsage}, true
+	}
+	return explanation{}, false
+}
+
+// missingError says that a program is not installed here.
+type missingError struct{ Program, Package string }
+
+func (e *missingError) Error() string { return e.Program + " is not installed here" }
+
+// sizeError says that the terminal has no size.
+type sizeError struct{ Columns, Rows int }
+
+func (e *sizeError) Error() string {
+	return fmt.Sprintf("the terminal says that its size is %dx%d", e.Columns, e.Rows)
+}
+
+// familyError says that the open connection is of another address family.
+type familyError struct{ Family, Address string }
+
+func (e *familyError) Error() string {
+	return fmt.Sprintf("%s was asked for, but the open connection is to %s", e.Family, e.Address)
+}
+
+// agentError says that there is no agent here to forward.
+type agentError struct{ Path string }
+
+func (e *agentError) Error() string {
+	if e.Path == "" {
+		return "no SSH agent runs here, so the session has none"
+	}
+	return "no SSH agent answers at " + e.Path + ", so the session has none"
+}
+
+// errNoTerminal says that mosh would have no terminal to work on.
+var errNoTerminal = errors.New("standard input is not a terminal, and a mosh session needs one")
+
+func explainHere(err error) (explanation, bool) {
+	var missing *missingError
+	var noSSH *target.NoSSHError
+	var size *sizeError
+	var family *familyError
+	var agent *agentError
+	var noKeeper *noKeeperError
+	var version *keeper.VersionError
+	switch {
+	case errors.As(err, &missing):
+		return explanation{missing.Error(), install(missing.Package), exitFailure}, true
+	case errors.As(err, &noSSH):
+		return explanation{noSSH.Program + " is not installed here", install("openssh-client"), exitFailure}, true
+	case errors.As(err, &size):
+		return explanation{size.Error(), "set it: stty rows 24 columns 80", exitFailure}, true
+	case errors.As(err, &family):
+		return explanation{family.Error(), "end that first: mosha stop HOST", exitFailure}, true
+	case errors.As(err, &agent):
+		return explanation{agent.Error(), "start one: eval $(ssh-agent) && ssh-add", exitFailure}, true
+	case errors.As(err, &noKeeper):
+		return explanation{noKeeper.Error(), "mosha status lists those that run", exitNotUp}, true
+	case errors.As(err, &version):
+		return explanation{"the keeper that runs is of another version of mosha", "end it: mosha stop HOST", exitFailure}, true
+	}
+	return explanation{}, false
+}
+
+// install says how a package comes here.
+func install(name string) string {
+	if runtime.GOOS == "darwin" {
+		return "install the package " + name + ": brew install " + name
+	}
+	return "install the package " + name
+}
+
+func explainDirs(err error) (explanation, bool) {
+	var dir *keeper.DirError
+	if !errors.As(err, &dir) {
+		return explanation{}, false
+	}
+	e := explanation{code: exitFailure}
+	switch dir.Reason {
+	case "owner":
+		e.message = fmt.Sprintf("%s belongs to user %d, not to you", dir.Path, dir.Owner)
+		e.hint = "whoever owns it could answer for the keeper: have it removed, or set XDG_RUNTIME_DIR to a directory of yours"
+	case "mode":
+		e.message = fmt.Sprintf("others may enter or write %s (mode %04o)", dir.Path, dir.Mode)
+		e.hint = "chmod 700 " + dir.Path
+	case "kind":
+		e.message = dir.Path + " is not a directory"
+		e.hint = "remove it, or set XDG_RUNTIME_DIR to a directory of yours"
+	case "length":
+		e.message = fmt.Sprintf("%s is too long a name for a Unix socket (%d bytes)", dir.Path, len(dir.Path))
+		e.hint = "set XDG_RUNTIME_DIR to a directory with a shorter name"
+	default:
+		e.message = dir.Error()
+	}
+	return e, true
+}
+
+func explainNetwork(err error) (explanation, bool) {
+	var resolve *sshconn.ResolveError
+	var connect *sshconn.ConnectError
+	var timeout *sshconn.TimeoutError
+	var closed *sshconn.ClosedError
+	var proxy *sshconn.ProxyError
+	var disconnect *sshconn.DisconnectError
+	var protocol *sshconn.ProtocolError
+	var algorithm *sshconn.AlgorithmError
+	e := explanation{code: exitNetwork}
+	switch {
+	case errors.As(err, &resolve):
+		e.message, e.hint = resolve.Error(), "is the name right, and is there a network?"
+	case errors.As(err, &connect):
+		e.message, e.hint = connect.Error(), connectHint(connect)
+	case errors.As(err, &timeout):
+		e.message, e.hint = timeout.Error(), "try ssh; ConnectTimeout in ssh_config sets how long mosha waits"
+	case errors.As(err, &closed):
+		e.message, e.hint = closed.Error(), "the server may be overloaded or refuse this address"
+	case errors.As(err, &proxy):
+		e.message, e.hint = proxy.Error(), "try it by itself: "+proxy.Command
+	case errors.As(err, &disconnect):
+		e.message = disconnect.Error()
+	case errors.As(err, &protocol):
+		e.message, e.hint = protocol.Error(), "is it an SSH server that listens there?"
+	case errors.As(err, &algorithm):
+		e.message = fmt.Sprintf("%s; the server has %s", algorithm.Error(), strings.Join(algorithm.Theirs, ","))
+	default:
+		return e, false
+	}
+	return e, true
+}
+
+func connectHint(e *sshconn.ConnectError) string {
+	if e.Cause == sshconn.CauseRefused {
+		return "no SSH server listens on that port"
+	}
+	return "is there a network?"
+}
+
+func explainHostKey(err error) (explanation, bool) {
+	var key *sshconn.HostKeyError
+	if !errors.As(err, &key) {
+		return explanation{}, false
+	}
+	e := explanation{message: key.Error(), code: exitHostKey}
+	shown := fmt.Sprintf(" (%s)", key.Fingerprint)
+	switch key.Problem {
+	case sshconn.KeyChanged:
+		e.message = fmt.Sprintf("the host key of %s has CHANGED: somebody may be listening in%s", key.Host, shown)
+		e.hint = fmt.Sprintf("known is %s:%d; if the host was installed anew: ssh-keygen -R '%s'", key.File, key.Line, key.Host)
+	case sshconn.KeyRevoked:
+		e.message = fmt.Sprintf("the host key of %s is revoked in %s:%d%s", key.Host, key.File, key.Line, shown)
+	case sshconn.KeyDeclined:
+		e.message = fmt.Sprintf("the host key of %s was not accepted%s", key.Host, shown)
+	case sshconn.KeyStrict:
+		e.message += shown
+		e.hint = "StrictHostKeyChecking is yes: add the key to known_hosts yourself"
+	case sshconn.KeyUnknown:
+		e.message += shown
+		e.hint = "start mosha on a terminal, where it can ask"
+	}
+	return e, true
+}
+
+func explainAuth(err error) (explanation, bool) {
+	var auth *sshconn.AuthError
+	if !errors.As(err, &auth) {
+		return explanation{}, false
+	}
+	e := explanation{code: exitAuth}
+	e.message = fmt.Sprintf("%s was not let in as %s: ", auth.Host, auth.User)
+	switch {
+	case auth.Disconnect != "":
+		e.message += auth.Disconnect
+	case len(auth.Tried) == 0:
+		e.message += "there was no key to try"
+	default:
+		e.message += fmt.Sprintf("none of %d keys was accepted (the server takes %s)", len(auth.Tried), strings.Join(auth.Methods, ","))
+	}
+	e.hint = authHint(auth)
+	return e, true
+}
+
+// authHint names the likeliest cure.
+func authHint(e *sshconn.AuthError) string {
+	for _, skipped := range e.Skipped {
+		switch skipped.Reason {
+		case sshconn.SkipEncrypted:
+			return skipped.File + " has a passphrase: ssh-add " + skipped.File
+		case sshconn.SkipPermissions:
+			return skipped.File + " can be read by others: chmod 600 " + skipped.File
+		}
+	}
+	switch e.Agent {
+	case sshconn.AgentAbsent:
+		return "no SSH agent runs here: eval $(ssh-agent) && ssh-add"
+	case sshconn.AgentEmpty:
+		return "the agent has no key: ssh-add"
+	}
+	return "is the right key loaded (ssh-add -l) and in the host's authorized_keys?"
+}
+
+func explainRemote(err error) (explanation, bool) {
+	var noServer *noServerError
+	var setup *keeper.SetupError
+	var forward *keeper.ForwardError
+	e := explanation{code: exitRemote}
+	switch {
+	case errors.As(err, &noServer) && noServer.Code == 127:
+		e.message = "mosh-server is not installed on " + noServer.Host
+		e.hint = "install the package mosh there, or say where it is with --server"
+	case errors.As(err, &noServer):
+		e.message = noServer.Error()
+	case errors.As(err, &setup):
+		e.message, e.hint = setupWords(setup)
+	case errors.As(err, &forward):
+		e.message, e.hint = forwardWords(forward)
+	default:
+		return e, false
+	}
+	return e, true
+}
+
+func setupWords(err *keeper.SetupError) (message, hint string) {
+	var file *bootstrap.FileError
+	if errors.As(err.Err, &file) {
+		return "the remote's " + file.Error(), fileHint(file.Reason)
+	}
+	return fmt.Sprintf("the remote was not set up: %v", err.Err), ""
+}
+
+func fileHint(reason bootstrap.Reason) string {
+	switch reason {
+	case bootstrap.ReadOnly, bootstrap.Unwritable, bootstrap.Denied:
+		return "new shells there may not find the agent"
+	case bootstrap.Full, bootstrap.Quota:
+		return "make room there; new shells may not find the agent until then"
+	case bootstrap.Edited, bootstrap.Unfinished, bootstrap.Several:
+		return "remove mosha's block from it by hand, and it is written anew"
+	}
+	return ""
+}
+
+func forwardWords(err *keeper.ForwardError) (message, hint string) {
+	switch err.Reason {
+	case "refused":
+		return "the server forwards no agent, so the session has none", "sshd_config there: AllowAgentForwarding yes"
+	case "link":
+		return fmt.Sprintf("the session will not find the agent: %v", err.Err), ""
+	}
+	return fmt.Sprintf("the agent could not be forwarded: %v", err.Err), ""
+}
+
+// outcomeLine says what the set-up did with a file.
+func outcomeLine(f keeper.FileOutcome) string {
+	words := map[bootstrap.Action]string{
+		bootstrap.InPlace: "already in place",
+		bootstrap.Created: "created",
+		bootstrap.Changed: "changed",
+		bootstrap.Skipped: "left alone",
+		bootstrap.Failed:  "failed",
+	}
+	line := f.Path + ": " + words[f.Action]
+	var file *bootstrap.FileError
+	if errors.As(f.Err(), &file) {
+		line += " (" + file.Reason.String() + ")"
+	}
+	return line
+}
+
+// isFailure says that a file should have been written and was not.
+func isFailure(f keeper.FileOutcome) bool { return f.Action == bootstrap.Failed }
+
+// noteText is what ssh says when it has learned a host key.
+func noteText(n sshconn.Note) string {
+	if n.Kind == sshconn.NoteAdded {
+		return fmt.Sprintf("added the %s host key of %s to %s", n.KeyType, n.Host, n.File)
+	}
+	return fmt.Sprintf("could not add the host key of %s to %s: %s", n.Host, n.File, n.Reason)
+}

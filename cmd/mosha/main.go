@@ -1,0 +1,65 @@
+// Command mosha is mosh with the SSH agent: "mosha devbox" instead of
+// "mosh devbox", and in that session git, ssh and ssh-add use the keys on the
+// laptop.
+//
+// The flow of a launch: connect.go resolves the destination, finds or spawns
+// its keeper, answers the keeper's questions on the terminal and execs mosh.
+// mosh runs "mosha ssh" (standin.go) as its ssh command, which has mosh-server
+// started over the keeper's connection. "mosha keeper" (keeper.go) is the
+// background process itself. ui.go and explain.go hold all that is said to a
+// person.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/alecthomas/kong"
+)
+
+// version is set when a release is built.
+var version = "dev"
+
+// cli is the command line. Connect is the default command, so that
+// "mosha devbox" needs no word for it.
+type cli struct {
+	Version kong.VersionFlag `help:"Print the version and exit."`
+
+	Connect connectCmd `cmd:"" default:"withargs" help:"Start a mosh session (the default; spelled out for a host named like a command)."`
+	Status  statusCmd  `cmd:"" help:"Say what the keepers are doing."`
+	Stop    stopCmd    `cmd:"" help:"End a keeper and its connection. Its mosh sessions go on, without the agent."`
+
+	SSH    standInCmd `cmd:"" name:"ssh" hidden:""`
+	Keeper keeperCmd  `cmd:"" hidden:""`
+}
+
+const description = `mosh with your SSH agent: in the session, git, ssh and ssh-add use the keys on this machine.
+
+Exit status: mosh's own once the session has begun; before that ` + exitCodes
+
+func main() { os.Exit(run()) }
+
+// run is the whole program but for its exit.
+func run() int {
+	var c cli
+	parser, err := kong.New(&c,
+		kong.Name("mosha"),
+		kong.Description(description),
+		kong.Vars{"version": "mosha " + version},
+		kong.UsageOnError(),
+	)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "mosha:", err)
+		return exitFailure
+	}
+	ctx, err := parser.Parse(os.Args[1:])
+	if err != nil {
+		var parse *kong.ParseError
+		if errors.As(err, &parse) {
+			err = &usageError{Text: parse.Error()}
+		}
+		return complain(err)
+	}
+	return complain(ctx.Run())
+}

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/mosha-ssh/mosha/internal/keeper"
+)
+
+// errNoAnswer says that a question found nobody to answer it.
+var errNoAnswer = errors.New("no terminal to ask on")
+
+// askOnTerminal puts the keeper's question about an unknown host key to the
+// person, in ssh's own words. An answer that is none is asked for again.
+func askOnTerminal(q keeper.Question) (string, error) {
+	tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
+	if err != nil {
+		return "", errNoAnswer
+	}
+	defer tty.Close()
+	fmt.Fprint(tty, hostKeyText(q))
+	in := bufio.NewScanner(tty)
+	if !in.Scan() {
+		return "", errNoAnswer
+	}
+	return strings.TrimSpace(in.Text()), nil
+}
+
+// hostKeyText is ssh's own question about an unknown host key.
+func hostKeyText(q keeper.Question) string {
+	if q.Again {
+		return "Please type 'yes', 'no' or the fingerprint: "
+	}
+	host := q.Host
+	if q.Address != "" {
+		host += " (" + q.Address + ")"
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "The authenticity of host '%s' can't be established.\n", printable(host))
+	fmt.Fprintf(&b, "%s key fingerprint is %s.\n", printable(q.KeyType), printable(q.Fingerprint))
+	if q.CertProblem != "" {
+		fmt.Fprintf(&b, "Its certificate is not good: %s.\n", printable(q.CertProblem))
+	}
+	otherNames(&b, q)
+	b.WriteString("Are you sure you want to continue connecting (yes/no/[fingerprint])? ")
+	return b.String()
+}
+
+// otherNames says where else the same key is known.
+func otherNames(b *strings.Builder, q keeper.Question) {
+	if len(q.OtherNames) == 0 {
+		b.WriteString("This key is not known by any other names.\n")
+		return
+	}
+	b.WriteString("This host key is known by the following other names/addresses:\n")
+	for _, name := range q.OtherNames {
+		fmt.Fprintf(b, "    %s:%d: %s\n", printable(name.File), name.Line, printable(name.Hosts))
+	}
+	if more := q.OtherTotal - len(q.OtherNames); more > 0 {
+		fmt.Fprintf(b, "    (%d additional names omitted)\n", more)
+	}
+}

@@ -1,0 +1,74 @@
+package main
+
+// What is said to a person, and where:
+//
+//   - stdout has what a command was asked for, and nothing else;
+//   - stderr has everything else, each line beginning with "mosha: ";
+//   - a failure is one line, a hint at most one more;
+//   - questions are asked on the terminal itself, as ssh does;
+//   - what comes from the remote is shown with its control characters escaped.
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"unicode"
+)
+
+// say writes a line for the person.
+func say(format string, args ...any) {
+	fmt.Fprintln(os.Stderr, "mosha: "+printable(fmt.Sprintf(format, args...)))
+}
+
+// complain says what failed, with a hint, and returns the exit code for it.
+func complain(err error) int {
+	if err == nil {
+		return 0
+	}
+	var silent *exitError
+	if errors.As(err, &silent) {
+		return silent.Code
+	}
+	e := explain(err)
+	say("%s", e.message)
+	if e.hint != "" {
+		say("hint: %s", e.hint)
+	}
+	return e.code
+}
+
+// warn says what could not be had, where the session starts all the same.
+func warn(err error) {
+	e := explain(err)
+	if e.hint == "" {
+		say("warning: %s", e.message)
+		return
+	}
+	say("warning: %s (%s)", e.message, e.hint)
+}
+
+// printable escapes control characters, which could otherwise reach the
+// terminal from a remote host's words, and keeps to one line.
+func printable(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		if unicode.IsPrint(r) {
+			b.WriteRune(r)
+			continue
+		}
+		quoted := fmt.Sprintf("%+q", r)
+		b.WriteString(strings.Trim(quoted, "'"))
+	}
+	return b.String()
+}
+
+// exitError ends the program with a code when all has been said.
+type exitError struct{ Code int }
+
+func (e *exitError) Error() string { return fmt.Sprintf("exit status %d", e.Code) }
+
+// usageError says that the command line is wrong.
+type usageError struct{ Text string }
+
+func (e *usageError) Error() string { return e.Text }

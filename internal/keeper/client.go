@@ -1,0 +1,159 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"net"
+	"time"
+)
+
+// Client is a launcher's conversation with a keeper. It serves one request and
+// is then closed, but for an attach, which may be followed by a lease.
+type Client struct {
+	w *wire
+	// stop ends the watch over the context that closes the conversation.
+	stop func() bool
+}
+
+// ErrGone says that the keeper went away in the middle of a conversation:
+// it was ending, or it died.
+var ErrGone = errors.New("the keeper went away")
+
+// Connect reaches the keeper with this id. Where none listens, the error is
+// ErrNoKeeper. The conversation ends with ctx.
+func Connect(ctx context.Context, dirs Dirs, id string) (*Client, error) {
+	conn, err := (&net.Dialer{Timeout: patience}).DialContext(ctx, "unix", dirs.of(id).socket())
+	if err != nil {
+		return nil, ErrNoKeeper
+	}
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	return &Client{w: newWire(conn), stop: stop}, nil
+}
+
+// ErrNoKeeper says that no keeper listens for a destination.
+var ErrNoKeeper = errors.New("no keeper runs for this destination")
+
+// Close ends the conversation.
+func (c *Client) Close() {
+	c.stop()
+	_ = c.w.Close()
+}
+
+// say sends the first line of a conversation.
+func (c *Client) say(what call) error {
+	what.Version = protocolVersion
+	if err := c.w.send(what); err != nil {
+		return ErrGone
+	}
+	return nil
+}
+
+// hear receives the next line. An error that the keeper reports comes as that
+// error, with its type.
+func (c *Client) hear() (reply, error) {
+	var r reply
+	if err := c.w.receive(&r); err != nil {
+		return r, ErrGone
+	}
+	if r.Error != nil {
+		return r, r.Error.decode()
+	}
+	return r, nil
+}
+
+// Attach waits until the connection is up. The keeper's questions are put to
+// ask, whose error means that the person did not answer. What fails the
+// connection is returned as the error that package sshconn gave.
+func (c *Client) Attach(a Attach, ask func(Question) (string, error)) (*Connected, error) {
+	if err := c.say(call{Op: opAttach, Attach: &a}); err != nil {
+		return nil, err
+	}
+	for {
+		r, err := c.hear()
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case r.Up != nil:
+			return r.Up, nil
+		case r.Ask != nil:
+			text, err := ask(*r.Ask)
+			if err := c.say(call{Op: opAnswer, Answer: &answer{Text: text, OK: err == nil}}); err != nil {
+				return nil, err
+			}
+		}
+	}
+}
+
+// Lease has the keeper count a session, within an attach.
+func (c *Client) Lease(l *Lease) error {
+	if err := c.say(call{Op: opLease, Lease: l.ID}); err != nil {
+		return err
+	}
+	_, err := c.hear()
+	return err
+}
+
+// Server follows the start of mosh-server. Its functions are called from
+// Start, one at a time; Done is asked after each and ends Start early.
+type Server struct {
+	Output  func([]byte)                           // what the start prints
+	Settled func(address string, warnings []error) // the remote is ready for the session
+	Done    func() bool
+}
+
+// Start has mosh-server started. It returns when to.Done says so, with 0, or
+// with the start's exit code.
+func (c *Client) Start(s Start, to Server) (code int, err error) {
+	if err := c.say(call{Op: opStart, Start: &s}); err != nil {
+		return -1, err
+	}
+	for !to.Done() {
+		r, err := c.hear()
+		switch {
+		case err != nil:
+			return -1, err
+		case r.Exit != nil:
+			return *r.Exit, nil
+		case r.Settled != nil:
+			to.Settled(r.Settled.Address, decodeAll(r.Settled.Warnings))
+		case r.Output != nil:
+			to.Output(r.Output)
+		}
+	}
+	return 0, nil
+}
+
+// Setup has the remote set up and says what changed there, a row a file.
+func (c *Client) Setup() ([]FileOutcome, error) {
+	r, err := c.once(opSetup)
+	return r.Report, err
+}
+
+// Status asks the keeper how it is. A keeper that does not answer within
+// patience is an error.
+func (c *Client) Status() (*Status, error) {
+	_ = c.w.conn.SetReadDeadline(time.Now().Add(patience))
+	r, err := c.once(opStatus)
+	return r.Status, err
+}
+
+// Stop has the keeper end its connection and itself, and returns when it is
+// gone.
+func (c *Client) Stop() error {
+	if _, err := c.once(opStop); err != nil {
+		return err
+	}
+	for { // the socket closes with the process
+		if _, err := c.hear(); err != nil {
+			return nil
+		}
+	}
+}
+
+func (c *Client) once(op string) (reply, error) {
+	if err := c.say(call{Op: op}); err != nil {
+		return reply{}, err
+	}
+	return c.hear()
+}

@@ -1,0 +1,155 @@
+package keeper
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"syscall"
+)
+
+// maxSocketPath is the longest path that every supported system takes for a
+// Unix socket: sun_path has 104 bytes on the BSDs and darwin, one for the NUL.
+const maxSocketPath = 103
+
+// Dirs are the places on the laptop where keepers have their files.
+type Dirs struct {
+	Runtime string // sockets, locks and leases; 0700, ours
+	State   string // logs; 0700, ours
+}
+
+// DirError says why a directory is not used. Reason is "owner", "mode",
+// "kind", "length" or, with Err, "system".
+type DirError struct {
+	Path   string
+	Reason string
+	Owner  int         // for "owner": whose it is
+	Mode   fs.FileMode // for "mode": what it has
+	Err    error
+}
+
+func (e *DirError) Error() string {
+	if e.Err != nil {
+		return e.Err.Error()
+	}
+	return fmt.Sprintf("directory %s refused for its %s", e.Path, e.Reason)
+}
+
+func (e *DirError) Unwrap() error { return e.Err }
+
+// FindDirs returns the directories of the current user and makes them where
+// they are missing. A directory that somebody else could write to or own is
+// refused with a *DirError: whoever can replace a socket in it gets to answer
+// for the keeper.
+func FindDirs(env func(string) string) (Dirs, error) {
+	base, own, err := runtimeBase(env)
+	if err != nil {
+		return Dirs{}, err
+	}
+	d := Dirs{Runtime: filepath.Join(base, own), State: filepath.Join(stateBase(env), "mosha")}
+	if path := d.of("0123456789abcdef").socket(); len(path) > maxSocketPath {
+		return Dirs{}, &DirError{Path: path, Reason: "length"}
+	}
+	for _, dir := range []string{d.Runtime, d.State} {
+		if err := ensurePrivate(dir); err != nil {
+			return Dirs{}, err
+		}
+	}
+	return d, nil
+}
+
+// runtimeBase returns the directory in which ours lies, and the name of ours.
+// XDG_RUNTIME_DIR counts only where it is this user's: after su it still names
+// the other user's.
+func runtimeBase(env func(string) string) (base, own string, err error) {
+	uid := os.Getuid()
+	if xdg := env("XDG_RUNTIME_DIR"); xdg != "" && filepath.IsAbs(xdg) {
+		if info, err := os.Stat(xdg); err == nil && ownerOf(info) == uid {
+			return xdg, "mosha", parentIsSafe(xdg, info)
+		}
+	}
+	if tmp := env("TMPDIR"); runtime.GOOS == "darwin" && tmp != "" {
+		if info, err := os.Stat(tmp); err == nil && ownerOf(info) == uid {
+			return tmp, "mosha", parentIsSafe(tmp, info)
+		}
+	}
+	return "/tmp", "mosha-" + strconv.Itoa(uid), nil
+}
+
+// parentIsSafe refuses a directory in which others could rename ours away.
+func parentIsSafe(path string, info fs.FileInfo) error {
+	if info.Mode().Perm()&0o022 != 0 && info.Mode()&fs.ModeSticky == 0 {
+		return &DirError{Path: path, Reason: "mode", Mode: info.Mode().Perm()}
+	}
+	return nil
+}
+
+func stateBase(env func(string) string) string {
+	home := env("HOME")
+	if xdg := env("XDG_STATE_HOME"); filepath.IsAbs(xdg) {
+		return xdg
+	}
+	if runtime.GOOS == "darwin" {
+		return filepath.Join(home, "Library", "Logs")
+	}
+	return filepath.Join(home, ".local", "state")
+}
+
+// ensurePrivate makes path with mode 0700, or checks that it is a directory of
+// ours that nobody else may enter.
+func ensurePrivate(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return &DirError{Path: path, Reason: "system", Err: err}
+	}
+	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return &DirError{Path: path, Reason: "system", Err: err}
+	}
+	info, err := os.Lstat(path)
+	switch {
+	case err != nil:
+		return &DirError{Path: path, Reason: "system", Err: err}
+	case !info.IsDir():
+		return &DirError{Path: path, Reason: "kind"}
+	case ownerOf(info) != os.Getuid():
+		return &DirError{Path: path, Reason: "owner", Owner: ownerOf(info)}
+	case info.Mode().Perm()&0o077 != 0:
+		return &DirError{Path: path, Reason: "mode", Mode: info.Mode().Perm()}
+	}
+	return nil
+}
+
+func ownerOf(info fs.FileInfo) int {
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+		return int(stat.Uid)
+	}
+	return -1
+}
+
+// Log returns the path of the log of the keeper with this id.
+func (d Dirs) Log(id string) string { return filepath.Join(d.State, id+".log") }
+
+// of returns the directory of one keeper.
+func (d Dirs) of(id string) keeperDir { return keeperDir(filepath.Join(d.Runtime, id)) }
+
+// keeperDir holds what belongs to one keeper: its socket, its lock, the lock
+// of those who spawn it, and the leases of its sessions.
+type keeperDir string
+
+func (d keeperDir) socket() string   { return filepath.Join(string(d), "sock") }
+func (d keeperDir) lock() string     { return filepath.Join(string(d), "lock") }
+func (d keeperDir) launch() string   { return filepath.Join(string(d), "launch") }
+func (d keeperDir) sessions() string { return filepath.Join(string(d), "sessions") }
+
+// make makes the directory for the locks; sessions come with the first lease.
+func (d keeperDir) make() error { return os.MkdirAll(string(d), 0o700) }
+
+// remove takes the directories away if nothing is left in them. It leaves the
+// runtime directory itself alone while another keeper has files in it.
+func (d keeperDir) remove() {
+	for _, dir := range []string{d.sessions(), string(d), filepath.Dir(string(d))} {
+		_ = os.Remove(dir)
+	}
+}

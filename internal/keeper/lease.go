@@ -1,0 +1,132 @@
+package keeper
+
+import (
+	"crypto/rand"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// leaseName is the form of a lease's id; it becomes a file name.
+var leaseName = regexp.MustCompile(`^[A-Z2-7]{26}$`)
+
+// Lease is how the keeper knows that a session lives: a shared lock on a file,
+// held through a descriptor that mosh and mosh-client inherit. The kernel
+// drops it however the session ends.
+type Lease struct {
+	ID   string
+	file *os.File
+}
+
+// NewLease makes and locks a lease for a session of the keeper with this id.
+func NewLease(dirs Dirs, id string) (*Lease, error) {
+	dir := dirs.of(id).sessions()
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	lease := &Lease{ID: rand.Text()}
+	file, err := os.OpenFile(filepath.Join(dir, lease.ID), os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	lease.file = file
+	if err := flock(file, unix.LOCK_SH|unix.LOCK_NB); err != nil {
+		lease.Drop()
+		return nil, err
+	}
+	return lease, nil
+}
+
+// Inherit lets the descriptor be inherited by the program that this process
+// execs next, and returns its number.
+func (l *Lease) Inherit() (int, error) {
+	fd := l.file.Fd()
+	_, err := unix.FcntlInt(fd, unix.F_SETFD, 0)
+	return int(fd), err
+}
+
+// Drop gives the lease back: the session does not come about.
+func (l *Lease) Drop() {
+	_ = os.Remove(l.file.Name())
+	_ = l.file.Close()
+}
+
+// leases counts the sessions that live.
+type leases struct {
+	dir     string
+	changed func() // called, without the lock, when a session came or ended
+
+	mu   sync.Mutex
+	held map[string]bool
+}
+
+func newLeases(dir string, changed func()) *leases {
+	return &leases{dir: dir, changed: changed, held: map[string]bool{}}
+}
+
+// errNoLease says that a lease is not there or that nobody holds it.
+var errNoLease = errors.New("no such lease, or its session has ended")
+
+// find takes up the sessions that an earlier keeper left behind and removes
+// the leases that nobody holds any more.
+func (l *leases) find() error {
+	entries, err := os.ReadDir(l.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, entry := range entries {
+		_ = l.add(entry.Name())
+	}
+	return err
+}
+
+// add counts the session that holds the lease id until it ends.
+func (l *leases) add(id string) error {
+	if !leaseName.MatchString(id) {
+		return errNoLease
+	}
+	path := filepath.Join(l.dir, id)
+	file, err := os.OpenFile(path, os.O_RDWR|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return errNoLease
+	}
+	if err := flock(file, unix.LOCK_EX|unix.LOCK_NB); !errors.Is(err, unix.EWOULDBLOCK) {
+		_ = os.Remove(path)
+		_ = file.Close()
+		return errNoLease
+	}
+	l.mu.Lock()
+	known := l.held[id]
+	l.held[id] = true
+	l.mu.Unlock()
+	if known {
+		return file.Close()
+	}
+	go l.await(id, file)
+	l.changed()
+	return nil
+}
+
+// await blocks in the kernel until the session's last descriptor is closed.
+// It has no cancel: it ends with its session or with the process.
+func (l *leases) await(id string, file *os.File) {
+	_ = flock(file, unix.LOCK_EX)
+	_ = os.Remove(file.Name())
+	_ = file.Close()
+	l.mu.Lock()
+	delete(l.held, id)
+	l.mu.Unlock()
+	l.changed()
+}
+
+// count returns how many sessions live.
+func (l *leases) count() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.held)
+}

@@ -1,0 +1,122 @@
+package keeper
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"syscall"
+	"time"
+
+	"github.com/mosha-ssh/mosha/internal/target"
+)
+
+// spawnPatience is how long a launcher waits for a keeper to listen: it has
+// nothing to do before that, so only a machine in trouble takes longer.
+const spawnPatience = 10 * time.Second
+
+// Spec is what a keeper is told when it is spawned, as JSON on its stdin.
+type Spec struct {
+	Dirs   Dirs           `json:"dirs"`
+	Config *target.Config `json:"config"`
+	Family string         `json:"family"` // mosh's word for the address family
+}
+
+// ID names the destination, and with it the keeper.
+func (s Spec) ID() string { return s.Config.ID() }
+
+// SpawnError says that no keeper could be had; its log may tell more.
+type SpawnError struct {
+	Log string
+	Err error
+}
+
+func (e *SpawnError) Error() string { return fmt.Sprintf("the keeper did not start: %v", e.Err) }
+func (e *SpawnError) Unwrap() error { return e.Err }
+
+// Find reaches the destination's keeper, or spawns it with the given argument
+// list and reaches that. Any number of launchers may do so at once: a lock
+// lets one spawn and the others wait.
+func Find(ctx context.Context, spec Spec, argv []string) (*Client, error) {
+	client, err := Connect(ctx, spec.Dirs, spec.ID())
+	if err == nil {
+		return client, nil
+	}
+	bounded, cancel := context.WithTimeout(ctx, spawnPatience)
+	defer cancel()
+	dir := spec.Dirs.of(spec.ID())
+	lock, err := acquire(bounded, dir, dir.launch())
+	if err != nil {
+		return nil, &SpawnError{Log: spec.Dirs.Log(spec.ID()), Err: err}
+	}
+	defer lock.release()
+	if client, err := Connect(ctx, spec.Dirs, spec.ID()); err == nil {
+		return client, nil
+	}
+	if err := spawn(bounded, spec, argv); err != nil {
+		return nil, &SpawnError{Log: spec.Dirs.Log(spec.ID()), Err: err}
+	}
+	return Connect(ctx, spec.Dirs, spec.ID())
+}
+
+// spawn starts a keeper in a session of its own, off the terminal, and returns
+// when it listens. It says so, or why it cannot, on a pipe that it inherits as
+// descriptor 3.
+func spawn(ctx context.Context, spec Spec, argv []string) error {
+	report, theirs, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer report.Close()
+	stdin, given, err := os.Pipe()
+	if err != nil {
+		_ = theirs.Close()
+		return err
+	}
+	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd.Stdin = stdin
+	cmd.ExtraFiles = []*os.File{theirs}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	err = cmd.Start()
+	_ = theirs.Close()
+	_ = stdin.Close()
+	if err != nil {
+		_ = given.Close()
+		return err
+	}
+	err = errors.Join(tell(given, spec), awaitReady(ctx, report))
+	return errors.Join(err, cmd.Process.Release())
+}
+
+// tell hands the keeper its spec.
+func tell(to *os.File, spec Spec) error {
+	defer to.Close()
+	return json.NewEncoder(to).Encode(spec)
+}
+
+// readiness is what a keeper says on descriptor 3, once.
+type readiness struct {
+	Error string `json:"error,omitempty"`
+}
+
+// errDied says that a keeper ended without a word.
+var errDied = errors.New("it ended without saying why")
+
+func awaitReady(ctx context.Context, report *os.File) error {
+	stop := context.AfterFunc(ctx, func() { _ = report.SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
+	var ready readiness
+	err := json.NewDecoder(io.LimitReader(report, maxLine)).Decode(&ready)
+	switch {
+	case errors.Is(err, io.EOF):
+		return errDied
+	case err != nil:
+		return err
+	case ready.Error != "":
+		return errors.New(ready.Error)
+	}
+	return nil
+}

@@ -1,0 +1,163 @@
+package keeper
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/mosha-ssh/mosha/internal/sshconn"
+)
+
+const (
+	// protocolVersion is counted up when a message changes its meaning.
+	protocolVersion = 1
+	// maxLine bounds one message on the control socket, in bytes.
+	maxLine = 64 << 10
+	// patience is how long a peer on the control socket may take to say its
+	// first line or to take what is said to it.
+	patience = 10 * time.Second
+)
+
+// call is what a client says: the first line says what it wants, further
+// lines belong to an attach.
+type call struct {
+	Version int    `json:"mosha"`
+	Op      string `json:"op"`
+
+	Attach *Attach `json:"attach,omitempty"`
+	Answer *answer `json:"answer,omitempty"`
+	Lease  string  `json:"lease,omitempty"`
+	Start  *Start  `json:"start,omitempty"`
+}
+
+// What a client can want.
+const (
+	opAttach = "attach" // have the connection up, answer its questions
+	opAnswer = "answer" // within an attach
+	opLease  = "lease"  // within an attach: count this session
+	opStart  = "start"  // have mosh-server started
+	opSetup  = "setup"  // set the remote up, say what changed
+	opStatus = "status"
+	opStop   = "stop"
+)
+
+// Attach says who wants the connection up, and for what.
+type Attach struct {
+	AgentSocket string `json:"agent_socket"` // the launcher's SSH_AUTH_SOCK, newer than the keeper's
+	Session     bool   `json:"session"`      // a mosh session is to follow
+}
+
+// Start is a request to start mosh-server.
+type Start struct {
+	Command string `json:"command"`
+	Pty     *Pty   `json:"pty,omitempty"` // nil: no terminal
+}
+
+// Pty describes the terminal that a command is started on (RFC 4254, 6.2).
+type Pty struct {
+	Term          string `json:"term"`
+	Columns, Rows uint32
+}
+
+type answer struct {
+	Text string `json:"text"`
+	OK   bool   `json:"ok"` // false: the person ended the question
+}
+
+// reply is one line from the keeper; one field is set.
+type reply struct {
+	Ask     *Question     `json:"ask,omitempty"`
+	Up      *Connected           `json:"up,omitempty"`
+	Error   *wireError    `json:"error,omitempty"`
+	Output  []byte        `json:"output,omitempty"` // of the server's start
+	Settled *settled      `json:"settled,omitempty"`
+	Exit    *int          `json:"exit,omitempty"` // of the server's start; -1: none was said
+	Report  []FileOutcome `json:"report,omitempty"`
+	Status  *Status       `json:"status,omitempty"`
+	Done    bool          `json:"done,omitempty"`
+}
+
+// settled says that the set-up and the link are done or have failed.
+type settled struct {
+	Address  string       `json:"address"`            // where mosh-server is to be reached
+	Warnings []*wireError `json:"warnings,omitempty"` // what could not be had
+}
+
+// Connected says that the connection is there.
+type Connected struct {
+	Address string         `json:"address"`         // the server's, as this side sees it; empty behind a proxy
+	Notes   []sshconn.Note `json:"notes,omitempty"` // what ssh would tell while connecting
+}
+
+// errLineTooLong ends the conversation with a peer that sends more than
+// maxLine bytes without a newline.
+var errLineTooLong = errors.New("a line on the control socket is too long")
+
+// wire carries one JSON value a line over the control socket. One goroutine
+// may receive while others send.
+type wire struct {
+	conn net.Conn
+	in   *bufio.Reader
+	mu   sync.Mutex // one line at a time
+}
+
+func newWire(conn net.Conn) *wire {
+	return &wire{conn: conn, in: bufio.NewReaderSize(conn, 4<<10)}
+}
+
+// send writes v as a line. A peer that does not read is given up after
+// patience.
+func (w *wire) send(v any) error {
+	line, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	_ = w.conn.SetWriteDeadline(time.Now().Add(patience))
+	_, err = w.conn.Write(append(line, '\n'))
+	return err
+}
+
+// receive reads the next line into v.
+func (w *wire) receive(v any) error {
+	line, err := readLine(w.in, maxLine)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(line, v)
+}
+
+// receiveWithin is receive with a time limit for this one line.
+func (w *wire) receiveWithin(d time.Duration, v any) error {
+	_ = w.conn.SetReadDeadline(time.Now().Add(d))
+	defer w.conn.SetReadDeadline(time.Time{})
+	return w.receive(v)
+}
+
+func (w *wire) Close() error { return w.conn.Close() }
+
+// readLine returns the next line without its end. The last line may lack one.
+func readLine(in *bufio.Reader, limit int) ([]byte, error) {
+	var line []byte
+	for {
+		part, err := in.ReadSlice('\n')
+		if len(line)+len(part) > limit {
+			return nil, errLineTooLong
+		}
+		line = append(line, part...)
+		switch {
+		case err == nil:
+			return line[:len(line)-1], nil
+		case errors.Is(err, bufio.ErrBufferFull):
+		case errors.Is(err, io.EOF) && len(line) > 0:
+			return line, nil
+		default:
+			return nil, err
+		}
+	}
+}

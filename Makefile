@@ -2,6 +2,8 @@
 .POSIX:
 
 GO = go
+# What `make test` tests.
+PACKAGES = ./...
 # How long `make fuzz` runs each fuzz test.
 FUZZTIME = 10s
 
@@ -19,8 +21,8 @@ build: ## build bin/mosha
 # caches of the person who builds.
 test: ## install what the tests need and run them all, as root, with the race detector
 	@scripts/install-deps test
-	@set -x; if [ "$$(id -u)" -eq 0 ]; then $(GO) test -race ./...; else $(GO) test -race -exec \
-	"sudo -E -H env 'PATH=$$PATH' 'GOMODCACHE=$$($(GO) env GOMODCACHE)' GOFLAGS=-buildvcs=false" ./...; fi
+	@set -x; if [ "$$(id -u)" -eq 0 ]; then $(GO) test -race $(PACKAGES); else $(GO) test -race -exec \
+	"sudo -E -H env 'PATH=$$PATH' 'GOMODCACHE=$$($(GO) env GOMODCACHE)' GOFLAGS=-buildvcs=false" $(PACKAGES); fi
 
 lint: $(GOLANGCI_LINT) ## gofmt, golangci-lint, shellcheck
 	@scripts/install-deps lint

@@ -96,7 +96,7 @@ func (l *Lab) Path(name string) string { return l.path(name) }
 
 func (l *Lab) path(name string) string { return filepath.Join(l.dir, name) }
 
-func (l *Lab) hostsFile() string { return l.path("hosts") }
+func (l *Lab) hostsFile() string { return l.path(hostsName) }
 
 func (l *Lab) writeHosts() error {
 	l.mu.Lock()

@@ -67,6 +67,7 @@ func TestMissingIsNamed(t *testing.T) {
 }
 
 func TestMissingRoot(t *testing.T) {
+	t.Parallel()
 	l := labtest.New(t)
 	u := addUser(t, l.Laptop)
 	out, err := again(t, l, u, "die").CombinedOutput()
@@ -94,14 +95,19 @@ func left(name string, uid int, dir string) (what []string) {
 	return what
 }
 
-// ownedBy lists a user's processes by another way than the lab's own. Those
-// that are dead may wait a while for init to look.
+// ownedBy lists a user's processes, and root's in his lab, by another way than
+// the lab's own. Those that are dead may wait a while for init to look.
 func ownedBy(uid int) []string {
-	out, _ := exec.Command("ps", "-o", "stat=,pid=,args=", "-u", fmt.Sprint(uid)).Output()
+	out, _ := exec.Command("ps", "-eo", "stat=,uid=,args=").Output()
 	return slices.DeleteFunc(strings.Split(string(out), "\n"), func(line string) bool {
-		return line == "" || strings.HasPrefix(line, "Z")
+		fields := strings.Fields(line)
+		return len(fields) < 3 || fields[0][0] == 'Z' ||
+			fields[1] != fmt.Sprint(uid) && fields[len(fields)-1] != rootsSleep(uid)
 	})
 }
+
+// rootsSleep is for how long root sleeps in the lab of that user.
+func rootsSleep(uid int) string { return fmt.Sprintf("1004.%d", uid) }
 
 // populate leaves of everything something in the lab: detached processes of
 // root and of the users, on both machines, a session, a terminal, files.
@@ -140,7 +146,7 @@ func populate(l *lab.Lab) (*lab.User, error) {
 		window.Send("sleep 1001\r"),
 		person.Command(ctx, "setsid", "-f", "sleep", "1002").Run(),
 		account.Command(ctx, "setsid", "-f", "sleep", "1003").Run(),
-		l.Devbox.Command(ctx, "setsid", "-f", "sleep", "1004").Run(),
+		l.Devbox.Command(ctx, "setsid", "-f", "sleep", rootsSleep(account.UID)).Run(),
 		account.WriteFile("/tmp/"+account.Name+"/left", "", 0o600),
 		person.Command(ctx, "ssh", "-f", account.Name+"@devbox", "sleep 1005").Run(),
 	)
@@ -195,6 +201,7 @@ func populateAndDie() error {
 }
 
 func TestRemainsOfDeadLabsAreRemoved(t *testing.T) {
+	t.Parallel()
 	self, err := os.Executable()
 	check(t, err)
 	cmd := exec.CommandContext(within(t), self)

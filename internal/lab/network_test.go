@@ -89,6 +89,7 @@ func listen(t testing.TB, conn net.Conn, line string) {
 }
 
 func TestMachinesReachEachOther(t *testing.T) {
+	t.Parallel()
 	l := labtest.New(t)
 	third, err := l.AddMachine("jump")
 	check(t, err)
@@ -105,6 +106,7 @@ func TestMachinesReachEachOther(t *testing.T) {
 }
 
 func TestNames(t *testing.T) {
+	t.Parallel()
 	l := labtest.New(t)
 	for _, name := range []string{"devbox", "devbox4", "devbox6"} {
 		out, err := l.Laptop.Command(within(t), "getent", "ahosts", name).Output()
@@ -122,6 +124,7 @@ func TestNames(t *testing.T) {
 }
 
 func TestRTT(t *testing.T) {
+	t.Parallel()
 	l := labtest.New(t)
 	echo(t, l.Devbox)
 	const rtt = 100 * time.Millisecond
@@ -139,6 +142,7 @@ func TestRTT(t *testing.T) {
 }
 
 func TestCutAndHeal(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name    string
 		dir     lab.Direction
@@ -149,6 +153,7 @@ func TestCutAndHeal(t *testing.T) {
 		{"in", lab.In, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			l := labtest.New(t)
 			heard := echo(t, l.Devbox)
 			conn := dial(t, l.Laptop, l.Devbox.Addr())
@@ -176,6 +181,7 @@ func TestCutAndHeal(t *testing.T) {
 }
 
 func TestLoss(t *testing.T) {
+	t.Parallel()
 	l := labtest.New(t)
 	l.Cable.SetLoss(0.5)
 	check(t, l.Devbox.Do(func() error {
@@ -206,6 +212,7 @@ func TestLoss(t *testing.T) {
 }
 
 func TestRoam(t *testing.T) {
+	t.Parallel()
 	l := labtest.New(t)
 	heard := echo(t, l.Devbox)
 	old := dial(t, l.Laptop, l.Devbox.Addr())
@@ -234,6 +241,7 @@ func TestRoam(t *testing.T) {
 }
 
 func TestLinkDownAndUp(t *testing.T) {
+	t.Parallel()
 	l := labtest.New(t)
 	echo(t, l.Devbox)
 	check(t, l.Laptop.LinkDown())
@@ -258,6 +266,7 @@ func TestLinkDownAndUp(t *testing.T) {
 }
 
 func TestNobodysAddressIsSilent(t *testing.T) {
+	t.Parallel()
 	l := labtest.New(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()

@@ -2,4 +2,7 @@
 
 package lab
 
-const raceEnabled = false
+const (
+	raceEnabled = false
+	raceAtOnce  = ""
+)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -22,6 +23,7 @@ const (
 	userPrefix = "moshalab"
 	dirPrefix  = "/tmp/ml-"
 	lockName   = "lock"
+	hostsName  = "hosts"
 	// passwdLock is held while a lab makes or removes users or its directory.
 	passwdLock = "/run/moshalab.lock"
 	passwdFile = "/etc/passwd"
@@ -84,6 +86,15 @@ func alive(dir string) bool {
 
 // reap removes the users and directories of labs that are dead.
 func reap() error {
+	dirs, err := deadDirs()
+	if err != nil {
+		return err
+	}
+	for _, dir := range dirs {
+		if err := killEvery(func(p Proc) bool { return sees(p.PID, dir) }); err != nil {
+			return err
+		}
+	}
 	users, err := labUsers()
 	if err != nil {
 		return err
@@ -99,16 +110,38 @@ func reap() error {
 			return err
 		}
 	}
-	dirs, _ := filepath.Glob(dirPrefix + "*")
 	for _, dir := range dirs {
-		if !ownedBy(dir, 0) || alive(dir) {
-			continue
-		}
 		if err := os.RemoveAll(dir); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// deadDirs returns the directories of labs that are dead.
+func deadDirs() ([]string, error) {
+	dirs, err := filepath.Glob(dirPrefix + "*")
+	return slices.DeleteFunc(dirs, func(dir string) bool { return !ownedBy(dir, 0) || alive(dir) }), err
+}
+
+// sees says whether the process is on a machine of the lab with that
+// directory: there, /etc/hosts is the lab's. It tells root's processes apart,
+// which have no user of the lab; a namespace's number would not do, as it is
+// used again.
+func sees(pid int, dir string) bool {
+	mounts, err := os.ReadFile(fmt.Sprintf("/proc/%d/mountinfo", pid))
+	if err != nil {
+		return false
+	}
+	hosts := "/" + filepath.Join(filepath.Base(dir), hostsName)
+	for line := range strings.Lines(string(mounts)) {
+		// proc_pid_mountinfo(5): id, parent, device, root, mount point, ...
+		fields := strings.Fields(line)
+		if len(fields) > 4 && fields[4] == "/etc/hosts" && strings.HasSuffix(fields[3], hosts) {
+			return true
+		}
+	}
+	return false
 }
 
 func ownedBy(path string, uid int) bool {

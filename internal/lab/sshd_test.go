@@ -44,6 +44,7 @@ func newPair(t testing.TB, config lab.SshdConfig) *pair {
 func (p *pair) at(host string) string { return p.account.Name + "@" + host }
 
 func TestSSHLogin(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, lab.SshdConfig{HostKeys: []string{"ed25519", "ecdsa"}})
 	for i, host := range []string{"devbox4", "devbox6"} {
 		if got := output(t, p.person, "ssh", p.at(host), "id -un; uname -n"); got != p.account.Name+"\ndevbox\n" {
@@ -60,6 +61,7 @@ func TestSSHLogin(t *testing.T) {
 }
 
 func TestSSHForwardsTheAgent(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, lab.SshdConfig{Port: 2222})
 	a, err := p.person.Agent()
 	check(t, err)
@@ -71,6 +73,7 @@ func TestSSHForwardsTheAgent(t *testing.T) {
 }
 
 func TestSshdExtra(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, lab.SshdConfig{Extra: []string{
 		"AuthorizedKeysFile .ssh/none .ssh/authorized_keys", // replaces the lab's own
 		"SetEnv FROM_SSHD=1",
@@ -104,6 +107,7 @@ func (p *pair) stay(t *testing.T, word string) *lab.Cmd {
 }
 
 func TestSshdSessionsSurviveARestart(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, lab.SshdConfig{})
 	before := p.stay(t, "1001")
 	check(t, p.sshd.Restart())
@@ -119,6 +123,7 @@ func TestSshdSessionsSurviveARestart(t *testing.T) {
 }
 
 func TestSshdStop(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, lab.SshdConfig{})
 	cmd := p.stay(t, "1001")
 	check(t, p.sshd.Stop())
@@ -134,6 +139,7 @@ func TestSshdStop(t *testing.T) {
 }
 
 func TestNewHostKey(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, lab.SshdConfig{})
 	check(t, p.sshd.NewHostKey())
 	out, err := p.person.Command(within(t), "ssh", p.at("devbox"), "true").CombinedOutput()
@@ -179,10 +185,12 @@ func loopback(ctx context.Context, dir string) error {
 }
 
 func TestStartSshd(t *testing.T) {
+	t.Parallel()
 	check(t, loopback(within(t), t.TempDir()))
 }
 
 func TestStartSshdAsPlainUser(t *testing.T) {
+	t.Parallel()
 	l := labtest.New(t)
 	u := addUser(t, l.Laptop)
 	check(t, u.WriteFile("dir/made", "", 0o600))
@@ -192,6 +200,7 @@ func TestStartSshdAsPlainUser(t *testing.T) {
 }
 
 func TestStartSshdEndsWithItsContext(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	s, err := lab.StartSshd(ctx, lab.SshdConfig{Dir: t.TempDir()})
 	check(t, err)

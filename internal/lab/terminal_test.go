@@ -21,6 +21,7 @@ func open(t testing.TB, u *lab.User, cols, rows int, name string, args ...string
 }
 
 func TestTerminal(t *testing.T) {
+	t.Parallel()
 	l := labtest.New(t)
 	u := addUser(t, l.Laptop)
 	u.Setenv("PS1", "prompt> ")
@@ -48,6 +49,7 @@ func TestTerminal(t *testing.T) {
 }
 
 func TestTerminalWaitEndsWithItsContext(t *testing.T) {
+	t.Parallel()
 	l := labtest.New(t)
 	term := open(t, addUser(t, l.Laptop), 80, 24, "sh", "-c", "echo shown; sleep 1001")
 	check(t, term.WaitOutput(within(t), "^shown\r$"))
@@ -64,6 +66,7 @@ func TestTerminalWaitEndsWithItsContext(t *testing.T) {
 }
 
 func TestTerminalCloseHangsUp(t *testing.T) {
+	t.Parallel()
 	l := labtest.New(t)
 	u := addUser(t, l.Laptop)
 	term := open(t, u, 80, 24, "sh", "-c", `trap 'echo hung up >said; exit' HUP; echo ready; while :; do sleep 1; done`)
@@ -79,6 +82,7 @@ func TestTerminalCloseHangsUp(t *testing.T) {
 }
 
 func TestTerminalKill(t *testing.T) {
+	t.Parallel()
 	l := labtest.New(t)
 	u := addUser(t, l.Laptop)
 	term := open(t, u, 80, 24, "sh", "-c", "echo ready; exec sleep 1001")
@@ -91,18 +95,23 @@ func TestTerminalKill(t *testing.T) {
 }
 
 func TestTerminalOfNoSize(t *testing.T) {
+	t.Parallel()
 	l := labtest.New(t)
 	term := open(t, addUser(t, l.Laptop), 0, 0, "stty", "size")
 	check(t, term.WaitOutput(within(t), "^0 0\r$"))
 }
 
 func TestMosh(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, lab.SshdConfig{})
 	check(t, p.account.WriteFile(".bash_profile", "PS1='devbox> '\n", 0o600))
 	term := open(t, p.person, 80, 24, "mosh", p.at("devbox"))
 	check(t, term.WaitFor(within(t), `^devbox>$`))
 	p.Cable.Cut()
 	check(t, term.Send("echo $((6*7))\r"))
+	check(t, lab.Eventually(within(t), "a packet is lost", func() (bool, error) {
+		return p.Cable.Stats(lab.Out).Lost > 0, nil
+	}))
 	p.Cable.Heal()
 	check(t, term.WaitFor(within(t), `^42$`))
 	work, err := p.Laptop.Roam()

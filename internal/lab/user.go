@@ -88,6 +88,9 @@ func (m *Machine) newUser(shell string) (*User, error) {
 		"PATH=/usr/local/bin:/usr/bin:/bin:/usr/games",
 		"LANG=C.UTF-8", "TERM=xterm-256color", "XDG_RUNTIME_DIR=" + u.RuntimeDir,
 	}
+	if raceEnabled {
+		u.env = append(u.env, raceAtOnce)
+	}
 	return u, errors.Join(u.ownDir(u.Home), u.ownDir(u.RuntimeDir))
 }
 

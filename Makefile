@@ -17,12 +17,12 @@ build: ## build bin/mosha
 	set -x; \
 	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags "-X main.version=$$version" -o bin/mosha ./cmd/mosha
 
-# The lab makes users and network namespaces, so the tests run as root. HOME is root's then: no file of root's is left in the
-# caches of the person who builds.
+# The lab makes users and network namespaces, so the tests run as root. HOME is root's then, so that no file of root's is
+# left in the caches of the person who builds.
 test: ## install what the tests need and run them all, as root, with the race detector
 	@scripts/install-deps test
-	@set -x; if [ "$$(id -u)" -eq 0 ]; then $(GO) test -race $(PACKAGES); else $(GO) test -race -exec \
-	"sudo -E -H env 'PATH=$$PATH' 'GOMODCACHE=$$($(GO) env GOMODCACHE)' GOFLAGS=-buildvcs=false" $(PACKAGES); fi
+	@set -x; if [ "$$(id -u)" -eq 0 ]; then $(GO) test -race $(PACKAGES); else \
+	$(GO) test -race -exec "sudo -E -H env 'PATH=$$PATH' GOFLAGS=-buildvcs=false" $(PACKAGES); fi
 
 lint: $(GOLANGCI_LINT) ## gofmt, golangci-lint, shellcheck
 	@scripts/install-deps lint

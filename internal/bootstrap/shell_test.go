@@ -50,7 +50,9 @@ type local struct {
 
 func newLocal(t *testing.T, argv []string, busybox bool) *local {
 	t.Helper()
-	l := &local{argv: argv, user: nobody, path: "/usr/bin:/bin"}
+	program, err := exec.LookPath(argv[0])
+	check(t, err)
+	l := &local{argv: append([]string{program}, argv[1:]...), user: nobody, path: "/usr/bin:/bin"}
 	if busybox {
 		l.path = openDir(t)
 		out, err := exec.Command("busybox", "--install", "-s", l.path).CombinedOutput()

@@ -1,0 +1,265 @@
+package bootstrap
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// held is a holder that runs.
+type held struct {
+	*process
+	t      *testing.T
+	reader *HolderReader
+}
+
+// hold starts a holder in the home.
+func (l *local) hold(first Order, vars ...string) *held {
+	l.t.Helper()
+	c := l.command(l.argv...)
+	c.Env = append(append(c.Env, "SSH_CONNECTION=192.0.2.1 1234 2001:db8::1 22"), vars...)
+	p, err := startShell(l.t, c)
+	check(l.t, err)
+	_, err = p.Write(HolderScript(first))
+	check(l.t, err)
+	return &held{process: p, t: l.t, reader: NewHolderReader(p)}
+}
+
+// expect reads the holder's next event.
+func (h *held) expect(want HolderEvent) {
+	h.t.Helper()
+	got, err := h.reader.Next()
+	check(h.t, err)
+	if link, ok := got.(Link); ok && link.Cause != nil {
+		// The words of the remote differ from shell to shell.
+		link.Cause.(*LinkError).Detail = ""
+	}
+	compare(h.t, "event", want, got)
+}
+
+// began reads what every holder says first.
+func (h *held) began(agent string) {
+	h.t.Helper()
+	h.expect(Connection{
+		Client: netip.MustParseAddrPort("192.0.2.1:1234"), Server: netip.MustParseAddrPort("[2001:db8::1]:22"),
+	})
+	h.expect(Agent{Path: agent})
+}
+
+// order gives an order and reads the answer.
+func (h *held) order(o Order, want HolderEvent) {
+	h.t.Helper()
+	_, err := h.Write([]byte(o))
+	check(h.t, err)
+	h.expect(want)
+}
+
+// end waits until the holder has ended by itself. zsh repeats its last answer
+// when a signal ends it.
+func (h *held) end() {
+	h.t.Helper()
+	var err error
+	for err == nil {
+		_, err = h.reader.Next()
+	}
+	var ended *RemoteError
+	if !errors.As(err, &ended) || ended.Kind != Ended {
+		h.t.Error(err)
+	}
+	_ = h.Close()
+}
+
+func failedLink(e LinkError) Link { return Link{State: LinkFailed, Cause: &e} }
+
+func TestHolder(t *testing.T) {
+	eachShell(t, func(t *testing.T, outer *local) {
+		t.Parallel()
+		a := newAgents(outer)
+		own, other := a.start("own"), a.start("other")
+		for name, test := range map[string]func(t *testing.T, l *local, own, other string){
+			"claim":            testClaim,
+			"reclaim":          testReclaim,
+			"ping":             testPing,
+			"keeps a stranger": testKeepStranger,
+			"no agent":         testNoAgent,
+			"occupied":         testOccupied,
+			"cannot write":     testCannotWrite,
+			"signals":          testSignals,
+			"noise":            testNoise,
+		} {
+			t.Run(name, func(t *testing.T) { test(t, outer.another(t), own, other) })
+		}
+	})
+}
+
+func (l *local) target() string {
+	target, _ := os.Readlink(filepath.Join(l.home, LinkPath))
+	return target
+}
+
+func testClaim(t *testing.T, l *local, own, _ string) {
+	h := l.hold(Claim, "SSH_AUTH_SOCK="+own)
+	h.began(own)
+	h.expect(Link{State: LinkSet})
+	compare(t, "target", own, l.target())
+	compare(t, "mode of .ssh", os.ModeDir|0o700, l.tree()[".ssh"].mode)
+	h.order(Claim, Link{State: LinkSet})
+	h.order(Reclaim, Link{State: LinkSet})
+	_, err := h.Write([]byte(Quit))
+	check(t, err)
+	h.end()
+	compare(t, "target after the end", "", l.target())
+	compare(t, "files left", 2, len(l.tree()))
+}
+
+func testReclaim(t *testing.T, l *local, own, other string) {
+	p := filepath.Join(l.home, LinkPath)
+	l.lay(link(LinkPath, other))
+	h := l.hold(Reclaim, "SSH_AUTH_SOCK="+own)
+	h.began(own)
+	h.expect(Link{State: LinkKept})
+	compare(t, "target", other, l.target())
+	h.order(Claim, Link{State: LinkSet})
+	compare(t, "target", own, l.target())
+	for _, dead := range []string{"/gone", "ssh_auth_sock", l.home} {
+		check(t, os.Remove(p))
+		check(t, os.Symlink(dead, p))
+		h.order(Reclaim, Link{State: LinkSet})
+		compare(t, "target after "+dead, own, l.target())
+	}
+	check(t, os.Remove(p))
+	h.order(Reclaim, Link{State: LinkSet})
+	compare(t, "target", own, l.target())
+	_ = h.Close()
+	compare(t, "target after the end of input", "", l.target())
+}
+
+func testPing(t *testing.T, l *local, own, _ string) {
+	h := l.hold("", "SSH_AUTH_SOCK="+own)
+	h.began(own)
+	for _, token := range []uint64{0, 7, 1<<64 - 1} {
+		h.order(Ping(token), Pong{Token: token})
+	}
+	compare(t, "target", "", l.target())
+}
+
+func testKeepStranger(t *testing.T, l *local, own, other string) {
+	h := l.hold(Claim, "SSH_AUTH_SOCK="+own)
+	h.began(own)
+	h.expect(Link{State: LinkSet})
+	p := filepath.Join(l.home, LinkPath)
+	check(t, os.Remove(p))
+	check(t, os.Symlink(other, p))
+	_ = h.Close()
+	compare(t, "target", other, l.target())
+}
+
+func testNoAgent(t *testing.T, l *local, _, other string) {
+	l.lay(link(LinkPath, other))
+	h := l.hold(Claim)
+	h.began("")
+	h.expect(failedLink(LinkError{NoAgent: true}))
+	h.order(Ping(1), Pong{Token: 1})
+	_ = h.Close()
+	compare(t, "target", other, l.target())
+	for _, value := range []string{"/gone", filepath.Join(l.home, LinkPath)} {
+		h := l.hold(Reclaim, "SSH_AUTH_SOCK="+value)
+		h.began("")
+		_ = h.Close()
+	}
+}
+
+func testOccupied(t *testing.T, l *local, own, _ string) {
+	l.lay(file(LinkPath, "mine"))
+	h := l.hold(Claim, "SSH_AUTH_SOCK="+own)
+	h.began(own)
+	h.expect(failedLink(LinkError{Occupied: true}))
+	h.order(Reclaim, failedLink(LinkError{Occupied: true}))
+	_ = h.Close()
+	compare(t, "file", "mine", l.read(LinkPath))
+}
+
+func testCannotWrite(t *testing.T, l *local, own, _ string) {
+	l.lay(dir(".ssh").with(0o555))
+	h := l.hold(Claim, "SSH_AUTH_SOCK="+own)
+	h.began(own)
+	h.expect(failedLink(LinkError{Reason: Denied}))
+	h.order(Ping(1), Pong{Token: 1})
+}
+
+func testSignals(t *testing.T, l *local, own, _ string) {
+	for _, signal := range []os.Signal{syscall.SIGHUP, syscall.SIGTERM} {
+		h := l.hold(Claim, "SSH_AUTH_SOCK="+own)
+		h.began(own)
+		h.expect(Link{State: LinkSet})
+		h.order(Ping(1), Pong{Token: 1})
+		check(t, h.cmd.Process.Signal(signal))
+		h.end()
+		compare(t, "target after "+signal.String(), "", l.target())
+	}
+}
+
+// testNoise has start-up files print before the script begins, the last line
+// without an end.
+func testNoise(t *testing.T, l *local, own, _ string) {
+	const noisy = `head -c 60000 /dev/zero; printf 'mosha-holder 1'; exec "$@"`
+	l.argv = append([]string{"sh", "-c", noisy, "sh"}, l.argv...)
+	h := l.hold(Claim, "SSH_AUTH_SOCK="+own)
+	h.began(own)
+	h.expect(Link{State: LinkSet})
+}
+
+// TestHolderFindsTheSocket has a start-up file put something else into
+// SSH_AUTH_SOCK than sshd did.
+func TestHolderFindsTheSocket(t *testing.T) {
+	eachShell(t, func(t *testing.T, l *local) {
+		a := newAgents(l)
+		other := a.start("other")
+		l.lay(dir(".ssh/agent"), link(LinkPath, other))
+		trap := "SSH_AUTH_SOCK=" + filepath.Join(l.home, LinkPath)
+		finds := func(what, want string, vars ...string) {
+			t.Helper()
+			t.Log(what)
+			h := l.hold("", vars...)
+			h.began(want)
+			_ = h.Close()
+		}
+		finds("nothing", "", trap)
+		finds("another program's socket", other, "SSH_AUTH_SOCK="+other)
+
+		// OpenSSH 10.1 names no process: the newest is taken.
+		agents := agents{l, filepath.Join(l.home, ".ssh/agent")}
+		newest, older := agents.start("s.b.sshd.x"), agents.start("s.a.sshd.x")
+		past := time.Now().Add(-time.Hour)
+		check(t, os.Chtimes(older, past, past))
+		agents.start("s.c.agent.x") // ssh-agent's own
+		finds("the newest of several", newest, trap)
+		finds("the newest rather than a stranger's", newest, "SSH_AUTH_SOCK="+other)
+		finds("what sshd said rather than the newest", older, "SSH_AUTH_SOCK="+older)
+		finds("nothing, as nothing is forwarded", "")
+
+		// Up to OpenSSH 10.0 the name has the shell's parent, which we are.
+		name := "agent." + strconv.Itoa(os.Getpid())
+		foreign, err := os.MkdirTemp("/tmp", "ssh-")
+		check(t, err)
+		defer os.RemoveAll(foreign)
+		check(t, os.Chmod(foreign, 0o755))
+		fake, err := net.Listen("unix", filepath.Join(foreign, name))
+		check(t, err)
+		defer fake.Close()
+		finds("not a socket of another user", newest, trap)
+		tmp, err := os.MkdirTemp("/tmp", "ssh-")
+		check(t, err)
+		defer os.RemoveAll(tmp)
+		l.own(tmp)
+		agents.dir = tmp
+		finds("by the parent's pid", agents.start(name), trap)
+		finds("by the parent's pid rather than a stranger's", agents.dir+"/"+name, "SSH_AUTH_SOCK="+other)
+	})
+}

@@ -1,0 +1,363 @@
+package bootstrap
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"os/exec"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// kindOf returns the kind of a *RemoteError, 0 for no error.
+func kindOf(t *testing.T, err error) Kind {
+	t.Helper()
+	if err == nil {
+		return 0
+	}
+	var remote *RemoteError
+	if !errors.As(err, &remote) {
+		t.Fatalf("%v is not a RemoteError", err)
+	}
+	if len(remote.Detail) > maxDetail || strings.ContainsFunc(remote.Detail, func(r rune) bool { return r < ' ' || r > '~' }) {
+		t.Fatalf("the detail is not fit to be shown: %q", remote.Detail)
+	}
+	return remote.Kind
+}
+
+func TestAwaitMarker(t *testing.T) {
+	for _, c := range []struct {
+		name, output string
+		want         Kind
+		rest         string
+	}{
+		{name: "at once", output: "m 1\nrest", rest: "rest"},
+		{name: "after words", output: "Welcome\nm 1 \nxm 1\n\nm 1\nrest", rest: "rest"},
+		{name: "after a long line", output: strings.Repeat("x", 3*maxLine) + "\nm 1\nrest", rest: "rest"},
+		{name: "not within a long line", output: strings.Repeat("x", maxLine) + "m 1\nrest", want: NoShell},
+		{name: "nothing", want: NoShell},
+		{name: "no shell", output: "This account is currently not available.\n", want: NoShell},
+		{name: "marker cut", output: "m 1", want: NoShell},
+		{name: "noise", output: strings.Repeat("y\n", maxNoise), want: Noise},
+		{name: "noise in one line", output: strings.Repeat("y", 2*maxNoise), want: Noise},
+		{name: "most that is allowed", output: strings.Repeat("y\n", maxNoise/2) + "m 1\nrest", rest: "rest"},
+	} {
+		r := newReader(strings.NewReader(c.output))
+		if got := kindOf(t, awaitMarker(r, "m 1")); got != c.want {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+		if rest, _ := io.ReadAll(r); c.want == 0 && string(rest) != c.rest {
+			t.Errorf("%s: left %q", c.name, rest)
+		}
+	}
+}
+
+// listing is a listing of a home in which every file is missing but .bashrc.
+const listing = "shell /bin/bash\nfile .ssh/rc missing 0\nfile .bashrc data 3\nx\x00y\n" +
+	"file .bash_profile dangling 0\nfile .bash_login huge 9999999\nfile .profile other 0\nend\n"
+
+func TestReadHome(t *testing.T) {
+	h, err := readHome(newReader(strings.NewReader(listing)))
+	check(t, err)
+	compare(t, "home", home{shell: "/bin/bash", files: map[string]remoteFile{
+		".ssh/rc": {kind: missing}, ".bashrc": {kind: data, content: []byte("x\x00y")},
+		".bash_profile": {kind: dangling}, ".bash_login": {kind: huge}, ".profile": {kind: other},
+	}}, h)
+	for _, c := range []struct {
+		old, new string
+		want     Kind
+	}{
+		{"shell /bin/bash\n", "nohome\n", NoHome},
+		{"shell /bin/bash\n", "lacks tail\n", NoTools},
+		{"shell ", "shells ", Malformed},
+		{"/bin/bash", strings.Repeat("x", maxLine), Malformed},
+		{"data 3", "data 4", Malformed},
+		{"data 3", "data 2", Malformed},
+		{"data 3", "data -3", Malformed},
+		{"data 3", "data 1048577", Malformed},
+		{"data 3", "data 1048576", Ended},
+		{"data 3", "data 99999999999999999999", Malformed},
+		{"data 3", "data", Malformed},
+		{"dangling", "swinging", Malformed},
+		{".bash_login", ".profile", Malformed},
+		{"end\n", "end", Ended},
+		{"end\n", "file .bashrc missing 0\n", Malformed},
+	} {
+		_, err := readHome(newReader(strings.NewReader(strings.Replace(listing, c.old, c.new, 1))))
+		if got := kindOf(t, err); got != c.want {
+			t.Errorf("%q for %.40q: %v, want %v", c.new, c.old, err, c.want)
+		}
+	}
+}
+
+func TestReadOutcome(t *testing.T) {
+	for _, c := range []struct {
+		line string
+		want outcome
+		kind Kind
+	}{
+		{line: "ok .bashrc\n"},
+		{line: "changed .bashrc\n", want: outcome{changed: true}},
+		{line: "fail .bashrc open sh: 1: cannot create .bashrc: Permission denied\n",
+			want: outcome{reason: Unwritable, detail: "sh: 1: cannot create .bashrc: Permission denied"}},
+		{line: "fail .bashrc open x: Operation not permitted\n", want: outcome{reason: Unwritable, detail: "x: Operation not permitted"}},
+		{line: "fail .bashrc open zsh: read-only file system: x\n", want: outcome{reason: ReadOnly, detail: "zsh: read-only file system: x"}},
+		{line: "fail .bashrc write cp: No space left on device\n", want: outcome{reason: Full, detail: "cp: No space left on device"}},
+		{line: "fail .bashrc write Disc quota exceeded\n", want: outcome{reason: Quota, detail: "Disc quota exceeded"}},
+		{line: "fail .bashrc write a: Permission denied\n", want: outcome{reason: Denied, detail: "a: Permission denied"}},
+		{line: "fail .bashrc verify\n", want: outcome{reason: WriteError}},
+		{line: "fail .bashrc attributes\n", want: outcome{reason: Attributes}},
+		{line: "fail .bashrc rename \x1b[2Jx\n", want: outcome{reason: WriteError, detail: "?[2Jx"}},
+		{line: "fail .bashrc\n", kind: Malformed},
+		{line: "fail .bashrc somehow\n", kind: Malformed},
+		{line: "ok .profile\n", kind: Malformed},
+		{line: "ok .bashrc x\n", kind: Malformed},
+		{line: "ok", kind: Ended},
+		{line: "\n", kind: Malformed},
+	} {
+		got, err := readOutcome(newReader(strings.NewReader(c.line)), bashrcName)
+		if kindOf(t, err) != c.kind {
+			t.Errorf("%q: %v", c.line, err)
+		}
+		if err == nil {
+			compare(t, c.line, c.want, got)
+		}
+	}
+}
+
+func TestParseHolderLine(t *testing.T) {
+	for line, want := range map[string]HolderEvent{
+		"conn -":                                Connection{},
+		"conn UNKNOWN 65535 UNKNOWN 65535":      Connection{},
+		"conn 1.2.3.4 70000 x 1":                Connection{},
+		"conn a b c":                            Connection{},
+		"agent none":                            Agent{},
+		"agent /tmp/a b":                        Agent{Path: "/tmp/a b"},
+		"agent /home/\xfc/x":                    Agent{Path: "/home/?/x"},
+		"pong 18446744073709551615":             Pong{Token: 1<<64 - 1},
+		"link kept":                             Link{State: LinkKept},
+		"link failed mkdir Disk quota exceeded": failedLink(LinkError{Reason: Quota, Detail: "Disk quota exceeded"}),
+		"link failed agent":                     failedLink(LinkError{NoAgent: true}),
+	} {
+		got, err := parseHolderLine(line)
+		check(t, err)
+		compare(t, line, want, got)
+	}
+	for _, line := range []string{"", "x", "pong", "pong -1", "pong 1 ", "agent", "agent x", "link", "link failed", "link failed x", "link ok x"} {
+		if event, err := parseHolderLine(line); kindOf(t, err) != Malformed {
+			t.Errorf("%q: %v, %v", line, event, err)
+		}
+	}
+}
+
+func TestLeadsToBashrc(t *testing.T) {
+	for line, want := range map[string]bool{
+		". ~/.bashrc":                               true,
+		"source ~/.bashrc":                          true,
+		"\t. \"$HOME/.bashrc\"":                     true,
+		". $HOME/.bashrc\r":                         true,
+		". \"${HOME}\"/.bashrc":                     true,
+		". '/home/u/.bashrc'":                       true,
+		". .bashrc":                                 true,
+		"[ -f ~/.bashrc ] && . ~/.bashrc":           true,
+		"[[ -s ~/.bashrc ]] && source ~/.bashrc;":   true,
+		"if [ -f ~/.bashrc ]; then . ~/.bashrc; fi": true,
+		"test -r ~/.bashrc && { . ~/.bashrc; }":     true,
+		"{. ~/.bashrc}":                             true,
+		"# . ~/.bashrc":                             false,
+		"  #. ~/.bashrc":                            false,
+		". /etc/bash.bashrc":                        false,
+		". /etc/bashrc":                             false,
+		". ~/.bashrc.local":                         false,
+		". ~/.bashrc_mine":                          false,
+		"vi ~/.bashrc":                              false,
+		"resource ~/.bashrc":                        false,
+		"[ -f ~/.bashrc ]":                          false,
+		"echo . # ~/.bashrc":                        false,
+		"":                                          false,
+	} {
+		if got := leadsToBashrc([]byte("x=1\n" + line + "\n")); got != want {
+			t.Errorf("%q: %v", line, got)
+		}
+	}
+}
+
+func TestCksum(t *testing.T) {
+	for _, n := range []int{0, 1, 3, 255, 256, 65535, 65536, 100000} {
+		content := make([]byte, n)
+		for i := range content {
+			content[i] = byte(i * 7)
+		}
+		c := exec.Command("cksum")
+		c.Stdin = bytes.NewReader(content)
+		out, err := c.Output()
+		check(t, err)
+		want, _, _ := strings.Cut(string(out), " ")
+		if got := (header{checksum: cksum(content)}).String(); !strings.Contains(got, " "+want+" ") {
+			t.Errorf("%d bytes: %s, want %s", n, got, want)
+		}
+	}
+}
+
+// checkPlan checks what holds for the plan of any content: all bytes outside
+// of the block stay, taking the block out gives back the file, and there is
+// nothing left to do.
+func checkPlan(t *testing.T, old []byte) {
+	t.Helper()
+	s := planFile(bashrcName, remoteFile{kind: data, content: old}, envBody, envBody)
+	switch s.action {
+	case InPlace, Skipped:
+		return
+	case Changed:
+	default:
+		t.Fatalf("%q: %v", old, s.action)
+	}
+	now := s.edit.apply(old)
+	f, ok := findBlock(now)
+	if !ok || f.fault != 0 {
+		t.Fatalf("%q: no sound block in %q", old, now)
+	}
+	if !bytes.Equal(now[:f.start], old[:s.edit.start]) || !bytes.Equal(now[f.end:], old[s.edit.end:]) {
+		t.Errorf("%q became %q", old, now)
+	}
+	if _, had := findBlock(old); !had {
+		compare(t, "without the block", string(old), removeBlock(t, string(now)))
+	}
+	again := planFile(bashrcName, remoteFile{kind: data, content: now}, envBody, envBody)
+	if again.action != InPlace {
+		t.Errorf("%q: the second plan is %v (%v)", now, again.action, again.reason)
+	}
+}
+
+// pieces are what generated dotfiles are made of.
+var pieces = []string{
+	"\n", "\r\n", "x=1", "# comment\n", "#!/bin/bash\n", "#!", "\x00", "\xff\xfe", " ", "\\\n", "if true; then\n", "fi\n", "'", "\"",
+	"<<EOF\n", "EOF\n", beginPrefix, beginSuffix, beginSuffix + "\n", endLine, endLine + "\n", envBlock, rcBlock,
+	marked(0, false, oldBody), marked(9, true, "x\n"), " 1 ", "new",
+}
+
+func generated(r *rand.Rand) []byte {
+	var content []byte
+	for range r.IntN(12) {
+		content = append(content, pieces[r.IntN(len(pieces))]...)
+	}
+	return content
+}
+
+func TestPlanOfGeneratedFiles(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 20000 {
+		checkPlan(t, generated(r))
+	}
+}
+
+// TestSetupOfGeneratedFiles does the same through the script.
+func TestSetupOfGeneratedFiles(t *testing.T) {
+	outer := newLocal(t, shells[0].argv, false)
+	r := rand.New(rand.NewPCG(3, 4))
+	for range 40 {
+		l := outer.another(t)
+		old := generated(r)
+		l.lay(file(".bashrc", string(old)), file(".profile", debianProfile), file(".ssh/rc", rcBlock))
+		want := planFile(bashrcName, remoteFile{kind: data, content: old}, envBody, envBody)
+		compare(t, "report", want.action, setUp(t, l).Files[1].Action)
+		compare(t, ".bashrc", string(want.edit.apply(old)), l.read(".bashrc"))
+	}
+}
+
+// silent is a Runner whose shell says nothing, until it is closed.
+type silent struct{}
+
+func (silent) Shell(context.Context) (Shell, error) {
+	r, w := io.Pipe()
+	return struct {
+		io.Reader
+		io.Writer
+		io.Closer
+	}{r, io.Discard, w}, nil
+}
+
+func TestSetupOfASilentRemote(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		began := time.Now()
+		_, err := Setup(ctx, silent{})
+		if kindOf(t, err) != Interrupted || !errors.Is(err, context.DeadlineExceeded) {
+			t.Error(err)
+		}
+		if took := time.Since(began); took != time.Minute {
+			t.Errorf("it took %v", took)
+		}
+	})
+}
+
+func FuzzPlan(f *testing.F) {
+	r := rand.New(rand.NewPCG(5, 6))
+	for range 50 {
+		f.Add(generated(r))
+	}
+	f.Fuzz(func(t *testing.T, content []byte) {
+		checkPlan(t, content)
+		_ = leadsToBashrc(content)
+	})
+}
+
+func FuzzReadHome(f *testing.F) {
+	f.Add([]byte(listing))
+	f.Add([]byte("lacks tail\n"))
+	f.Add([]byte(strings.Replace(listing, "data 3", "data 1048576", 1)))
+	f.Fuzz(func(t *testing.T, output []byte) {
+		h, err := readHome(newReader(bytes.NewReader(output)))
+		if kindOf(t, err) != 0 {
+			return
+		}
+		for _, s := range plan(h) {
+			if s.action == Created || s.action == Changed {
+				checkOrder(t, s)
+			}
+		}
+	})
+}
+
+// checkOrder checks that an order is one line and its block, whatever the
+// remote had in its files.
+func checkOrder(t *testing.T, s step) {
+	t.Helper()
+	line, block, _ := bytes.Cut(order(s), []byte("\n"))
+	if !bytes.Equal(block, s.edit.block) || strings.ContainsFunc(string(line), func(r rune) bool { return r < ' ' || r > '~' }) {
+		t.Errorf("the order is %q", line)
+	}
+}
+
+func FuzzReadOutcome(f *testing.F) {
+	f.Add([]byte("fail .bashrc write No space left on device\n"))
+	f.Add([]byte("ok .bashrc\n"))
+	f.Fuzz(func(t *testing.T, output []byte) {
+		out, err := readOutcome(newReader(bytes.NewReader(output)), bashrcName)
+		if kindOf(t, err) == 0 && len(out.detail) > maxDetail {
+			t.Errorf("the detail has %d bytes", len(out.detail))
+		}
+	})
+}
+
+func FuzzHolderReader(f *testing.F) {
+	f.Add([]byte("hello\n" + holderMarker + "\nconn ::1 2 1.2.3.4 22\nagent /tmp/x\nlink ok\npong 1\n"))
+	f.Add([]byte(holderMarker + "\nlink failed write No space left on device\nagent none\n"))
+	f.Fuzz(func(t *testing.T, output []byte) {
+		r := NewHolderReader(bytes.NewReader(output))
+		for {
+			event, err := r.Next()
+			if kindOf(t, err) != 0 {
+				return
+			}
+			if agent, ok := event.(Agent); ok && printable(agent.Path) != agent.Path {
+				t.Errorf("the agent is %q", agent.Path)
+			}
+		}
+	})
+}

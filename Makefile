@@ -51,7 +51,7 @@ fuzz: ## run every fuzz test for FUZZTIME
 demo: build ## a mosh session into a throwaway sshd on this machine; with CMD='ssh-add -l' only that command, in it
 	@scripts/install-deps demo
 	@$(GO) build -o build/demo ./internal/lab/demo
-	@CMD="$$CMD" build/demo
+	@build/demo bin/mosha $${CMD:+"$$CMD"}
 
 clean: ## remove what was built
 	rm -rf bin build

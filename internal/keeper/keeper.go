@@ -24,15 +24,15 @@ import (
 
 // State is what the connection is doing.
 //
-//	           attach, or a session lives
-//	  idle ------------------------------> connecting ----------> up
-//	   ^                                    ^   |   |             |
-//	   | nobody wants it        time, or an |   |   | refused:    | lost
-//	   |                             attach |   |   | key, login  v
-//	   +--------- waiting <-----------------+---+   +----> needs-auth
-//	                 ^   network failure    |                 |
-//	                 +----------------------+     an attach   v
-//	                                                      connecting
+//	         attach, or a session lives
+//	idle ------------------------------> connecting ----------> up
+//	 ^                                    ^   |   |             |
+//	 | nobody wants it        time, or an |   |   | refused:    | lost
+//	 |                             attach |   |   | key, login  v
+//	 +--------- waiting <-----------------+---+   +----> needs-auth
+//	               ^   network failure    |                 |
+//	               +----------------------+     an attach   v
+//	                                                    connecting
 //
 // A lost connection goes straight to connecting. needs-auth is left only when
 // a person attaches: what was refused once is not tried again behind their
@@ -64,8 +64,8 @@ type Keeper struct {
 	state     State
 	since     time.Time // when the state began
 	conn      *connection
-	failures  int   // attempts that failed, counted up only
-	failed    error // how the last of them failed
+	failures  int    // attempts that failed, counted up only
+	failed    error  // how the last of them failed
 	attached  int    // clients that need the connection
 	askable   int    // those of them that can be asked
 	attended  bool   // the attempt under way can ask somebody

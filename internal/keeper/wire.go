@@ -71,7 +71,7 @@ type answer struct {
 // reply is one line from the keeper; one field is set.
 type reply struct {
 	Ask     *Question     `json:"ask,omitempty"`
-	Up      *Connected           `json:"up,omitempty"`
+	Up      *Connected    `json:"up,omitempty"`
 	Error   *wireError    `json:"error,omitempty"`
 	Output  []byte        `json:"output,omitempty"` // of the server's start
 	Settled *settled      `json:"settled,omitempty"`

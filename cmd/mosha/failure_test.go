@@ -1,0 +1,208 @@
+//go:build linux
+
+package main_test
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/mosha-ssh/mosha/internal/lab"
+)
+
+// fails runs mosha in a window and checks that it ends with this code and
+// shows lines that match the pattern, that a line of its own says no more than
+// one fact, and that nothing is left.
+func (w *world) fails(code int, pattern string, args ...string) {
+	w.t.Helper()
+	window := w.runSized(240, 24, args...)
+	got, err := window.Wait(w.ctx())
+	w.must(err)
+	w.failed(window.Screen(), got, code, pattern)
+}
+
+func (w *world) failed(screen string, got, code int, pattern string) {
+	w.t.Helper()
+	if got != code {
+		w.t.Errorf("exit code %d, want %d; screen:\n%s", got, code, screen)
+	}
+	if !regexp.MustCompile(`(?m)` + pattern).MatchString(screen) {
+		w.t.Errorf("the screen does not match %q:\n%s", pattern, screen)
+	}
+	w.nothingLeft()
+}
+
+func TestNetworkFailures(t *testing.T) {
+	w := newWorld(t)
+	w.must(w.me.WriteFile(".ssh/config", "ConnectTimeout 2\nHost devbox\n User "+w.dev.Name+"\n", 0o600))
+	t.Run("name does not resolve", func(t *testing.T) {
+		w.fails(4, `^mosha: cannot resolve host name nohost\.invalid`, "nohost.invalid")
+	})
+	t.Run("refused", func(t *testing.T) {
+		w.fails(4, `^mosha: cannot connect to devbox port 2222 .*refused\n^mosha: hint: no SSH server listens.*log: .*\.log`,
+			"--ssh=ssh -p 2222", "devbox")
+	})
+	t.Run("silent", func(t *testing.T) {
+		w.lab.Cable.Cut()
+		defer w.lab.Cable.Heal()
+		w.fails(4, `^mosha: no answer from devbox port 22 within 2 s \(connect\)`, "devbox")
+	})
+	t.Run("accepts and says nothing", func(t *testing.T) {
+		listener, err := w.lab.Devbox.Listen("0.0.0.0:2022")
+		w.must(err)
+		defer listener.Close()
+		w.fails(4, `^mosha: no answer from devbox port 2022 within 2 s \(banner\)`, "--ssh=ssh -p 2022", "devbox")
+	})
+}
+
+func TestKeyNotAccepted(t *testing.T) {
+	w := newWorld(t)
+	w.must(w.dev.WriteFile(".ssh/authorized_keys", "", 0o600))
+	w.fails(6, `^mosha: devbox was not let in as .*: none of \d keys? was accepted`, "devbox")
+}
+
+func TestChangedHostKeyIsRefused(t *testing.T) {
+	w := newWorld(t)
+	w.must(w.sshd.NewHostKey())
+	w.fails(5, `^mosha: the host key of devbox has CHANGED.*SHA256:.*\n^mosha: hint: known is .*known_hosts:\d+`, "devbox")
+}
+
+func TestUnknownHostKeyIsAsked(t *testing.T) {
+	w := newWorld(t)
+	known, err := w.me.ReadFile(".ssh/known_hosts")
+	w.must(err)
+	forget := func() { w.must(w.me.WriteFile(".ssh/known_hosts", "", 0o600)) }
+	ask := func() *lab.Terminal {
+		window := w.runSized(200, 24, "devbox")
+		w.must(window.WaitFor(w.ctx(), `ED25519 key fingerprint is SHA256:`))
+		w.must(window.WaitFor(w.ctx(), regexp.QuoteMeta(`(yes/no/[fingerprint])?`)))
+		return window
+	}
+	t.Run("no", func(t *testing.T) {
+		forget()
+		window := ask()
+		w.must(window.Send("no\r"))
+		code, err := window.Wait(w.ctx())
+		w.must(err)
+		w.failed(window.Screen(), code, 5, `^mosha: the host key of devbox was not accepted`)
+		if now, _ := w.me.ReadFile(".ssh/known_hosts"); now != "" {
+			t.Errorf("known_hosts has %q", now)
+		}
+	})
+	t.Run("interrupted", func(t *testing.T) {
+		forget()
+		window := ask()
+		w.must(window.Send("\x03"))
+		_, err := window.Wait(w.ctx())
+		w.must(err)
+		w.nothingLeft()
+	})
+	t.Run("yes", func(t *testing.T) {
+		forget()
+		window := ask()
+		w.must(window.Send("perhaps\r"))
+		w.must(window.WaitFor(w.ctx(), `Please type 'yes', 'no' or the fingerprint`))
+		w.must(window.Send("yes\r"))
+		w.must(window.WaitFor(w.ctx(), `\$ ?$`))
+		w.exit(window)
+		w.nothingLeft()
+		now, err := w.me.ReadFile(".ssh/known_hosts")
+		w.must(err)
+		if fields := strings.Fields(now); len(fields) < 3 || !strings.Contains(known, fields[2]) {
+			t.Errorf("known_hosts has %q, want the key of %q", now, known)
+		}
+	})
+	t.Run("fingerprint", func(t *testing.T) {
+		forget()
+		window := ask()
+		shown := regexp.MustCompile(`SHA256:\S+`).FindString(window.Screen())
+		w.must(window.Send(strings.TrimSuffix(shown, ".") + "\r"))
+		w.must(window.WaitFor(w.ctx(), `\$ ?$`))
+		w.exit(window)
+		w.nothingLeft()
+	})
+}
+
+func TestNotInstalledHere(t *testing.T) {
+	for program, pattern := range map[string]string{
+		"/usr/bin/mosh":        `^mosha: mosh is not installed here\n^mosha: hint: install the package mosh`,
+		"/usr/bin/mosh-client": `^mosha: mosh-client is not installed here\n^mosha: hint: install the package mosh`,
+		"/usr/bin/ssh":         `^mosha: ssh is not installed here\n^mosha: hint: install the package openssh-client`,
+	} {
+		t.Run(filepath.Base(program), func(t *testing.T) {
+			w := newWorld(t)
+			w.must(w.lab.Laptop.Hide(program))
+			w.fails(1, pattern, "devbox")
+		})
+	}
+}
+
+func TestServerNotInstalledThere(t *testing.T) {
+	w := newWorld(t)
+	w.must(w.lab.Devbox.Hide("/usr/bin/mosh-server"))
+	w.fails(10, `^mosha: mosh-server is not installed on devbox\n^mosha: hint: install the package mosh there`, "devbox")
+}
+
+func TestTerminalWithoutSize(t *testing.T) {
+	w := newWorld(t)
+	window := w.runSized(0, 0, "devbox")
+	code, err := window.Wait(w.ctx())
+	w.must(err)
+	w.failed(strings.ReplaceAll(string(window.Transcript()), "\r", ""), code, 1, `^mosha: the terminal says that its size is 0x0`)
+}
+
+func TestRuntimeDirectoryIsRefused(t *testing.T) {
+	w := newWorld(t)
+	runtime := w.listing(w.me, `printf %s "$XDG_RUNTIME_DIR"`)
+	ours := filepath.Join(runtime, "mosha")
+	w.must(os.Mkdir(ours, 0o700)) // by root
+	refused := func(pattern string) {
+		t.Helper()
+		_, stderr, code := w.local("--setup-only", "devbox")
+		if code != 1 || !regexp.MustCompile(pattern).MatchString(stderr) {
+			t.Errorf("exit %d, %s; want a line like %q", code, stderr, pattern)
+		}
+	}
+	refused(`^mosha: ` + ours + ` belongs to user 0, not to you`)
+	w.must(os.Chown(ours, w.me.UID, w.me.GID))
+	w.must(os.Chmod(ours, 0o750))
+	refused(`^mosha: others may enter or write ` + ours + ` \(mode 0750\)\nmosha: hint: chmod 700`)
+	w.must(os.Remove(ours))
+	w.must(os.Symlink("/tmp", ours))
+	refused(`^mosha: ` + ours + ` is not a directory`)
+	w.must(os.Remove(ours))
+
+	long := w.me.Path(strings.Repeat("x", 90))
+	w.must(w.me.Command(w.ctx(), "mkdir", "-m", "700", long).Run())
+	w.me.Setenv("XDG_RUNTIME_DIR", long)
+	refused(`^mosha: .* is too long a name for a Unix socket`)
+}
+
+// warns starts a session that lacks something: it is said, and the session is
+// there all the same.
+func (w *world) warns(pattern string) {
+	w.t.Helper()
+	window := w.shell("devbox")
+	w.must(window.WaitOutput(w.ctx(), pattern))
+	w.exit(window)
+	w.nothingLeft()
+}
+
+func TestNoAgentHere(t *testing.T) {
+	w := newWorld(t)
+	w.me.Unsetenv("SSH_AUTH_SOCK")
+	w.warns(`mosha: warning: no SSH agent runs here`)
+}
+
+func TestAgentIsGoneHere(t *testing.T) {
+	w := newWorld(t)
+	w.must(w.agent.Stop())
+	w.warns(`mosha: warning: no SSH agent answers at `)
+}
+
+func TestForwardingRefusedThere(t *testing.T) {
+	w := newWorld(t, "AllowAgentForwarding no")
+	w.warns(`mosha: warning: the server forwards no agent.*AllowAgentForwarding`)
+}

@@ -38,6 +38,9 @@ func run(args []string) (status int, err error) {
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGHUP, unix.SIGTERM)
 	defer stop()
 
+	if err := adoptOrphans(); err != nil {
+		return 1, err
+	}
 	s, err := newStage(ctx, args[0])
 	if err != nil {
 		return 1, err

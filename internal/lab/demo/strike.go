@@ -6,58 +6,89 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"time"
 
 	"github.com/mosha-ssh/mosha/internal/lab"
 	"golang.org/x/sys/unix"
 )
 
+// adoptOrphans makes this process the parent of all that it has started and whose own parent ends: keeper, mosh-server, and
+// what a person leaves running in a session. So descendants finds them.
+func adoptOrphans() error {
+	return unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+}
+
 // strike takes the stage down: keeper, what is left of sessions, sshd, agent, files.
 func (s *stage) strike() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	// The keeper ends by itself after its last session. This is for the others, and it does not matter if it is gone.
+	// The keeper ends by itself after its last session, so it does not matter what this says.
 	_ = s.command(ctx, "stop", "--all").Run()
-	err := s.killRest(ctx)
+	var err error
 	if s.sshd != nil {
-		err = errors.Join(err, s.sshd.Stop(), s.sshd.KillSessions())
+		err = s.sshd.Stop()
 	}
 	if s.agent != nil {
 		err = errors.Join(err, s.agent.Process.Kill())
 		_ = s.agent.Wait() // says that it was killed
 	}
-	return errors.Join(err, os.RemoveAll(s.dir))
+	return errors.Join(err, endDescendants(ctx), os.RemoveAll(s.dir))
 }
 
-// killRest kills every process whose home is on the stage. A mosh-server whose client was killed would wait for it for
-// ever, and a person may have left something running in the session.
-func (s *stage) killRest(ctx context.Context) error {
+// endDescendants ends what still runs. What is asked first can clean up: sshd removes the directory of its agent socket. A
+// mosh-server whose client was killed takes longer than that.
+func endDescendants(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	if endWith(ctx, unix.SIGTERM) == nil {
+		return nil
+	}
+	return endWith(context.WithoutCancel(ctx), unix.SIGKILL)
+}
+
+func endWith(ctx context.Context, signal unix.Signal) error {
 	return lab.Eventually(ctx, "the end of the demo's processes", func() (bool, error) {
-		left := s.processes()
+		left := descendants()
 		for _, pid := range left {
-			_ = unix.Kill(pid, unix.SIGKILL) // it may have just ended
+			_ = unix.Kill(pid, signal) // it may have just ended
 		}
 		return len(left) == 0, nil
 	})
 }
 
-// processes returns those that have the stage's laptop or devbox as HOME: proc(5), environ.
-func (s *stage) processes() []int {
-	home := []byte("\x00HOME=" + s.dir + "/")
-	files, _ := filepath.Glob("/proc/[0-9]*/environ") // the pattern is right, and that is all it reports
-	var found []int
+// descendants returns the living processes below this one.
+func descendants() []int {
+	files, _ := filepath.Glob("/proc/[0-9]*/stat") // the pattern is right, and that is all it reports
+	parents := make(map[int]int)
 	for _, file := range files {
-		environ, err := os.ReadFile(file)
-		if err != nil { // someone else's, or gone
-			continue
+		if pid, parent, ok := readStat(file); ok {
+			parents[pid] = parent
 		}
-		if bytes.Contains(append([]byte{0}, environ...), home) {
-			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(file)))
-			found = append(found, pid)
+	}
+	var found []int
+	for pid := range parents {
+		for up := parents[pid]; up != 0; up = parents[up] {
+			if up == os.Getpid() {
+				found = append(found, pid)
+				break
+			}
 		}
 	}
 	return found
+}
+
+// readStat reads proc(5), stat: "pid (name) state parent ...", in which the name may contain anything. A process in state Z
+// has ended, only its parent has not asked yet.
+func readStat(file string) (pid, parent int, ok bool) {
+	stat, err := os.ReadFile(file)
+	if err != nil { // gone
+		return 0, 0, false
+	}
+	var state byte
+	_, pidErr := fmt.Sscanf(string(stat), "%d", &pid)
+	_, err = fmt.Sscanf(string(stat[bytes.LastIndexByte(stat, ')')+1:]), " %c %d", &state, &parent)
+	return pid, parent, pidErr == nil && err == nil && state != 'Z'
 }

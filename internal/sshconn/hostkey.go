@@ -61,6 +61,7 @@ func (h *hostKeys) check(remote net.Addr, key ssh.PublicKey) error {
 	defer h.mu.Unlock()
 	if h.pinned != nil {
 		if bytes.Equal(h.pinned.Marshal(), key.Marshal()) {
+			h.log.Debug().Msg("host key shown again")
 			return nil
 		}
 		return h.refuse(KeyChanged, key, knownhosts.Result{})

@@ -3,6 +3,7 @@
 package sshconn
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net"
@@ -10,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/mosha-ssh/mosha/internal/lab"
@@ -18,15 +20,34 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
+// syncBuffer is a log that several goroutines write to.
+type syncBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
 // site is a real sshd on loopback, and a user's files for reaching it, as ssh
 // and Dial both read them.
 type site struct {
 	t    *testing.T
 	dir  string
 	sshd *lab.Sshd
-	key  string // an identity file that the server takes, not in the configuration
+	key  string // an identity file that the server takes
 }
 
+// newSite starts the sshd. {dir} in Extra stands for the site's directory.
 func newSite(t *testing.T, config lab.SshdConfig) *site {
 	t.Helper()
 	s := &site{t: t, dir: t.TempDir()}
@@ -34,6 +55,9 @@ func newSite(t *testing.T, config lab.SshdConfig) *site {
 	config.AuthorizedKeysFile = s.path("authorized_keys")
 	if err := os.Mkdir(config.Dir, 0o700); err != nil {
 		t.Fatal(err)
+	}
+	for i := range config.Extra {
+		config.Extra[i] = strings.ReplaceAll(config.Extra[i], "{dir}", s.dir)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(cancel)

@@ -14,8 +14,8 @@ type transport struct {
 
 	mu       sync.Mutex
 	sniffer  sniffer
-	readErr  error
-	isClosed bool
+	isClosed bool // by us
+	isLost   bool // before that, by the other side
 }
 
 func newTransport(c net.Conn) *transport {
@@ -27,8 +27,8 @@ func (t *transport) Read(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.sniffer.feed(p[:n])
-	if err != nil && t.readErr == nil {
-		t.readErr = err
+	if err != nil && !t.isClosed {
+		t.isLost = true
 	}
 	return n, err
 }
@@ -49,7 +49,7 @@ func (t *transport) Close() error {
 func (t *transport) lost() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.readErr != nil
+	return t.isLost
 }
 
 // seen returns whether the version line and the key exchange reply have come.

@@ -63,6 +63,7 @@ var loginFiles = map[string][]entry{
 }
 
 func TestBash(t *testing.T) {
+	t.Parallel()
 	outer := newLocal(t, shells[0].argv, false)
 	a := newAgents(outer)
 	a.start("own")
@@ -122,6 +123,7 @@ func testEnv(t *testing.T, l *local, a agents, c envCase) {
 
 // TestEnvInOtherShells has a POSIX shell read the block, as it reads ~/.profile.
 func TestEnvInOtherShells(t *testing.T) {
+	t.Parallel()
 	eachShell(t, func(t *testing.T, l *local) {
 		a := newAgents(l)
 		own := a.start("own")

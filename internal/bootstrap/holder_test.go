@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"syscall"
@@ -24,11 +25,17 @@ func (l *local) hold(first Order, vars ...string) *held {
 	l.t.Helper()
 	c := l.command(l.argv...)
 	c.Env = append(append(c.Env, "SSH_CONNECTION=192.0.2.1 1234 2001:db8::1 22"), vars...)
-	p, err := startShell(l.t, c)
+	p, err := startShell(l.t, c, &c.Stderr)
 	check(l.t, err)
-	_, err = p.Write(HolderScript(first))
-	check(l.t, err)
-	return &held{process: p, t: l.t, reader: NewHolderReader(p)}
+	return newHeld(l.t, p, first)
+}
+
+// newHeld starts a holder in a shell.
+func newHeld(t *testing.T, p *process, first Order) *held {
+	t.Helper()
+	_, err := p.Write(HolderScript(first))
+	check(t, err)
+	return &held{process: p, t: t, reader: NewHolderReader(p)}
 }
 
 // expect reads the holder's next event.
@@ -199,7 +206,7 @@ func testSignals(t *testing.T, l *local, own, _ string) {
 		h.began(own)
 		h.expect(Link{State: LinkSet})
 		h.order(Ping(1), Pong{Token: 1})
-		check(t, h.cmd.Process.Signal(signal))
+		check(t, h.cmd.(*exec.Cmd).Process.Signal(signal))
 		h.end()
 		compare(t, "target after "+signal.String(), "", l.target())
 	}
@@ -218,6 +225,7 @@ func testNoise(t *testing.T, l *local, own, _ string) {
 // TestHolderFindsTheSocket has a start-up file put something else into
 // SSH_AUTH_SOCK than sshd did.
 func TestHolderFindsTheSocket(t *testing.T) {
+	t.Parallel()
 	eachShell(t, func(t *testing.T, l *local) {
 		a := newAgents(l)
 		other := a.start("other")

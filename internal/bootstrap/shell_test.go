@@ -12,18 +12,16 @@ import (
 	"testing"
 )
 
-// shells are the shells that a remote's /bin/sh may be. Each runs with the
-// programs of the system, busybox also with nothing but its own.
+// shells are the shells that a remote's /bin/sh may be.
 var shells = []struct {
 	name    string
 	argv    []string
-	busybox bool
+	busybox bool // run with busybox's own programs
 }{
 	{name: "dash", argv: []string{"dash"}},
 	{name: "bash", argv: []string{"bash", "--posix"}},
 	{name: "mksh", argv: []string{"mksh"}},
-	{name: "busybox", argv: []string{"busybox", "sh"}},
-	{name: "busybox-alone", argv: []string{"busybox", "sh"}, busybox: true},
+	{name: "busybox", argv: []string{"busybox", "sh"}, busybox: true},
 	{name: "zsh", argv: []string{"zsh", "--emulate", "sh"}},
 }
 
@@ -110,18 +108,30 @@ func (l *local) command(argv ...string) *exec.Cmd {
 }
 
 // Shell starts the shell.
-func (l *local) Shell(context.Context) (Shell, error) { return startShell(l.t, l.command(l.argv...)) }
+func (l *local) Shell(context.Context) (Shell, error) {
+	c := l.command(l.argv...)
+	return startShell(l.t, c, &c.Stderr)
+}
 
-// process is a running shell. What it writes to its standard error is an error
-// of the test.
+// process is a running shell.
 type process struct {
 	io.Reader
 	io.WriteCloser
-	cmd  *exec.Cmd
+	cmd  command
 	once sync.Once
 }
 
-func startShell(t *testing.T, c *exec.Cmd) (*process, error) {
+// command is an exec.Cmd, or the lab's.
+type command interface {
+	StdinPipe() (io.WriteCloser, error)
+	StdoutPipe() (io.ReadCloser, error)
+	Start() error
+	Wait() error
+}
+
+// startShell starts a command. What it writes to its standard error is an error
+// of the test, unless stderr is nil.
+func startShell(t *testing.T, c command, stderr *io.Writer) (*process, error) {
 	in, err := c.StdinPipe()
 	if err != nil {
 		return nil, err
@@ -130,16 +140,18 @@ func startShell(t *testing.T, c *exec.Cmd) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	var stderr strings.Builder
-	c.Stderr = &stderr
+	var complaints strings.Builder
+	if stderr != nil {
+		*stderr = &complaints
+	}
 	if err := c.Start(); err != nil {
 		return nil, err
 	}
 	p := &process{Reader: out, WriteCloser: in, cmd: c}
 	t.Cleanup(func() {
 		_ = p.Close()
-		if stderr.Len() > 0 {
-			t.Errorf("the shell wrote to its standard error: %q", stderr.String())
+		if complaints.Len() > 0 {
+			t.Errorf("the shell wrote to its standard error: %q", &complaints)
 		}
 	})
 	return p, nil

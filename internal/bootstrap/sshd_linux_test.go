@@ -1,0 +1,229 @@
+package bootstrap
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mosha-ssh/mosha/internal/lab"
+	"github.com/mosha-ssh/mosha/internal/lab/labtest"
+)
+
+// site is a laptop with an agent and a key in it, and a devbox with an sshd.
+type site struct {
+	t       *testing.T
+	lab     *lab.Lab
+	sshd    *lab.Sshd
+	person  *lab.User
+	key     lab.Key
+	account *lab.User // the login in use on the devbox
+}
+
+func newSite(t *testing.T, extra ...string) *site {
+	t.Helper()
+	s := &site{t: t, lab: labtest.New(t)}
+	var err error
+	s.sshd, err = s.lab.Devbox.Sshd(lab.SshdConfig{Extra: extra})
+	check(t, err)
+	s.person, err = s.lab.Laptop.AddUser("bash")
+	check(t, err)
+	s.key, err = s.person.NewKey("id_ed25519", "ed25519")
+	check(t, err)
+	lines, err := s.sshd.HostKeyLines("devbox")
+	check(t, err)
+	check(t, s.person.KnowHost(lines...))
+	agent, err := s.person.Agent()
+	check(t, err)
+	check(t, agent.Add(s.key))
+	s.person.Setenv("SSH_AUTH_SOCK", agent.Sock)
+	return s
+}
+
+// login returns the site with a fresh account that has this login shell.
+func (s *site) login(t *testing.T, shell string) *site {
+	t.Helper()
+	account, err := s.lab.Devbox.AddUser(shell)
+	check(t, err)
+	check(t, account.Authorize(s.key.Pub))
+	login := *s
+	login.t, login.account = t, account
+	return &login
+}
+
+// ssh returns an ssh to the account.
+func (s *site) ssh(args ...string) *lab.Cmd {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	s.t.Cleanup(cancel)
+	return s.person.Command(ctx, "ssh", append([]string{"-l", s.account.Name, "devbox"}, args...)...)
+}
+
+// run runs a command on the devbox and returns what it printed.
+func (s *site) run(args ...string) string {
+	s.t.Helper()
+	out, err := s.ssh(args...).Output()
+	if err != nil {
+		s.t.Errorf("%q: %v, %s", args, err, out)
+	}
+	return strings.ReplaceAll(strings.TrimSpace(string(out)), "\r", "")
+}
+
+// Shell is Setup's.
+func (s *site) Shell(context.Context) (Shell, error) { return s.shell(), nil }
+
+func (s *site) shell(options ...string) *process {
+	s.t.Helper()
+	p, err := startShell(s.t, s.ssh(append(options, "exec /bin/sh")...), nil)
+	check(s.t, err)
+	return p
+}
+
+// hold starts a holder in a session with the agent forwarded and returns it and
+// the socket that it found.
+func (s *site) hold(first Order) (*held, string) {
+	s.t.Helper()
+	h := newHeld(s.t, s.shell("-A"), first)
+	event, err := h.reader.Next()
+	check(s.t, err)
+	if conn := event.(Connection); conn.Client.Addr() != s.lab.Laptop.Addr() && conn.Client.Addr() != s.lab.Laptop.Addr6() {
+		s.t.Errorf("the connection is %v", conn)
+	}
+	event, err = h.reader.Next()
+	check(s.t, err)
+	return h, event.(Agent).Path
+}
+
+func (s *site) link() string { return filepath.Join(s.account.Home, LinkPath) }
+
+// target returns what the link leads to, "" for none.
+func (s *site) target() string {
+	target, _ := os.Readlink(s.link())
+	return target
+}
+
+// keys returns the keys of the agent behind the link.
+func (s *site) keys() string {
+	s.t.Helper()
+	add := s.account.Command(s.t.Context(), "ssh-add", "-L")
+	add.Env = append(add.Env, "SSH_AUTH_SOCK="+s.link())
+	out, err := add.CombinedOutput()
+	check(s.t, err)
+	return strings.TrimSpace(string(out))
+}
+
+// loginShells are what people log in with.
+var loginShells = []string{"bash", "zsh", "fish", "mksh", "dash"}
+
+func TestOverSSH(t *testing.T) {
+	outer := newSite(t)
+	for _, shell := range loginShells {
+		t.Run(shell, func(t *testing.T) {
+			t.Parallel()
+			s := outer.login(t, shell)
+			want := rows(rcNew)
+			if shell == "bash" {
+				want = rows(rcNew, bashrcNew, profileNew)
+			}
+			compare(t, "report", want, reported(t, setUp(t, s)))
+			testLink(t, s)
+			testHolderOverSSH(t, s)
+		})
+	}
+}
+
+// testLink logs in without mosha.
+func testLink(t *testing.T, s *site) {
+	compare(t, "keys of a login", s.key.Pub, s.run("-A", "SSH_AUTH_SOCK="+s.link()+" ssh-add -L"))
+	dead := s.target() // sshd's socket goes with the connection, the link stays
+	if !strings.HasPrefix(dead, "/tmp/ssh-") {
+		t.Errorf("a command left the link at %q", dead)
+	}
+	taken := s.run("-A", "-tt", "readlink "+LinkPath)
+	if taken == dead {
+		t.Error("a login did not take the link")
+	}
+	compare(t, "a command without an agent", taken, s.target())
+}
+
+func testHolderOverSSH(t *testing.T, s *site) {
+	h, agent := s.hold(Claim)
+	h.expect(Link{State: LinkSet})
+	compare(t, "target", agent, s.target())
+	compare(t, "keys", s.key.Pub, s.keys())
+	h.order(Ping(5), Pong{Token: 5})
+	_, err := h.Write([]byte(Quit))
+	check(t, err)
+	h.end()
+	compare(t, "target after the end", "", s.target())
+}
+
+// TestTrap has start-up files that set SSH_AUTH_SOCK whatever it was before.
+func TestTrap(t *testing.T) {
+	t.Parallel()
+	s := newSite(t).login(t, "bash")
+	check(t, s.account.WriteFile(".bashrc", "export SSH_AUTH_SOCK=$HOME/.ssh/ssh_auth_sock\n", 0o644))
+	setUp(t, s)
+	for _, before := range []string{"/gone", "ssh_auth_sock"} {
+		_ = os.Remove(s.link())
+		check(t, os.Symlink(before, s.link()))
+		h, agent := s.hold(Claim)
+		h.expect(Link{State: LinkSet})
+		compare(t, "target", agent, s.target())
+		compare(t, "keys", s.key.Pub, s.keys())
+		_ = h.Close()
+	}
+}
+
+// TestShellsSeeTheAgent logs in to a bash that set-up has prepared.
+func TestShellsSeeTheAgent(t *testing.T) {
+	t.Parallel()
+	s := newSite(t).login(t, "bash")
+	setUp(t, s)
+	h, _ := s.hold(Claim)
+	h.expect(Link{State: LinkSet})
+	const say = "echo $SSH_AUTH_SOCK; ssh-add -L"
+	want := s.link() + "\n" + s.key.Pub
+	compare(t, "command", want, s.run(say))
+	compare(t, "login shell", want, s.run("bash -lc '"+say+"'"))
+	compare(t, "after a login with an agent", want, s.run("-A", "-tt", "bash -ic '"+say+"'"))
+}
+
+// TestHolderEndsWithItsConnection kills sshd's processes below a holder.
+func TestHolderEndsWithItsConnection(t *testing.T) {
+	t.Parallel()
+	s := newSite(t).login(t, "bash")
+	h, agent := s.hold(Claim)
+	h.expect(Link{State: LinkSet})
+	compare(t, "target", agent, s.target())
+	check(t, s.sshd.KillSessions())
+	check(t, s.account.WaitGone(t.Context(), ""))
+	compare(t, "target", "", s.target())
+}
+
+func TestHolderWithoutForwarding(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "AllowAgentForwarding no").login(t, "bash")
+	setUp(t, s)
+	h, agent := s.hold(Claim)
+	compare(t, "agent", "", agent)
+	h.expect(failedLink(LinkError{NoAgent: true}))
+}
+
+// TestSystemRC has set-up create a ~/.ssh/rc, which turns off what sshd does
+// without one.
+func TestSystemRC(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "X11Forwarding yes").login(t, "bash")
+	s.person.Setenv("DISPLAY", ":99")
+	setUp(t, s)
+	const list = `echo "$DISPLAY"; xauth list`
+	words := strings.Fields(s.run("-Y", list))
+	if len(words) != 4 || words[0] != "localhost:10.0" || words[1] != "devbox/unix:10" || words[2] != "MIT-MAGIC-COOKIE-1" {
+		t.Errorf("xauth has %q", words)
+	}
+	check(t, s.lab.Devbox.Replace("/etc/ssh/sshrc", "read -r proto cookie; echo \"$proto\" >sshrc-read\n", 0o644))
+	read := s.run("-Y", "cat sshrc-read")
+	compare(t, "what /etc/ssh/sshrc read", "MIT-MAGIC-COOKIE-1", read)
+}

@@ -72,8 +72,12 @@ func (s *stage) showResult(status int, screen string) (int, error) {
 	return strconv.Atoi(strings.TrimSpace(string(text)))
 }
 
-// exitStatus turns the end of a process into its exit status, as a shell does.
+// exitStatus turns the end of a process into its exit status, as a shell does. That a signal ended the demo is no error to
+// tell whoever sent it.
 func exitStatus(err error) (int, error) {
+	if errors.Is(err, context.Canceled) {
+		return 1, nil
+	}
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) {
 		return 0, err

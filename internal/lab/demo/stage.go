@@ -94,15 +94,26 @@ func (s *stage) makeKey(ctx context.Context) error {
 // startSshd lets sessions have a home of their own. PermitUserRC is no, because sshd looks for ~/.ssh/rc in the person's
 // real one.
 func (s *stage) startSshd(ctx context.Context) (err error) {
+	settings := []string{
+		"PermitUserRC no",
+		"SetEnv HOME=" + s.path("devbox") + " LANG=C.UTF-8",
+	}
+	if rootIsLocked() {
+		settings = append(settings, "UsePAM yes")
+	}
 	s.sshd, err = lab.StartSshd(ctx, lab.SshdConfig{
 		Dir:                s.path("sshd"),
 		AuthorizedKeysFile: s.path("laptop/key.pub"),
-		Extra: []string{
-			"PermitUserRC no",
-			"SetEnv HOME=" + s.path("devbox") + " LANG=C.UTF-8",
-		},
+		Extra:              settings,
 	})
 	return err
+}
+
+// rootIsLocked says whether root calls this and has no password to log in with, as where everyone uses sudo. Without PAM
+// sshd then refuses root's keys, too. Only root can read this file, and others' sshd does not ask.
+func rootIsLocked() bool {
+	shadow, err := os.ReadFile("/etc/shadow")
+	return err == nil && os.Geteuid() == 0 && strings.Contains("\n"+string(shadow), "\nroot:!")
 }
 
 // configureSSH makes the host "demo" known to ssh and so to mosha. Every file is named, since ssh takes the defaults from

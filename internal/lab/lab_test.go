@@ -215,6 +215,10 @@ func TestRemainsOfDeadLabsAreRemoved(t *testing.T) {
 	if what := left(name, uid, dir); len(what) < 2 {
 		t.Errorf("a lab that was killed left only %q", what)
 	}
+	check(t, lab.Eventually(within(t), "what it started itself has ended with it", func() (bool, error) {
+		out, err := exec.Command("ps", "-eo", "args=").Output()
+		return !strings.Contains(string(out), dir+"/sshd1/config"), err
+	}))
 	living := labtest.New(t)
 	u := addUser(t, living.Laptop)
 	check(t, u.Command(within(t), "sleep", "1006").Start())

@@ -29,8 +29,9 @@ type lane struct {
 	loss   float64
 	cut    bool
 	random *rand.Rand
-	// queue is ordered by due. busy is set while run delivers a packet that is
-	// no longer in the queue: nothing may overtake it.
+	// queue is in the order of arrival: after the delay has shrunk, a packet
+	// that is due waits for those before it. busy is set while run delivers one
+	// that is no longer in the queue: nothing may overtake it.
 	queue  []queued
 	queued int
 	busy   bool
@@ -74,11 +75,7 @@ func (p *lane) send(packet []byte) {
 		p.deliver(packet)
 		return
 	}
-	due := time.Now().Add(p.delay)
-	if n := len(p.queue); n > 0 && due.Before(p.queue[n-1].due) {
-		due = p.queue[n-1].due // the delay has shrunk; keep the order
-	}
-	p.queue = append(p.queue, queued{due, append([]byte(nil), packet...)})
+	p.queue = append(p.queue, queued{time.Now().Add(p.delay), append([]byte(nil), packet...)})
 	p.queued += len(packet)
 	first := len(p.queue) == 1
 	p.mu.Unlock()

@@ -80,6 +80,29 @@ func TestLaneKeepsOrderWhenDelayShrinks(t *testing.T) {
 	})
 }
 
+func TestLaneKeepsOrderWhileOneIsDelivered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var arrived []string
+		p := newLane(1, func(packet []byte) {
+			if string(packet) == "a" {
+				time.Sleep(10 * time.Millisecond)
+			}
+			arrived = append(arrived, string(packet))
+		})
+		defer p.close()
+		p.set(func(p *lane) { p.delay = 50 * time.Millisecond })
+		p.send([]byte("a"))
+		p.set(func(p *lane) { p.delay = 0 })
+		time.Sleep(55 * time.Millisecond)
+		p.send([]byte("b"))
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if !slices.Equal(arrived, []string{"a", "b"}) {
+			t.Errorf("arrived %q", arrived)
+		}
+	})
+}
+
 func TestLaneCutLosesWhatIsUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, got := newTestLane(1)

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	mathrand "math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -27,6 +28,10 @@ const (
 	// passwdLock is held while a lab makes or removes users or its directory.
 	passwdLock = "/run/moshalab.lock"
 	passwdFile = "/etc/passwd"
+
+	// Users get random numbers from this range, so that one does not soon get
+	// that of another who was removed.
+	minUID, maxUID = 20000, 60000
 )
 
 // Who a user or a directory belongs to is said by a lock, not by its age or by
@@ -189,14 +194,21 @@ func labUsers() ([]account, error) {
 // createUser makes a Unix user whose password is not locked but matches
 // nothing. It does not make the home.
 func createUser(home, shell string) (name string, err error) {
+	const exitUIDTaken = 4 // useradd(8)
 	global, err := lockFile(passwdLock, unix.LOCK_EX)
 	if err != nil {
 		return "", err
 	}
 	defer global.Close()
-	name = userPrefix + randomName(8)
-	return name, passwd("useradd", "--no-create-home", "--user-group", "--password", "*",
-		"--home-dir", home, "--shell", shell, name)
+	for {
+		name = userPrefix + randomName(8)
+		err := passwd("useradd", "--no-create-home", "--user-group", "--password", "*",
+			"--uid", strconv.Itoa(minUID+mathrand.IntN(maxUID-minUID)),
+			"--home-dir", home, "--shell", shell, name)
+		if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != exitUIDTaken {
+			return name, err
+		}
+	}
 }
 
 func removeUser(name string, uid int) error {
@@ -208,8 +220,7 @@ func removeUser(name string, uid int) error {
 	return deleteUser(name, uid)
 }
 
-// deleteUser removes a user who runs nothing, and what he left in /tmp: the
-// next user may be given the same number.
+// deleteUser removes a user who runs nothing, and what he left in /tmp.
 func deleteUser(name string, uid int) error {
 	if err := passwd("userdel", "--force", name); err != nil {
 		return err

@@ -75,13 +75,16 @@ func TestSSHForwardsTheAgent(t *testing.T) {
 func TestSshdExtra(t *testing.T) {
 	t.Parallel()
 	p := newPair(t, lab.SshdConfig{Extra: []string{
-		"AuthorizedKeysFile .ssh/none .ssh/authorized_keys", // replaces the lab's own
+		"LogLevel DEBUG", // replaces the lab's own
 		"SetEnv FROM_SSHD=1",
 		"Match User nobody-at-all",
 		"  ForceCommand false",
 	}})
 	if got := output(t, p.person, "ssh", p.at("devbox"), "echo $FROM_SSHD"); got != "1\n" {
 		t.Errorf("FROM_SSHD is %q", got)
+	}
+	if !strings.Contains(p.sshd.Log(), "debug1: ") {
+		t.Error("the log has another level")
 	}
 	_, err := p.Devbox.Sshd(lab.SshdConfig{Port: 2222, Extra: []string{"NoSuchKeyword yes"}})
 	if err == nil || !strings.Contains(err.Error(), "NoSuchKeyword") {

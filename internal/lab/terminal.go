@@ -46,8 +46,8 @@ func (e *ScreenError) Error() string {
 
 func (e *ScreenError) Unwrap() error { return e.Err }
 
-// errEnded ends a wait for output of a command that writes no more.
-var errEnded = errors.New("command ended")
+// ErrEnded is why a wait for output ends when nobody can write any more.
+var ErrEnded = errors.New("command ended")
 
 // Terminal runs the command in a new terminal of that size (0 is allowed). If
 // the caller does not close it, Close of the lab does.
@@ -150,7 +150,7 @@ func (t *Terminal) Transcript() []byte {
 // WaitFor waits until the screen matches the regular expression, in which ^ and
 // $ stand at every line, as after (?m): a prompt is matched by `\$$`. The wait ends
 // with a *ScreenError when ctx is done (after 30 s if it has no deadline) or
-// the command has written its last.
+// the command has written its last (ErrEnded).
 func (t *Terminal) WaitFor(ctx context.Context, pattern string) error {
 	re, err := regexp.Compile("(?m)" + pattern)
 	if err != nil {
@@ -178,7 +178,7 @@ func (t *Terminal) wait(ctx context.Context, pattern string, matches func() bool
 		var ended error
 		select {
 		case <-t.read:
-			ended = errEnded
+			ended = ErrEnded
 		default:
 		}
 		if matches() {

@@ -43,7 +43,7 @@ func TestTerminal(t *testing.T) {
 	if !strings.Contains(string(term.Transcript()), "over\rwrä\r\n") {
 		t.Errorf("the transcript is %q", term.Transcript())
 	}
-	if err := term.WaitFor(within(t), "more"); err == nil || !strings.Contains(err.Error(), "wrär") {
+	if err := term.WaitFor(within(t), "more"); !errors.Is(err, lab.ErrEnded) || !strings.Contains(err.Error(), "wrär") {
 		t.Errorf("waiting for a command that has ended: %v", err)
 	}
 }

@@ -15,6 +15,8 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/lab"
 	"github.com/mosha-ssh/mosha/internal/lab/labtest"
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
 )
 
 func addUser(t testing.TB, m *lab.Machine, opts ...lab.UserOption) *lab.User {
@@ -132,6 +134,30 @@ func TestFiles(t *testing.T) {
 	}
 }
 
+// A program can be executed as soon as it is written, also while others are
+// being started.
+func TestProgramsAreNotBusy(t *testing.T) {
+	t.Parallel()
+	l := labtest.New(t)
+	var group errgroup.Group
+	for _, m := range []*lab.Machine{l.Laptop, l.Devbox} {
+		u := addUser(t, m)
+		group.Go(func() error {
+			for n := range 100 {
+				name := fmt.Sprintf("program%d", n)
+				if err := u.WriteFile(name, "#!/bin/true\n", 0o700); err != nil {
+					return err
+				}
+				if err := u.Command(t.Context(), u.Path(name)).Run(); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	check(t, group.Wait())
+}
+
 func TestFullAndReadOnlyHome(t *testing.T) {
 	t.Parallel()
 	l := labtest.New(t)
@@ -203,6 +229,11 @@ func TestAgent(t *testing.T) {
 	if a.Sock == same {
 		t.Error("the socket is the same")
 	}
+	wantKeys(t, a)
+	for _, p := range u.Processes() {
+		check(t, unix.Kill(p.PID, unix.SIGKILL)) // its socket stays
+	}
+	check(t, a.Restart(false))
 	wantKeys(t, a)
 	check(t, a.Stop())
 	check(t, u.WaitGone(within(t), "ssh-agent"))

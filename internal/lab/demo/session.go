@@ -26,12 +26,23 @@ func (s *stage) command(ctx context.Context, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// sshOption makes the host "demo" known.
-func (s *stage) sshOption() string { return "--ssh=ssh -F " + s.path("laptop/config") }
+// launch returns mosha's arguments that launch a session on the stage.
+func (s *stage) launch(command ...string) []string {
+	args := []string{"--ssh=ssh -F " + s.path("laptop/config")}
+	if os.Geteuid() != 0 {
+		// sshd gives a terminal to the group tty, which only root can do, unless devpts is mounted with gid=5 as usual.
+		args = append(args, "--no-ssh-pty")
+	}
+	args = append(args, "demo")
+	if len(command) == 0 {
+		return args
+	}
+	return append(append(args, "--"), command...)
+}
 
 // runShell gives the terminal to a session and returns mosha's exit status.
 func (s *stage) runShell(ctx context.Context) (int, error) {
-	cmd := s.command(ctx, s.sshOption(), "demo")
+	cmd := s.command(ctx, s.launch()...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	return exitStatus(cmd.Run())
 }
@@ -40,7 +51,7 @@ func (s *stage) runShell(ctx context.Context) (int, error) {
 // session leaves the command's output and its exit status in files.
 func (s *stage) runCommand(ctx context.Context, line string) (int, error) {
 	const script = `sh -c "$1" >"$2/output" 2>&1; echo $? >"$2/status"`
-	cmd := s.command(ctx, s.sshOption(), "demo", "--", "sh", "-c", script, "sh", line, s.dir)
+	cmd := s.command(ctx, s.launch("sh", "-c", script, "sh", line, s.dir)...)
 	cmd.Env = append(cmd.Env, "TERM=xterm")
 	terminal, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 24, Cols: 80})
 	if err != nil {

@@ -48,7 +48,7 @@ func (a *Agent) start(sock string) error {
 	}
 	go func() {
 		defer close(a.ended)
-		a.cmd.Wait()
+		_ = a.cmd.Wait()
 	}()
 	return Eventually(context.Background(), "ssh-agent listens", func() (bool, error) {
 		select {

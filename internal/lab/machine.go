@@ -39,7 +39,10 @@ func (l *Lab) newMachine(name string, number int) (*Machine, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Machine{Name: name, lab: l, number: number, place: p, pumped: make(chan struct{}), covered: make(map[string]bool)}
+	m := &Machine{
+		Name: name, lab: l, number: number, place: p,
+		pumped: make(chan struct{}), covered: make(map[string]bool),
+	}
 	if err := p.do(m.setUp); err != nil {
 		if m.tun != nil {
 			m.tun.Close()
@@ -50,7 +53,7 @@ func (l *Lab) newMachine(name string, number int) (*Machine, error) {
 	seed := l.seed + 2*uint64(number)
 	m.Cable = &Cable{
 		out: newLane(seed, l.net.route),
-		in:  newLane(seed+1, func(packet []byte) { m.tun.Write(packet) }),
+		in:  newLane(seed+1, func(packet []byte) { _, _ = m.tun.Write(packet) }),
 	}
 	l.net.connect(m.Cable.in, m.Addr(), m.Addr6())
 	go func() {
@@ -123,9 +126,7 @@ func (m *Machine) addr() netip.Addr {
 }
 
 func (m *Machine) addr6() netip.Addr {
-	a := [16]byte{0: 0xfd, 3: 0x77, 15: byte(m.number)}
-	a[5] = byte(m.network)
-	return netip.AddrFrom16(a)
+	return netip.AddrFrom16([16]byte{0: 0xfd, 3: 0x77, 5: byte(m.network), 15: byte(m.number)})
 }
 
 // Roam moves the machine to another network, as a laptop that is carried from

@@ -81,7 +81,7 @@ func say(t testing.TB, conn net.Conn, line string) {
 
 func listen(t testing.TB, conn net.Conn, line string) {
 	t.Helper()
-	conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+	check(t, conn.SetReadDeadline(time.Now().Add(20*time.Second)))
 	got := make([]byte, len(line)+1)
 	if _, err := io.ReadFull(conn, got); err != nil || string(got) != line+"\n" {
 		t.Fatalf("heard %q, %v, want %q", got, err, line)
@@ -288,7 +288,7 @@ func BenchmarkCable(b *testing.B) {
 	go func() {
 		conn, err := listener.Accept()
 		if err == nil {
-			io.Copy(io.Discard, conn)
+			_, _ = io.Copy(io.Discard, conn)
 		}
 	}()
 	conn := dial(b, l.Laptop, l.Devbox.Addr())

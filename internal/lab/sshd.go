@@ -28,8 +28,7 @@ type Sshd struct {
 	mu      sync.Mutex
 	cmd     *Cmd
 	ended   chan struct{}
-	starts  int
-	orphans []int // listeners that were stopped, whose sessions may live on
+	orphans []int // sessions of listeners that were stopped
 }
 
 // Sshd starts an sshd as root on the machine. Users log in with the keys in
@@ -49,13 +48,16 @@ func (m *Machine) Sshd(config SshdConfig) (*Sshd, error) {
 	}
 	s := &Sshd{Port: config.Port, config: config, machine: m, ctx: context.Background(), dir: config.Dir}
 	m.lab.sshds = append(m.lab.sshds, s)
-	return s, s.begin()
+	if err := s.begin(); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // StartSshd starts an sshd outside of any lab, on the loopback addresses, as
-// the user who calls it, who is the one that can log in. It ends with ctx or
-// by Stop. Root is not needed. config.Dir, a private directory that the caller
-// removes, is required; Port 0 is a free one.
+// the user who calls it, who is the one that can log in. The listener ends with
+// ctx or by Stop, sessions by KillSessions. Root is not needed. config.Dir, a
+// private directory that the caller removes, is required; Port 0 is a free one.
 func StartSshd(ctx context.Context, config SshdConfig) (*Sshd, error) {
 	const attempts = 5                   // someone else may take the free port first
 	dir, err := filepath.Abs(config.Dir) // sshd changes to /
@@ -77,7 +79,7 @@ func StartSshd(ctx context.Context, config SshdConfig) (*Sshd, error) {
 		if failed == nil {
 			return s, nil
 		}
-		if config.Port != 0 || !strings.Contains(s.Log(), "Address already in use") {
+		if config.Port != 0 || !errors.Is(failed, errPortTaken) {
 			break
 		}
 	}
@@ -114,10 +116,7 @@ func (s *Sshd) startLocked() error {
 	if s.machine != nil {
 		p = s.machine.place
 	}
-	// sshd says when it listens, so that no probing connection is needed,
-	// which would be counted.
-	const listening = "Server listening on "
-	before := strings.Count(s.Log(), listening)
+	before := len(s.Log())
 	s.cmd = newCmd(s.ctx, p, program, "-D", "-f", s.file("config"), "-E", s.file("log"))
 	s.ended = make(chan struct{})
 	if err := s.cmd.Start(); err != nil {
@@ -125,16 +124,45 @@ func (s *Sshd) startLocked() error {
 	}
 	go func(cmd *Cmd, ended chan struct{}) {
 		defer close(ended)
-		cmd.Wait()
+		_ = cmd.Wait()
 	}(s.cmd, s.ended)
-	return Eventually(s.ctx, "sshd listens", func() (bool, error) {
-		select {
-		case <-s.ended:
-			return false, fmt.Errorf("sshd ended: %v: %s", s.cmd.ProcessState, s.Log())
-		default:
-			return strings.Count(s.Log(), listening) > before, nil
-		}
-	})
+	err = Eventually(s.ctx, "sshd listens", func() (bool, error) { return s.listensLocked(before) })
+	if err != nil {
+		return errors.Join(err, s.stopLocked())
+	}
+	return nil
+}
+
+// errPortTaken says that another program has sshd's port, at least at one of
+// its addresses. Sshd itself is content with any one address.
+var errPortTaken = errors.New("address already in use")
+
+// listensLocked says whether the listener is ready at all its addresses. It
+// says so in its title, so that no probing connection is needed, which would
+// be counted. What it has logged after the first bytes is about this start.
+func (s *Sshd) listensLocked(logged int) (bool, error) {
+	select {
+	case <-s.ended:
+		return false, fmt.Errorf("sshd ended: %v: %w", s.cmd.ProcessState, s.causeLocked(logged))
+	default:
+	}
+	p, ok := readProc(fmt.Sprintf("/proc/%d", s.cmd.Process.Pid))
+	if !ok || !strings.Contains(strings.Join(p.Args, " "), "[listener]") {
+		return false, nil
+	}
+	if err := s.causeLocked(logged); errors.Is(err, errPortTaken) {
+		return false, err
+	}
+	return true, nil
+}
+
+// causeLocked returns the log after its first bytes as an error.
+func (s *Sshd) causeLocked(logged int) error {
+	log := s.Log()[logged:]
+	if strings.Contains(log, "Address already in use") {
+		return fmt.Errorf("%w: %s", errPortTaken, log)
+	}
+	return errors.New(log)
 }
 
 func (s *Sshd) file(name string) string { return filepath.Join(s.dir, name) }

@@ -141,6 +141,24 @@ func TestSshdStop(t *testing.T) {
 	}
 }
 
+// Sshd is content with any one of its addresses, the lab is not.
+func TestSshdWantsAllAddresses(t *testing.T) {
+	t.Parallel()
+	l := labtest.New(t)
+	other, err := l.Devbox.Listen("[::]:22")
+	check(t, err)
+	defer other.Close()
+	if _, err := l.Devbox.Sshd(lab.SshdConfig{}); err == nil || !strings.Contains(err.Error(), "already in use") {
+		t.Errorf("on a port in use: %v", err)
+	}
+	six, err := l.Devbox.Listen("[::1]:2222")
+	check(t, err)
+	defer six.Close()
+	if _, err := l.Devbox.Sshd(lab.SshdConfig{Port: 2222}); err == nil || !strings.Contains(err.Error(), "already in use") {
+		t.Errorf("on a port in use for IPv6: %v", err)
+	}
+}
+
 func TestNewHostKey(t *testing.T) {
 	t.Parallel()
 	p := newPair(t, lab.SshdConfig{})
@@ -177,8 +195,11 @@ func loopback(ctx context.Context, dir string) error {
 	for _, host := range []string{"127.0.0.1", "::1"} {
 		out, err := exec.Command("ssh", "-F", "none", "-o", "BatchMode=yes", "-o", "UserKnownHostsFile="+known,
 			"-i", key, "-p", strconv.Itoa(s.Port), host, "echo $HOME; id -u").CombinedOutput()
-		if want := fmt.Sprintf("/throw/away\n%d\n", os.Getuid()); err != nil || string(out) != want {
-			return fmt.Errorf("ssh %s: %v: %q, want %q; log: %s", host, err, out, want, s.Log())
+		if err != nil {
+			return fmt.Errorf("ssh %s: %w: %s; log: %s", host, err, out, s.Log())
+		}
+		if want := fmt.Sprintf("/throw/away\n%d\n", os.Getuid()); string(out) != want {
+			return fmt.Errorf("the session on %s says %q, want %q", host, out, want)
 		}
 	}
 	if n := s.Connections(); n != 2 {

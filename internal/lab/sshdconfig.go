@@ -7,7 +7,6 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -143,9 +142,6 @@ func (s *Sshd) HostKeyLines(names ...string) ([]string, error) {
 	}
 	return lines, nil
 }
-
-// HostKeyFile returns the private host key's file of that type.
-func (s *Sshd) HostKeyFile(keyType string) string { return filepath.Clean(s.hostKey(keyType)) }
 
 // freePort returns a TCP port that was free on loopback a moment ago.
 func freePort() (int, error) {

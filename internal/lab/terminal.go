@@ -76,7 +76,7 @@ func (u *User) Terminal(cols, rows int, cmd *Cmd) (*Terminal, error) {
 	go t.readAll()
 	go func() {
 		defer close(t.ended)
-		cmd.Wait()
+		_ = cmd.Wait()
 	}()
 	return t, nil
 }
@@ -115,7 +115,7 @@ func (t *Terminal) show(output []byte) {
 			break
 		}
 	}
-	t.emulator.Write(t.partial[:whole])
+	_, _ = t.emulator.Write(t.partial[:whole])
 	t.partial = append([]byte(nil), t.partial[whole:]...)
 	close(t.changed)
 	t.changed = make(chan struct{})

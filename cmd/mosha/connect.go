@@ -238,16 +238,12 @@ func (l *launch) setUpOnly() error {
 		return err
 	}
 	defer second.Close()
-	files, err := second.Setup()
+	report, err := second.Setup()
 	if err != nil {
 		return err
 	}
-	var failed error
-	for _, file := range files {
+	for _, file := range report.Files {
 		fmt.Println(printable(outcomeLine(file)))
-		if cause := file.Err(); cause != nil && isFailure(file) {
-			failed = &keeper.SetupError{Path: file.Path, Err: cause}
-		}
 	}
-	return failed
+	return report.Err()
 }

@@ -306,7 +306,7 @@ func explainRemote(err error) (explanation, bool) {
 func setupWords(err *keeper.SetupError) (message, hint string) {
 	var file *bootstrap.FileError
 	if errors.As(err.Err, &file) {
-		return "the remote's " + file.Error(), fileHint(file.Reason)
+		return fmt.Sprintf("not written on the remote: %s: %v", strings.Join(err.Paths, ", "), file.Reason), fileHint(file.Reason)
 	}
 	return fmt.Sprintf("the remote was not set up: %v", err.Err), ""
 }
@@ -349,9 +349,6 @@ func outcomeLine(f keeper.FileOutcome) string {
 	}
 	return line
 }
-
-// isFailure says that a file should have been written and was not.
-func isFailure(f keeper.FileOutcome) bool { return f.Action == bootstrap.Failed }
 
 // noteText is what ssh says when it has learned a host key.
 func noteText(n sshconn.Note) string {

@@ -40,7 +40,7 @@ func stopAll(ctx context.Context, dirs keeper.Dirs) error {
 	for _, id := range ids {
 		client, connectErr := keeper.Connect(ctx, dirs, id)
 		if connectErr != nil {
-			continue // a socket that a killed keeper left
+			continue // what a killed keeper left
 		}
 		err = errors.Join(err, client.Stop())
 		client.Close()

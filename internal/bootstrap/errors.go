@@ -35,7 +35,7 @@ func (k Kind) String() string { return name(kinds[:], int(k)) }
 type RemoteError struct {
 	Kind   Kind
 	Detail string // what the remote said, printable ASCII, at most maxDetail bytes, or empty
-	Err    error  // the cause on this side, or nil
+	Err    error  `json:"-"` // the cause on this side, or nil
 }
 
 func (e *RemoteError) Error() string {

@@ -125,7 +125,7 @@ func (c *Client) Start(s Start, to Server) (code int, err error) {
 }
 
 // Setup has the remote set up and says what changed there, a row a file.
-func (c *Client) Setup() ([]FileOutcome, error) {
+func (c *Client) Setup() (*SetupReport, error) {
 	r, err := c.once(opSetup)
 	return r.Report, err
 }

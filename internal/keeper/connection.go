@@ -152,9 +152,9 @@ func (c *connection) setUp(ctx context.Context) {
 	}
 	for _, file := range report.Files {
 		c.log.Info().Str("file", file.Path).Stringer("action", file.Action).AnErr("cause", file.Cause).Msg("set-up")
-		if file.Action == bootstrap.Failed {
-			c.warn(&SetupError{Path: file.Path, Err: file.Cause})
-		}
+	}
+	for _, failure := range failures(report, false) {
+		c.warn(failure)
 	}
 }
 

@@ -293,5 +293,5 @@ func (k *Keeper) setUp(ctx context.Context, w *wire) error {
 	if err != nil {
 		return &SetupError{Err: err}
 	}
-	return w.send(reply{Report: outcomes(report)})
+	return w.send(reply{Report: newSetupReport(report)})
 }

@@ -10,18 +10,14 @@ import (
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
-// SetupError says that the remote could not be set up, or one file of it.
+// SetupError says that the remote could not be set up, or that files of it
+// could not be written, all for the same reason.
 type SetupError struct {
-	Path string // empty: nothing could be done
-	Err  error  `json:"-"`
+	Paths []string // as in ~/.bashrc; none: nothing could be done
+	Err   error    `json:"-"`
 }
 
-func (e *SetupError) Error() string {
-	if e.Path == "" {
-		return fmt.Sprintf("set-up: %v", e.Err)
-	}
-	return fmt.Sprintf("set-up: %s: %v", e.Path, e.Err)
-}
+func (e *SetupError) Error() string { return fmt.Sprintf("set-up: %v", e.Err) }
 
 func (e *SetupError) Unwrap() error { return e.Err }
 
@@ -134,10 +130,19 @@ func (w *wireError) decode() error {
 	if t, ok := byName[w.Type]; ok {
 		value := reflect.New(t)
 		if json.Unmarshal(w.Data, value.Interface()) == nil {
+			setCause(value.Elem(), told.cause)
 			told.self, _ = value.Interface().(error)
 		}
 	}
 	return told
+}
+
+// setCause gives a decoded error its cause back, in the field Err if it has one.
+func setCause(value reflect.Value, cause error) {
+	field := value.FieldByName("Err")
+	if cause != nil && field.IsValid() && field.Type() == reflect.TypeFor[error]() {
+		field.Set(reflect.ValueOf(cause))
+	}
 }
 
 // toldError is an error that happened in the keeper. errors.As finds its own
@@ -160,6 +165,15 @@ func (e *toldError) Unwrap() []error {
 	return chain
 }
 
+// SetupReport is what the set-up did.
+type SetupReport struct {
+	Files    []FileOutcome
+	Failures []*wireError // one for each reason
+}
+
+// Err returns why files are not as they should be, nil if all are.
+func (r *SetupReport) Err() error { return errors.Join(decodeAll(r.Failures)...) }
+
 // FileOutcome is what the set-up did with one file, for another process.
 type FileOutcome struct {
 	Path   string
@@ -170,10 +184,32 @@ type FileOutcome struct {
 // Err returns why the file was skipped or failed, nil otherwise.
 func (f FileOutcome) Err() error { return f.Cause.decode() }
 
-func outcomes(r bootstrap.Report) []FileOutcome {
-	all := make([]FileOutcome, 0, len(r.Files))
+func newSetupReport(r bootstrap.Report) *SetupReport {
+	told := &SetupReport{Failures: encodeAll(failures(r, true))}
 	for _, f := range r.Files {
-		all = append(all, FileOutcome{Path: f.Path, Action: f.Action, Cause: encodeError(f.Cause)})
+		told.Files = append(told.Files, FileOutcome{Path: f.Path, Action: f.Action, Cause: encodeError(f.Cause)})
+	}
+	return told
+}
+
+// failures returns an error for each reason for which files were not written:
+// because that failed or, with skipped, because they were left alone as well.
+func failures(r bootstrap.Report, skipped bool) []error {
+	var all []error
+	byReason := map[bootstrap.Reason]*SetupError{}
+	for _, f := range r.Files {
+		var cause *bootstrap.FileError
+		counts := f.Action == bootstrap.Failed || skipped && f.Action == bootstrap.Skipped
+		if !counts || !errors.As(f.Cause, &cause) {
+			continue
+		}
+		known := byReason[cause.Reason]
+		if known == nil {
+			known = &SetupError{Err: cause}
+			byReason[cause.Reason] = known
+			all = append(all, known)
+		}
+		known.Paths = append(known.Paths, f.Path)
 	}
 	return all
 }

@@ -95,8 +95,7 @@ func (l *leases) add(id string) error {
 	if err != nil {
 		return errNoLease
 	}
-	if err := flock(file, unix.LOCK_EX|unix.LOCK_NB); !errors.Is(err, unix.EWOULDBLOCK) {
-		_ = os.Remove(path)
+	if removeIfFree(file) {
 		_ = file.Close()
 		return errNoLease
 	}
@@ -110,6 +109,30 @@ func (l *leases) add(id string) error {
 	go l.await(id, file)
 	l.changed()
 	return nil
+}
+
+// removeIfFree removes a lease that no session holds.
+func removeIfFree(file *os.File) bool {
+	if err := flock(file, unix.LOCK_EX|unix.LOCK_NB); errors.Is(err, unix.EWOULDBLOCK) {
+		return false
+	}
+	_ = os.Remove(file.Name())
+	return true
+}
+
+// removeFree removes all leases in a directory that no session holds.
+func removeFree(dir string) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return
+	}
+	for _, entry := range entries {
+		path := filepath.Join(dir, entry.Name())
+		if file, err := os.OpenFile(path, os.O_RDWR|unix.O_NOFOLLOW, 0); err == nil {
+			removeIfFree(file)
+			_ = file.Close()
+		}
+	}
 }
 
 // await blocks in the kernel until the session's last descriptor is closed.

@@ -2,10 +2,7 @@ package keeper
 
 import (
 	"context"
-	"errors"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
 )
 
@@ -41,8 +38,21 @@ func (k *Keeper) status() *Status {
 	return s
 }
 
-// IDs returns the ids of the keepers that have a socket. Not every one of them
-// need be alive.
+// sweep removes what is left of a keeper that was killed, or stopped before its
+// sessions ended. The leases of sessions that live stay, for the next keeper.
+func sweep(dir keeperDir) {
+	lock, err := tryAcquire(dir, dir.lock())
+	if err != nil {
+		return // one is just starting
+	}
+	_ = os.Remove(dir.socket())
+	removeFree(dir.sessions())
+	lock.release()
+	dir.remove()
+}
+
+// IDs returns the ids of the destinations that have or had a keeper. Not every
+// one of them need be alive.
 func IDs(dirs Dirs) ([]string, error) {
 	entries, err := os.ReadDir(dirs.Runtime)
 	if err != nil {
@@ -50,8 +60,8 @@ func IDs(dirs Dirs) ([]string, error) {
 	}
 	var ids []string
 	for _, entry := range entries {
-		if _, err := os.Lstat(dirs.of(entry.Name()).socket()); !errors.Is(err, fs.ErrNotExist) {
-			ids = append(ids, filepath.Base(entry.Name()))
+		if entry.IsDir() {
+			ids = append(ids, entry.Name())
 		}
 	}
 	return ids, nil
@@ -64,7 +74,8 @@ func All(ctx context.Context, dirs Dirs) (alive []*Status, silent []string, err 
 	for _, id := range ids {
 		client, err := Connect(ctx, dirs, id)
 		if err != nil {
-			continue // a socket that a killed keeper left
+			sweep(dirs.of(id))
+			continue
 		}
 		status, err := client.Status()
 		client.Close()

@@ -76,7 +76,7 @@ type reply struct {
 	Output  []byte        `json:"output,omitempty"` // of the server's start
 	Settled *settled      `json:"settled,omitempty"`
 	Exit    *int          `json:"exit,omitempty"` // of the server's start; -1: none was said
-	Report  []FileOutcome `json:"report,omitempty"`
+	Report  *SetupReport  `json:"report,omitempty"`
 	Status  *Status       `json:"status,omitempty"`
 	Done    bool          `json:"done,omitempty"`
 }

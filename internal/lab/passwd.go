@@ -244,7 +244,8 @@ func deleteUser(name string, uid int) error {
 // passwd runs useradd or userdel. Someone other than a lab may hold the lock
 // on the files; then it is tried again.
 func passwd(name string, args ...string) error {
-	const exitLocked = 1 // useradd(8), userdel(8): can't update password file
+	// useradd(8), userdel(8): can't update password file, group file
+	const exitPasswd, exitGroup = 1, 10
 	program, err := findProgram(name)
 	if err != nil {
 		return err
@@ -255,7 +256,8 @@ func passwd(name string, args ...string) error {
 			return nil
 		}
 		var exit *exec.ExitError
-		if attempt == 100 || !errors.As(err, &exit) || exit.ExitCode() != exitLocked {
+		locked := errors.As(err, &exit) && (exit.ExitCode() == exitPasswd || exit.ExitCode() == exitGroup)
+		if attempt == 100 || !locked {
 			return fmt.Errorf("%s: %w: %s", name, err, strings.TrimSpace(string(out)))
 		}
 		time.Sleep(50 * time.Millisecond)

@@ -35,7 +35,7 @@ type connectCmd struct {
 	Inet6            bool   `name:"6" short:"6" group:"mosh's own flags:" xor:"family" help:"As --family=inet6."`
 	Port             string `short:"p" placeholder:"PORT[:PORT2]" group:"mosh's own flags:" help:"UDP port or range on the server."`
 	BindServer       string `placeholder:"ADDRESS" group:"mosh's own flags:" help:"Address the server replies from: ssh, any or an IP address."`
-	Ssh              string `name:"ssh" placeholder:"COMMAND" default:"ssh" group:"mosh's own flags:" help:"ssh command; its options count for the keeper too."` //nolint:revive // kong names the flag
+	SSH              string `name:"ssh" placeholder:"COMMAND" default:"ssh" group:"mosh's own flags:" help:"ssh command; its options count for the keeper too."`
 	SSHPty           bool   `name:"ssh-pty" default:"true" negatable:"" group:"mosh's own flags:" help:"Start the server on a terminal."`
 	Init             bool   `default:"true" negatable:"" group:"mosh's own flags:" help:"Send the terminal's initialization string."`
 	Local            bool   `group:"mosh's own flags:" help:"Run mosh-server here, without ssh."`
@@ -110,7 +110,7 @@ type launch struct {
 
 // prepare finds out what the destination is and has its keeper connect.
 func (c *connectCmd) prepare(ctx context.Context) (*launch, error) {
-	ssh, err := target.Words(c.Ssh)
+	ssh, err := target.Words(c.SSH)
 	if err != nil {
 		return nil, err
 	}

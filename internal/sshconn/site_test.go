@@ -45,6 +45,8 @@ type site struct {
 	dir  string
 	sshd *lab.Sshd
 	key  string // an identity file that the server takes
+
+	agents int
 }
 
 // newSite starts the sshd. {dir} in Extra stands for the site's directory.
@@ -205,7 +207,8 @@ func works(t *testing.T, conn *Conn) {
 // agent starts an ssh-agent with these keys.
 func (s *site) agent(keys ...string) string {
 	s.t.Helper()
-	sock := s.path(fmt.Sprintf("agent%d", len(keys)))
+	s.agents++
+	sock := s.path(fmt.Sprintf("agent%d", s.agents))
 	cmd := exec.Command("ssh-agent", "-D", "-a", sock)
 	if err := cmd.Start(); err != nil {
 		s.t.Fatal(err)

@@ -73,18 +73,22 @@ func (s *sniffer) step() bool {
 }
 
 func (s *sniffer) line() bool {
-	end := bytes.IndexByte(s.buf, '\n')
-	if end < 0 {
-		if len(s.buf) > maxVersionLine {
-			s.state = sniffDone
-		}
+	length, complete := len(s.buf), false
+	if end := bytes.IndexByte(s.buf, '\n'); end >= 0 {
+		length, complete = end, true
+	}
+	if length > maxVersionLine {
+		s.state = sniffDone
+		return false
+	}
+	if !complete {
 		return false
 	}
 	if bytes.HasPrefix(s.buf, []byte("SSH-")) {
 		s.banner = true
 		s.state = sniffPackets
 	}
-	s.buf = s.buf[end+1:]
+	s.buf = s.buf[length+1:]
 	return true
 }
 

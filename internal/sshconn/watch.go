@@ -12,6 +12,7 @@ type watch struct {
 
 	mu      sync.Mutex
 	timer   *time.Timer
+	started int // counts timers
 	limit   time.Duration
 	expired bool
 }
@@ -25,9 +26,8 @@ func (w *watch) start(left, limit time.Duration) {
 	defer w.mu.Unlock()
 	w.stopLocked()
 	w.limit = limit
-	var timer *time.Timer
-	timer = time.AfterFunc(left, func() { w.expire(timer) })
-	w.timer = timer
+	number := w.started
+	w.timer = time.AfterFunc(left, func() { w.expire(number) })
 }
 
 func (w *watch) stop() {
@@ -37,16 +37,17 @@ func (w *watch) stop() {
 }
 
 func (w *watch) stopLocked() {
+	w.started++
 	if w.timer != nil {
 		w.timer.Stop()
-		w.timer = nil
 	}
 }
 
-// expire is for the timer. One that was replaced while it fired does nothing.
-func (w *watch) expire(timer *time.Timer) {
+// expire is for the timer of that number. One that was stopped while it fired
+// does nothing.
+func (w *watch) expire(number int) {
 	w.mu.Lock()
-	if w.timer != timer {
+	if w.started != number {
 		w.mu.Unlock()
 		return
 	}

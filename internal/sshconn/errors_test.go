@@ -1,0 +1,47 @@
+package sshconn
+
+import (
+	"encoding/json"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+// asJSON proves that an error's data survives the way to another process.
+func asJSON(t *testing.T, err error) {
+	t.Helper()
+	b, failed := json.Marshal(err)
+	if failed != nil {
+		t.Fatal(failed)
+	}
+	again := reflect.New(reflect.TypeOf(err).Elem()).Interface()
+	if failed := json.Unmarshal(b, again); failed != nil {
+		t.Fatal(failed)
+	}
+	if !reflect.DeepEqual(err, again) {
+		t.Errorf("%+v came back as %+v", err, again)
+	}
+}
+
+func TestErrors(t *testing.T) {
+	for _, err := range []error{
+		&ResolveError{Host: "h", NotFound: true, Message: "no such host"},
+		&ConnectError{Host: "h", Port: 22, Address: "1.2.3.4:22", Cause: CauseRefused, Message: "connection refused"},
+		&TimeoutError{Host: "h", Port: 22, Phase: PhaseBanner, Seconds: 10},
+		&ClosedError{Host: "h", Port: 22, Phase: PhaseKex},
+		&ProxyError{Command: "nc", Status: 1, Message: "nc: no route"},
+		&ProxyError{Command: "nc", Status: 1},
+		&DisconnectError{Reason: 2, Message: "Too many"},
+		&ProtocolError{Phase: PhaseBanner, Message: "not SSH"},
+		&AlgorithmError{What: "key exchange", Ours: []string{"a"}, Theirs: []string{"b"}},
+		&HostKeyError{Problem: KeyChanged, Host: "h", KeyType: "RSA", File: "f", Line: 3},
+		&HostKeyError{Problem: KeyCertificate, Host: "h", CertProblem: "expired"},
+		&HostKeyError{Problem: KeyUnknown, Host: "h"},
+		&AuthError{User: "u", Host: "h", Methods: []string{"publickey"}, Tried: []TriedKey{{Type: "t"}}, Skipped: []SkippedKey{{File: "f"}}},
+	} {
+		asJSON(t, err)
+		if text := err.Error(); text == "" || strings.Contains(text, "\n") {
+			t.Errorf("%T reads %q", err, text)
+		}
+	}
+}

@@ -36,6 +36,10 @@ type cli struct {
 
 const description = `mosh with your SSH agent: in the session, git, ssh and ssh-add use the keys on this machine.
 
+  mosha [flags] [user@]host [-- command...]
+
+The flags are mosh's own and --setup-only: mosha connect --help.
+
 Exit status: mosh's own once the session has begun; before that ` + exitCodes
 
 func main() { os.Exit(run()) }

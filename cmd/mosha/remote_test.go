@@ -70,29 +70,28 @@ func TestLoginShellHasTheAgent(t *testing.T) {
 // TestHomeCannotBeWritten: the session starts all the same, nothing is half
 // written, and --setup-only says what failed.
 func TestHomeCannotBeWritten(t *testing.T) {
-	for name, c := range map[string]struct{ prepare, said string }{
-		"full": {"keys=$(cat %[1]s/.ssh/authorized_keys) && " +
-			"mount -t tmpfs -o size=64k,mode=700,uid=%[2]d,gid=%[3]d none %[1]s && " +
-			"mkdir %[1]s/.ssh && echo \"$keys\" >%[1]s/.ssh/authorized_keys && chown -R %[2]d:%[3]d %[1]s && " +
-			"{ head -c 1000000 /dev/zero >%[1]s/filler || :; }", "no space left"},
-		"read-only": {"mount --bind %[1]s %[1]s && mount -o remount,ro,bind %[1]s", "read-only"},
+	for said, prepare := range map[string]func(*world) error{
+		"no space left": func(w *world) error {
+			w.must(w.dev.LimitHome(64 << 10))
+			w.must(w.dev.Authorize(w.key.Pub))
+			return w.dev.Command(w.ctx(), "sh", "-c", "cat /dev/zero >filler 2>/dev/null || :").Run()
+		},
+		"the file system is read-only": func(w *world) error { return w.dev.ReadOnlyHome() },
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(said, func(t *testing.T) {
 			w := newWorld(t)
-			home := w.dev.Path("")
-			script := fmt.Sprintf(c.prepare, strings.TrimSuffix(home, "/"), w.dev.UID, w.dev.GID)
-			if out, err := w.lab.Devbox.Command(w.ctx(), "sh", "-c", script).CombinedOutput(); err != nil {
-				t.Fatalf("%v: %s", err, out)
-			}
-			before := w.remote("ls -lAR -I .bash_history")
+			w.must(prepare(w))
+			list := "ls -lAR -I .bash_history" // bash's own
+			before := w.remote(list)
 			window := w.shell("devbox")
-			w.must(window.WaitOutput(w.ctx(), `mosha: warning: not written on the remote: ~/.ssh/rc, ~/.bashrc, ~/.profile: .*`+c.said))
+			w.must(window.WaitOutput(w.ctx(), `mosha: warning: not written on the remote: ~/.ssh/rc, ~/.bashrc, ~/.profile: `+said))
 			w.exit(window)
-			if after := w.remote("ls -lAR -I .bash_history"); after != before {
+			w.must(w.me.WaitGone(w.ctx(), "mosha keeper"))
+			if after := w.remote(list); after != before {
 				t.Errorf("home was\n%s\nand is\n%s", before, after)
 			}
 			_, stderr, code := w.local("--setup-only", "devbox")
-			if code != 7 || !strings.Contains(stderr, c.said) {
+			if code != 7 || !strings.Contains(stderr, said) {
 				t.Errorf("--setup-only: exit %d, %s", code, stderr)
 			}
 			w.must(w.me.WaitGone(w.ctx(), "mosha keeper"))

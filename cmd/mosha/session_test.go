@@ -3,8 +3,12 @@
 package main_test
 
 import (
+	"fmt"
+	"os"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/mosha-ssh/mosha/internal/lab"
 )
@@ -33,8 +37,29 @@ func TestProcessIsMosh(t *testing.T) {
 	if len(found) != 1 || found[0].PID != window.Pid() {
 		t.Errorf("the process in the terminal is not mosh-client: %v", found)
 	}
+	w.offTheTerminal()
 	w.exit(window)
 	w.nothingLeft()
+}
+
+// offTheTerminal: the keeper leads a session of its own and has no descriptor
+// on the terminal.
+func (w *world) offTheTerminal() {
+	w.t.Helper()
+	keepers := named(w.me.Processes(), "mosha")
+	if len(keepers) != 1 {
+		w.t.Fatalf("%d processes of mosha, want the keeper alone: %v", len(keepers), keepers)
+	}
+	pid := keepers[0].PID
+	if session, err := unix.Getsid(pid); err != nil || session != pid {
+		w.t.Errorf("the keeper's session is %d (%v), its pid %d", session, err, pid)
+	}
+	for fd := range 3 {
+		to, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", pid, fd))
+		if err != nil || strings.HasPrefix(to, "/dev/pts") {
+			w.t.Errorf("the keeper's descriptor %d is %s (%v)", fd, to, err)
+		}
+	}
 }
 
 // TestSecondLaunchOpensNoConnection, and the keeper stays until the second

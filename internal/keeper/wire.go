@@ -70,15 +70,15 @@ type answer struct {
 
 // reply is one line from the keeper; one field is set.
 type reply struct {
-	Ask     *Question     `json:"ask,omitempty"`
-	Up      *Connected    `json:"up,omitempty"`
-	Error   *wireError    `json:"error,omitempty"`
-	Output  []byte        `json:"output,omitempty"` // of the server's start
-	Settled *settled      `json:"settled,omitempty"`
-	Exit    *int          `json:"exit,omitempty"` // of the server's start; -1: none was said
-	Report  *SetupReport  `json:"report,omitempty"`
-	Status  *Status       `json:"status,omitempty"`
-	Done    bool          `json:"done,omitempty"`
+	Ask     *Question    `json:"ask,omitempty"`
+	Up      *Connected   `json:"up,omitempty"`
+	Error   *wireError   `json:"error,omitempty"`
+	Output  []byte       `json:"output,omitempty"` // of the server's start
+	Settled *settled     `json:"settled,omitempty"`
+	Exit    *int         `json:"exit,omitempty"` // of the server's start; -1: none was said
+	Report  *SetupReport `json:"report,omitempty"`
+	Status  *Status      `json:"status,omitempty"`
+	Done    bool         `json:"done,omitempty"`
 }
 
 // settled says that the set-up and the link are done or have failed.

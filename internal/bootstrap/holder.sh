@@ -63,7 +63,7 @@ claim() {
     fail occupied
     return
   fi
-  why=$({ [ -d "$HOME/.ssh" ] || (umask 077; mkdir "$HOME/.ssh"); } 2>&1) || { fail mkdir; return; }
+  why=$( (umask 077; mkdir -p "$HOME/.ssh") 2>&1) || { fail mkdir; return; }
   why=$({ rm -f "$new" && ln -s "$agent" "$new"; } 2>&1) || { fail write; return; }
   # A link of no use goes first: mv would move the new one into a directory that it leads to, or fail at a loop.
   [ -S "$link" ] || rm -f "$link"

@@ -10,7 +10,6 @@ exec 2>/dev/null
 LC_ALL=C
 PATH=${PATH:+$PATH:}/usr/bin:/bin
 export LC_ALL PATH
-unset QUOTING_STYLE
 
 # resolve NAME: follows the links of NAME to what a write would change; sets real, kind and size.
 resolve() {
@@ -70,7 +69,8 @@ fail() {
   echo fail "$1" "$2" $why
 }
 
-# unequal NAME CRC SIZE: says why the new file is not what was asked for: the old one changed meanwhile, or it was cut.
+# unequal NAME CRC SIZE: says why the new file is not what was asked for: the old one is no longer what it was, or the
+# new one was cut.
 unequal() {
   if same "$real" "$2" "$3"; then
     fail "$1" verify
@@ -101,10 +101,7 @@ compose() {
 put() {
   receive "$4"
   resolve "$1"
-  if [ "$kind" != data ] || ! same "$real" "$5" "$6"; then
-    echo "changed $1"
-    return
-  fi
+  [ "$kind" = data ] || { echo "changed $1"; return; }
   why=$( (: >>"$real") 2>&1) || { fail "$1" open; return; }
   new=$real.mosha.$id
   why=$({ rm -f "$new" && cp -p "$real" "$new" && compose "$real" "$2" "$3" >"$new"; } 2>&1) || { fail "$1" write; return; }
@@ -123,7 +120,7 @@ create() {
   case $1 in
   .ssh/*)
     mask=077
-    [ -d .ssh ] || why=$( (umask 077; mkdir .ssh) 2>&1) || [ -d .ssh ] || { fail "$1" mkdir; return; }
+    why=$( (umask 077; mkdir -p .ssh) 2>&1) || { fail "$1" mkdir; return; }
     ;;
   esac
   new=$real.mosha.$id

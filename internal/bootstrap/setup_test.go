@@ -1,11 +1,13 @@
 package bootstrap
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -83,6 +85,9 @@ func testSample(t *testing.T, l *local, s sample) {
 	}
 	for _, path := range written[1:] {
 		checkWritten(t, path, before, after, s.content)
+	}
+	if _, existed := before[".ssh"]; !existed && after[".ssh"].mode != os.ModeDir|0o700 {
+		t.Errorf(".ssh has mode %v", after[".ssh"].mode)
 	}
 	for path, content := range s.content {
 		compare(t, path, content, after[path].content)
@@ -197,5 +202,74 @@ func TestConnectionLostWhileWriting(t *testing.T) {
 			t.Error(d)
 		}
 		compare(t, "next report", rows(changed(".ssh/rc"), changed(".bashrc")), reported(t, setUp(t, l)))
+	})
+}
+
+// TestSignalWhileWriting has sshd hang up when the new file is half there.
+func TestSignalWhileWriting(t *testing.T) {
+	eachShell(t, func(t *testing.T, l *local) {
+		bin := openDir(t)
+		cp := "#!/bin/sh\n/bin/cp \"$@\"\nkill -HUP 0\n"
+		check(t, os.WriteFile(filepath.Join(bin, "cp"), []byte(cp), 0o755))
+		l.lay(file(".bashrc", debianBashrc), file(".ssh/rc", "true\n"), file(".profile", debianProfile))
+		before := l.tree()
+		hit := *l
+		hit.env = append(slices.Clone(l.env), "PATH="+bin+":"+l.path)
+		_, err := Setup(t.Context(), &hit)
+		if kindOf(t, err) != Ended {
+			t.Error(err)
+		}
+		if d := differences(before, l.tree()); d != "" {
+			t.Error(d)
+		}
+	})
+}
+
+// meddler is a Runner on whose remote somebody appends to ~/.bashrc between
+// what is listed and what is written, that many times.
+type meddler struct {
+	*local
+	times int
+}
+
+func (m *meddler) Shell(ctx context.Context) (Shell, error) {
+	s, err := m.local.Shell(ctx)
+	return &meddledShell{Shell: s, meddler: m}, err
+}
+
+type meddledShell struct {
+	Shell
+	*meddler
+}
+
+func (s *meddledShell) Write(p []byte) (int, error) {
+	if bytes.HasPrefix(p, []byte("create")) || bytes.HasPrefix(p, []byte("put")) {
+		if s.times--; s.times >= 0 {
+			bashrc, err := os.OpenFile(filepath.Join(s.home, ".bashrc"), os.O_APPEND|os.O_WRONLY, 0)
+			check(s.t, err)
+			_, err = bashrc.WriteString("# more\n")
+			check(s.t, err)
+			check(s.t, bashrc.Close())
+		}
+	}
+	return s.Shell.Write(p)
+}
+
+func TestFileThatChangesMeanwhile(t *testing.T) {
+	eachShell(t, func(t *testing.T, l *local) {
+		for times, want := range map[int]row{
+			1: changed(".bashrc"), maxRounds: {path: ".bashrc", action: Failed, reason: Busy},
+		} {
+			l := l.another(t)
+			l.lay(file(".bashrc", "x\n"), file(".profile", debianProfile))
+			got := reported(t, setUp(t, &meddler{local: l, times: times}))
+			compare(t, "report", rows(rcNew, want), got)
+			content := "x\n" + strings.Repeat("# more\n", times)
+			if want.action == Changed {
+				content = envBlock + content
+			}
+			compare(t, ".bashrc", content, l.read(".bashrc"))
+			compare(t, "files", 5, len(l.tree()))
+		}
 	})
 }

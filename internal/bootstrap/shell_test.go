@@ -101,8 +101,9 @@ func (l *local) command(argv ...string) *exec.Cmd {
 	c := exec.Command(argv[0], argv[1:]...)
 	c.Dir = l.home
 	c.Env = l.env
+	c.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // as under sshd
 	if os.Getuid() == 0 {
-		c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(l.user), Gid: uint32(l.user)}}
+		c.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(l.user), Gid: uint32(l.user)}
 	}
 	return c
 }

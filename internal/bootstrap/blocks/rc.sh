@@ -16,4 +16,4 @@
   # A link of no use goes first: mv would move the new one into a directory that it leads to, or fail at a loop.
   [ -S "$link" ] || rm -f "$link"
   mv -f "$new" "$link" || rm -f "$new"
-) </dev/null >/dev/null 2>&1 || :
+) >/dev/null 2>&1 || :

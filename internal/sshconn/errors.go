@@ -124,7 +124,7 @@ type HostKeyError struct {
 	Host        string // as in known_hosts: the name or alias, or [name]:port
 	KeyType     string // as ssh names it: ED25519, ECDSA, RSA
 	Fingerprint string // SHA256:...
-	File        string // the known_hosts line that the key differs from, or that revokes it
+	File        string // the known_hosts line that the key differs from, or that revokes it; "" if it changed in a rekey
 	Line        int
 	KnownType   string // type of the key in that line, as in the file
 	CertProblem string // what is wrong with the certificate
@@ -132,10 +132,12 @@ type HostKeyError struct {
 }
 
 func (e *HostKeyError) Error() string {
-	switch e.Problem {
-	case KeyChanged, KeyRevoked:
+	switch {
+	case e.Problem == KeyChanged && e.File == "":
+		return fmt.Sprintf("%s host key of %s changed during the connection", e.KeyType, e.Host)
+	case e.Problem == KeyChanged, e.Problem == KeyRevoked:
 		return fmt.Sprintf("%s host key of %s is %s (%s:%d)", e.KeyType, e.Host, e.Problem, e.File, e.Line)
-	case KeyCertificate:
+	case e.Problem == KeyCertificate:
 		return fmt.Sprintf("host certificate of %s: %s", e.Host, e.CertProblem)
 	}
 	return fmt.Sprintf("%s host key of %s is not known", e.KeyType, e.Host)

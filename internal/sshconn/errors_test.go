@@ -37,6 +37,7 @@ func TestErrors(t *testing.T) {
 		&HostKeyError{Problem: KeyChanged, Host: "h", KeyType: "RSA", File: "f", Line: 3},
 		&HostKeyError{Problem: KeyCertificate, Host: "h", CertProblem: "expired"},
 		&HostKeyError{Problem: KeyUnknown, Host: "h"},
+		&HostKeyError{Problem: KeyChanged, Host: "h", KeyType: "RSA"},
 		&AuthError{User: "u", Host: "h", Methods: []string{"publickey"}, Tried: []TriedKey{{Type: "t"}}, Skipped: []SkippedKey{{File: "f"}}},
 	} {
 		asJSON(t, err)

@@ -14,6 +14,8 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/lab"
 	"github.com/mosha-ssh/mosha/internal/target"
+	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/agent"
 )
 
 // configTo is for a server on loopback that is not an sshd.
@@ -219,12 +221,6 @@ func TestCancel(t *testing.T) {
 	s := newSite(t, lab.SshdConfig{})
 	silent, full := server(t, untilClosed), fullBacklog(t)
 	banner := server(t, func(conn net.Conn) { io.WriteString(conn, "SSH-2.0-slow\r\n"); untilClosed(conn) })
-	deafAgent := s.path("deaf")
-	l, err := net.Listen("unix", deafAgent)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
 	stage := map[string]func(ctx context.Context, reached func()) error{
 		"connect": func(ctx context.Context, reached func()) error {
 			cfg := configTo(t, full)
@@ -253,10 +249,11 @@ func TestCancel(t *testing.T) {
 			}
 			return cancelled(ctx, cfg, opts)
 		},
-		"agent": func(ctx context.Context, reached func()) error {
+		"signature": func(ctx context.Context, reached func()) error {
 			cfg := s.config()
 			opts := options(cfg)
-			opts.AgentSocket = func() string { reached(); return deafAgent }
+			socket := s.waitingAgent(reached)
+			opts.AgentSocket = func() string { return socket }
 			return cancelled(ctx, cfg, opts)
 		},
 		"proxy": func(ctx context.Context, reached func()) error {
@@ -274,6 +271,50 @@ func TestCancel(t *testing.T) {
 		})
 		cancel()
 	}
+}
+
+// waitingAgent serves an agent that has the site's key, and waits for ever when
+// it is to sign.
+func (s *site) waitingAgent(reached func()) string {
+	s.t.Helper()
+	key, err := ssh.ParseRawPrivateKey([]byte(s.read("id")))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	keys := agent.NewKeyring()
+	if err := keys.Add(agent.AddedKey{PrivateKey: key}); err != nil {
+		s.t.Fatal(err)
+	}
+	l, err := net.Listen("unix", s.path("waiting"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		conn, err := l.Accept()
+		l.Close()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		agent.ServeAgent(&waitingAgent{Agent: keys, reached: reached, conn: conn}, conn)
+	}()
+	s.t.Cleanup(func() { l.Close(); <-done })
+	return s.path("waiting")
+}
+
+type waitingAgent struct {
+	agent.Agent
+	reached func()
+	conn    net.Conn
+}
+
+// Sign returns when the client has gone.
+func (a *waitingAgent) Sign(ssh.PublicKey, []byte) (*ssh.Signature, error) {
+	a.reached()
+	untilClosed(a.conn)
+	return nil, errors.New("nobody confirmed")
 }
 
 func cancelled(ctx context.Context, cfg *target.Config, opts Options) error {

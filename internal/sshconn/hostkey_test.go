@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mosha-ssh/mosha/internal/lab"
 	"github.com/rs/zerolog"
@@ -303,6 +304,23 @@ func TestAskFails(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
+}
+
+// TestSlowAnswer has a person who takes longer than ConnectTimeout.
+func TestSlowAnswer(t *testing.T) {
+	s := newSite(t, lab.SshdConfig{})
+	s.write("known_hosts", "")
+	cfg := s.config("ConnectTimeout 1")
+	opts := options(cfg)
+	opts.Ask = func(context.Context, HostKeyQuestion) (string, error) {
+		time.Sleep(cfg.ConnectTimeout + 100*time.Millisecond)
+		return "yes", nil
+	}
+	conn, err := Dial(t.Context(), cfg, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.Close()
 }
 
 // TestRekey has the server ask for new keys again and again: the host key is

@@ -3,7 +3,6 @@
 package sshconn
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"net"
@@ -11,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/mosha-ssh/mosha/internal/lab"
@@ -19,24 +17,6 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/crypto/ssh"
 )
-
-// syncBuffer is a log that several goroutines write to.
-type syncBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
-}
 
 // site is a real sshd on loopback, and a user's files for reaching it, as ssh
 // and Dial both read them.

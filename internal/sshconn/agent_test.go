@@ -1,0 +1,94 @@
+package sshconn
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"io"
+	"net"
+	"os"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/crypto/ssh"
+)
+
+// TestDeafAgent has an agent that takes requests and never answers.
+func TestDeafAgent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := net.Pipe()
+		defer ours.Close()
+		go io.Copy(io.Discard, theirs)
+		start := time.Now()
+		keys, err := agentKeys(ours, nil, zerolog.Nop())
+		if err == nil || len(keys) != 0 || time.Since(start) != agentTimeout {
+			t.Errorf("%v, %v after %v", keys, err, time.Since(start))
+		}
+		theirs.Close()
+	})
+}
+
+func TestNewBinding(t *testing.T) {
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := ssh.NewSignerFromKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sessionID := []byte("exchange hash")
+	signature, err := signer.Sign(rand.Reader, sessionID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := kexReply{hostKey: signer.PublicKey().Marshal(), signature: ssh.Marshal(signature)}
+	if newBinding(good, signer.PublicKey(), sessionID) == nil {
+		t.Error("a good reply is refused")
+	}
+	for name, reply := range map[string]kexReply{
+		"other key":       {hostKey: []byte("x"), signature: good.signature},
+		"other signature": {hostKey: good.hostKey, signature: ssh.Marshal(&ssh.Signature{Format: signature.Format, Blob: make([]byte, 64)})},
+		"no signature":    {hostKey: good.hostKey, signature: []byte("x")},
+	} {
+		if newBinding(reply, signer.PublicKey(), sessionID) != nil {
+			t.Errorf("%s: bound", name)
+		}
+	}
+	if newBinding(good, signer.PublicKey(), []byte("another")) != nil {
+		t.Error("bound to another session")
+	}
+	if newBinding(good, nil, sessionID) != nil {
+		t.Error("bound without a host key")
+	}
+}
+
+func TestLineLog(t *testing.T) {
+	var log syncBuffer
+	l := &lineLog{log: zerolog.New(&log)}
+	io.WriteString(l, "one\r\ntw")
+	io.WriteString(l, "o\n\n \n")
+	if l.last() != "two" {
+		t.Errorf("last line %q", l.last())
+	}
+	for range 100 {
+		l.Write(make([]byte, maxLogLine/2))
+		if len(l.partial) > 2*maxLogLine {
+			t.Fatalf("%d bytes of a line are kept", len(l.partial))
+		}
+	}
+	io.WriteString(l, "\nan end")
+	if l.last() != "an end" {
+		t.Errorf("last line %q", l.last())
+	}
+}
+
+func TestLoadPublic(t *testing.T) {
+	if key := loadPublic(os.DevNull); key != nil {
+		t.Errorf("%v", key)
+	}
+	if key := loadPublic(t.TempDir()); key != nil {
+		t.Errorf("%v", key)
+	}
+}

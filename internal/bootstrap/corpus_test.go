@@ -145,6 +145,10 @@ var corpus = []sample{
 		entries: []entry{file("-n a  b*/$(x)'", "true\n"), link(".bashrc", "-n a  b*/$(x)'"), link(".profile", ".bashrc")},
 		rows:    rows(rcNew, through(".bashrc", "-n a  b*/$(x)'"), inPlace(".profile")),
 	}, {
+		name:    "odd name that cannot be written",
+		entries: []entry{file(`a\c *`, "true\n").with(0o444), link(".bashrc", `a\c *`), file(".profile", ". .bashrc")},
+		rows:    rows(rcNew, skipped(".bashrc", Unwritable)),
+	}, {
 		name:    "link to the null device",
 		entries: []entry{link(".bashrc", "/dev/null"), link(".ssh/rc", "/dev/null")},
 		rows:    rows(skipped(".ssh/rc", Irregular), skipped(".bashrc", Irregular)),

@@ -44,11 +44,12 @@ find_agent() {
 # holds: whether the link points to our agent.
 holds() { [ -h "$link" ] && [ "$(readlink "$link")" = "$agent" ]; }
 
-# fail STEP: says in one line why the link could not be set.
+# fail STEP: says in one line why the link could not be set. Not by echo, which may take a backslash for an order.
 fail() {
   rm -f "$new"
   # shellcheck disable=SC2086
-  echo link failed "$1" $why
+  printf '%s ' link failed "$1" $why
+  echo
 }
 
 # claim: points the link to our agent, whoever has it. A file of another kind stays.
@@ -105,10 +106,10 @@ trap '' PIPE
 # The empty line ends whatever start-up files have printed.
 echo
 echo 'mosha-holder 1'
-echo "conn ${SSH_CONNECTION:--}"
+printf '%s\n' "conn ${SSH_CONNECTION:--}"
 find_agent
 case $agent in *"$newline"*) agent= ;; esac
-echo "agent ${agent:-none}"
+printf '%s\n' "agent ${agent:-none}"
 obey "${first-}"
 while IFS= read -r order; do
   obey "$order" || break

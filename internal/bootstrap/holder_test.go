@@ -43,9 +43,11 @@ func (h *held) expect(want HolderEvent) {
 	h.t.Helper()
 	got, err := h.reader.Next()
 	check(h.t, err)
-	if link, ok := got.(Link); ok && link.Cause != nil {
-		// The words of the remote differ from shell to shell.
-		link.Cause.(*LinkError).Detail = ""
+	if link, ok := got.(Link); ok {
+		var cause *LinkError
+		if errors.As(link.Cause, &cause) {
+			cause.Detail = "" // the words differ from shell to shell
+		}
 	}
 	compare(h.t, "event", want, got)
 }

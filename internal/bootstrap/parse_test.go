@@ -109,7 +109,7 @@ func TestReadOutcome(t *testing.T) {
 		{line: "fail .bashrc write cp: No space left on device\n", want: outcome{reason: Full, detail: "cp: No space left on device"}},
 		{line: "fail .bashrc write Disc quota exceeded\n", want: outcome{reason: Quota, detail: "Disc quota exceeded"}},
 		{line: "fail .bashrc write a: Permission denied\n", want: outcome{reason: Denied, detail: "a: Permission denied"}},
-		{line: "fail .bashrc verify\n", want: outcome{reason: WriteError}},
+		{line: "fail .bashrc verify \n", want: outcome{reason: WriteError}},
 		{line: "fail .bashrc attributes\n", want: outcome{reason: Attributes}},
 		{line: "fail .bashrc rename \x1b[2Jx\n", want: outcome{reason: WriteError, detail: "?[2Jx"}},
 		{line: "fail .bashrc\n", kind: Malformed},
@@ -141,7 +141,7 @@ func TestParseHolderLine(t *testing.T) {
 		"pong 18446744073709551615":             Pong{Token: 1<<64 - 1},
 		"link kept":                             Link{State: LinkKept},
 		"link failed mkdir Disk quota exceeded": failedLink(LinkError{Reason: Quota, Detail: "Disk quota exceeded"}),
-		"link failed agent":                     failedLink(LinkError{NoAgent: true}),
+		"link failed agent ":                    failedLink(LinkError{NoAgent: true}),
 	} {
 		got, err := parseHolderLine(line)
 		check(t, err)

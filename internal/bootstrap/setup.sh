@@ -10,6 +10,7 @@ exec 2>/dev/null
 LC_ALL=C
 PATH=${PATH:+$PATH:}/usr/bin:/bin
 export LC_ALL PATH
+set -f
 
 # resolve NAME: follows the links of NAME to what a write would change; sets real, kind and size.
 resolve() {
@@ -61,12 +62,14 @@ attributes() {
   ls -ldn "$1" | { read -r mode names uid gid _; echo "$mode $names $uid $gid"; }
 }
 
-# fail NAME STEP: drops the new file and says why in one line.
+# fail NAME STEP: drops the new file and says why in one line. Not by echo, which may take a backslash in a file's name
+# for an order.
 fail() {
   [ -z "$new" ] || rm -f "$new"
   new=
   # shellcheck disable=SC2086
-  echo fail "$1" "$2" $why
+  printf '%s ' fail "$1" "$2" $why
+  echo
 }
 
 # unequal NAME CRC SIZE: says why the new file is not what was asked for: the old one is no longer what it was, or the

@@ -6,11 +6,13 @@ GO = go
 PACKAGES = ./...
 # How long `make fuzz` runs each fuzz test.
 FUZZTIME = 10s
+# The options of `make bench`.
+ARGS =
 
 GOLANGCI_LINT_VERSION = v2.15.0
 GOLANGCI_LINT = build/golangci-lint-$(GOLANGCI_LINT_VERSION)
 
-.PHONY: build test lint cross fuzz demo clean help
+.PHONY: build test lint cross fuzz demo bench clean help
 
 build: ## build bin/mosha
 	@version=$$(git describe --tags --always --dirty 2>/dev/null) || version=dev; \
@@ -52,6 +54,12 @@ demo: build ## a mosh session into a throwaway sshd on this machine; with CMD='s
 	@scripts/install-deps demo
 	@$(GO) build -o build/demo ./internal/lab/demo
 	@build/demo bin/mosha $${CMD:+"$$CMD"}
+
+bench: ## measure mosha beside mosh and others, as root, and print tables; ARGS='-h' says what can be chosen
+	@scripts/install-deps bench
+	@$(GO) build -buildvcs=false -o build/bench ./internal/lab/bench
+	@if [ "$$(id -u)" -eq 0 ]; then build/bench $(ARGS); else \
+	sudo -E -H env "PATH=$$PATH" GOFLAGS=-buildvcs=false build/bench $(ARGS); fi
 
 clean: ## remove what was built
 	rm -rf bin build

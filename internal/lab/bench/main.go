@@ -1,0 +1,119 @@
+//go:build linux
+
+// Bench measures mosha beside mosh and autossh, in one run and on the same
+// cable, and prints tables as plain text:
+//
+//	launch    from the start of the command until the shell's first output
+//
+// It must be called as root from within the module. What is to be reached is
+// judged below each table. Whether it is does not change the exit status: that
+// says only whether everything could be measured.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+func main() {
+	// As `make build` builds mosha, whose memory is measured too.
+	os.Setenv("CGO_ENABLED", "0")
+	opts, err := parseFlags(os.Args[1:])
+	if err != nil {
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGHUP, unix.SIGINT, unix.SIGTERM)
+	defer stop()
+	if err := run(ctx, opts, os.Stdout); err != nil {
+		fmt.Fprintf(os.Stderr, "bench: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+// options say what is measured.
+type options struct {
+	tables []string
+	runs   int // of each measurement; 0: as many as the table asks for
+	rtts   []time.Duration
+}
+
+// A table measures what the options say and writes the result to w.
+type table struct {
+	name    string
+	measure func(context.Context, *site, options, io.Writer) error
+}
+
+var tables = []table{
+	{"launch", measureLaunches},
+}
+
+func parseFlags(args []string) (options, error) {
+	var opts options
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.Func("tables", "comma-separated `names`: launch (default all)", func(s string) error {
+		opts.tables = strings.Split(s, ",")
+		return checkTables(opts.tables)
+	})
+	flags.IntVar(&opts.runs, "n", 0, "`runs` of each measurement (default 11 for launch)")
+	flags.Func("rtt", "comma-separated round trip times for launch, in `ms` (default 0,50,150)", func(s string) (err error) {
+		opts.rtts, err = milliseconds(s)
+		return err
+	})
+	if err := flags.Parse(args); err != nil {
+		return opts, err
+	}
+	if opts.rtts == nil {
+		opts.rtts = []time.Duration{0, 50 * time.Millisecond, 150 * time.Millisecond}
+	}
+	return opts, nil
+}
+
+func checkTables(names []string) error {
+	for _, name := range names {
+		if !slices.ContainsFunc(tables, func(t table) bool { return t.name == name }) {
+			return fmt.Errorf("no such table: %s", name)
+		}
+	}
+	return nil
+}
+
+func milliseconds(list string) ([]time.Duration, error) {
+	var durations []time.Duration
+	for s := range strings.SplitSeq(list, ",") {
+		ms, err := strconv.ParseUint(s, 10, 16)
+		if err != nil {
+			return nil, err
+		}
+		durations = append(durations, time.Duration(ms)*time.Millisecond)
+	}
+	return durations, nil
+}
+
+// run measures the wanted tables one after the other, on one site.
+func run(ctx context.Context, opts options, w io.Writer) (err error) {
+	s, err := newSite()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.lab.Close()) }()
+	for _, t := range tables {
+		if opts.tables != nil && !slices.Contains(opts.tables, t.name) {
+			continue
+		}
+		if err := t.measure(ctx, s, opts, w); err != nil {
+			return fmt.Errorf("%s: %w", t.name, err)
+		}
+	}
+	return nil
+}

@@ -8,7 +8,9 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -26,11 +28,11 @@ type connectCmd struct {
 
 	Client           string `placeholder:"PATH" group:"mosh's own flags:" help:"mosh client here (mosh-client)."`
 	Server           string `placeholder:"COMMAND" group:"mosh's own flags:" help:"mosh server there (mosh-server)."`
-	Predict          string `placeholder:"WHEN" group:"mosh's own flags:" xor:"predict" enum:",adaptive,always,never,experimental" default:"" help:"Local echo: adaptive, always, never or experimental."`
+	Predict          string `placeholder:"WHEN" group:"mosh's own flags:" xor:"predict" help:"Local echo: adaptive, always, never or experimental."`
 	Always           bool   `name:"a" short:"a" group:"mosh's own flags:" xor:"predict" help:"As --predict=always."`
 	Never            bool   `name:"n" short:"n" group:"mosh's own flags:" xor:"predict" help:"As --predict=never."`
 	PredictOverwrite bool   `short:"o" group:"mosh's own flags:" help:"Prediction overwrites instead of inserting."`
-	Family           string `placeholder:"FAMILY" group:"mosh's own flags:" xor:"family" enum:",inet,inet6,auto,all,prefer-inet,prefer-inet6" default:"" help:"Address family: inet, inet6, auto, all, prefer-inet or prefer-inet6."`
+	Family           string `placeholder:"FAMILY" group:"mosh's own flags:" xor:"family" help:"Address family: inet, inet6, auto, all, prefer-inet or prefer-inet6."`
 	Inet             bool   `name:"4" short:"4" group:"mosh's own flags:" xor:"family" help:"As --family=inet."`
 	Inet6            bool   `name:"6" short:"6" group:"mosh's own flags:" xor:"family" help:"As --family=inet6."`
 	Port             string `short:"p" placeholder:"PORT[:PORT2]" group:"mosh's own flags:" help:"UDP port or range on the server."`
@@ -39,10 +41,27 @@ type connectCmd struct {
 	SSHPty           bool   `name:"ssh-pty" default:"true" negatable:"" group:"mosh's own flags:" help:"Start the server on a terminal."`
 	Init             bool   `default:"true" negatable:"" group:"mosh's own flags:" help:"Send the terminal's initialization string."`
 	Local            bool   `group:"mosh's own flags:" help:"Run mosh-server here, without ssh."`
-	RemoteIP         string `name:"experimental-remote-ip" placeholder:"HOW" enum:",local,remote,proxy" default:"" group:"mosh's own flags:" help:"How to find the server's address: local, remote or proxy."`
+	RemoteIP         string `name:"experimental-remote-ip" placeholder:"HOW" group:"mosh's own flags:" help:"How to find the server's address: local, remote or proxy."`
 
 	Host    string   `arg:"" optional:"" placeholder:"[user@]host" help:"Destination, as for ssh."`
 	Command []string `arg:"" optional:"" passthrough:"" help:"Command to run in place of a login shell."`
+}
+
+// Validate refuses at once what mosh would refuse after the connection is made.
+func (c *connectCmd) Validate() error {
+	for _, flag := range []struct {
+		name, value string
+		words       []string
+	}{
+		{"--predict", c.Predict, []string{"adaptive", "always", "never", "experimental"}},
+		{"--family", c.Family, []string{"inet", "inet6", "auto", "all", "prefer-inet", "prefer-inet6"}},
+		{"--experimental-remote-ip", c.RemoteIP, []string{"local", "remote", "proxy"}},
+	} {
+		if flag.value != "" && !slices.Contains(flag.words, flag.value) {
+			return fmt.Errorf("%s takes %s, not %q", flag.name, strings.Join(flag.words, ", "), flag.value)
+		}
+	}
+	return nil
 }
 
 // Run replaces this process by mosh, or returns why it did not.

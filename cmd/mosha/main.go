@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 
 	"github.com/alecthomas/kong"
 )
@@ -44,6 +45,10 @@ Exit status: mosh's own once the session has begun; before that ` + exitCodes
 
 func main() { os.Exit(run()) }
 
+// shortNames are mosh's flags that have one letter only, as the parser calls
+// them.
+var shortNames = regexp.MustCompile(`--([an46])\b`)
+
 // run is the whole program but for its exit.
 func run() int {
 	var c cli
@@ -61,7 +66,7 @@ func run() int {
 	if err != nil {
 		var parse *kong.ParseError
 		if errors.As(err, &parse) {
-			err = &usageError{Text: parse.Error()}
+			err = &usageError{Text: shortNames.ReplaceAllString(parse.Error(), "-$1")}
 		}
 		return complain(err)
 	}

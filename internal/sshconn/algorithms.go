@@ -3,6 +3,7 @@ package sshconn
 import (
 	"slices"
 
+	"github.com/mosha-ssh/mosha/internal/sshconn/knownhosts"
 	"github.com/mosha-ssh/mosha/internal/target"
 	"golang.org/x/crypto/ssh"
 )
@@ -75,46 +76,9 @@ func both(configured, good, weak []string) []string {
 func acceptedFor(keyType string, accepted []string) []string {
 	var algos []string
 	for _, name := range accepted {
-		if keyTypeOf(name) == keyType && !slices.Contains(algos, signatureAlgorithm(name)) {
-			algos = append(algos, signatureAlgorithm(name))
+		if knownhosts.KeyType(name) == keyType {
+			algos = append(algos, knownhosts.SignatureAlgorithm(name))
 		}
 	}
 	return algos
-}
-
-// keyTypeOf returns the type of the key that an algorithm is used with.
-func keyTypeOf(algorithm string) string {
-	switch algorithm {
-	case ssh.KeyAlgoRSASHA256, ssh.KeyAlgoRSASHA512:
-		return ssh.KeyAlgoRSA
-	case ssh.CertAlgoRSASHA256v01, ssh.CertAlgoRSASHA512v01:
-		return ssh.CertAlgoRSAv01
-	}
-	return algorithm
-}
-
-// signatureAlgorithm returns how an algorithm signs: a certificate's signs as its
-// key does.
-func signatureAlgorithm(name string) string {
-	switch name {
-	case ssh.CertAlgoRSAv01:
-		return ssh.KeyAlgoRSA
-	case ssh.CertAlgoRSASHA256v01:
-		return ssh.KeyAlgoRSASHA256
-	case ssh.CertAlgoRSASHA512v01:
-		return ssh.KeyAlgoRSASHA512
-	case ssh.CertAlgoECDSA256v01:
-		return ssh.KeyAlgoECDSA256
-	case ssh.CertAlgoECDSA384v01:
-		return ssh.KeyAlgoECDSA384
-	case ssh.CertAlgoECDSA521v01:
-		return ssh.KeyAlgoECDSA521
-	case ssh.CertAlgoED25519v01:
-		return ssh.KeyAlgoED25519
-	case ssh.CertAlgoSKECDSA256v01:
-		return ssh.KeyAlgoSKECDSA256
-	case ssh.CertAlgoSKED25519v01:
-		return ssh.KeyAlgoSKED25519
-	}
-	return name
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -111,7 +112,7 @@ func TestSilent(t *testing.T) {
 	silent := server(t, untilClosed)
 	banner := server(t, func(conn net.Conn) { io.WriteString(conn, "SSH-2.0-slow\r\n"); untilClosed(conn) })
 	lines := server(t, func(conn net.Conn) { io.WriteString(conn, "busy\r\n"); untilClosed(conn) })
-	for _, test := range []struct {
+	tests := []struct {
 		name  string
 		addr  net.Addr
 		phase string
@@ -120,14 +121,20 @@ func TestSilent(t *testing.T) {
 		{"says nothing", silent, PhaseBanner},
 		{"no version line", lines, PhaseBanner},
 		{"version line only", banner, PhaseKex},
-	} {
-		leavesNothing(t, func() {
-			err := dialError(t, configTo(t, test.addr, "ConnectTimeout 1"))
-			if failed := (*TimeoutError)(nil); !errors.As(err, &failed) || failed.Phase != test.phase || failed.Seconds != 1 {
-				t.Errorf("%s: %#v", test.name, err)
-			}
-		})
 	}
+	leavesNothing(t, func() {
+		var group sync.WaitGroup
+		defer group.Wait()
+		for _, test := range tests {
+			cfg := configTo(t, test.addr, "ConnectTimeout 1")
+			group.Go(func() {
+				err := dialError(t, cfg)
+				if failed := (*TimeoutError)(nil); !errors.As(err, &failed) || failed.Phase != test.phase || failed.Seconds != 1 {
+					t.Errorf("%s: %#v", test.name, err)
+				}
+			})
+		}
+	})
 }
 
 // fullBacklog returns the address of a listener whose queue is full, so that the

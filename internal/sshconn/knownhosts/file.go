@@ -136,7 +136,7 @@ func (l line) publicKey() (ssh.PublicKey, bool) {
 		return nil, false
 	}
 	key, err := ssh.ParsePublicKey(blob)
-	if err != nil || keyType(name) != key.Type() {
+	if err != nil || KeyType(name) != key.Type() {
 		return nil, false
 	}
 	return key, true

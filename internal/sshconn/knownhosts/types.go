@@ -6,9 +6,9 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// keyType returns the type of key (ssh.PublicKey.Type) that a signature
-// algorithm is used with: they differ for RSA.
-func keyType(algorithm string) string {
+// KeyType returns the type of key (ssh.PublicKey.Type) that an algorithm is used
+// with: they differ for RSA.
+func KeyType(algorithm string) string {
 	switch algorithm {
 	case ssh.KeyAlgoRSASHA256, ssh.KeyAlgoRSASHA512:
 		return ssh.KeyAlgoRSA
@@ -22,14 +22,19 @@ const certSuffix = "-cert-v01@openssh.com"
 
 func isCertType(name string) bool { return strings.HasSuffix(name, certSuffix) }
 
-// plainType returns the type of the key in a certificate of that type.
-func plainType(name string) string {
-	base, isCert := strings.CutSuffix(keyType(name), certSuffix)
+// SignatureAlgorithm returns how an algorithm signs: a certificate's signs as that
+// of the key in it.
+func SignatureAlgorithm(algorithm string) string {
+	base, isCert := strings.CutSuffix(algorithm, certSuffix)
 	if isCert && strings.HasPrefix(base, "sk-") {
 		return base + "@openssh.com"
 	}
 	return base
 }
+
+// plainType returns the type of the key that an algorithm is used with, without
+// certificate.
+func plainType(algorithm string) string { return SignatureAlgorithm(KeyType(algorithm)) }
 
 // Algorithms puts those host key algorithms first for which a key of h is
 // known, and certificates if an authority is, so that a server that has several

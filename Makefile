@@ -4,8 +4,8 @@
 GO = go
 # What `make test` tests.
 PACKAGES = ./...
-# How long `make fuzz` runs each fuzz test.
-FUZZTIME = 10s
+# How long `make fuzz` runs each fuzz test. Not a time: when that is up, go test sometimes calls it a failure.
+FUZZTIME = 50000x
 # The options of `make bench`.
 ARGS =
 

@@ -113,11 +113,11 @@ func TestRC(t *testing.T) {
 
 // testRC runs ~/.ssh/rc as sshd does. mine is what its owner has in it.
 func testRC(t *testing.T, l *local, a agents, c rcCase, mine string) {
-	l.lay(dir(".ssh").with(0o700))
+	rc := rcNewBlock
 	if mine != "" {
-		l.lay(file(".ssh/rc", mine+"read -r x && echo \"$x\" >>ran\n"))
+		rc = rcBlock + mine + "read -r x && echo \"$x\" >>ran\n"
 	}
-	setUp(t, l)
+	l.lay(file(".ssh/rc", rc))
 	targets := map[string]string{
 		"own": a.dir + "/own", "other": a.dir + "/other", "dead": a.dir + "/dead",
 		"link": filepath.Join(l.home, LinkPath), "itself": "ssh_auth_sock", "directory": a.dir,
@@ -133,15 +133,15 @@ func testRC(t *testing.T, l *local, a agents, c rcCase, mine string) {
 	}
 	before := l.tree()
 
-	rc := l.command(append(l.argv, ".ssh/rc")...)
-	rc.Stdin = strings.NewReader("MIT-MAGIC-COOKIE-1 0123456789abcdef\n")
+	sh := l.command(append(l.argv, ".ssh/rc")...)
+	sh.Stdin = strings.NewReader("MIT-MAGIC-COOKIE-1 0123456789abcdef\n")
 	if c.agent != "" {
-		rc.Env = append(rc.Env, "SSH_AUTH_SOCK="+targets[c.agent])
+		sh.Env = append(sh.Env, "SSH_AUTH_SOCK="+targets[c.agent])
 	}
 	if c.tty {
-		rc.Env = append(rc.Env, "SSH_TTY=/dev/pts/99")
+		sh.Env = append(sh.Env, "SSH_TTY=/dev/pts/99")
 	}
-	out, err := rc.CombinedOutput()
+	out, err := sh.CombinedOutput()
 	if len(out) > 0 || (err != nil && mine != "") {
 		t.Errorf("rc printed %q, %v", out, err)
 	}

@@ -3,11 +3,14 @@ package guard
 import (
 	"crypto/ed25519"
 	"crypto/rand"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
@@ -52,6 +55,75 @@ func (h host) bind(t *testing.T) []byte {
 		t.Fatal(err)
 	}
 	return sessionBind(h.PublicKey().Marshal(), sessionID, ssh.Marshal(signature))
+}
+
+func TestBindComesFirst(t *testing.T) {
+	bind := sessionBind([]byte("key"), []byte("id"), []byte("sig"))
+	for _, c := range []struct {
+		name    string
+		replies []byte // the agent's, one after the other
+		binds   int    // how many of two requests are preceded by the message
+	}{
+		{"accepted", []byte{agentSuccess, 12, 12}, 1},
+		{"unknown", []byte{agentFailure, 12, agentFailure, 12}, 2},
+		{"refused", []byte{agentExtensionFailure, 12, agentExtensionFailure, 12}, 2},
+		{"locked at first", []byte{agentFailure, 12, agentSuccess, 12}, 2},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var asked []string
+				s := serve(t, scripted(func(conn net.Conn) {
+					var f frame
+					for _, reply := range c.replies {
+						if err := f.read(conn); err != nil {
+							t.Error(err)
+						}
+						asked = append(asked, string(f.buf.Bytes()[lengthSize:]))
+						send(t, conn, reply)
+					}
+				}), bind)
+				for range 2 {
+					send(t, s.client, 11)
+					expect(t, s.client, 12)
+				}
+				s.client.Close()
+				if stats, err := s.end(t); err != nil || stats.Requests != 2 {
+					t.Errorf("%+v, %v, want the client's two requests", stats, err)
+				}
+				want := []string{string(bind), "\x0b", string(bind), "\x0b"}
+				if c.binds == 1 {
+					want = slices.Delete(want, 2, 3)
+				}
+				if !slices.Equal(asked, want) {
+					t.Errorf("agent was asked %q, want %q", asked, want)
+				}
+			})
+		})
+	}
+}
+
+func TestBindFails(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		reply []byte
+		cause error
+	}{
+		{"odd reply", encode(12), &BindReplyError{Type: 12}},
+		{"agent dies", nil, io.ErrUnexpectedEOF},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := serve(t, scripted(func(conn net.Conn) {
+					var f frame
+					_ = f.read(conn)
+					_, _ = conn.Write(c.reply)
+				}), sessionBind(nil, nil, nil))
+				send(t, s.client, 11)
+				_, err := s.end(t)
+				wantError(t, err, Agent, "bind", c.cause)
+			})
+		})
+	}
 }
 
 // An agent shows a key that may be used towards "far" only through "near" to those who come from "near", and one that may

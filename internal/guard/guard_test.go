@@ -7,12 +7,10 @@ import (
 	"io"
 	"net"
 	"os"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/rs/zerolog"
 )
@@ -200,71 +198,6 @@ func TestClientGoneBeforeReply(t *testing.T) {
 	})
 }
 
-func TestDialFails(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		dials := 0
-		s := serve(t, func(context.Context) (net.Conn, error) {
-			dials++
-			return nil, os.ErrNotExist
-		}, nil)
-		for range 3 {
-			send(t, s.client, 11)
-			expect(t, s.client, agentFailure)
-		}
-		s.client.Close()
-		stats, err := s.end(t)
-		wantError(t, err, Agent, "dial", os.ErrNotExist)
-		if dials != 1 || stats.Requests != 3 {
-			t.Errorf("dialed %d times for %+v", dials, stats)
-		}
-	})
-}
-
-func TestDialHangs(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		begin := time.Now()
-		s := serve(t, func(ctx context.Context) (net.Conn, error) {
-			<-ctx.Done()
-			return nil, ctx.Err()
-		}, nil)
-		send(t, s.client, 11)
-		expect(t, s.client, agentFailure)
-		if waited := time.Since(begin); waited != dialTimeout {
-			t.Errorf("answered after %v, want %v", waited, dialTimeout)
-		}
-		s.client.Close()
-		_, err := s.end(t)
-		wantError(t, err, Agent, "dial", context.DeadlineExceeded)
-	})
-}
-
-func TestDialQueueFull(t *testing.T) {
-	for _, c := range []struct {
-		name  string
-		full  time.Duration // how long dialing fails
-		reply byte
-	}{
-		{"for a moment", time.Second, 11},
-		{"for good", time.Hour, agentFailure},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				begin := time.Now()
-				s := serve(t, func(ctx context.Context) (net.Conn, error) {
-					if time.Since(begin) < c.full {
-						return nil, &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.EAGAIN)}
-					}
-					return scripted(echo)(ctx)
-				}, nil)
-				send(t, s.client, 11)
-				expect(t, s.client, c.reply)
-				s.client.Close()
-				_, _ = s.end(t)
-			})
-		})
-	}
-}
-
 func TestContextEndsChannel(t *testing.T) {
 	cause := errors.New("connection lost")
 	hang := func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }
@@ -295,75 +228,6 @@ func TestContextEndsChannel(t *testing.T) {
 				if _, err := s.end(t); !errors.Is(err, cause) {
 					t.Errorf("error is %v, want %v", err, cause)
 				}
-			})
-		})
-	}
-}
-
-func TestBindComesFirst(t *testing.T) {
-	bind := sessionBind([]byte("key"), []byte("id"), []byte("sig"))
-	for _, c := range []struct {
-		name    string
-		replies []byte // the agent's, one after the other
-		binds   int    // how many of two requests are preceded by the message
-	}{
-		{"accepted", []byte{agentSuccess, 12, 12}, 1},
-		{"unknown", []byte{agentFailure, 12, agentFailure, 12}, 2},
-		{"refused", []byte{agentExtensionFailure, 12, agentExtensionFailure, 12}, 2},
-		{"locked at first", []byte{agentFailure, 12, agentSuccess, 12}, 2},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				var asked []string
-				s := serve(t, scripted(func(conn net.Conn) {
-					var f frame
-					for _, reply := range c.replies {
-						if err := f.read(conn); err != nil {
-							t.Error(err)
-						}
-						asked = append(asked, string(f.buf.Bytes()[lengthSize:]))
-						send(t, conn, reply)
-					}
-				}), bind)
-				for range 2 {
-					send(t, s.client, 11)
-					expect(t, s.client, 12)
-				}
-				s.client.Close()
-				if stats, err := s.end(t); err != nil || stats.Requests != 2 {
-					t.Errorf("%+v, %v, want the client's two requests", stats, err)
-				}
-				want := []string{string(bind), "\x0b", string(bind), "\x0b"}
-				if c.binds == 1 {
-					want = slices.Delete(want, 2, 3)
-				}
-				if !slices.Equal(asked, want) {
-					t.Errorf("agent was asked %q, want %q", asked, want)
-				}
-			})
-		})
-	}
-}
-
-func TestBindFails(t *testing.T) {
-	for _, c := range []struct {
-		name  string
-		reply []byte
-		cause error
-	}{
-		{"odd reply", encode(12), &BindReplyError{Type: 12}},
-		{"agent dies", nil, io.ErrUnexpectedEOF},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				s := serve(t, scripted(func(conn net.Conn) {
-					var f frame
-					_ = f.read(conn)
-					_, _ = conn.Write(c.reply)
-				}), sessionBind(nil, nil, nil))
-				send(t, s.client, 11)
-				_, err := s.end(t)
-				wantError(t, err, Agent, "bind", c.cause)
 			})
 		})
 	}

@@ -23,8 +23,9 @@ func dialAgent(ctx context.Context, path string) (net.Conn, error) {
 // agentKeys binds the agent's connection to the session, as OpenSSH does before
 // it signs, and lists the keys.
 func agentKeys(conn net.Conn, bind *binding, log zerolog.Logger) ([]identity, error) {
-	conn.SetDeadline(time.Now().Add(agentTimeout))
-	defer conn.SetDeadline(time.Time{})
+	if err := conn.SetDeadline(time.Now().Add(agentTimeout)); err != nil {
+		return nil, err
+	}
 	client := agent.NewClient(conn)
 	if bind != nil {
 		// An agent that does not know session-bind is used unbound.
@@ -44,7 +45,7 @@ func agentKeys(conn net.Conn, bind *binding, log zerolog.Logger) ([]identity, er
 		}
 		keys = append(keys, id)
 	}
-	return keys, nil
+	return keys, conn.SetDeadline(time.Time{}) // a signature may take its time
 }
 
 // parsed returns the agent's key as x/crypto's own type, which shows

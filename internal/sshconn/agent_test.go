@@ -3,9 +3,9 @@ package sshconn
 import (
 	"crypto/ed25519"
 	"crypto/rand"
-	"io"
 	"net"
 	"os"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,7 +19,7 @@ func TestDeafAgent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ours, theirs := net.Pipe()
 		defer ours.Close()
-		go io.Copy(io.Discard, theirs)
+		go untilClosed(theirs)
 		start := time.Now()
 		keys, err := agentKeys(ours, nil, zerolog.Nop())
 		if err == nil || len(keys) != 0 || time.Since(start) != agentTimeout {
@@ -67,18 +67,23 @@ func TestNewBinding(t *testing.T) {
 func TestLineLog(t *testing.T) {
 	var log syncBuffer
 	l := &lineLog{log: zerolog.New(&log)}
-	io.WriteString(l, "one\r\ntw")
-	io.WriteString(l, "o\n\n \n")
+	write := func(s string) {
+		if n, err := l.Write([]byte(s)); n != len(s) || err != nil {
+			t.Fatal(n, err)
+		}
+	}
+	write("one\r\ntw")
+	write("o\n\n \n")
 	if l.last() != "two" {
 		t.Errorf("last line %q", l.last())
 	}
 	for range 100 {
-		l.Write(make([]byte, maxLogLine/2))
+		write(strings.Repeat("x", maxLogLine/2))
 		if len(l.partial) > 2*maxLogLine {
 			t.Fatalf("%d bytes of a line are kept", len(l.partial))
 		}
 	}
-	io.WriteString(l, "\nan end")
+	write("\nan end")
 	if l.last() != "an end" {
 		t.Errorf("last line %q", l.last())
 	}

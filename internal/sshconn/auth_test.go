@@ -96,10 +96,6 @@ func (s *site) authKeys() {
 	}
 }
 
-func (s *site) agentOf(name string) string {
-	return s.agent(s.path(name), s.path("stranger"), s.path("stranger"), s.path("stranger"))
-}
-
 // sshLogin returns what sshd logged about ssh's login.
 func (s *site) sshLogin(lines []string) string {
 	before := len(s.sshd.Log())
@@ -108,8 +104,7 @@ func (s *site) sshLogin(lines []string) string {
 	if err := cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
-	defer cmd.Wait()
-	defer cmd.Process.Kill()
+	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
 	return s.loginSince(before)
 }
 

@@ -49,8 +49,15 @@ func server(t *testing.T, handle func(net.Conn)) net.Addr {
 	return l.Addr()
 }
 
-// untilClosed reads until the other side closes.
-func untilClosed(conn net.Conn) { io.Copy(io.Discard, conn) }
+// saying makes a server that says something, and then only listens.
+func saying(t *testing.T, text string) net.Addr {
+	return server(t, func(conn net.Conn) {
+		if _, err := io.WriteString(conn, text); err != nil {
+			return // the client has gone
+		}
+		untilClosed(conn)
+	})
+}
 
 func dialError(t *testing.T, cfg *target.Config) error {
 	t.Helper()
@@ -95,7 +102,7 @@ func TestUnresolvable(t *testing.T) {
 
 // TestSecondAddress has a name with two addresses, of which one refuses.
 func TestSecondAddress(t *testing.T) {
-	addr := server(t, func(conn net.Conn) { io.WriteString(conn, "SSH-1.5-here\r\n") })
+	addr := saying(t, "SSH-1.5-here\r\n")
 	cfg := configTo(t, addr, "HostName localhost")
 	cfg.HostName = "localhost"
 	opts := options(cfg)
@@ -109,9 +116,9 @@ func TestSecondAddress(t *testing.T) {
 // TestSilent has servers that stop at each stage; ConnectTimeout ends it.
 func TestSilent(t *testing.T) {
 	full := fullBacklog(t)
-	silent := server(t, untilClosed)
-	banner := server(t, func(conn net.Conn) { io.WriteString(conn, "SSH-2.0-slow\r\n"); untilClosed(conn) })
-	lines := server(t, func(conn net.Conn) { io.WriteString(conn, "busy\r\n"); untilClosed(conn) })
+	silent := saying(t, "")
+	banner := saying(t, "SSH-2.0-slow\r\n")
+	lines := saying(t, "busy\r\n")
 	tests := []struct {
 		name  string
 		addr  net.Addr
@@ -177,14 +184,17 @@ func TestNotSSH(t *testing.T) {
 		{"a disconnect", "SSH-2.0-x\r\n" + disconnected, new(*DisconnectError)},
 	} {
 		addr := server(t, func(conn net.Conn) {
-			io.WriteString(conn, test.says)
-			conn.(*net.TCPConn).CloseWrite()
-			untilClosed(conn)
+			_, err := io.WriteString(conn, test.says)
+			if err == nil && conn.(*net.TCPConn).CloseWrite() == nil {
+				untilClosed(conn)
+			}
 		})
 		leavesNothing(t, func() {
-			if err := dialError(t, configTo(t, addr)); !errors.As(err, test.want) {
+			err := dialError(t, configTo(t, addr))
+			if !errors.As(err, test.want) {
 				t.Errorf("%s: %#v", test.name, err)
-			} else if said, ok := err.(*DisconnectError); ok && (said.Reason != 11 || said.Message != "go away") {
+			}
+			if said := (*DisconnectError)(nil); errors.As(err, &said) && (said.Reason != 11 || said.Message != "go away") {
 				t.Errorf("%s: %#v", test.name, said)
 			}
 		})
@@ -226,8 +236,8 @@ func TestMACs(t *testing.T) {
 // context's error, and nothing stays behind.
 func TestCancel(t *testing.T) {
 	s := newSite(t, lab.SshdConfig{})
-	silent, full := server(t, untilClosed), fullBacklog(t)
-	banner := server(t, func(conn net.Conn) { io.WriteString(conn, "SSH-2.0-slow\r\n"); untilClosed(conn) })
+	silent, full := saying(t, ""), fullBacklog(t)
+	banner := saying(t, "SSH-2.0-slow\r\n")
 	stage := map[string]func(ctx context.Context, reached func()) error{
 		"connect": func(ctx context.Context, reached func()) error {
 			cfg := configTo(t, full)
@@ -305,7 +315,7 @@ func (s *site) waitingAgent(reached func()) string {
 			return
 		}
 		defer conn.Close()
-		agent.ServeAgent(&waitingAgent{Agent: keys, reached: reached, conn: conn}, conn)
+		_ = agent.ServeAgent(&waitingAgent{Agent: keys, reached: reached, conn: conn}, conn)
 	}()
 	s.t.Cleanup(func() { l.Close(); <-done })
 	return s.path("waiting")
@@ -391,14 +401,14 @@ func waitDrained(t *testing.T, conn *Conn) {
 	t.Helper()
 	go func() {
 		for c := range conn.NewChannels {
-			c.Reject(0, "")
+			_ = c.Reject(ssh.Prohibited, "")
 		}
 	}()
 	for r := range conn.Requests {
-		r.Reply(false, nil)
+		_ = r.Reply(false, nil)
 	}
 	done := make(chan struct{})
-	go func() { defer close(done); conn.Wait() }()
+	go func() { defer close(done); _ = conn.Wait() }()
 	select {
 	case <-done:
 	case <-t.Context().Done():

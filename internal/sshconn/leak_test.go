@@ -70,7 +70,9 @@ func children(t *testing.T) []string {
 		command, rest, _ := strings.Cut(rest, ") ")
 		var state string
 		var parent int
-		fmt.Sscan(rest, &state, &parent)
+		if _, err := fmt.Sscan(rest, &state, &parent); err != nil {
+			t.Fatal(err)
+		}
 		if parent == os.Getpid() && command != "sshd" && command != "ssh-agent" {
 			found = append(found, name.Name()+" "+command+" "+state)
 		}

@@ -2,6 +2,8 @@ package sshconn
 
 import (
 	"bytes"
+	"io"
+	"net"
 	"sync"
 )
 
@@ -22,3 +24,6 @@ func (b *syncBuffer) String() string {
 	defer b.mu.Unlock()
 	return b.buf.String()
 }
+
+// untilClosed reads until the other side closes.
+func untilClosed(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) }

@@ -59,7 +59,7 @@ func startProxy(args []string, log zerolog.Logger) (*proxy, error) {
 	}
 	go func() {
 		defer close(p.ended)
-		p.cmd.Wait()
+		_ = p.cmd.Wait() // ProcessState has the outcome
 	}()
 	return p, nil
 }
@@ -112,7 +112,7 @@ func (p *proxy) signal(s syscall.Signal) {
 	select {
 	case <-p.ended:
 	default:
-		syscall.Kill(-p.cmd.Process.Pid, s)
+		_ = syscall.Kill(-p.cmd.Process.Pid, s)
 	}
 }
 

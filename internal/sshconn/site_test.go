@@ -4,6 +4,7 @@ package sshconn
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -51,8 +52,9 @@ func newSite(t *testing.T, config lab.SshdConfig) *site {
 		if t.Failed() {
 			t.Log(sshd.Log())
 		}
-		sshd.KillSessions()
-		sshd.Stop()
+		if err := errors.Join(sshd.KillSessions(), sshd.Stop()); err != nil {
+			t.Error(err)
+		}
 	})
 	s.sshd = sshd
 	s.key = s.newKey("id", "ed25519")
@@ -193,7 +195,7 @@ func (s *site) agent(keys ...string) string {
 	if err := cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
-	s.t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	s.t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
 	err := lab.Eventually(s.t.Context(), "ssh-agent listens", func() (bool, error) {
 		conn, err := net.Dial("unix", sock)
 		if err == nil {

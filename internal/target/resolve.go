@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 )
@@ -24,16 +25,16 @@ func Resolve(ctx context.Context, sshCommand []string, dest string, extra ...str
 	if len(sshCommand) == 0 {
 		sshCommand = []string{"ssh"}
 	}
-	output, err := ask(ctx, append(resolveArgs(sshCommand, extra), dest))
+	output, err := ask(ctx, sshCommand, extra, dest)
 	if err != nil {
-		return nil, named(err, dest)
+		return nil, err
 	}
 	c, err := parse(output)
 	if err != nil {
 		return nil, err
 	}
 	c.Dest = dest
-	c.SSH = append([]string(nil), sshCommand...)
+	c.SSH = slices.Clone(sshCommand)
 	c.ConfigFile = absolute(configFile(c.SSH))
 	if c.OriginalHost == "" {
 		c.OriginalHost = hostOf(dest)
@@ -43,17 +44,15 @@ func Resolve(ctx context.Context, sshCommand []string, dest string, extra ...str
 	return c, c.expand(os.LookupEnv)
 }
 
-// resolveArgs returns the command line of ssh -G, without the destination. -T
-// because a RequestTTY in the configuration would print a warning.
-func resolveArgs(sshCommand, extra []string) []string {
-	args := append([]string(nil), sshCommand...)
-	args = append(args, "-T", "-G")
-	args = append(args, extra...)
-	return append(args, "--")
+// resolveArgs returns the command line of ssh -G. -T because a RequestTTY in the
+// configuration would print a warning.
+func resolveArgs(sshCommand, extra []string, dest string) []string {
+	return slices.Concat(sshCommand, []string{"-T", "-G"}, extra, []string{"--", dest})
 }
 
 // ask runs ssh and returns what it printed.
-func ask(parent context.Context, args []string) ([]byte, error) {
+func ask(parent context.Context, sshCommand, extra []string, dest string) ([]byte, error) {
+	args := resolveArgs(sshCommand, extra, dest)
 	ctx, cancel := context.WithTimeout(parent, resolveTimeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
@@ -66,9 +65,9 @@ func ask(parent context.Context, args []string) ([]byte, error) {
 	case parent.Err() != nil:
 		return nil, parent.Err()
 	case ctx.Err() != nil:
-		return nil, &TimeoutError{Seconds: int(resolveTimeout / time.Second)}
+		return nil, &TimeoutError{Dest: dest, Seconds: int(resolveTimeout / time.Second)}
 	case errors.As(err, &exit):
-		return nil, &SSHError{Status: exit.ExitCode(), Message: firstLine(stderr.kept)}
+		return nil, &SSHError{Dest: dest, Status: exit.ExitCode(), Message: firstLine(stderr.kept)}
 	case errors.Is(err, exec.ErrWaitDelay):
 		return stdout.kept, nil
 	case err != nil:
@@ -77,17 +76,6 @@ func ask(parent context.Context, args []string) ([]byte, error) {
 		return nil, &OutputError{Value: "more than 1 MB"}
 	}
 	return stdout.kept, nil
-}
-
-// named puts the destination into an error of ask.
-func named(err error, dest string) error {
-	switch e := err.(type) {
-	case *SSHError:
-		e.Dest = dest
-	case *TimeoutError:
-		e.Dest = dest
-	}
-	return err
 }
 
 // limited keeps the first bytes written to it and drops the rest.

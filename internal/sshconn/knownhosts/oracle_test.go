@@ -2,6 +2,7 @@ package knownhosts
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os/exec"
@@ -74,7 +75,7 @@ var foundLine = regexp.MustCompile(`(?m)^# Host .* found: line (\d+)`)
 func keygenLines(t *testing.T, file, name string) []int {
 	t.Helper()
 	out, err := exec.Command("ssh-keygen", "-l", "-F", name, "-f", file).Output()
-	if exit, ok := err.(*exec.ExitError); err != nil && (!ok || exit.ExitCode() != 1) {
+	if exit := (*exec.ExitError)(nil); err != nil && (!errors.As(err, &exit) || exit.ExitCode() != 1) {
 		t.Fatal(fmt.Errorf("ssh-keygen: %w: %s", err, out))
 	}
 	var lines []int

@@ -18,6 +18,7 @@ import (
 // TestAuthAsSSH lets ssh and Dial log in with the same configuration, and
 // compares which key the server took, by its own log.
 func TestAuthAsSSH(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, lab.SshdConfig{Extra: []string{"TrustedUserCAKeys {dir}/ca.pub"}})
 	s.authKeys()
 	both := s.agent(s.path("rsa"), s.path("second"), s.path("agentonly"))

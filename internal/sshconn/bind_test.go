@@ -14,6 +14,7 @@ import (
 // TestSessionBind has a real agent verify the binding, for every key exchange
 // and type of host key that there is.
 func TestSessionBind(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, lab.SshdConfig{HostKeys: []string{"ed25519", "rsa", "ecdsa"}, Extra: []string{"KexAlgorithms +diffie-hellman-group14-sha1"}})
 	agent := s.agent()
 	for _, line := range []string{

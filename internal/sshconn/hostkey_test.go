@@ -20,6 +20,7 @@ import (
 // TestHostKeyAsSSH lets ssh and Dial meet the same server with the same
 // known_hosts, and compares what they make of it, to the line.
 func TestHostKeyAsSSH(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, lab.SshdConfig{HostKeys: []string{"ed25519", "rsa", "ecdsa"}})
 	other := newKeyLines(s, "other")
 	name := s.knownName()
@@ -55,6 +56,7 @@ func TestHostKeyAsSSH(t *testing.T) {
 
 // TestHostCertificateAsSSH does the same for a server with a host certificate.
 func TestHostCertificateAsSSH(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, lab.SshdConfig{Extra: []string{"HostCertificate {dir}/host-cert.pub"}})
 	ca := s.newKey("ca", "ed25519")
 	s.newKey("ca2", "ecdsa")
@@ -175,6 +177,7 @@ func (p *person) ask(_ context.Context, q HostKeyQuestion) (string, error) {
 }
 
 func TestQuestion(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, lab.SshdConfig{})
 	key, _, _, _, err := ssh.ParseAuthorizedKey([]byte(strings.TrimPrefix(s.hostKeys(""), " ")))
 	if err != nil {
@@ -242,6 +245,7 @@ func checkAdded(t *testing.T, s *site, conn *Conn, name, before string) {
 }
 
 func TestStrictHostKeyChecking(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, lab.SshdConfig{})
 	changed := s.knownName() + newKeyLines(s, "other")["ssh-ed25519"]
 	for _, test := range []struct {

@@ -84,12 +84,16 @@ func (c *connection) acceptChannels() {
 		if err != nil {
 			continue
 		}
-		go ssh.DiscardRequests(requests)
-		c.goWork(func() { c.serveAgent(channel) })
+		ctx, cancel := context.WithCancel(c.ctx)
+		go func() {
+			ssh.DiscardRequests(requests) // until the channel is closed
+			cancel()
+		}()
+		c.goWork(func() { c.serveAgent(ctx, channel) })
 	}
 }
 
-func (c *connection) serveAgent(channel ssh.Channel) {
+func (c *connection) serveAgent(ctx context.Context, channel ssh.Channel) {
 	bind, err := c.ssh.SessionBind(true)
 	if err != nil {
 		// An agent that is not told so would take the remote's requests for this machine's own.
@@ -97,9 +101,9 @@ func (c *connection) serveAgent(channel ssh.Channel) {
 		_ = channel.Close()
 		return
 	}
-	stats, err := guard.Serve(c.ctx, channel, c.agent, bind, c.log)
+	stats, err := guard.Serve(ctx, channel, c.agent, bind, c.log)
 	c.usage.add(stats)
-	if err != nil && c.ctx.Err() == nil {
+	if err != nil && ctx.Err() == nil {
 		c.log.Warn().Err(err).Msg("agent channel")
 	}
 }

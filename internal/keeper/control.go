@@ -87,6 +87,11 @@ func (k *Keeper) converse(ctx context.Context, w *wire) {
 	}
 }
 
+// failed tells a client why it cannot be served. It is called before the
+// client is no longer counted: the keeper may end with its last client, and
+// one that hears nothing would look for another keeper.
+func failed(w *wire, err error) error { return w.send(reply{Error: encodeError(err)}) }
+
 // listen hands on what else the client says. It ends the conversation's
 // context when the client is gone.
 func listen(ctx context.Context, cancel func(), w *wire, calls chan<- call) {
@@ -209,7 +214,7 @@ func (k *Keeper) attach(ctx context.Context, w *wire, a Attach, calls <-chan cal
 	put := func(q ask) error { return putQuestion(ctx, w, q, calls) }
 	conn, err := k.connected(ctx, failures, k.asks, put)
 	if err != nil {
-		return err
+		return failed(w, err)
 	}
 	if a.Session {
 		conn.begin(true)
@@ -221,7 +226,7 @@ func (k *Keeper) attach(ctx context.Context, w *wire, a Attach, calls <-chan cal
 		select {
 		case c := <-calls:
 			if err := k.leases.add(c.Lease); err != nil {
-				return err
+				return failed(w, err)
 			}
 			if err := w.send(reply{Done: true}); err != nil {
 				return err
@@ -261,7 +266,7 @@ func (k *Keeper) startServer(ctx context.Context, w *wire, s Start) error {
 	defer context.AfterFunc(ctx, leave)() // a start may outlast its client
 	conn, err := k.connected(ctx, failures, nil, nil)
 	if err != nil {
-		return err
+		return failed(w, err)
 	}
 	conn.begin(false)
 	told := make(chan struct{})
@@ -271,7 +276,7 @@ func (k *Keeper) startServer(ctx context.Context, w *wire, s Start) error {
 	}()
 	code, err := conn.start(ctx, s, func(p []byte) { _ = w.send(reply{Output: p}) })
 	if err != nil {
-		return err
+		return failed(w, err)
 	}
 	if code == 0 {
 		<-told // the session needs it
@@ -285,13 +290,13 @@ func (k *Keeper) setUp(ctx context.Context, w *wire) error {
 	defer leave()
 	conn, err := k.connected(ctx, failures, nil, nil)
 	if err != nil {
-		return err
+		return failed(w, err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, settleLimit)
 	defer cancel()
 	report, err := bootstrap.Setup(ctx, conn)
 	if err != nil {
-		return &SetupError{Err: err}
+		return failed(w, &SetupError{Err: err})
 	}
 	return w.send(reply{Report: newSetupReport(report)})
 }

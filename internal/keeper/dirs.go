@@ -144,12 +144,26 @@ func (d keeperDir) launch() string   { return filepath.Join(string(d), "launch")
 func (d keeperDir) sessions() string { return filepath.Join(string(d), "sessions") }
 
 // make makes the directory for the locks; sessions come with the first lease.
-func (d keeperDir) make() error { return os.MkdirAll(string(d), 0o700) }
+// The runtime directory is looked at again: the last keeper may have taken it
+// away since.
+func (d keeperDir) make() error {
+	if err := ensurePrivate(filepath.Dir(string(d))); err != nil {
+		return err
+	}
+	err := os.Mkdir(string(d), 0o700)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	return err
+}
 
-// remove takes the directories away if nothing is left in them. It leaves the
-// runtime directory itself alone while another keeper has files in it.
+// remove takes the directories away if nothing is left in them. The runtime
+// directory stays where others could take its name, as in /tmp.
 func (d keeperDir) remove() {
-	for _, dir := range []string{d.sessions(), string(d), filepath.Dir(string(d))} {
-		_ = os.Remove(dir)
+	_ = os.Remove(d.sessions())
+	_ = os.Remove(string(d))
+	runtime := filepath.Dir(string(d))
+	if info, err := os.Stat(filepath.Dir(runtime)); err == nil && ownerOf(info) == os.Getuid() {
+		_ = os.Remove(runtime)
 	}
 }

@@ -26,7 +26,7 @@ type Lease struct {
 // NewLease makes and locks a lease for a session of the keeper with this id.
 func NewLease(dirs Dirs, id string) (*Lease, error) {
 	dir := dirs.of(id).sessions()
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
 	lease := &Lease{ID: rand.Text()}

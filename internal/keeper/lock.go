@@ -41,7 +41,11 @@ func acquire(ctx context.Context, dir keeperDir, path string) (*fileLock, error)
 // their file when they let go, a lock counts only if the file that was locked
 // is still the one at path.
 func tryAcquire(dir keeperDir, path string) (*fileLock, error) {
-	if err := dir.make(); err != nil {
+	err := dir.make()
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, errLocked // the directory above went at this moment
+	}
+	if err != nil {
 		return nil, err
 	}
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)

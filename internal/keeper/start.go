@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"context"
+	"errors"
 	"io"
 	"sync"
 	"time"
@@ -38,8 +39,14 @@ func (c *connection) start(ctx context.Context, s Start, output func([]byte)) (i
 		both.Go(func() { copyTo(output, stream) })
 	}
 	both.Wait()
-	return session.Wait(c.ctx)
+	code, err := session.Wait(c.ctx)
+	if c.ctx.Err() != nil {
+		return -1, errLostInStart
+	}
+	return code, err
 }
+
+var errLostInStart = errors.New("the connection was lost while mosh-server started")
 
 // copyTo hands what r delivers to output until r ends.
 func copyTo(output func([]byte), r io.Reader) {

@@ -135,7 +135,7 @@ func (w *wire) receive(v any) error {
 // receiveWithin is receive with a time limit for this one line.
 func (w *wire) receiveWithin(d time.Duration, v any) error {
 	_ = w.conn.SetReadDeadline(time.Now().Add(d))
-	defer w.conn.SetReadDeadline(time.Time{})
+	defer func() { _ = w.conn.SetReadDeadline(time.Time{}) }()
 	return w.receive(v)
 }
 

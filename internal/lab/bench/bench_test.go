@@ -31,6 +31,7 @@ func expect(t *testing.T, output string, patterns ...string) {
 }
 
 func TestLaunch(t *testing.T) {
+	t.Parallel()
 	out := measured(t, options{tables: []string{"launch"}, runs: 1, rtts: []time.Duration{0}})
 	const figures = ` +[1-9]\d* +\d+\.\d\d +\d+-\d+ +\d+-\d+$`
 	expect(t, out,
@@ -43,6 +44,39 @@ func TestLaunch(t *testing.T) {
 		`cold no slower than mosh: (held|NOT HELD) \(\d+\.\d\d times\)$`,
 		`cold with first set-up no slower than mosh: (held|NOT HELD)`,
 		`keeper up no slower than ControlMaster: (held|NOT HELD)`,
+	)
+}
+
+func TestRecovery(t *testing.T) {
+	t.Parallel()
+	outages, err := parseOutages("sshd,blackhole=200ms")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := measured(t, options{tables: []string{"recovery"}, runs: 1, outages: outages})
+	const figures = `( +\d+\.\d\d \(\d+\.\d\d-\d+\.\d\d\)){3}$`
+	expect(t, out,
+		`This takes about `,
+		` +mosha +autossh 15/3 +autossh 1/2$`,
+		`server's sshd killed`+figures,
+		`blackhole of 0.2 s`+figures,
+		`median at most 1.0 s: (held|NOT HELD)`,
+		`worst at most 2.0 s: (held|NOT HELD)`,
+		`no slower than either autossh, by medians: (held|NOT HELD)`,
+	)
+}
+
+func TestIdle(t *testing.T) {
+	t.Parallel()
+	out := measured(t, options{tables: []string{"idle"}, idle: 100 * time.Millisecond, reconnects: 1})
+	const figures = ` +\d+\.\d\d +\d+\.\d$`
+	expect(t, out,
+		`mosha`+figures,
+		`mosha, after 1 reconnects`+figures,
+		`autossh 15/3`+figures,
+		`autossh 1/2`+figures,
+		`at most 8 MB: (held|NOT HELD)$`,
+		`at most 10 ms of CPU a minute: (held|NOT HELD)$`,
 	)
 }
 

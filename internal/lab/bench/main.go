@@ -4,6 +4,8 @@
 // cable, and prints tables as plain text:
 //
 //	launch    from the start of the command until the shell's first output
+//	idle      memory and CPU of what forwards an agent that nobody uses
+//	recovery  from an outage's end until the agent works again
 //
 // It must be called as root from within the module. What is to be reached is
 // judged below each table. Whether it is does not change the exit status: that
@@ -46,6 +48,12 @@ type options struct {
 	tables []string
 	runs   int // of each measurement; 0: as many as the table asks for
 	rtts   []time.Duration
+	settle settling
+	// How long idle processes are watched, and how often mosha's connection is
+	// broken before it is watched again.
+	idle       time.Duration
+	reconnects int
+	outages    []outage
 }
 
 // A table measures what the options say and writes the result to w.
@@ -56,27 +64,34 @@ type table struct {
 
 var tables = []table{
 	{"launch", measureLaunches},
+	{"idle", measureIdle},
+	{"recovery", measureRecoveries},
 }
 
+const defaultRTTs = "0,50,150" // ms
+
 func parseFlags(args []string) (options, error) {
-	var opts options
+	opts := options{settle: settling{least: 5 * time.Second, spread: 15 * time.Second}}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	flags.Func("tables", "comma-separated `names`: launch (default all)", func(s string) error {
+	flags.Func("tables", "comma-separated `names`: launch, idle, recovery (default all)", func(s string) error {
 		opts.tables = strings.Split(s, ",")
 		return checkTables(opts.tables)
 	})
-	flags.IntVar(&opts.runs, "n", 0, "`runs` of each measurement (default 11 for launch)")
-	flags.Func("rtt", "comma-separated round trip times for launch, in `ms` (default 0,50,150)", func(s string) (err error) {
+	flags.IntVar(&opts.runs, "n", 0, "`runs` of each measurement (default 11 for launch, 7 for recovery)")
+	setRTTs := func(s string) (err error) {
 		opts.rtts, err = milliseconds(s)
 		return err
-	})
-	if err := flags.Parse(args); err != nil {
-		return opts, err
 	}
-	if opts.rtts == nil {
-		opts.rtts = []time.Duration{0, 50 * time.Millisecond, 150 * time.Millisecond}
+	flags.Func("rtt", "comma-separated round trip times for launch, in `ms` (default "+defaultRTTs+")", setRTTs)
+	flags.DurationVar(&opts.idle, "idle", time.Minute, "`time` for which idle processes are watched")
+	flags.IntVar(&opts.reconnects, "reconnects", 50, "`number` of reconnects before mosha's memory is measured again")
+	setOutages := func(s string) (err error) {
+		opts.outages, err = parseOutages(s)
+		return err
 	}
-	return opts, nil
+	flags.Func("outages", "comma-separated `list` for recovery (default "+defaultOutages+")", setOutages)
+	err := errors.Join(setRTTs(defaultRTTs), setOutages(defaultOutages), flags.Parse(args))
+	return opts, err
 }
 
 func checkTables(names []string) error {

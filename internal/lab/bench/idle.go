@@ -65,6 +65,11 @@ func measureIdle(ctx context.Context, s *site, opts options, w io.Writer) error 
 	return nil
 }
 
+func idleTakes(opts options) time.Duration {
+	const opening, reconnect = 5 * time.Second, time.Second
+	return (forwarderCount+1)*(opening+opts.settle.least+opts.idle) + time.Duration(opts.reconnects)*reconnect
+}
+
 func printFootprint(w io.Writer, name string, reconnects int, used footprint) {
 	if reconnects > 0 {
 		name = fmt.Sprintf("%s, after %d reconnects", name, reconnects)

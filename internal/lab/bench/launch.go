@@ -40,15 +40,12 @@ const (
 // measureLaunches prints a table for each round trip time. The launchers take
 // turns, so that a machine that has less time for a while has it for all.
 func measureLaunches(ctx context.Context, s *site, opts options, w io.Writer) error {
-	runs := opts.runs
-	if runs == 0 {
-		runs = launchRuns
-	}
+	runs := opts.runsOr(launchRuns)
 	launchers, err := s.launchers(ctx)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "Time from the start of the command until the shell's first output, in ms; runs: %d\n", runs)
+	fmt.Fprintf(w, "\nTime from the start of the command until the shell's first output, in ms; runs: %d\n", runs)
 	for _, rtt := range opts.rtts {
 		s.lab.Cable.SetRTT(rtt)
 		results, err := takeTurns(ctx, launchers, runs)
@@ -59,6 +56,15 @@ func measureLaunches(ctx context.Context, s *site, opts options, w io.Writer) er
 	}
 	s.lab.Cable.SetRTT(0)
 	return nil
+}
+
+func launchesTake(opts options) time.Duration {
+	const opening, launch, roundTrips = 10 * time.Second, time.Second, 8
+	var sum time.Duration
+	for _, rtt := range opts.rtts {
+		sum += opening + time.Duration(launcherCount*opts.runsOr(launchRuns))*(launch+roundTrips*rtt)
+	}
+	return sum
 }
 
 // launchers makes all of them, each for a pair of its own.

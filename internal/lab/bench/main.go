@@ -18,6 +18,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/signal"
 	"slices"
@@ -56,16 +57,34 @@ type options struct {
 	outages    []outage
 }
 
-// A table measures what the options say and writes the result to w.
+// runsOr returns how often to measure where so many runs are usual.
+func (o options) runsOr(usual int) int {
+	if o.runs > 0 {
+		return o.runs
+	}
+	return usual
+}
+
+// A table measures what the options say and writes the result to w. Takes says
+// about how long that will be.
 type table struct {
 	name    string
+	takes   func(options) time.Duration
 	measure func(context.Context, *site, options, io.Writer) error
 }
 
 var tables = []table{
-	{"launch", measureLaunches},
-	{"idle", measureIdle},
-	{"recovery", measureRecoveries},
+	{"launch", launchesTake, measureLaunches},
+	{"idle", idleTakes, measureIdle},
+	{"recovery", recoveriesTake, measureRecoveries},
+}
+
+// wanted returns the tables that the options name.
+func (o options) wanted() []table {
+	if o.tables == nil {
+		return tables
+	}
+	return slices.DeleteFunc(slices.Clone(tables), func(t table) bool { return !slices.Contains(o.tables, t.name) })
 }
 
 const defaultRTTs = "0,50,150" // ms
@@ -122,10 +141,12 @@ func run(ctx context.Context, opts options, w io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.lab.Close()) }()
-	for _, t := range tables {
-		if opts.tables != nil && !slices.Contains(opts.tables, t.name) {
-			continue
-		}
+	var takes time.Duration
+	for _, t := range opts.wanted() {
+		takes += t.takes(opts)
+	}
+	fmt.Fprintf(w, "This takes about %.0f min.\n", math.Ceil(takes.Minutes()))
+	for _, t := range opts.wanted() {
 		if err := t.measure(ctx, s, opts, w); err != nil {
 			return fmt.Errorf("%s: %w", t.name, err)
 		}

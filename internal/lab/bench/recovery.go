@@ -35,10 +35,7 @@ func (s settling) of(run, runs int) time.Duration {
 // measureRecoveries prints, for each outage, how long the agent takes to come
 // back. All forwarders suffer it at the same moment and on the same cable.
 func measureRecoveries(ctx context.Context, s *site, opts options, w io.Writer) error {
-	runs := opts.runs
-	if runs == 0 {
-		runs = recoveryRuns
-	}
+	runs := opts.runsOr(recoveryRuns)
 	forwarders, err := s.forwarders(ctx)
 	if err != nil {
 		return err
@@ -46,7 +43,7 @@ func measureRecoveries(ctx context.Context, s *site, opts options, w io.Writer) 
 	s.lab.Cable.SetRTT(recoveryRTT)
 	defer s.lab.Cable.SetRTT(0)
 	t := newRecoveryTable(w, forwarders)
-	t.begin(runs, expected(opts, runs))
+	t.begin(runs)
 	for _, o := range opts.outages {
 		results := make([]sample, len(forwarders))
 		for run := range runs {
@@ -64,15 +61,14 @@ func measureRecoveries(ctx context.Context, s *site, opts options, w io.Writer) 
 	return nil
 }
 
-// expected is about how long all of it takes. The slowest forwarder usually
-// needs most of a minute to come back.
-func expected(opts options, runs int) time.Duration {
+// recoveriesTake counts on the slowest forwarder needing most of a minute.
+func recoveriesTake(opts options) time.Duration {
 	const overhead, slowest = 5 * time.Second, 45 * time.Second
 	var sum time.Duration
 	for _, o := range opts.outages {
 		sum += overhead + opts.settle.least + opts.settle.spread/2 + o.lasts + slowest
 	}
-	return sum * time.Duration(runs)
+	return sum * time.Duration(opts.runsOr(recoveryRuns))
 }
 
 // suffer starts all forwarders, has them go through the outage, and returns

@@ -1,0 +1,13 @@
+//go:build !linux
+
+package netevent
+
+import (
+	"errors"
+	"sync"
+)
+
+// watchSet fails: only Linux tells that the wall clock was set.
+func watchSet(*sync.WaitGroup) (set <-chan struct{}, stop func(), err error) {
+	return nil, func() {}, errors.ErrUnsupported
+}

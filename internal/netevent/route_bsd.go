@@ -3,6 +3,7 @@
 package netevent
 
 import (
+	"maps"
 	"os"
 	"syscall"
 	"unsafe"
@@ -16,6 +17,15 @@ func openSocket() (*socket, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("socket", err)
 	}
+	causes := map[byte]cause{
+		unix.RTM_IFINFO:  link,
+		unix.RTM_NEWADDR: address,
+		unix.RTM_DELADDR: address,
+		unix.RTM_ADD:     route,
+		unix.RTM_DELETE:  route,
+		unix.RTM_CHANGE:  route,
+	}
+	maps.Copy(causes, ownCauses)
 	return newSocket(fd, "route", &routing{
 		version: unix.RTM_VERSION,
 		causes:  causes,

@@ -33,8 +33,11 @@ func main() {
 	// As `make build` builds mosha, whose memory is measured too.
 	os.Setenv("CGO_ENABLED", "0")
 	opts, err := parseFlags(os.Args[1:])
+	if errors.Is(err, flag.ErrHelp) {
+		return
+	}
 	if err != nil {
-		os.Exit(2)
+		os.Exit(2) // flag has said why
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGHUP, unix.SIGINT, unix.SIGTERM)
 	defer stop()

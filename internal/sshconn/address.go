@@ -10,24 +10,43 @@ import (
 	"time"
 
 	"github.com/mosha-ssh/mosha/internal/target"
+	"github.com/rs/zerolog"
 )
 
 // lookup returns the addresses of the destination, in the order in which they
 // are to be tried.
-func lookup(ctx context.Context, cfg *target.Config, family string) ([]netip.Addr, error) {
-	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", cfg.HostName)
-	if err == nil {
-		addrs = order(order(addrs, cfg.AddressFamily), family)
-		if len(addrs) > 0 {
-			return addrs, nil
-		}
-		return nil, &ResolveError{Host: cfg.HostName, NotFound: true, Message: "no address of family " + cfg.AddressFamily + " and " + family}
+func lookup(ctx context.Context, cfg *target.Config, opts Options) ([]netip.Addr, error) {
+	addrs, err := resolve(ctx, cfg.HostName, opts.Log)
+	if err != nil {
+		return nil, err
 	}
-	failed := &ResolveError{Host: cfg.HostName, Message: err.Error()}
+	addrs = order(order(addrs, cfg.AddressFamily), opts.Family)
+	if len(addrs) == 0 {
+		return nil, &ResolveError{Host: cfg.HostName, NotFound: true, Message: "no address of family " + cfg.AddressFamily + " and " + opts.Family}
+	}
+	return addrs, nil
+}
+
+// resolve asks Go's resolver, and if that does not know the name, the system's.
+// The error is a *ResolveError.
+func resolve(ctx context.Context, host string, log zerolog.Logger) ([]netip.Addr, error) {
+	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	if err == nil {
+		return addrs, nil
+	}
+	failed := &ResolveError{Host: host, Message: err.Error()}
 	if dns := (*net.DNSError)(nil); errors.As(err, &dns) {
 		failed.NotFound, failed.Message = dns.IsNotFound, dns.Err
+		if dns.IsTimeout {
+			return nil, failed
+		}
 	}
-	return nil, failed
+	addrs, err = getent(ctx, host)
+	log.Debug().Err(err).Str("host", host).Int("addresses", len(addrs)).Msg("asked the system's resolver")
+	if err != nil {
+		return nil, failed
+	}
+	return addrs, nil
 }
 
 // order restricts addresses to a family (inet, inet6) or puts a family first
@@ -57,12 +76,16 @@ func order(addrs []netip.Addr, family string) []netip.Addr {
 
 // connectTCP tries the addresses in turn. An address gets its share of the time
 // that is left, so that one that does not answer leaves some for the others.
-func connectTCP(ctx context.Context, cfg *target.Config, family string, deadline time.Time) (net.Conn, error) {
+func connectTCP(ctx context.Context, cfg *target.Config, opts Options, deadline time.Time) (net.Conn, error) {
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
-	addrs, err := lookup(ctx, cfg, family)
-	if err != nil {
-		return nil, err
+	addrs := []netip.Addr{opts.Address}
+	if !opts.Address.IsValid() {
+		found, err := lookup(ctx, cfg, opts)
+		if err != nil {
+			return nil, err
+		}
+		addrs = found
 	}
 	var failed error
 	for i, addr := range addrs {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/target"
 	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/agent"
 )
 
 // authenticator offers keys to the server in OpenSSH's order (sshconnect2.c,
@@ -18,9 +19,10 @@ import (
 // x/crypto asks for each key through ClientConfig.AuthCallback, since a list of
 // keys would end at the first that fails to sign.
 type authenticator struct {
-	ctx  context.Context
-	cfg  *target.Config
-	opts Options
+	ctx     context.Context
+	cfg     *target.Config
+	opts    Options
+	silence *silence // rests while a key signs
 
 	prepared  bool
 	exhausted bool // every key was offered
@@ -37,8 +39,8 @@ type authenticator struct {
 	closed bool
 }
 
-func newAuthenticator(ctx context.Context, cfg *target.Config, opts Options) *authenticator {
-	return &authenticator{ctx: ctx, cfg: cfg, opts: opts}
+func newAuthenticator(ctx context.Context, cfg *target.Config, opts Options, silence *silence) *authenticator {
+	return &authenticator{ctx: ctx, cfg: cfg, opts: opts, silence: silence}
 }
 
 // prepare asks the agent and puts the keys in order. bind is nil if the session
@@ -51,7 +53,7 @@ func (a *authenticator) prepare(bind *binding) {
 	files, certs := configured(a.cfg)
 	a.files = files
 	a.agentKeys, a.agent = a.askAgent(bind)
-	a.queue = arrange(files, certs, a.agentKeys, a.cfg.IdentitiesOnly)
+	a.queue = prefer(a.opts.Identity, arrange(files, certs, a.agentKeys, a.cfg.IdentitiesOnly))
 }
 
 // askAgent returns the agent's keys, or why there are none in the words of
@@ -97,6 +99,20 @@ func arrange(files, certs, agent []identity, identitiesOnly bool) []identity {
 	return slices.Concat(certs, chosen, others, files)
 }
 
+// prefer puts the keys with that fingerprint first, of which a certificate and
+// its plain key are two.
+func prefer(preferred string, keys []identity) []identity {
+	var first, others []identity
+	for _, key := range keys {
+		if key.public != nil && fingerprint(key.public) == preferred {
+			first = append(first, key)
+		} else {
+			others = append(others, key)
+		}
+	}
+	return slices.Concat(first, others)
+}
+
 // next returns the next key as a method of its own, nil when there is none that
 // the server would take.
 func (a *authenticator) next(methods []string) ssh.AuthMethod {
@@ -108,7 +124,7 @@ func (a *authenticator) next(methods []string) ssh.AuthMethod {
 		if signer == nil {
 			continue
 		}
-		a.opts.Log.Debug().Str("key", id.source).Str("fingerprint", ssh.FingerprintSHA256(signer.PublicKey())).Msg("offering public key")
+		a.opts.Log.Debug().Str("key", id.source).Str("fingerprint", fingerprint(signer.PublicKey())).Msg("offering public key")
 		return ssh.PublicKeys(signer)
 	}
 	a.exhausted = true
@@ -137,12 +153,12 @@ func (a *authenticator) signer(id identity) ssh.Signer {
 	}
 	key := &TriedKey{
 		Type:        signer.PublicKey().Type(),
-		Fingerprint: ssh.FingerprintSHA256(plainKey(signer.PublicKey())),
+		Fingerprint: fingerprint(signer.PublicKey()),
 		Source:      printable(id.source),
 		FromAgent:   id.agent != nil,
 	}
 	a.tried = append(a.tried, key)
-	return &reportingSigner{MultiAlgorithmSigner: limited, key: key}
+	return &reportingSigner{MultiAlgorithmSigner: limited, key: key, silence: a.silence}
 }
 
 // fileSigner loads the private key of a configured identity. A certificate's is
@@ -194,6 +210,24 @@ func (a *authenticator) skip(s SkippedKey) {
 	}
 }
 
+// last returns the fingerprint of the key that was tried last, "" if none was:
+// after success, that of the accepted one.
+func (a *authenticator) last() string {
+	if len(a.tried) == 0 {
+		return ""
+	}
+	return a.tried[len(a.tried)-1].Fingerprint
+}
+
+// fingerprint names a key as ssh does: a certificate by the key that it
+// certifies, also if it comes from an agent.
+func fingerprint(key ssh.PublicKey) string {
+	if offered, ok := key.(*agent.Key); ok {
+		key = parsed(offered)
+	}
+	return ssh.FingerprintSHA256(plainKey(key))
+}
+
 // failure is the error after all was tried, or after the server gave up.
 func (a *authenticator) failure(disconnect string) error {
 	e := &AuthError{
@@ -227,13 +261,17 @@ func (a *authenticator) close() {
 	}
 }
 
-// reportingSigner notes why a key could not sign.
+// reportingSigner notes why a key could not sign, and lets it take its time: a
+// person may have to touch it.
 type reportingSigner struct {
 	ssh.MultiAlgorithmSigner
-	key *TriedKey
+	key     *TriedKey
+	silence *silence
 }
 
 func (s *reportingSigner) SignWithAlgorithm(rand io.Reader, data []byte, algorithm string) (*ssh.Signature, error) {
+	s.silence.rest()
+	defer s.silence.wake()
 	signature, err := s.MultiAlgorithmSigner.SignWithAlgorithm(rand, data, algorithm)
 	if err != nil {
 		s.key.Problem = err.Error()

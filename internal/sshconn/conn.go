@@ -17,8 +17,9 @@ type Conn struct {
 	NewChannels <-chan ssh.NewChannel
 	Requests    <-chan *ssh.Request
 
-	Remote netip.AddrPort // the server's address, not valid if it was reached through a proxy
-	Notes  []Note         // what happened on the way that the user should know
+	Remote   netip.AddrPort // the server's address, not valid if it was reached through a proxy
+	Identity string         // fingerprint (SHA256:...) of the key that was accepted, of a certificate's key; "" if none was needed
+	Notes    []Note         // what happened on the way that the user should know
 
 	transport *transport
 	binding   *binding

@@ -3,13 +3,13 @@ package sshconn
 import (
 	"context"
 	"errors"
+	"math"
 	"net"
 	"net/netip"
 	"reflect"
 	"time"
 
 	"github.com/mosha-ssh/mosha/internal/target"
-	"github.com/rs/zerolog"
 	"golang.org/x/crypto/ssh"
 )
 
@@ -23,20 +23,6 @@ const (
 	clientVersion = "SSH-2.0-mosha"
 )
 
-// Options are what Dial needs beside the configuration.
-type Options struct {
-	Log zerolog.Logger
-	// Ask puts the question about an unknown host key to a person and returns
-	// yes, no or the fingerprint. It must return when ctx ends. Nil if there is
-	// nobody to ask: an unknown key is an error then.
-	Ask func(ctx context.Context, q HostKeyQuestion) (answer string, err error)
-	// AgentSocket returns the path of the agent's socket, "" if there is none.
-	AgentSocket func() string
-	// Family is mosh's --family: prefer-inet, prefer-inet6, inet, inet6, auto
-	// or all. AddressFamily restricts too.
-	Family string
-}
-
 // Dial connects to the destination and authenticates. When ctx ends, it returns
 // ctx's cause at once. Other errors are the types of this package, *target's
 // for a malformed ProxyJump, and what Ask returned.
@@ -46,6 +32,7 @@ func Dial(ctx context.Context, cfg *target.Config, opts Options) (*Conn, error) 
 		d.limit = defaultTimeout
 	}
 	d.deadline = time.Now().Add(d.limit)
+	d.silence = newSilence(opts.Limits.Silence, d.abort)
 	conn, err := d.dial(ctx)
 	if ctx.Err() != nil {
 		if conn != nil {
@@ -66,6 +53,7 @@ type dialer struct {
 	proxy     *proxy // nil for TCP
 	transport *transport
 	watch     *watch
+	silence   *silence
 	keys      *hostKeys
 	auth      *authenticator
 }
@@ -75,19 +63,24 @@ func (d *dialer) dial(ctx context.Context) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	d.begin(PhaseConnect)
 	raw, err := d.connect(ctx)
 	if err != nil {
 		return nil, err
 	}
 	d.transport = newTransport(raw)
 	d.keys = newHostKeys(ctx, d.cfg, d.opts)
-	d.auth = newAuthenticator(ctx, d.cfg, d.opts)
+	d.auth = newAuthenticator(ctx, d.cfg, d.opts, d.silence)
 	defer d.auth.close()
 	d.watch = newWatch(d.abort)
 	stop := context.AfterFunc(ctx, d.abort)
 	defer stop()
 	d.watch.start(time.Until(d.deadline), d.limit)
 	defer d.watch.stop()
+	defer d.silence.end()
+	d.begin(PhaseBanner)
+	d.listen()
+	defer d.transport.observe(observer{})
 	conn, channels, requests, err := ssh.NewClientConn(d.transport, d.cfg.HostName, d.clientConfig(algos))
 	if err != nil {
 		err = d.explain(ctx, err)
@@ -95,6 +88,25 @@ func (d *dialer) dial(ctx context.Context) (*Conn, error) {
 		return nil, err
 	}
 	return d.result(conn, channels, requests), nil
+}
+
+// begin reports a phase.
+func (d *dialer) begin(phase string) {
+	if d.opts.Progress != nil {
+		d.opts.Progress(phase)
+	}
+}
+
+// listen watches the traffic for silence and for the version line.
+func (d *dialer) listen() {
+	d.transport.observe(observer{
+		wrote:  d.silence.restart,
+		heard:  func() { d.silence.begin(); d.silence.restart() },
+		banner: func() { d.begin(PhaseKex) },
+	})
+	if d.proxy == nil {
+		d.silence.begin()
+	}
 }
 
 // abort frees whatever waits for the server or for the agent.
@@ -117,9 +129,13 @@ func (d *dialer) connect(ctx context.Context) (net.Conn, error) {
 		}
 		return d.proxy, nil
 	}
-	conn, err := connectTCP(ctx, d.cfg, d.opts.Family, d.deadline)
+	limit, deadline := d.limit, d.deadline
+	if own := d.opts.Limits.Connect; own > 0 && own < limit {
+		limit, deadline = own, time.Now().Add(own)
+	}
+	conn, err := connectTCP(ctx, d.cfg, d.opts, deadline)
 	if timeout := net.Error(nil); errors.As(err, &timeout) && timeout.Timeout() {
-		return nil, d.timeout(PhaseConnect, d.limit)
+		return nil, d.timeout(PhaseConnect, limit)
 	}
 	return conn, err
 }
@@ -135,23 +151,28 @@ func (d *dialer) clientConfig(algos algorithms) *ssh.ClientConfig {
 	}
 }
 
-// hostKey runs in the first key exchange, and again in each rekey. The watch
-// rests while a person may be asked.
+// hostKey runs in the first key exchange, and again in each rekey. No clock
+// runs while a person may be asked.
 func (d *dialer) hostKey(_ string, remote net.Addr, key ssh.PublicKey) error {
 	if pinned, _ := d.keys.outcome(); pinned != nil {
 		return d.keys.check(remote, key)
 	}
 	d.watch.stop()
+	d.silence.rest()
 	if err := d.keys.check(remote, key); err != nil {
 		return err
 	}
+	d.begin(PhaseAuth)
 	d.watch.start(authTimeout, authTimeout)
+	d.silence.wake()
 	return nil
 }
 
 // authenticate supplies the next key, and before the first one binds the agent to
 // the connection.
 func (d *dialer) authenticate(attempt *ssh.ClientAuthContext) (ssh.AuthMethod, error) {
+	d.silence.rest()
+	defer d.silence.wake()
 	if !d.auth.prepared {
 		d.auth.prepare(d.binding(attempt.Metadata.SessionID()))
 	}
@@ -168,7 +189,7 @@ func (d *dialer) binding(sessionID []byte) *binding {
 }
 
 func (d *dialer) result(conn ssh.Conn, channels <-chan ssh.NewChannel, requests <-chan *ssh.Request) *Conn {
-	c := &Conn{Conn: conn, NewChannels: channels, Requests: requests, transport: d.transport, binding: d.binding(conn.SessionID())}
+	c := &Conn{Conn: conn, NewChannels: channels, Requests: requests, Identity: d.auth.last(), transport: d.transport, binding: d.binding(conn.SessionID())}
 	_, c.Notes = d.keys.outcome()
 	if tcp, ok := d.transport.RemoteAddr().(*net.TCPAddr); ok {
 		addr := tcp.AddrPort()
@@ -181,7 +202,15 @@ func (d *dialer) result(conn ssh.Conn, channels <-chan ssh.NewChannel, requests 
 }
 
 func (d *dialer) timeout(phase string, limit time.Duration) error {
-	return &TimeoutError{Host: d.cfg.HostName, Port: d.cfg.Port, Phase: phase, Seconds: int(limit / time.Second)}
+	return &TimeoutError{Host: d.cfg.HostName, Port: d.cfg.Port, Phase: phase, Seconds: int(math.Ceil(limit.Seconds()))}
+}
+
+// expired returns the limit that was exceeded, if one was.
+func (d *dialer) expired() (time.Duration, bool) {
+	if limit, expired := d.silence.watch.expiredAfter(); expired {
+		return limit, true
+	}
+	return d.watch.expiredAfter()
 }
 
 // phase says how far the handshake got.
@@ -198,7 +227,7 @@ func (d *dialer) phase() string {
 // explain turns x/crypto's error into what happened.
 func (d *dialer) explain(ctx context.Context, err error) error {
 	phase := d.phase()
-	if limit, expired := d.watch.expiredAfter(); expired {
+	if limit, expired := d.expired(); expired {
 		return d.timeout(phase, limit)
 	}
 	var ask *askError

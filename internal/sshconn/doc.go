@@ -6,6 +6,9 @@
 //	\______________ ConnectTimeout ______/    |         \_ authTimeout
 //	                                          \_ a person may take any time
 //
+// Where the caller says so, each silence of the server's has a limit too, from
+// connect to auth, while it is the server's turn.
+//
 // Every stage ends at once, and leaves nothing behind, when the context ends.
 // Errors are values whose exported fields are plain data, so that they can cross
 // a process boundary as JSON.

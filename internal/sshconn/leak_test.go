@@ -67,10 +67,11 @@ func children(t *testing.T) []string {
 			continue
 		}
 		_, rest, _ := strings.Cut(string(stat), "(")
-		command, rest, _ := strings.Cut(rest, ") ")
+		end := strings.LastIndex(rest, ") ") // a command may have any character
+		command := rest[:end]
 		var state string
 		var parent int
-		if _, err := fmt.Sscan(rest, &state, &parent); err != nil {
+		if _, err := fmt.Sscan(rest[end+2:], &state, &parent); err != nil {
 			t.Fatal(err)
 		}
 		if parent == os.Getpid() && command != "sshd" && command != "ssh-agent" {

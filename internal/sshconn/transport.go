@@ -7,30 +7,66 @@ import (
 )
 
 // transport is the net.Conn under an SSH connection. It lets the sniffer see
-// what the server says first, and remembers how reading ended.
+// what the server says first, remembers how reading ended, and tells an observer
+// of the traffic.
 type transport struct {
 	net.Conn
 	in *bufio.Reader // x/crypto reads the version line byte by byte
 
 	mu       sync.Mutex
 	sniffer  sniffer
+	observer observer
 	isClosed bool // by us
 	isLost   bool // before that, by the other side
+}
+
+// observer is told of the traffic while Dial is under way. It is called without
+// the transport's lock. Fields may be nil.
+type observer struct {
+	wrote  func() // something is about to be written
+	heard  func() // bytes came
+	banner func() // the version line came
 }
 
 func newTransport(c net.Conn) *transport {
 	return &transport{Conn: c, in: bufio.NewReader(c)}
 }
 
+// observe replaces the observer.
+func (t *transport) observe(o observer) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.observer = o
+}
+
 func (t *transport) Read(p []byte) (int, error) {
 	n, err := t.in.Read(p)
 	t.mu.Lock()
-	defer t.mu.Unlock()
+	before := t.sniffer.banner
 	t.sniffer.feed(p[:n])
+	first := t.sniffer.banner && !before
 	if err != nil && !t.isClosed {
 		t.isLost = true
 	}
+	o := t.observer
+	t.mu.Unlock()
+	if n > 0 && o.heard != nil {
+		o.heard()
+	}
+	if first && o.banner != nil {
+		o.banner()
+	}
 	return n, err
+}
+
+func (t *transport) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	o := t.observer
+	t.mu.Unlock()
+	if o.wrote != nil {
+		o.wrote()
+	}
+	return t.Conn.Write(p)
 }
 
 // Close may be called more than once; only the first call counts.

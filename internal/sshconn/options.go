@@ -1,0 +1,50 @@
+package sshconn
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// Options are what Dial needs beside the configuration.
+type Options struct {
+	Log zerolog.Logger
+	// Ask puts the question about an unknown host key to a person and returns
+	// yes, no or the fingerprint. It must return when ctx ends. Nil if there is
+	// nobody to ask: an unknown key is an error then.
+	Ask func(ctx context.Context, q HostKeyQuestion) (answer string, err error)
+	// AgentSocket returns the path of the agent's socket, "" if there is none.
+	AgentSocket func() string
+	// Family is mosh's --family: prefer-inet, prefer-inet6, inet, inet6, auto
+	// or all. AddressFamily restricts too.
+	Family string
+	// Limits are for an attempt that is to fail early.
+	Limits Limits
+	// Address, if valid, is dialed instead of what a lookup of the host name
+	// gives, whatever its family: that of an earlier Conn.Remote, so that a
+	// resolver in a dead network holds nothing up. Without meaning for a proxy.
+	Address netip.Addr
+	// Identity is the fingerprint of the key to try first if it is among those
+	// that are tried at all, as in an earlier Conn.Identity; "" for OpenSSH's
+	// order. The server counts every key that it refuses (MaxAuthTries).
+	Identity string
+	// Progress, if set, is told each phase as it begins: PhaseConnect,
+	// PhaseBanner, PhaseKex, PhaseAuth. It must return at once, and is called
+	// from several goroutines, one at a time.
+	Progress func(phase string)
+}
+
+// Limits bound the waiting for the network, beside ConnectTimeout and the time
+// for authentication, which hold as ever. A limit of zero is none.
+type Limits struct {
+	// Connect bounds lookup and TCP connect together.
+	Connect time.Duration
+	// Silence bounds how long the server may say nothing when it is its turn,
+	// from the TCP connect until authentication is over. The time that a person
+	// takes to answer Ask, or the agent to sign, is not the server's. Behind
+	// a proxy it begins with the server's first byte: what a proxy needs to get
+	// there cannot be seen.
+	Silence time.Duration
+}

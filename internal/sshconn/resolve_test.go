@@ -1,0 +1,216 @@
+//go:build linux
+
+package sshconn
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/mosha-ssh/mosha/internal/lab"
+	"github.com/rs/zerolog"
+)
+
+// nameServer makes Go's resolver ask over what dial returns, until the test ends.
+func nameServer(t *testing.T, dial func(context.Context) (net.Conn, error)) {
+	system := net.DefaultResolver
+	t.Cleanup(func() { net.DefaultResolver = system })
+	net.DefaultResolver = &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) }}
+}
+
+// knowsNothing is a name server that has no name.
+func knowsNothing(t *testing.T) {
+	t.Helper()
+	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		answerNXDOMAIN(conn)
+	}()
+	t.Cleanup(func() { conn.Close(); <-done })
+	nameServer(t, func(context.Context) (net.Conn, error) { return net.Dial("udp", conn.LocalAddr().String()) })
+}
+
+// answerNXDOMAIN sends every question back with the flags of RFC 1035, section
+// 4.1.1, set to response, recursion available, and name error.
+func answerNXDOMAIN(conn net.PacketConn) {
+	message := make([]byte, 512)
+	for {
+		n, from, err := conn.ReadFrom(message)
+		if err != nil {
+			return
+		}
+		message[2] |= 0x80
+		message[3] = 0x80 | 3
+		if _, err := conn.WriteTo(message[:n], from); err != nil {
+			return
+		}
+	}
+}
+
+// stuck is a name server in a dead network. It counts who asks.
+func stuck(t *testing.T) *atomic.Int32 {
+	var asked atomic.Int32
+	nameServer(t, func(ctx context.Context) (net.Conn, error) {
+		asked.Add(1)
+		<-ctx.Done()
+		return nil, ctx.Err()
+	})
+	return &asked
+}
+
+func TestAddress(t *testing.T) {
+	s := newSite(t, lab.SshdConfig{})
+	asked := stuck(t)
+	cfg := s.config("HostKeyAlias " + s.knownName())
+	cfg.HostName = "far.example"
+	opts := options(cfg)
+	opts.Address = netip.MustParseAddr("127.0.0.1")
+	ctx, cancel := context.WithTimeout(t.Context(), giveUp)
+	defer cancel()
+	conn, err := Dial(ctx, cfg, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	works(t, conn)
+	if conn.Remote.Addr() != opts.Address || asked.Load() != 0 {
+		t.Errorf("reached %v, %d questions to the name server", conn.Remote, asked.Load())
+	}
+}
+
+// TestAddressProxied has an address for which there is no use.
+func TestAddressProxied(t *testing.T) {
+	s := newSite(t, lab.SshdConfig{})
+	t.Setenv("SHELL", "/bin/sh")
+	cfg := s.config("ProxyCommand " + s.tunnel())
+	opts := options(cfg)
+	opts.Address = netip.MustParseAddr("192.0.2.1")
+	conn, err := Dial(t.Context(), cfg, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.Close()
+}
+
+// TestLookupLimit has a lookup that takes all the time there is to connect.
+func TestLookupLimit(t *testing.T) {
+	asked := stuck(t)
+	cfg := configTo(t, &net.TCPAddr{Port: 22}, "ConnectTimeout 120")
+	cfg.HostName = "far.example"
+	opts := options(cfg)
+	opts.Limits.Connect = 300 * time.Millisecond
+	ctx, cancel := context.WithTimeout(t.Context(), giveUp)
+	defer cancel()
+	conn, err := Dial(ctx, cfg, opts)
+	if failed := (*ResolveError)(nil); !errors.As(err, &failed) || failed.NotFound || asked.Load() == 0 {
+		t.Errorf("%v, %#v, %d questions", conn, err, asked.Load())
+	}
+}
+
+// TestSystemResolver reaches a host whose name only the system's resolver
+// takes: an address as inet_aton(3) reads it.
+func TestSystemResolver(t *testing.T) {
+	s := newSite(t, lab.SshdConfig{})
+	knowsNothing(t)
+	cfg := s.config("HostKeyAlias " + s.knownName())
+	cfg.HostName = "127.1"
+	conn, err := s.dial(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	works(t, conn)
+}
+
+// TestGetent puts other programs in the place of getent.
+func TestGetent(t *testing.T) {
+	knowsNothing(t)
+	for _, test := range []struct {
+		name, host, script, want string
+	}{
+		{"a module's name", "devbox.local", `test "$*" = "ahosts devbox.local" && printf '192.0.2.1  STREAM devbox\n192.0.2.1 RAW\n'`, "192.0.2.1"},
+		{"not found", "devbox.local", `exit 2`, ""},
+		{"nothing", "devbox.local", ``, ""},
+		{"failure after an address", "devbox.local", `echo 192.0.2.1; exit 1`, ""},
+		{"endless", "devbox.local", `yes 192.0.2.1`, ""},
+		{"an option", "-sfiles", `echo 192.0.2.1`, ""},
+		{"an ill name", "dev/box", `echo 192.0.2.1`, ""},
+	} {
+		putGetent(t, test.script)
+		leavesNothing(t, func() {
+			addrs, err := resolve(t.Context(), test.host, zerolog.Nop())
+			if test.want != "" {
+				if err != nil || len(addrs) != 1 || addrs[0].String() != test.want {
+					t.Errorf("%s: %v, %v", test.name, addrs, err)
+				}
+				return
+			}
+			if failed := (*ResolveError)(nil); !errors.As(err, &failed) || failed.Message == "" || len(addrs) != 0 {
+				t.Errorf("%s: %v, %#v", test.name, addrs, err)
+			}
+		})
+	}
+}
+
+func putGetent(t *testing.T, script string) {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "getent"), []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+}
+
+// TestGetentHangs ends a getent that waits for an answer, and its child.
+func TestGetentHangs(t *testing.T) {
+	knowsNothing(t)
+	mark := filepath.Join(t.TempDir(), "began")
+	putGetent(t, "echo >"+mark+"; exec sleep 1000")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	began := make(chan error, 1)
+	leavesNothing(t, func() {
+		go func() {
+			began <- lab.Eventually(ctx, "getent runs", func() (bool, error) {
+				_, err := os.Stat(mark)
+				return err == nil, nil
+			})
+			cancel()
+		}()
+		if addrs, err := resolve(ctx, "devbox.local", zerolog.Nop()); err == nil {
+			t.Errorf("found %v", addrs)
+		}
+		if err := <-began; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestNoGetent is a system without it.
+func TestNoGetent(t *testing.T) {
+	knowsNothing(t)
+	t.Setenv("PATH", t.TempDir())
+	_, err := resolve(t.Context(), "devbox.local", zerolog.Nop())
+	if failed := (*ResolveError)(nil); !errors.As(err, &failed) || !failed.NotFound {
+		t.Errorf("%#v", err)
+	}
+}
+
+// TestResolverTimeout asks nobody else when the name server does not answer.
+func TestResolverTimeout(t *testing.T) {
+	nameServer(t, func(context.Context) (net.Conn, error) { return nil, os.ErrDeadlineExceeded })
+	putGetent(t, "echo 192.0.2.1")
+	addrs, err := resolve(t.Context(), "devbox.local", zerolog.Nop())
+	if failed := (*ResolveError)(nil); !errors.As(err, &failed) || failed.NotFound {
+		t.Errorf("%v, %#v", addrs, err)
+	}
+}

@@ -56,12 +56,16 @@ type Config struct {
 }
 
 // ID names the destination in 16 hexadecimal digits: two launches share a
-// keeper if theirs is equal. It covers what OpenSSH's %C covers: local host
-// name, host name, port, user and jump hosts.
+// keeper if theirs is equal. It covers what decides which machine answers and
+// who it has to prove to be: what OpenSSH's %C covers (local host name, host
+// name, port, user and jump hosts), and the proxy command and HostKeyAlias,
+// since one private address can mean several machines.
 func (c *Config) ID() string {
 	host, _ := os.Hostname()
 	h := sha256.New()
-	for _, field := range []string{host, c.HostName, strconv.Itoa(c.Port), c.User, c.ProxyJump} {
+	for _, field := range []string{
+		host, c.HostName, strconv.Itoa(c.Port), c.User, c.ProxyJump, c.ProxyShellCommand(), c.HostKeyAlias,
+	} {
 		h.Write([]byte(field))
 		h.Write([]byte{0})
 	}

@@ -2,6 +2,7 @@ package target
 
 import (
 	"net/url"
+	"path/filepath"
 	"strconv"
 	"strings"
 )
@@ -23,7 +24,7 @@ func (c *Config) JumpArgs() ([]string, error) {
 	if !ok {
 		return nil, &DestinationError{What: "jump host", Value: last}
 	}
-	args := []string{c.SSH[0]}
+	args := []string{c.program()}
 	if hop.user != "" {
 		args = append(args, "-l", hop.user)
 	}
@@ -102,4 +103,13 @@ func hostOf(dest string) string {
 	}
 	host, _ = cutHost(strings.TrimSuffix(host, "/"))
 	return host
+}
+
+// program is the ssh for a jump host: the user's own where --ssh names one,
+// and not what may stand before it, such as env or nice.
+func (c *Config) program() string {
+	if filepath.Base(c.SSH[0]) == "ssh" {
+		return c.SSH[0]
+	}
+	return "ssh"
 }

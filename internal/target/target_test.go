@@ -235,6 +235,7 @@ func TestID(t *testing.T) {
 	for _, other := range []Config{
 		{HostName: "h2", Port: 22, User: "u"}, {HostName: "h", Port: 23, User: "u"}, {HostName: "h", Port: 22, User: "v"},
 		{HostName: "h", Port: 22, User: "u", ProxyJump: "j"}, {HostName: "h22", User: "u"},
+		{HostName: "h", Port: 22, User: "u", ProxyCommand: "nc x 22"}, {HostName: "h", Port: 22, User: "u", HostKeyAlias: "a"},
 	} {
 		if other.ID() == id {
 			t.Errorf("%+v has the same ID", other)

@@ -145,6 +145,7 @@ func TestWithAgent(t *testing.T) {
 		{"assignment", `LANG=C mosh-server 'new'`, env + `LANG=C mosh-server 'new'`},
 		{"home", `~/bin/mosh-server 'new'`, env + `~/bin/mosh-server 'new'`},
 		{"exec", `exec mosh-server 'new'`, env + `mosh-server 'new'`},
+		{"command", `command mosh-server 'new'`, env + `mosh-server 'new'`},
 		{"two commands", `cd /x && mosh-server 'new'`, `cd /x && mosh-server 'new'`},
 		{"a list", `true; mosh-server 'new'`, `true; mosh-server 'new'`},
 		{"a substitution", `$(which mosh-server) 'new'`, `$(which mosh-server) 'new'`},

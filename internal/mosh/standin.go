@@ -68,7 +68,10 @@ var wordsOnly = regexp.MustCompile(`^(?:[^'";&|<>(){}$\x60\\\n]|'[^']*'|\\')*$`)
 // apply to its first part only.
 func WithAgent(command, link string) string {
 	ask := askIP.FindString(command)
-	server := strings.TrimPrefix(command[len(ask):], "exec ")
+	server := command[len(ask):]
+	for _, builtin := range []string{"exec ", "command "} { // env runs programs only
+		server = strings.TrimPrefix(server, builtin)
+	}
 	if !wordsOnly.MatchString(server) {
 		return command
 	}

@@ -1,27 +1,30 @@
 package bootstrap
 
 import (
-	"bufio"
 	_ "embed"
-	"io"
+	"fmt"
 	"net/netip"
-	"slices"
 	"strconv"
 	"strings"
+	"time"
+
+	"al.essio.dev/pkg/shellescape"
 )
 
 // The lines of holder.sh:
 //
 //	mosha-holder 1                 the script runs
 //	conn FOUR FIELDS | conn -      SSH_CONNECTION
+//	sshd PID START | sshd - -      the sshd of this session, and when it started
 //	agent PATH | agent none        the socket that sshd made for this connection
 //
 // and then an answer for each order but the last:
 //
-//	claim           link ok | link failed STEP WORDS
-//	reclaim         link ok | link kept | link failed STEP WORDS
-//	ping TOKEN      pong TOKEN
-//	quit            the end; so is the end of input, SIGHUP and SIGTERM
+//	claim                link ok | link failed STEP WORDS
+//	reclaim ACTOR OLD    link ok | link kept | link failed STEP WORDS
+//	ping TOKEN           pong TOKEN own|other|none|failed
+//	bury PID START       buried yes|no
+//	quit                 the end; so is the end of input, SIGHUP and SIGTERM
 const holderMarker = "mosha-holder 1"
 
 //go:embed holder.sh
@@ -32,25 +35,64 @@ type Order string
 
 // The orders without an argument.
 const (
-	Claim   Order = "claim\n"   // take the link, whoever has it
-	Reclaim Order = "reclaim\n" // take the link unless it leads to a live socket of somebody else
-	Quit    Order = "quit\n"    // remove the link if it is the holder's own, and end
+	Claim Order = "claim\n" // a person's act: take the link, whoever has it
+	Quit  Order = "quit\n"  // remove the link if it is the holder's own, and end
 )
 
-// Ping returns the order that is answered by a [Pong] of the same token.
+// Reclaim returns the order of a connection that came about without a person.
+// It takes the link if that leads to old, the [Agent] path of this keeper's
+// connection before ("" if there was none), if it leads nowhere, or if another
+// keeper took it by repair and actor says that this keeper was the last, as far
+// as it knows, that a person acted on. LinkKept answers that a person has acted
+// elsewhere since.
+func Reclaim(actor bool, old string) Order {
+	who := "no"
+	if actor {
+		who = "yes"
+	}
+	if !strings.HasPrefix(old, "/") || printable(old) != old {
+		old = "-"
+	}
+	return Order("reclaim " + who + " " + old + "\n")
+}
+
+// Ping returns the order that is answered by a [Pong] of the same token. With
+// each the holder looks after the link: one that leads nowhere it takes. When
+// the pings cease, it gives the link up, until the next.
 func Ping(token uint64) Order { return Order("ping " + strconv.FormatUint(token, 10) + "\n") }
+
+// Bury returns the order to end the sshd that an earlier connection of this
+// keeper has left half-open, which frees whoever hangs on its agent socket. It
+// is answered by a [Buried]. Nothing is ended if s says too little to tell it
+// from another process.
+func Bury(s Sshd) Order {
+	if s.PID <= 1 || !validStamp(s.Start) {
+		return "bury - -\n"
+	}
+	return Order("bury " + strconv.Itoa(s.PID) + " " + s.Start + "\n")
+}
 
 // HolderScript returns the script to write to the input of a shell in the
 // session that asked for agent forwarding. first is an order that it carries
-// out on its own when it starts, without costing a round trip: Claim, Reclaim
-// or "" for none. Further orders may be written only after [HolderReader.Next]
-// has returned once.
-func HolderScript(first Order) []byte {
-	return []byte("first=" + strings.TrimSpace(string(first)) + "\n" + holderScript)
+// out on its own when it starts, without costing a round trip, or "" for none.
+// Further orders may be written only after [HolderReader.Next] has returned
+// once. Pings are to come at least every five seconds.
+func HolderScript(first Order) []byte { return HolderScriptEvery(first, 5*time.Second) }
+
+// HolderScriptEvery is HolderScript for pings that come at least once in every.
+// When none has come for three to six times as long, the network is gone or the
+// laptop sleeps: the holder then gives the link up. Below a second, every takes
+// a sleep(1) on the remote that knows fractions.
+func HolderScriptEvery(first Order, every time.Duration) []byte {
+	return fmt.Appendf(nil, "%sfirst=%s patience=%g\n%s", padding,
+		shellescape.Quote(strings.TrimSuffix(string(first), "\n")), 3*every.Seconds(), holderScript)
 }
 
-// A HolderEvent is what the holder says: a [Connection], an [Agent], a [Link]
-// or a [Pong].
+// padding goes before what matters: a start-up file may read from its input.
+const padding = "# mosha\n# mosha\n"
+
+// A HolderEvent is what the holder says: a [Connection], a [Sshd], an [Agent],
+// a [Link], a [Pong] or a [Buried].
 type HolderEvent interface{ holderEvent() }
 
 // Connection is the holder's SSH_CONNECTION, said once and first: the
@@ -58,9 +100,16 @@ type HolderEvent interface{ holderEvent() }
 // server does not say.
 type Connection struct{ Client, Server netip.AddrPort }
 
-// Agent is the forwarded agent's socket on the remote, said once, after
-// Connection. Path is for a log: printable ASCII, or empty if the server
-// forwards no agent.
+// Sshd is the process of sshd(8) that serves the holder's session, said once,
+// after Connection. It is zero if the server is another, or does not show its
+// processes.
+type Sshd struct {
+	PID   int    // above 1
+	Start string // tells it from a later process of the same PID
+}
+
+// Agent is the forwarded agent's socket on the remote, said once, after Sshd.
+// Path is printable ASCII, or empty if the server forwards no agent.
 type Agent struct{ Path string }
 
 // LinkState is how an order to take the link ended.
@@ -79,13 +128,32 @@ type Link struct {
 	Cause error // a *LinkError if State is LinkFailed
 }
 
+// Owner is whose the link is.
+type Owner int
+
+// The owners of a link.
+const (
+	OwnerSelf   Owner = iota + 1 // it leads to this connection's agent
+	OwnerOther                   // it leads to a live socket of somebody else
+	OwnerNone                    // it leads nowhere, and this connection has no agent
+	OwnerFailed                  // it leads nowhere and could not be set; Reclaim says why
+)
+
 // Pong answers a Ping.
-type Pong struct{ Token uint64 }
+type Pong struct {
+	Token uint64
+	Owner Owner // after the holder has looked after the link
+}
+
+// Buried answers Bury. Done says that the process was found and told to end.
+type Buried struct{ Done bool }
 
 func (Connection) holderEvent() {}
+func (Sshd) holderEvent()       {}
 func (Agent) holderEvent()      {}
 func (Link) holderEvent()       {}
 func (Pong) holderEvent()       {}
+func (Buried) holderEvent()     {}
 
 // A LinkError is why the link could not be set.
 type LinkError struct {
@@ -104,106 +172,4 @@ func (e *LinkError) Error() string {
 		return "~/" + LinkPath + " is not a link"
 	}
 	return (&FileError{Path: "~/" + LinkPath, Reason: e.Reason, Detail: e.Detail}).Error()
-}
-
-// A HolderReader reads what the holder says.
-type HolderReader struct {
-	out     *bufio.Reader
-	started bool
-}
-
-// NewHolderReader returns a reader of the output of a shell that was sent
-// [HolderScript].
-func NewHolderReader(r io.Reader) *HolderReader { return &HolderReader{out: newReader(r)} }
-
-// Next waits for the holder's next event. The error is a *RemoteError. The first
-// call skips what start-up files print.
-func (r *HolderReader) Next() (HolderEvent, error) {
-	if !r.started {
-		if err := awaitMarker(r.out, holderMarker); err != nil {
-			return nil, err
-		}
-		r.started = true
-	}
-	line, err := readLine(r.out)
-	if err != nil {
-		return nil, err
-	}
-	return parseHolderLine(line)
-}
-
-// parseHolderLine reads one line of the holder.
-func parseHolderLine(line string) (HolderEvent, error) {
-	word, rest, _ := strings.Cut(line, " ")
-	var event HolderEvent
-	ok := false
-	switch word {
-	case "conn":
-		event, ok = parseConnection(rest), true
-	case "agent":
-		event, ok = parseAgent(rest)
-	case "link":
-		event, ok = parseLink(rest)
-	case "pong":
-		token, err := strconv.ParseUint(rest, 10, 64)
-		event, ok = Pong{Token: token}, err == nil
-	}
-	if !ok {
-		return nil, malformed(line)
-	}
-	return event, nil
-}
-
-// parseConnection reads the four fields of SSH_CONNECTION: the client's address
-// and port, and the server's (ssh(1), ENVIRONMENT). An sshd that is not on a
-// socket says "UNKNOWN 65535" for both.
-func parseConnection(s string) Connection {
-	words := strings.Split(s, " ")
-	if len(words) != 4 {
-		return Connection{}
-	}
-	return Connection{Client: parseAddrPort(words[0], words[1]), Server: parseAddrPort(words[2], words[3])}
-}
-
-// parseAddrPort returns the zero AddrPort for what it cannot read.
-func parseAddrPort(addr, port string) netip.AddrPort {
-	a, err := netip.ParseAddr(addr)
-	if err != nil || printable(addr) != addr {
-		return netip.AddrPort{}
-	}
-	p, err := strconv.ParseUint(port, 10, 16)
-	if err != nil {
-		return netip.AddrPort{}
-	}
-	return netip.AddrPortFrom(a, uint16(p))
-}
-
-// parseAgent reads the name of a socket.
-func parseAgent(s string) (Agent, bool) {
-	if s == "none" {
-		return Agent{}, true
-	}
-	return Agent{Path: printable(s)}, strings.HasPrefix(s, "/")
-}
-
-// linkSteps are the steps at which holder.sh fails.
-var linkSteps = []string{"agent", "occupied", "mkdir", "write", "rename"}
-
-// parseLink reads how an order to take the link ended.
-func parseLink(s string) (Link, bool) {
-	words := strings.SplitN(s, " ", 3)
-	switch {
-	case s == "ok":
-		return Link{State: LinkSet}, true
-	case s == "kept":
-		return Link{State: LinkKept}, true
-	case words[0] != "failed" || len(words) < 2 || !slices.Contains(linkSteps, words[1]):
-		return Link{}, false
-	}
-	detail := strings.Join(words[2:], " ")
-	cause := &LinkError{NoAgent: words[1] == "agent", Occupied: words[1] == "occupied", Detail: printable(detail)}
-	if !cause.NoAgent && !cause.Occupied {
-		cause.Reason = classify(words[1], detail)
-	}
-	return Link{State: LinkFailed, Cause: cause}, true
 }

@@ -2,10 +2,25 @@
 #
 # It is sent to /bin/sh on its standard input, in the session that has the agent forwarded, and its orders follow on the
 # same stream. Some shells read a script in blocks, so all of it is one compound command, parsed before it runs, and no
-# order is sent before its first line of output. An assignment to first, the order to begin with, may precede it.
-# holder.go has the other side and describes the lines. The loop uses builtins only: an idle holder starts no process.
+# order is sent before its first line of output. Assignments precede it: first, the order to begin with, and patience, in
+# seconds. holder.go has the other side and describes the lines.
 #
-# shellcheck shell=sh disable=SC3013,SC3067
+# Whose the link is. It belongs to the last machine on which a person did something, here called the actor. A link that
+# such an act has set, by a holder, by ~/.ssh/rc at a login or by hand, is plain. One that a holder of another machine has
+# set because its owner was gone bears a mark, and the actor takes it back when it returns. The mark is in the link's own
+# text, /./tmp/... for /tmp/..., so that nothing else is left behind.
+#
+# Whether its owner lives. A socket at which nobody listens shows without a word to anybody. A laptop that sleeps does
+# not: its sshd is there, takes connections and never answers. To ask for the list of keys now and then would tell, but
+# every holder would wake every other laptop, count as use of its agent there, and have those agents that ask before they
+# list keys put up a question that nobody caused. So each holder sees to itself: one that hears no ping for a while gives
+# its link up, for others to repair or for programs to fail at once instead of hanging, and takes it back with the next.
+# That costs one sleep(1) in each while, and no traffic. A login without a holder is believed for as long as its sshd
+# listens.
+#
+# While the link is our own a ping starts no process.
+#
+# shellcheck shell=sh disable=SC2154,SC3013,SC3067
 {
 exec 2>/dev/null
 LC_ALL=C
@@ -41,64 +56,210 @@ find_agent() {
   ours "$agent" || agent=
 }
 
-# holds: whether the link points to our agent.
-holds() { [ -h "$link" ] && [ "$(readlink "$link")" = "$agent" ]; }
-
-# fail STEP: says in one line why the link could not be set. Not by echo, which may take a backslash for an order.
-fail() {
-  rm -f "$new"
-  # shellcheck disable=SC2086
-  printf '%s ' link failed "$1" $why
-  echo
+# stamp PID: sets start to what tells the sshd process PID from a later one of that number: from proc(5) the 22nd field,
+# of which the 2nd may have blanks and parentheses in it, else from ps(1). Fails if it is not sshd's, has ended,
+# or cannot be told.
+stamp() {
+  start=
+  if read -r stat <"/proc/$1/stat"; then
+    case $stat in "$1 (sshd"*) ;; *) return 1 ;; esac
+    # shellcheck disable=SC2086
+    set -- ${stat##*) }
+    [ "$1" != Z ] || return
+    start=${20-}
+  else
+    command=$(ps -o comm= -p "$1") || return
+    case ${command##*/} in sshd*) ;; *) return 1 ;; esac
+    # shellcheck disable=SC2046
+    set -- $(ps -o lstart= -p "$1")
+    start=${5-}_${2-}_${3-}_${4-}
+  fi
+  case $start in '' | ___ | *[!0-9A-Za-z:_]*) return 1 ;; esac
 }
 
-# claim: points the link to our agent, whoever has it. A file of another kind stays.
-claim() {
+# holds: whether the link leads to our agent, by whatever text.
+holds() { [ -n "$agent" ] && [ -h "$link" ] && [ "$link" -ef "$agent" ]; }
+
+# lives: whether somebody listens at the other end of the link, whose text is in target. Linux has a list of sockets. Where
+# it shows none, another system's or another container's, ssh-add connects: it does so first, and then finds nothing to do,
+# so that it asks the agent nothing. Its exit status is 2 if it cannot.
+lives() {
+  [ -S "$link" ] || return
+  bare
+  grep -Fq " $plain" /proc/net/unix && return
+  SSH_AUTH_SOCK=$link ssh-add -d /dev/null/none </dev/null >/dev/null
+  [ $? -ne 2 ]
+}
+
+# bare: sets plain to the text of the link without its mark.
+bare() { case $target in /./*) plain=${target#/.} ;; *) plain=$target ;; esac; }
+
+# point TEXT: makes TEXT the link's, if that is not so. Fails with the step and why.
+point() {
   why=
-  [ -n "$agent" ] || { fail agent; return; }
-  if holds; then
-    echo "link ok"
-    return
+  if [ -h "$link" ]; then
+    [ "$(readlink "$link")" != "$1" ] || return 0
+  elif [ -e "$link" ]; then
+    step=occupied
+    return 1
   fi
-  if [ -e "$link" ] && [ ! -h "$link" ]; then
-    fail occupied
-    return
-  fi
-  why=$( (umask 077; mkdir -p "$HOME/.ssh") 2>&1) || { fail mkdir; return; }
-  why=$({ rm -f "$new" && ln -s "$agent" "$new"; } 2>&1) || { fail write; return; }
+  step='mkdir'
+  why=$( (umask 077; mkdir -p "$HOME/.ssh") 2>&1) || return
+  step='write'
+  why=$({ rm -f "$new" && ln -s "$1" "$new"; } 2>&1) || return
   # A link of no use goes first: mv would move the new one into a directory that it leads to, or fail at a loop.
   [ -S "$link" ] || rm -f "$link"
-  why=$(mv -f "$new" "$link" 2>&1) || { fail rename; return; }
-  echo "link ok"
+  step=rename
+  why=$(mv -f "$new" "$link" 2>&1)
 }
 
-# reclaim: claims the link unless it leads to a live agent of somebody else.
-reclaim() {
-  if [ -S "$link" ] && ! holds; then
-    echo "link kept"
+# take: points the link to our agent, with the mark unless we are the actor.
+take() {
+  step=agent why='' target=''
+  [ -S "$agent" ] || return
+  if [ -n "$actor" ]; then point "$agent"; else point "/.$agent"; fi || { rm -f "$new"; return 1; }
+}
+
+# say_taken: takes the link and says in one line what became of it. Not by echo, which may take a backslash for an order.
+say_taken() {
+  if take; then
+    echo 'link ok'
   else
-    claim
+    # shellcheck disable=SC2086
+    printf '%s ' link failed "$step" $why
+    echo
   fi
 }
 
-# release: removes the link if it is still ours. The trap calls it.
+# reclaim ACTOR OLD: an OLD link that bears the mark keeps it, and a plain one of another shows that a person has acted
+# elsewhere. Ours alone can be plain without a claim: ~/.ssh/rc repairs, too, and leaves no mark.
+reclaim() {
+  actor=
+  [ "$1" != yes ] || actor=yes
+  if [ -h "$link" ] && ! holds; then
+    target=$(readlink "$link")
+    bare
+    if [ "$plain" = "$2" ]; then
+      [ "$plain" = "$target" ] || actor=
+    elif [ "$plain" = "$target" ]; then
+      actor=
+      if lives; then echo 'link kept'; return; fi
+    elif [ -z "$actor" ] && lives; then
+      echo 'link kept'
+      return
+    fi
+  fi
+  say_taken
+}
+
+# look: sets owner to whose the link is once it has been looked after. target is the text that was seen last: what it
+# leads to tells whether it is still that, or at least of the same owner.
+look() {
+  owner=own
+  if holds; then return; fi
+  if [ -h "$link" ]; then
+    if [ -z "$target" ] || [ ! "$link" -ef "$target" ]; then target=$(readlink "$link"); fi
+    bare
+    [ "$plain" != "$target" ] || actor=
+    if [ -z "$agent" ] || [ -z "$actor" ] && lives; then owner=other; return; fi
+  fi
+  owner=none
+  [ -n "$agent" ] || return
+  owner=failed
+  if take; then owner=own; fi
+}
+
+# watch: gives the link up when patience passes without a ping. It starts with the first, in a process of its own. Every
+# further ping sends it SIGCONT, which does no harm where it is not trapped yet, and the end SIGUSR1: one that we trap
+# ourselves may be lost on a child that has just begun. For the same reason the sleep is killed with SIGKILL. Redirected
+# from outside it would still hold our output open.
+watch() {
+  exec </dev/null >/dev/null
+  trap 'heard=yes' CONT
+  trap 'kill -KILL "$!"; exit' HUP INT TERM USR1
+  while kill -0 $$; do
+    heard=
+    sleep "$patience" &
+    nap=$!
+    while kill -0 $nap; do # a signal ends wait, but not the sleep
+      wait $nap
+      slept=$?
+    done
+    if [ "$slept" -gt 0 ] && [ "$slept" -le 128 ]; then return; fi
+    if [ -z "$heard" ] && holds; then rm -f "$link"; fi
+  done
+}
+
+# ping TOKEN
+ping() {
+  look
+  if [ -n "$watcher" ]; then
+    kill -CONT "$watcher"
+  elif [ -n "$agent" ]; then
+    watch &
+    watcher=$!
+  fi
+  echo "pong $1 $owner"
+}
+
+# bury PID START: ends an sshd of ours, which closes its sockets. A stopped one goes on only to end. The rest is done when
+# the next order comes, or the end.
+bury() {
+  told=no
+  if [ "$1" -gt 1 ] && [ "$1" -ne "$PPID" ] && stamp "$1" && [ "$start" = "$2" ] && kill -TERM "$1"; then
+    kill -CONT "$1"
+    told=yes grave=$1 buried=$start
+  fi
+  echo "buried $told"
+}
+
+# fill: kills what is left of the one that was buried. SIGTERM does not have it remove its socket, up to sshd 10.0 in a
+# directory of its own.
+fill() {
+  [ -n "$grave" ] || return
+  if stamp "$grave" && [ "$start" = "$buried" ]; then kill -KILL "$grave"; fi
+  for socket in /tmp/ssh-*/agent."$grave"; do
+    if ours "$socket"; then rm -f "$socket" && rmdir "${socket%/*}"; fi
+  done
+  grave=
+}
+
+# release: removes the link if it is still ours, though sshd may have removed the socket already. The trap calls it.
 # shellcheck disable=SC2317
 release() {
-  [ -z "$agent" ] || ! holds || rm -f "$link"
+  trap '' HUP INT TERM
+  [ -z "$watcher" ] || kill -USR1 "$watcher"
+  fill
+  if [ -n "$agent" ] && [ -h "$link" ]; then
+    target=$(readlink "$link")
+    bare
+    [ "$plain" != "$agent" ] || rm -f "$link"
+  fi
   rm -f "$new"
 }
 
 # obey ORDER: fails when nobody reads our answers any more.
 obey() {
+  fill
   case $1 in
-  claim) claim ;;
-  reclaim) reclaim ;;
-  'ping '*) echo "pong ${1#ping }" ;;
+  claim)
+    actor=yes
+    say_taken
+    ;;
+  'reclaim '*' '*)
+    set -- "${1#reclaim }"
+    reclaim "${1%% *}" "${1#* }"
+    ;;
+  'ping '*) ping "${1#ping }" ;;
+  'bury '*' '*)
+    set -- "${1#bury }"
+    bury "${1%% *}" "${1#* }"
+    ;;
   quit) exit 0 ;;
   esac
 }
 
-agent=
+agent='' actor='' target='' watcher='' grave=''
 trap release 0
 trap 'exit 0' HUP INT TERM
 trap '' PIPE
@@ -107,8 +268,9 @@ trap '' PIPE
 echo
 echo 'mosha-holder 1'
 printf '%s\n' "conn ${SSH_CONNECTION:--}"
+if stamp "$PPID"; then echo "sshd $PPID $start"; else echo 'sshd - -'; fi
 find_agent
-case $agent in *"$newline"*) agent= ;; esac
+case $agent in *"$newline"*) agent= ;; /./*) agent=${agent#/.} ;; esac
 printf '%s\n' "agent ${agent:-none}"
 obey "${first-}"
 while IFS= read -r order; do

@@ -18,22 +18,35 @@ type held struct {
 	*process
 	t      *testing.T
 	reader *HolderReader
+	sshd   Sshd
 }
 
 // hold starts a holder in the home.
 func (l *local) hold(first Order, vars ...string) *held {
 	l.t.Helper()
+	return l.holdEvery(first, 5*time.Second, vars...)
+}
+
+// holdEvery starts one that expects pings this often.
+func (l *local) holdEvery(first Order, every time.Duration, vars ...string) *held {
+	l.t.Helper()
 	c := l.command(l.argv...)
 	c.Env = append(append(c.Env, "SSH_CONNECTION=192.0.2.1 1234 2001:db8::1 22"), vars...)
 	p, err := startShell(l.t, c, &c.Stderr)
 	check(l.t, err)
-	return newHeld(l.t, p, first)
+	return newHeldEvery(l.t, p, first, every)
 }
 
 // newHeld starts a holder in a shell.
 func newHeld(t *testing.T, p *process, first Order) *held {
 	t.Helper()
-	_, err := p.Write(HolderScript(first))
+	return newHeldEvery(t, p, first, 5*time.Second)
+}
+
+// newHeldEvery starts one that expects pings this often.
+func newHeldEvery(t *testing.T, p *process, first Order, every time.Duration) *held {
+	t.Helper()
+	_, err := p.Write(HolderScriptEvery(first, every))
 	check(t, err)
 	return &held{process: p, t: t, reader: NewHolderReader(p)}
 }
@@ -58,6 +71,7 @@ func (h *held) began(agent string) {
 	h.expect(Connection{
 		Client: netip.MustParseAddrPort("192.0.2.1:1234"), Server: netip.MustParseAddrPort("[2001:db8::1]:22"),
 	})
+	h.expect(Sshd{}) // the test started it
 	h.expect(Agent{Path: agent})
 }
 
@@ -95,6 +109,8 @@ func TestHolder(t *testing.T) {
 			"claim":            testClaim,
 			"reclaim":          testReclaim,
 			"ping":             testPing,
+			"actor":            testActor,
+			"dead sockets":     testDeadSockets,
 			"keeps a stranger": testKeepStranger,
 			"no agent":         testNoAgent,
 			"occupied":         testOccupied,
@@ -119,43 +135,12 @@ func testClaim(t *testing.T, l *local, own, _ string) {
 	compare(t, "target", own, l.target())
 	compare(t, "mode of .ssh", os.ModeDir|0o700, l.tree()[".ssh"].mode)
 	h.order(Claim, Link{State: LinkSet})
-	h.order(Reclaim, Link{State: LinkSet})
+	h.order(Reclaim(true, ""), Link{State: LinkSet})
 	_, err := h.Write([]byte(Quit))
 	check(t, err)
 	h.end()
 	compare(t, "target after the end", "", l.target())
 	compare(t, "files left", 2, len(l.tree()))
-}
-
-func testReclaim(t *testing.T, l *local, own, other string) {
-	p := filepath.Join(l.home, LinkPath)
-	l.lay(link(LinkPath, other))
-	h := l.hold(Reclaim, "SSH_AUTH_SOCK="+own)
-	h.began(own)
-	h.expect(Link{State: LinkKept})
-	compare(t, "target", other, l.target())
-	h.order(Claim, Link{State: LinkSet})
-	compare(t, "target", own, l.target())
-	for _, dead := range []string{"/gone", "ssh_auth_sock", l.home} {
-		check(t, os.Remove(p))
-		check(t, os.Symlink(dead, p))
-		h.order(Reclaim, Link{State: LinkSet})
-		compare(t, "target after "+dead, own, l.target())
-	}
-	check(t, os.Remove(p))
-	h.order(Reclaim, Link{State: LinkSet})
-	compare(t, "target", own, l.target())
-	_ = h.Close()
-	compare(t, "target after the end of input", "", l.target())
-}
-
-func testPing(t *testing.T, l *local, own, _ string) {
-	h := l.hold("", "SSH_AUTH_SOCK="+own)
-	h.began(own)
-	for _, token := range []uint64{0, 7, 1<<64 - 1} {
-		h.order(Ping(token), Pong{Token: token})
-	}
-	compare(t, "target", "", l.target())
 }
 
 func testKeepStranger(t *testing.T, l *local, own, other string) {
@@ -174,11 +159,15 @@ func testNoAgent(t *testing.T, l *local, _, other string) {
 	h := l.hold(Claim)
 	h.began("")
 	h.expect(failedLink(LinkError{NoAgent: true}))
-	h.order(Ping(1), Pong{Token: 1})
+	h.order(Ping(1), Pong{Token: 1, Owner: OwnerOther})
+	check(t, os.Remove(filepath.Join(l.home, LinkPath)))
+	h.order(Ping(2), Pong{Token: 2, Owner: OwnerNone})
+	l.lay(link(LinkPath, "/gone"))
+	h.order(Ping(3), Pong{Token: 3, Owner: OwnerNone})
 	_ = h.Close()
-	compare(t, "target", other, l.target())
+	compare(t, "target", "/gone", l.target())
 	for _, value := range []string{"/gone", filepath.Join(l.home, LinkPath)} {
-		h := l.hold(Reclaim, "SSH_AUTH_SOCK="+value)
+		h := l.hold(Reclaim(true, ""), "SSH_AUTH_SOCK="+value)
 		h.began("")
 		_ = h.Close()
 	}
@@ -189,7 +178,8 @@ func testOccupied(t *testing.T, l *local, own, _ string) {
 	h := l.hold(Claim, "SSH_AUTH_SOCK="+own)
 	h.began(own)
 	h.expect(failedLink(LinkError{Occupied: true}))
-	h.order(Reclaim, failedLink(LinkError{Occupied: true}))
+	h.order(Reclaim(true, ""), failedLink(LinkError{Occupied: true}))
+	h.order(Ping(1), Pong{Token: 1, Owner: OwnerFailed})
 	_ = h.Close()
 	compare(t, "file", "mine", l.read(LinkPath))
 }
@@ -199,7 +189,7 @@ func testCannotWrite(t *testing.T, l *local, own, _ string) {
 	h := l.hold(Claim, "SSH_AUTH_SOCK="+own)
 	h.began(own)
 	h.expect(failedLink(LinkError{Reason: Denied}))
-	h.order(Ping(1), Pong{Token: 1})
+	h.order(Ping(1), Pong{Token: 1, Owner: OwnerFailed})
 }
 
 func testSignals(t *testing.T, l *local, own, _ string) {
@@ -207,8 +197,11 @@ func testSignals(t *testing.T, l *local, own, _ string) {
 		h := l.hold(Claim, "SSH_AUTH_SOCK="+own)
 		h.began(own)
 		h.expect(Link{State: LinkSet})
-		h.order(Ping(1), Pong{Token: 1})
+		h.order(Ping(1), Pong{Token: 1, Owner: OwnerSelf})
 		check(t, h.cmd.(*exec.Cmd).Process.Signal(signal))
+		// A signal that comes just before a shell begins to read waits until
+		// it has read something.
+		_, _ = h.Write([]byte("\n"))
 		h.end()
 		compare(t, "target after "+signal.String(), "", l.target())
 	}

@@ -129,31 +129,6 @@ func TestReadOutcome(t *testing.T) {
 	}
 }
 
-func TestParseHolderLine(t *testing.T) {
-	for line, want := range map[string]HolderEvent{
-		"conn -":                                Connection{},
-		"conn UNKNOWN 65535 UNKNOWN 65535":      Connection{},
-		"conn 1.2.3.4 70000 x 1":                Connection{},
-		"conn a b c":                            Connection{},
-		"agent none":                            Agent{},
-		"agent /tmp/a b":                        Agent{Path: "/tmp/a b"},
-		"agent /home/\xfc/x":                    Agent{Path: "/home/?/x"},
-		"pong 18446744073709551615":             Pong{Token: 1<<64 - 1},
-		"link kept":                             Link{State: LinkKept},
-		"link failed mkdir Disk quota exceeded": failedLink(LinkError{Reason: Quota, Detail: "Disk quota exceeded"}),
-		"link failed agent ":                    failedLink(LinkError{NoAgent: true}),
-	} {
-		got, err := parseHolderLine(line)
-		check(t, err)
-		compare(t, line, want, got)
-	}
-	for _, line := range []string{"", "x", "pong", "pong -1", "pong 1 ", "agent", "agent x", "link", "link failed", "link failed x", "link ok x"} {
-		if event, err := parseHolderLine(line); kindOf(t, err) != Malformed {
-			t.Errorf("%q: %v, %v", line, event, err)
-		}
-	}
-}
-
 func TestLeadsToBashrc(t *testing.T) {
 	for line, want := range map[string]bool{
 		". ~/.bashrc":                               true,
@@ -341,23 +316,6 @@ func FuzzReadOutcome(f *testing.F) {
 		out, err := readOutcome(newReader(bytes.NewReader(output)), bashrcName)
 		if kindOf(t, err) == 0 && len(out.detail) > maxDetail {
 			t.Errorf("the detail has %d bytes", len(out.detail))
-		}
-	})
-}
-
-func FuzzHolderReader(f *testing.F) {
-	f.Add([]byte("hello\n" + holderMarker + "\nconn ::1 2 1.2.3.4 22\nagent /tmp/x\nlink ok\npong 1\n"))
-	f.Add([]byte(holderMarker + "\nlink failed write No space left on device\nagent none\n"))
-	f.Fuzz(func(t *testing.T, output []byte) {
-		r := NewHolderReader(bytes.NewReader(output))
-		for {
-			event, err := r.Next()
-			if kindOf(t, err) != 0 {
-				return
-			}
-			if agent, ok := event.(Agent); ok && printable(agent.Path) != agent.Path {
-				t.Errorf("the agent is %q", agent.Path)
-			}
 		}
 	})
 }

@@ -84,12 +84,21 @@ func (s *site) shell(options ...string) *process {
 // the socket that it found.
 func (s *site) hold(first Order) (*held, string) {
 	s.t.Helper()
-	h := newHeld(s.t, s.shell("-A"), first)
+	return s.holdEvery(first, 5*time.Second)
+}
+
+// holdEvery starts one that expects pings this often.
+func (s *site) holdEvery(first Order, every time.Duration) (*held, string) {
+	s.t.Helper()
+	h := newHeldEvery(s.t, s.shell("-A"), first, every)
 	event, err := h.reader.Next()
 	check(s.t, err)
 	if conn := event.(Connection); conn.Client.Addr() != s.lab.Laptop.Addr() && conn.Client.Addr() != s.lab.Laptop.Addr6() {
 		s.t.Errorf("the connection is %v", conn)
 	}
+	event, err = h.reader.Next()
+	check(s.t, err)
+	h.sshd = event.(Sshd)
 	event, err = h.reader.Next()
 	check(s.t, err)
 	return h, event.(Agent).Path
@@ -152,7 +161,7 @@ func testHolderOverSSH(t *testing.T, s *site) {
 	h.expect(Link{State: LinkSet})
 	compare(t, "target", agent, s.target())
 	compare(t, "keys", s.key.Pub, s.keys())
-	h.order(Ping(5), Pong{Token: 5})
+	h.order(Ping(5), Pong{Token: 5, Owner: OwnerSelf})
 	_, err := h.Write([]byte(Quit))
 	check(t, err)
 	h.end()
@@ -197,6 +206,7 @@ func TestHolderEndsWithItsConnection(t *testing.T) {
 	h, agent := s.hold(Claim)
 	h.expect(Link{State: LinkSet})
 	compare(t, "target", agent, s.target())
+	h.order(Ping(1), Pong{Token: 1, Owner: OwnerSelf})
 	check(t, s.sshd.KillSessions())
 	check(t, s.account.WaitGone(t.Context(), ""))
 	compare(t, "target", "", s.target())

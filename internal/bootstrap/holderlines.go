@@ -1,0 +1,142 @@
+package bootstrap
+
+import (
+	"bufio"
+	"io"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// A HolderReader reads what the holder says.
+type HolderReader struct {
+	out     *bufio.Reader
+	started bool
+}
+
+// NewHolderReader returns a reader of the output of a shell that was sent
+// [HolderScript].
+func NewHolderReader(r io.Reader) *HolderReader { return &HolderReader{out: newReader(r)} }
+
+// Next waits for the holder's next event. The error is a *RemoteError. The first
+// call skips what start-up files print.
+func (r *HolderReader) Next() (HolderEvent, error) {
+	if !r.started {
+		if err := awaitMarker(r.out, holderMarker); err != nil {
+			return nil, err
+		}
+		r.started = true
+	}
+	line, err := readLine(r.out)
+	if err != nil {
+		return nil, err
+	}
+	return parseHolderLine(line)
+}
+
+// parseHolderLine reads one line of the holder.
+func parseHolderLine(line string) (HolderEvent, error) {
+	word, rest, _ := strings.Cut(line, " ")
+	var event HolderEvent
+	ok := false
+	switch word {
+	case "conn":
+		event, ok = parseConnection(rest), true
+	case "agent":
+		event, ok = parseAgent(rest)
+	case "link":
+		event, ok = parseLink(rest)
+	case "sshd":
+		event, ok = parseSshd(rest)
+	case "pong":
+		event, ok = parsePong(rest)
+	case "buried":
+		event, ok = Buried{Done: rest == "yes"}, rest == "yes" || rest == "no"
+	}
+	if !ok {
+		return nil, malformed(line)
+	}
+	return event, nil
+}
+
+// parseConnection reads the four fields of SSH_CONNECTION: the client's address
+// and port, and the server's (ssh(1), ENVIRONMENT). An sshd that is not on a
+// socket says "UNKNOWN 65535" for both.
+func parseConnection(s string) Connection {
+	words := strings.Split(s, " ")
+	if len(words) != 4 {
+		return Connection{}
+	}
+	return Connection{Client: parseAddrPort(words[0], words[1]), Server: parseAddrPort(words[2], words[3])}
+}
+
+// parseAddrPort returns the zero AddrPort for what it cannot read.
+func parseAddrPort(addr, port string) netip.AddrPort {
+	a, err := netip.ParseAddr(addr)
+	if err != nil || printable(addr) != addr {
+		return netip.AddrPort{}
+	}
+	p, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return netip.AddrPort{}
+	}
+	return netip.AddrPortFrom(a, uint16(p))
+}
+
+// parseAgent reads the name of a socket.
+func parseAgent(s string) (Agent, bool) {
+	if s == "none" {
+		return Agent{}, true
+	}
+	return Agent{Path: printable(s)}, strings.HasPrefix(s, "/")
+}
+
+// linkSteps are the steps at which holder.sh fails.
+var linkSteps = []string{"agent", "occupied", "mkdir", "write", "rename"}
+
+// parseLink reads how an order to take the link ended.
+func parseLink(s string) (Link, bool) {
+	words := strings.SplitN(s, " ", 3)
+	switch {
+	case s == "ok":
+		return Link{State: LinkSet}, true
+	case s == "kept":
+		return Link{State: LinkKept}, true
+	case words[0] != "failed" || len(words) < 2 || !slices.Contains(linkSteps, words[1]):
+		return Link{}, false
+	}
+	detail := strings.Join(words[2:], " ")
+	cause := &LinkError{NoAgent: words[1] == "agent", Occupied: words[1] == "occupied", Detail: printable(detail)}
+	if !cause.NoAgent && !cause.Occupied {
+		cause.Reason = classify(words[1], detail)
+	}
+	return Link{State: LinkFailed, Cause: cause}, true
+}
+
+// parseSshd reads a PID and a start stamp.
+func parseSshd(s string) (Sshd, bool) {
+	if s == "- -" {
+		return Sshd{}, true
+	}
+	pid, start, _ := strings.Cut(s, " ")
+	n, err := strconv.ParseUint(pid, 10, 31)
+	return Sshd{PID: int(n), Start: start}, err == nil && n > 1 && validStamp(start)
+}
+
+// stamp is what holder.sh makes of the times that ps(1) and proc(5) have.
+var stamp = regexp.MustCompile(`^[0-9A-Za-z:_]{1,40}$`)
+
+func validStamp(s string) bool { return stamp.MatchString(s) }
+
+// owners are holder.sh's words for them.
+var owners = map[string]Owner{"own": OwnerSelf, "other": OwnerOther, "none": OwnerNone, "failed": OwnerFailed}
+
+// parsePong reads a token and whose the link is.
+func parsePong(s string) (Pong, bool) {
+	word, rest, _ := strings.Cut(s, " ")
+	token, err := strconv.ParseUint(word, 10, 64)
+	owner, known := owners[rest]
+	return Pong{Token: token, Owner: owner}, err == nil && known
+}

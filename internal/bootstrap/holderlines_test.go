@@ -1,0 +1,96 @@
+package bootstrap
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+)
+
+func TestParseHolderLine(t *testing.T) {
+	for line, want := range map[string]HolderEvent{
+		"conn -":                                Connection{},
+		"conn UNKNOWN 65535 UNKNOWN 65535":      Connection{},
+		"conn 1.2.3.4 70000 x 1":                Connection{},
+		"conn a b c":                            Connection{},
+		"sshd - -":                              Sshd{},
+		"sshd 2 1":                              Sshd{PID: 2, Start: "1"},
+		"sshd 99999 2026_Jan_1_10:00:00":        Sshd{PID: 99999, Start: "2026_Jan_1_10:00:00"},
+		"agent none":                            Agent{},
+		"agent /tmp/a b":                        Agent{Path: "/tmp/a b"},
+		"agent /home/\xfc/x":                    Agent{Path: "/home/?/x"},
+		"pong 18446744073709551615 own":         Pong{Token: 1<<64 - 1, Owner: OwnerSelf},
+		"pong 0 other":                          Pong{Owner: OwnerOther},
+		"pong 0 none":                           Pong{Owner: OwnerNone},
+		"pong 0 failed":                         Pong{Owner: OwnerFailed},
+		"buried yes":                            Buried{Done: true},
+		"buried no":                             Buried{},
+		"link kept":                             Link{State: LinkKept},
+		"link failed mkdir Disk quota exceeded": failedLink(LinkError{Reason: Quota, Detail: "Disk quota exceeded"}),
+		"link failed agent ":                    failedLink(LinkError{NoAgent: true}),
+	} {
+		got, err := parseHolderLine(line)
+		check(t, err)
+		compare(t, line, want, got)
+	}
+	for _, line := range []string{
+		"", "x", "agent", "agent x", "link", "link failed", "link failed x", "link ok x",
+		"pong", "pong 1", "pong 1 ", "pong -1 own", "pong 1 own ", "pong 1 yours", "buried", "buried maybe", "buried yes ",
+		"sshd", "sshd 2", "sshd 2 ", "sshd 2 -", "sshd 1 1", "sshd -2 1", "sshd 2147483648 1", "sshd 2 1 1", "sshd 2 $(x)", "sshd - 1",
+	} {
+		if event, err := parseHolderLine(line); kindOf(t, err) != Malformed {
+			t.Errorf("%q: %v, %v", line, event, err)
+		}
+	}
+}
+
+func TestOrders(t *testing.T) {
+	for want, got := range map[string]Order{
+		"reclaim yes /tmp/a b\n": Reclaim(true, "/tmp/a b"),
+		"reclaim no -\n":         Reclaim(false, ""),
+		"reclaim yes -\n":        Reclaim(true, "/tmp/a\nquit"),
+		"ping 7\n":               Ping(7),
+		"bury 12 34\n":           Bury(Sshd{PID: 12, Start: "34"}),
+		"bury - -\n":             Bury(Sshd{PID: 1, Start: "34"}),
+	} {
+		compare(t, "order", Order(want), got)
+	}
+	for _, path := range []string{"x", "/tmp/\x00", "/tmp/\x1b[m", " /tmp/a", "/tmp/a ", "/" + strings.Repeat("x", maxDetail)} {
+		compare(t, path, Reclaim(false, ""), Reclaim(false, path))
+	}
+	for _, s := range []Sshd{{}, {PID: 12}, {PID: -12, Start: "1"}, {PID: 12, Start: "-"}, {PID: 12, Start: "1\nquit"}} {
+		compare(t, s.Start, Bury(Sshd{}), Bury(s))
+	}
+}
+
+func FuzzHolderReader(f *testing.F) {
+	f.Add([]byte("hello\n" + holderMarker + "\nconn ::1 2 1.2.3.4 22\nsshd 5 6\nagent /tmp/x\nlink ok\npong 1 own\n"))
+	f.Add([]byte(holderMarker + "\nlink failed write No space left on device\nagent none\nburied no\n"))
+	f.Fuzz(func(t *testing.T, output []byte) {
+		r := NewHolderReader(bytes.NewReader(output))
+		for {
+			event, err := r.Next()
+			if kindOf(t, err) != 0 {
+				return
+			}
+			switch event := event.(type) {
+			case Agent:
+				checkLine(t, Reclaim(true, event.Path), 3)
+			case Sshd:
+				checkLine(t, Bury(event), 3)
+				if event.PID == 1 || event.PID < 0 {
+					t.Errorf("the sshd is %v", event)
+				}
+			}
+		}
+	})
+}
+
+// checkLine checks that an order is one line of printable words, whatever the
+// remote said.
+func checkLine(t *testing.T, o Order, words int) {
+	t.Helper()
+	line, ended := strings.CutSuffix(string(o), "\n")
+	if !ended || printable(line) != line || len(strings.SplitN(line, " ", words)) != words {
+		t.Errorf("the order is %q", o)
+	}
+}

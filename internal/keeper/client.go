@@ -3,8 +3,9 @@ package keeper
 import (
 	"context"
 	"errors"
-	"net"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Client is a launcher's conversation with a keeper. It serves one request and
@@ -20,9 +21,13 @@ type Client struct {
 var ErrGone = errors.New("the keeper went away")
 
 // Connect reaches the keeper with this id. Where none listens, the error is
-// ErrNoKeeper. The conversation ends with ctx.
+// ErrNoKeeper, and where so many clients wait that no more may, a
+// *SilentError. The conversation ends with ctx.
 func Connect(ctx context.Context, dirs Dirs, id string) (*Client, error) {
-	conn, err := (&net.Dialer{Timeout: patience}).DialContext(ctx, "unix", dirs.of(id).socket())
+	conn, err := dialSocket(ctx, dirs.of(id).socket())
+	if errors.Is(err, unix.EAGAIN) {
+		return nil, &SilentError{Log: dirs.Log(id)}
+	}
 	if err != nil {
 		return nil, ErrNoKeeper
 	}
@@ -92,6 +97,19 @@ func (c *Client) Lease(l *Lease) error {
 	}
 	_, err := c.hear()
 	return err
+}
+
+// Keep has the keeper stay until it is stopped, within an attach. It returns
+// when the remote is ready for use, with what could not be had there.
+func (c *Client) Keep() (warnings []error, err error) {
+	if err := c.say(call{Op: opKeep}); err != nil {
+		return nil, err
+	}
+	r, err := c.hear()
+	if err != nil || r.Settled == nil {
+		return nil, err
+	}
+	return decodeAll(r.Settled.Warnings), nil
 }
 
 // Server follows the start of mosh-server. Its functions are called from

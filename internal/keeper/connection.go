@@ -3,15 +3,14 @@ package keeper
 import (
 	"context"
 	"errors"
-	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
 	"golang.org/x/crypto/ssh"
 
 	"github.com/mosha-ssh/mosha/internal/bootstrap"
-	"github.com/mosha-ssh/mosha/internal/guard"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
@@ -25,13 +24,13 @@ const (
 
 // connection is one SSH connection while it lasts, with what runs on it: the
 // set-up, the link holder, the agent channels and the starts of mosh-server.
-// It ends once, by close or by itself, and done is closed when nothing of it
-// runs any more.
+// It ends once, by close, by drop or by itself, and done is closed when
+// nothing of it runs any more.
 type connection struct {
+	k     *Keeper
 	ssh   *sshconn.Conn
 	log   zerolog.Logger
-	agent func(context.Context) (net.Conn, error)
-	usage *usage
+	pulse *pulse
 
 	ctx    context.Context // ends with the connection
 	cancel context.CancelFunc
@@ -40,27 +39,69 @@ type connection struct {
 
 	spare chan *session // at most one session opened ahead of its use
 
-	prepare sync.Once     // starts the set-up and the holder
-	settled chan struct{} // closed when both are done or have failed
+	holding chan struct{} // closed when the holder was started, or could not be
+	held    sync.Once     // starts it
+	began   atomic.Bool   // it was started
+	forward atomic.Bool   // agent forwarding was asked for
 
-	mu       sync.Mutex
-	holder   *holder
-	peer     string  // the server's address as the server sees it
-	warnings []error // what could not be had
+	// These belong to the keeper's lock.
+	doubted bool    // it does not answer
+	ended   bool    // it is gone
+	remains remains // what is left of it on the server if it breaks
+	owner   bootstrap.Owner
+
+	mu        sync.Mutex
+	holder    *holder
+	peer      string        // the server's address as the server sees it
+	setup     chan struct{} // closed when the last set-up ended; nil: none began
+	unwritten []error       // what that could not do
+	unlinked  error         // why the agent cannot be used
+	crowded   bool          // the holder had no room or made room, and is to come back
+}
+
+// remains is what a connection that broke leaves on the server for a while:
+// an sshd that does not know it yet, and its agent socket, which accepts and
+// then hangs.
+type remains struct {
+	agent string
+	sshd  bootstrap.Sshd
 }
 
 // serve takes over an SSH connection and begins to serve its channels.
-func serve(conn *sshconn.Conn, agent func(context.Context) (net.Conn, error), use *usage, log zerolog.Logger) *connection {
+func serve(k *Keeper, conn *sshconn.Conn) *connection {
 	ctx, cancel := context.WithCancel(context.Background())
+	alive := k.spec.Config.ServerAliveInterval
 	c := &connection{
-		ssh: conn, log: log, agent: agent, usage: use,
+		k: k, ssh: conn, log: k.log, pulse: newPulse(alive, alive*time.Duration(k.spec.Config.ServerAliveCountMax)),
 		ctx: ctx, cancel: cancel, done: make(chan struct{}),
-		spare: make(chan *session, 1), settled: make(chan struct{}),
+		spare: make(chan *session, 1), holding: make(chan struct{}),
 	}
+	c.pulse.ask = c.ask
+	c.pulse.overdue = func() { k.update(func() { c.doubted = true }) }
+	c.pulse.alive = func(d time.Duration) { k.update(func() { c.doubted, k.roundTrip = false, d }) }
 	c.work.Go(func() { ssh.DiscardRequests(conn.Requests) })
 	c.work.Go(c.acceptChannels)
+	c.work.Go(func() { c.pulse.run(ctx) })
 	go c.end()
 	return c
+}
+
+// ask puts a question of the pulse to the holder, whose answer proves the
+// whole way; where no holder runs, to the server itself. It does not block,
+// as a write into a dead network would.
+func (c *connection) ask(token uint64) {
+	c.mu.Lock()
+	h := c.holder
+	c.mu.Unlock()
+	c.goWork(func() {
+		if h != nil {
+			h.order(bootstrap.Ping(token))
+			return
+		}
+		if _, _, err := c.ssh.SendRequest("keepalive@openssh.com", true, nil); err == nil {
+			c.pulse.answered(token)
+		}
+	})
 }
 
 // end waits until the connection is gone and everything on it has ended.
@@ -68,75 +109,9 @@ func (c *connection) end() {
 	err := c.ssh.Wait()
 	c.log.Debug().Err(err).Msg("connection ended")
 	c.drop()
+	c.k.update(func() { c.ended = true })
 	c.work.Wait()
 	close(c.done)
-}
-
-// acceptChannels serves the agent channels that the server opens and refuses
-// all others.
-func (c *connection) acceptChannels() {
-	for offered := range c.ssh.NewChannels {
-		if offered.ChannelType() != "auth-agent@openssh.com" {
-			_ = offered.Reject(ssh.UnknownChannelType, "not served here")
-			continue
-		}
-		channel, requests, err := offered.Accept()
-		if err != nil {
-			continue
-		}
-		ctx, cancel := context.WithCancel(c.ctx)
-		go func() {
-			ssh.DiscardRequests(requests) // until the channel is closed
-			cancel()
-		}()
-		c.goWork(func() { c.serveAgent(ctx, channel) })
-	}
-}
-
-func (c *connection) serveAgent(ctx context.Context, channel ssh.Channel) {
-	bind, err := c.ssh.SessionBind(true)
-	if err != nil {
-		// An agent that is not told so would take the remote's requests for this machine's own.
-		c.log.Error().Err(err).Msg("agent channel refused")
-		_ = channel.Close()
-		return
-	}
-	stats, err := guard.Serve(ctx, channel, c.agent, bind, c.log)
-	c.usage.add(stats)
-	if err != nil && ctx.Err() == nil {
-		c.log.Warn().Err(err).Msg("agent channel")
-	}
-}
-
-// begin has the remote hold the link, once a connection. act says that a
-// person wants a session now: the remote is set up first time round, the link
-// is claimed, and a session is opened ahead for the launch that is coming.
-func (c *connection) begin(act bool) {
-	first := false
-	c.prepare.Do(func() {
-		first = true
-		c.goWork(func() { c.settle(act) })
-	})
-	if !act {
-		return
-	}
-	if !first {
-		c.claim()
-	}
-	c.goWork(c.openAhead)
-}
-
-// settle runs the set-up and starts the holder, side by side.
-func (c *connection) settle(act bool) {
-	defer close(c.settled)
-	ctx, cancel := context.WithTimeout(c.ctx, settleLimit)
-	defer cancel()
-	var both sync.WaitGroup
-	if act {
-		both.Go(func() { c.setUp(ctx) })
-	}
-	both.Go(func() { c.hold(ctx, act) })
-	both.Wait()
 }
 
 // goWork runs f as part of the connection, unless that is ending already.
@@ -148,95 +123,8 @@ func (c *connection) goWork(f func()) {
 	}
 }
 
-func (c *connection) setUp(ctx context.Context) {
-	report, err := bootstrap.Setup(ctx, c)
-	if err != nil {
-		c.warn(&SetupError{Err: err})
-		return
-	}
-	for _, file := range report.Files {
-		c.log.Info().Str("file", file.Path).Stringer("action", file.Action).AnErr("cause", file.Cause).Msg("set-up")
-	}
-	for _, failure := range failures(report, false) {
-		c.warn(failure)
-	}
-}
-
-// hold starts the link holder and keeps it for as long as the connection lasts.
-func (c *connection) hold(ctx context.Context, act bool) {
-	h, err := startHolder(ctx, c, act)
-	if err != nil {
-		c.warn(err)
-	}
-	if h == nil {
-		return
-	}
-	c.mu.Lock()
-	c.holder, c.peer = h, h.peer
-	c.mu.Unlock()
-	c.goWork(func() {
-		h.run(c.ctx, c.log)
-		c.drop() // what holds the link is gone: begin anew
-	})
-}
-
-// claim takes the link back, if another machine took it since.
-func (c *connection) claim() {
-	c.mu.Lock()
-	h := c.holder
-	c.mu.Unlock()
-	if h != nil {
-		h.claim()
-	}
-}
-
-// warn keeps what a session's start is to tell the person.
-func (c *connection) warn(err error) {
-	c.log.Warn().Err(err).Msg("not had")
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.warnings = append(c.warnings, err)
-}
-
-// warned returns what could not be had.
-func (c *connection) warned() []error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return append([]error(nil), c.warnings...)
-}
-
-// openAhead keeps one open session in store: a launch then saves the round
-// trip of opening it.
-func (c *connection) openAhead() {
-	s, err := openSession(c.ssh)
-	if err != nil {
-		return
-	}
-	select {
-	case c.spare <- s:
-	default:
-		_ = s.Close()
-	}
-}
-
-// session returns a session to be used, the one in store if there is one.
-func (c *connection) session() (*session, error) {
-	select {
-	case s := <-c.spare:
-		return s, nil
-	default:
-		return openSession(c.ssh)
-	}
-}
-
-// Shell starts a POSIX shell for the set-up's script.
-func (c *connection) Shell(context.Context) (bootstrap.Shell, error) {
-	s, err := openSession(c.ssh)
-	if err != nil {
-		return nil, err
-	}
-	return s, s.exec(shellCommand)
-}
+// check asks whether the connection lives, now.
+func (c *connection) check() { c.pulse.check() }
 
 // address returns where mosh-server is to be reached: the address that this
 // side connected to or, behind a proxy, the one that the server reports.
@@ -258,15 +146,13 @@ var errNoAddress = errors.New("the server behind the proxy did not report its ad
 // up says what a launcher wants to know of the connection.
 func (c *connection) up() *Connected {
 	address, _ := c.address()
-	return &Connected{Address: address, Notes: c.ssh.Notes}
+	return &Connected{Address: address, Notes: c.ssh.Notes, Agent: c.k.agentSocket()}
 }
 
 // tellSettled tells a client when the set-up and the link are done or have
 // failed. A server whose address is not known cannot be reached.
 func (c *connection) tellSettled(ctx context.Context, w *wire) {
-	select {
-	case <-c.settled:
-	case <-ctx.Done():
+	if !c.settled(ctx) {
 		return
 	}
 	address, err := c.address()
@@ -280,6 +166,13 @@ func (c *connection) tellSettled(ctx context.Context, w *wire) {
 // close ends the connection: the holder removes the link first, if it is its
 // own and the network allows it within farewell.
 func (c *connection) close() {
+	if c.began.Load() {
+		select { // what is just being set up is to be taken back too
+		case <-c.holding:
+		case <-c.ctx.Done():
+		case <-time.After(farewell):
+		}
+	}
 	c.mu.Lock()
 	h := c.holder
 	c.mu.Unlock()

@@ -10,9 +10,6 @@ import (
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
-// maxClients bounds how many conversations the control socket has at once.
-const maxClients = 128
-
 // Question is what the person is asked about an unknown host key.
 type Question = sshconn.HostKeyQuestion
 
@@ -25,23 +22,42 @@ type ask struct {
 // errNobody says that the person who was asked did not answer.
 var errNobody = errors.New("nobody answered the question")
 
-// ask puts a question to an attached launcher and waits for the answer.
+// ask puts a question to an attached launcher and waits for the answer. Where
+// that launcher leaves without one, the next is asked.
 func (k *Keeper) ask(ctx context.Context, q Question) (string, error) {
-	a := ask{question: q, answered: make(chan answer, 1)}
-	select {
-	case k.asks <- a:
-	case <-ctx.Done():
-		return "", ctx.Err()
-	}
-	select {
-	case got := <-a.answered:
-		if !got.OK {
-			return "", errNobody
+	for {
+		a := ask{question: q, answered: make(chan answer, 1)}
+		select {
+		case k.asks <- a:
+		case <-ctx.Done():
+			return "", ctx.Err()
 		}
-		return got.Text, nil
-	case <-ctx.Done():
-		return "", ctx.Err()
+		select {
+		case got := <-a.answered:
+			if got.OK {
+				return got.Text, nil
+			}
+			if !got.left {
+				return "", errNobody
+			}
+			if !k.canAsk() {
+				return "", errLeft
+			}
+		case <-ctx.Done():
+			return "", ctx.Err()
+		}
 	}
+}
+
+// errLeft says that whoever was asked went away without a word: whoever comes
+// next is asked anew.
+var errLeft = errors.New("the launcher that was asked is gone")
+
+// canAsk says whether somebody else is attached than the launcher that leaves.
+func (k *Keeper) canAsk() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.askable > 1
 }
 
 // serveControl answers clients until the listener is closed, and returns when
@@ -49,23 +65,25 @@ func (k *Keeper) ask(ctx context.Context, q Question) (string, error) {
 func (k *Keeper) serveControl(ctx context.Context, listener net.Listener) {
 	var clients sync.WaitGroup
 	defer clients.Wait()
-	places := make(chan struct{}, maxClients)
+	places := newPlaces(maxClients)
 	for {
-		conn, err := listener.Accept()
+		conn, err := k.accept(listener)
 		if err != nil {
 			return
 		}
-		places <- struct{}{}
+		place := places.take(conn)
 		clients.Go(func() {
-			defer func() { <-places }()
-			k.converse(ctx, newWire(conn))
+			defer place.leave()
+			k.converse(ctx, newWire(conn), place.heard)
 		})
 	}
 }
 
 // converse serves one client. What it sends that is not of the protocol ends
-// the conversation and nothing else.
-func (k *Keeper) converse(ctx context.Context, w *wire) {
+// the conversation and nothing else. It calls heard when it knows what the
+// client wants. To stop is understood in every version, so that a person can
+// get rid of a keeper that speaks another.
+func (k *Keeper) converse(ctx context.Context, w *wire, heard func()) {
 	defer w.Close()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -73,15 +91,17 @@ func (k *Keeper) converse(ctx context.Context, w *wire) {
 
 	var c call
 	if err := w.receiveWithin(patience, &c); err != nil {
-		k.log.Debug().Err(err).Msg("client said nothing useful")
+		quiet := k.log.Sample(noise)
+		quiet.Debug().Err(err).Msg("client said nothing useful")
 		return
 	}
-	if c.Version != protocolVersion {
+	heard()
+	if c.Version != protocolVersion && c.Op != opStop {
 		_ = w.send(reply{Error: encodeError(&VersionError{Keeper: protocolVersion, Client: c.Version})})
 		return
 	}
-	calls := make(chan call)
-	go listen(ctx, cancel, w, calls)
+	calls := make(chan call, 1)
+	go listen(cancel, w, calls)
 	if err := k.answer(ctx, w, c, calls); err != nil {
 		_ = w.send(reply{Error: encodeError(err)})
 	}
@@ -93,8 +113,9 @@ func (k *Keeper) converse(ctx context.Context, w *wire) {
 func failed(w *wire, err error) error { return w.send(reply{Error: encodeError(err)}) }
 
 // listen hands on what else the client says. It ends the conversation's
-// context when the client is gone.
-func listen(ctx context.Context, cancel func(), w *wire, calls chan<- call) {
+// context when the client is gone, or says more than it was asked: one call at
+// a time is answered, and one that waits must not hide that its client is gone.
+func listen(cancel func(), w *wire, calls chan<- call) {
 	defer cancel()
 	for {
 		var c call
@@ -103,7 +124,7 @@ func listen(ctx context.Context, cancel func(), w *wire, calls chan<- call) {
 		}
 		select {
 		case calls <- c:
-		case <-ctx.Done():
+		default:
 			return
 		}
 	}
@@ -136,45 +157,45 @@ func untilGone(ctx context.Context) error {
 }
 
 // stop ends the keeper, whoever needs it.
-func (k *Keeper) stop() {
-	k.mu.Lock()
-	k.stopping = true
-	k.mu.Unlock()
-	k.poke()
-}
+func (k *Keeper) stop() { k.update(func() { k.stopping = true }) }
 
 // attend counts a client that needs the connection until leave is called,
 // which may be done more than once. It returns how many attempts had failed
 // before.
 func (k *Keeper) attend(askable bool) (failures int, leave func()) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
 	asks := 0
 	if askable {
 		asks = 1
 	}
-	k.attached++
-	k.askable += asks
-	if askable && k.state == Connecting && !k.attended {
-		k.abort()
-	}
-	k.poke()
-	return k.failures, sync.OnceFunc(func() {
-		k.mu.Lock()
-		k.attached--
-		k.askable -= asks
-		k.mu.Unlock()
-		k.poke()
+	k.update(func() {
+		k.attached++
+		k.askable += asks
+		failures = k.failures
+	})
+	return failures, sync.OnceFunc(func() {
+		k.update(func() {
+			k.attached--
+			k.askable -= asks
+		})
 	})
 }
 
-// use makes the launcher's agent the one that is forwarded: its socket may be
-// newer than the one of the launcher that spawned the keeper.
-func (k *Keeper) use(agentSocket string) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if agentSocket != "" {
-		k.agentSock = agentSocket
+// use takes what a launcher says of its side: its agent is forwarded from now
+// on, since its socket may be newer than the one of the launcher that spawned
+// the keeper, and the keeper stays for the longest time that one asked for.
+func (k *Keeper) use(a Attach) {
+	k.update(func() {
+		k.usesLocked(a.AgentSocket)
+		k.linger = max(k.linger, a.Linger)
+	})
+	k.saveOrLog()
+}
+
+// saveOrLog saves the spec; that it could not be is no reason to refuse a
+// launch.
+func (k *Keeper) saveOrLog() {
+	if err := k.save(); err != nil {
+		k.log.Warn().Err(err).Msg("spec not saved")
 	}
 }
 
@@ -185,10 +206,11 @@ func (k *Keeper) connected(ctx context.Context, failures int, asks <-chan ask, p
 	for {
 		k.mu.Lock()
 		conn, change, failed := k.conn, k.change, k.failed
+		works := conn != nil && !conn.doubted && !conn.ended && conn.ctx.Err() == nil
 		news := k.failures > failures
 		k.mu.Unlock()
 		switch {
-		case conn != nil:
+		case works:
 			return conn, nil
 		case news:
 			return nil, failed
@@ -208,7 +230,7 @@ func (k *Keeper) connected(ctx context.Context, failures int, asks <-chan ask, p
 // attach brings the connection up for a launcher, asks it what the connection
 // needs to know, and then counts its sessions until it leaves.
 func (k *Keeper) attach(ctx context.Context, w *wire, a Attach, calls <-chan call) error {
-	k.use(a.AgentSocket)
+	k.use(a)
 	failures, leave := k.attend(true)
 	defer leave()
 	put := func(q ask) error { return putQuestion(ctx, w, q, calls) }
@@ -225,10 +247,11 @@ func (k *Keeper) attach(ctx context.Context, w *wire, a Attach, calls <-chan cal
 	for {
 		select {
 		case c := <-calls:
-			if err := k.leases.add(c.Lease); err != nil {
+			done, err := k.follow(ctx, conn, c)
+			if err != nil {
 				return failed(w, err)
 			}
-			if err := w.send(reply{Done: true}); err != nil {
+			if err := w.send(done); err != nil {
 				return err
 			}
 		case <-ctx.Done():
@@ -237,23 +260,36 @@ func (k *Keeper) attach(ctx context.Context, w *wire, a Attach, calls <-chan cal
 	}
 }
 
-// putQuestion asks the client and hands its answer on. A client that leaves
-// has declined.
+// follow does what a launcher may ask for once it is attached, and returns
+// what it is told then.
+func (k *Keeper) follow(ctx context.Context, conn *connection, c call) (reply, error) {
+	switch c.Op {
+	case opLease:
+		return reply{Done: true}, k.leases.add(c.Lease)
+	case opKeep:
+		k.update(func() { k.kept = true })
+		k.saveOrLog()
+		conn.settled(ctx)
+		return reply{Settled: &settled{Warnings: encodeAll(conn.warned())}}, nil
+	}
+	return reply{}, errUnknownCall
+}
+
+// putQuestion asks the client and hands its answer on.
 func putQuestion(ctx context.Context, w *wire, q ask, calls <-chan call) error {
+	got := answer{left: true}
+	defer func() { q.answered <- got }()
 	if err := w.send(reply{Ask: &q.question}); err != nil {
-		q.answered <- answer{}
 		return err
 	}
 	select {
 	case c := <-calls:
 		if c.Answer == nil {
-			q.answered <- answer{}
 			return errUnknownCall
 		}
-		q.answered <- *c.Answer
+		got = *c.Answer
 		return nil
 	case <-ctx.Done():
-		q.answered <- answer{}
 		return ctx.Err()
 	}
 }
@@ -268,6 +304,27 @@ func (k *Keeper) startServer(ctx context.Context, w *wire, s Start) error {
 	if err != nil {
 		return failed(w, err)
 	}
+	for tries := 0; ; tries++ {
+		code, err := k.startOn(ctx, conn, w, s)
+		if err == nil {
+			return w.send(reply{Exit: &code})
+		}
+		if tries == startTries || conn.ctx.Err() == nil || ctx.Err() != nil {
+			return failed(w, err)
+		}
+		// The connection was lost in the middle: there will be another.
+		if conn, err = k.connected(ctx, failures, nil, nil); err != nil {
+			return failed(w, err)
+		}
+	}
+}
+
+// startTries is how often a start whose connection is lost is tried again.
+const startTries = 2
+
+// startOn starts mosh-server over one connection. It tells the client beside
+// that when the remote is ready.
+func (k *Keeper) startOn(ctx context.Context, conn *connection, w *wire, s Start) (int, error) {
 	conn.begin(false)
 	told := make(chan struct{})
 	go func() {
@@ -275,13 +332,11 @@ func (k *Keeper) startServer(ctx context.Context, w *wire, s Start) error {
 		conn.tellSettled(ctx, w)
 	}()
 	code, err := conn.start(ctx, s, func(p []byte) { _ = w.send(reply{Output: p}) })
-	if err != nil {
-		return failed(w, err)
+	if err != nil && conn.ctx.Err() != nil {
+		return code, errLostInStart
 	}
-	if code == 0 {
-		<-told // the session needs it
-	}
-	return w.send(reply{Exit: &code})
+	<-told // mosh wants to hear the address, also where it then hears of no server
+	return code, err
 }
 
 // setUp runs the set-up for --setup-only.

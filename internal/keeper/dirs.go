@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/user"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -53,12 +54,14 @@ func FindDirs(env func(string) string) (Dirs, error) {
 	if path := d.of("0123456789abcdef").socket(); len(path) > maxSocketPath {
 		return Dirs{}, &DirError{Path: path, Reason: "length"}
 	}
-	for _, dir := range []string{d.Runtime, d.State} {
-		if err := ensurePrivate(dir); err != nil {
-			return Dirs{}, err
-		}
+	if err := ensurePrivate(d.Runtime); err != nil {
+		return Dirs{}, err
 	}
-	return d, nil
+	var refused *DirError
+	if err := ensurePrivate(d.State); errors.As(err, &refused) && refused.Reason != "system" {
+		return Dirs{}, err
+	}
+	return d, nil // a session can do without a log
 }
 
 // runtimeBase returns the directory in which ours lies, and the name of ours.
@@ -89,6 +92,11 @@ func parentIsSafe(path string, info fs.FileInfo) error {
 
 func stateBase(env func(string) string) string {
 	home := env("HOME")
+	if home == "" {
+		if me, err := user.Current(); err == nil {
+			home = me.HomeDir
+		}
+	}
 	if xdg := env("XDG_STATE_HOME"); filepath.IsAbs(xdg) {
 		return xdg
 	}
@@ -141,6 +149,7 @@ type keeperDir string
 func (d keeperDir) socket() string   { return filepath.Join(string(d), "sock") }
 func (d keeperDir) lock() string     { return filepath.Join(string(d), "lock") }
 func (d keeperDir) launch() string   { return filepath.Join(string(d), "launch") }
+func (d keeperDir) spec() string     { return filepath.Join(string(d), "spec") }
 func (d keeperDir) sessions() string { return filepath.Join(string(d), "sessions") }
 
 // make makes the directory for the locks; sessions come with the first lease.
@@ -157,13 +166,17 @@ func (d keeperDir) make() error {
 	return err
 }
 
-// remove takes the directories away if nothing is left in them. The runtime
-// directory stays where others could take its name, as in /tmp.
+// remove takes the directories away if nothing is left in them.
 func (d keeperDir) remove() {
 	_ = os.Remove(d.sessions())
 	_ = os.Remove(string(d))
-	runtime := filepath.Dir(string(d))
-	if info, err := os.Stat(filepath.Dir(runtime)); err == nil && ownerOf(info) == os.Getuid() {
-		_ = os.Remove(runtime)
+	removeRuntime(filepath.Dir(string(d)))
+}
+
+// removeRuntime removes the runtime directory if it is empty. It stays where
+// others could take its name, as in /tmp.
+func removeRuntime(path string) {
+	if info, err := os.Stat(filepath.Dir(path)); err == nil && ownerOf(info) == os.Getuid() {
+		_ = os.Remove(path)
 	}
 }

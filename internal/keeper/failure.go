@@ -94,15 +94,24 @@ func encodeError(err error) *wireError {
 		return nil
 	}
 	w := &wireError{Text: err.Error(), Cause: encodeError(errors.Unwrap(err))}
+	if len(w.Text) > maxErrorText {
+		w.Text = w.Text[:maxErrorText]
+	}
 	t := reflect.TypeOf(err)
 	if t.Kind() != reflect.Pointer || byName[t.Elem().String()] == nil {
 		return w
 	}
-	if data, err := json.Marshal(err); err == nil {
+	if data, err := json.Marshal(err); err == nil && len(data) <= maxErrorData {
 		w.Type, w.Data = t.Elem().String(), data
 	}
 	return w
 }
+
+// An error may carry a server's words, which must not fill a line.
+const (
+	maxErrorText = 1 << 10
+	maxErrorData = 8 << 10
+)
 
 func encodeAll(errs []error) []*wireError {
 	var all []*wireError

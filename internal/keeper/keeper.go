@@ -6,311 +6,265 @@
 // and answers its questions (Client.Attach), registers its session (Lease)
 // and becomes mosh. The keeper counts sessions by their leases, which are
 // kernel locks, and ends within two seconds of the last one.
+//
+// keeper.go has the state and the main loop, dial.go the attempts to connect,
+// watch.go the life of a connection, connection.go what runs on it.
 package keeper
 
 import (
 	"context"
-	"errors"
 	"net"
+	"net/netip"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
 
 	"github.com/mosha-ssh/mosha/internal/guard"
-	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
 // State is what the connection is doing.
 //
 //	         attach, or a session lives
-//	idle ------------------------------> connecting ----------> up
-//	 ^                                    ^   |   |             |
-//	 | nobody wants it        time, or an |   |   | refused:    | lost
-//	 |                             attach |   |   | key, login  v
-//	 +--------- waiting <-----------------+---+   +----> needs-auth
-//	               ^   network failure    |                 |
-//	               +----------------------+     an attach   v
-//	                                                    connecting
+//	idle ------------------------------> connecting -------------> up
+//	 ^                                    ^   |   |               ^  |
+//	 | nobody wants it        time, event |   |   | refused:  it  |  | no answer,
+//	 |                        or attach   |   |   | key,   answers|  | or ended
+//	 +--------- waiting <-----------------+---+   | login         |  v
+//	                                              v              lost
+//	                     an attach <-- needs-auth                 |
+//	                                          ^                   | (dials beside it)
+//	                                          +-------------------+--> up
 //
-// A lost connection goes straight to connecting. needs-auth is left only when
-// a person attaches: what was refused once is not tried again behind their
-// back.
+// needs-auth is left only when a person attaches: what was refused once is not
+// tried again behind their back.
 type State string
 
 // The states of a connection.
 const (
 	Idle       State = "idle"
-	Connecting State = "connecting"
+	Connecting State = "connecting" // for the first time, or for a person who waits
 	Up         State = "up"
-	Waiting    State = "waiting"
+	Lost       State = "lost"    // trying to come back
+	Waiting    State = "waiting" // for the time of the next attempt
 	NeedsAuth  State = "needs-auth"
 )
 
 // Keeper is the process's one instance. The connection is driven by run alone;
-// the control socket's goroutines read its state and wake it.
+// all others read its state, change what run goes by, and wait for changes.
 type Keeper struct {
 	spec    Spec
 	log     zerolog.Logger
 	started time.Time
 	leases  *leases
 	usage   usage
-	wake    chan struct{} // one slot: something changed that run is to look at
-	asks    chan ask      // questions for whoever is attached
+	asks    chan ask // questions for whoever is attached
 
-	mu        sync.Mutex
-	change    chan struct{} // closed and replaced with every change below
+	mu     sync.Mutex
+	change chan struct{} // closed and replaced with every change below
+
 	state     State
 	since     time.Time // when the state began
+	lostAt    time.Time // when the connection was lost; zero while it is up
+	retryAt   time.Time // of the next attempt, in Waiting
 	conn      *connection
-	failures  int    // attempts that failed, counted up only
-	failed    error  // how the last of them failed
-	attached  int    // clients that need the connection
-	askable   int    // those of them that can be asked
-	attended  bool   // the attempt under way can ask somebody
-	abort     func() // ends the attempt under way
-	agentSock string // SSH_AUTH_SOCK of the last launcher
+	ups       int           // connections so far
+	roundTrip time.Duration // as last measured, 0: not yet
+	address   netip.Addr    // where the last connection went to
+	identity  string        // the key that was let in last
+	remains   remains       // of the connection before, on the server
+
+	failures int    // attempts that failed, counted up only
+	failed   error  // how the last of them failed
+	epoch    int    // network events and wakes, counted up only
+	dialing  string // the phase of the attempt under way
+
+	attached  int      // clients that need the connection
+	askable   int      // those of them that can be asked
+	agents    []string // SSH_AUTH_SOCK of the launchers, the newest first
+	actor     bool     // a person's launch here was the last act that we know of
+	claiming  bool     // a person wants the link here, and it was not said to be so yet
+	kept      bool     // by mosha keep, until stopped
+	linger    time.Duration
+	lingering time.Time // until when the keeper stays after its last session
 	stopping  bool
 }
 
 func newKeeper(spec Spec, log zerolog.Logger) *Keeper {
 	k := &Keeper{
-		spec: spec, log: log, started: time.Now(),
-		wake: make(chan struct{}, 1), asks: make(chan ask),
+		spec: spec, log: log, started: time.Now(), asks: make(chan ask),
 		change: make(chan struct{}), state: Idle, since: time.Now(),
-		abort: func() {}, agentSock: os.Getenv("SSH_AUTH_SOCK"),
+		kept: spec.Kept, linger: spec.Linger, agents: spec.Agents,
 	}
-	k.leases = newLeases(spec.Dirs.of(spec.ID()).sessions(), k.poke)
+	if len(k.agents) == 0 {
+		k.usesLocked(os.Getenv("SSH_AUTH_SOCK"))
+	}
+	k.leases = newLeases(spec.Dirs.of(spec.ID()).sessions(), k.sessionsChanged)
 	return k
 }
 
-// poke has run look again.
-func (k *Keeper) poke() {
-	select {
-	case k.wake <- struct{}{}:
-	default:
-	}
+// sessionsChanged is called when a session came or ended. After the last one
+// the keeper stays for as long as the user wants it to linger.
+func (k *Keeper) sessionsChanged() {
+	k.update(func() {
+		if k.linger > 0 && k.leases.count() == 0 {
+			k.lingering = time.Now().Add(k.linger)
+			time.AfterFunc(k.linger, func() { k.update(func() {}) })
+		}
+	})
 }
 
-// changeLocked tells everybody who waits that something changed.
-func (k *Keeper) changeLocked() {
+// update changes the keeper's state and tells everybody who waits.
+func (k *Keeper) update(what func()) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	what()
 	close(k.change)
 	k.change = make(chan struct{})
 }
 
+// until waits until cond, which is called with the lock held, is true. It
+// returns false when ctx or the time limit, if there is one, ends the wait.
+func (k *Keeper) until(ctx context.Context, limit time.Duration, cond func() bool) bool {
+	var expired <-chan time.Time
+	if limit > 0 {
+		timer := time.NewTimer(limit)
+		defer timer.Stop()
+		expired = timer.C
+	}
+	for {
+		k.mu.Lock()
+		met, change := cond(), k.change
+		k.mu.Unlock()
+		if met {
+			return true
+		}
+		select {
+		case <-change:
+		case <-expired:
+			return false
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
 func (k *Keeper) enter(state State) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
+	k.update(func() { k.enterLocked(state) })
+}
+
+func (k *Keeper) enterLocked(state State) {
+	if k.state == state {
+		return
+	}
 	k.state, k.since = state, time.Now()
-	k.changeLocked()
 	k.log.Info().Str("state", string(state)).Msg("state")
 }
 
-// wanted says whether anybody needs the connection, and stopping whether it
-// is to end all the same.
+// wantedLocked says whether anybody needs the connection.
+func (k *Keeper) wantedLocked() bool {
+	needed := k.kept || k.attached > 0 || k.leases.count() > 0 || time.Now().Before(k.lingering)
+	return needed && !k.stopping
+}
+
 func (k *Keeper) wanted() bool {
-	sessions := k.leases.count()
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return !k.stopping && (k.attached > 0 || sessions > 0)
-}
-
-// run keeps the connection up while it is wanted. It returns when it was and
-// no longer is, when it is told to stop, or when ctx ends.
-func (k *Keeper) run(ctx context.Context) {
-	defer k.enter(Idle)
-	if !k.awaitFirst(ctx) {
-		return
-	}
-	var delays backoff
-	for ctx.Err() == nil && k.wanted() {
-		conn, err := k.attempt(ctx)
-		if errors.Is(err, errAborted) {
-			continue
-		}
-		if err != nil {
-			k.pauseAfter(ctx, err, &delays)
-			continue
-		}
-		if k.hold(ctx, conn) {
-			delays.reset()
-		} else {
-			k.pause(ctx, delays.next()) // one that breaks at once is not begun without end
-		}
-	}
-}
-
-// pause waits, for as long as the connection is wanted.
-func (k *Keeper) pause(ctx context.Context, delay time.Duration) {
-	timer := time.NewTimer(delay)
-	defer timer.Stop()
-	for ctx.Err() == nil && k.wanted() {
-		select {
-		case <-ctx.Done():
-		case <-k.wake:
-		case <-timer.C:
-			return
-		}
-	}
+	return k.wantedLocked()
 }
 
 // firstCaller is how long a new keeper waits for the launcher that spawned it.
 const firstCaller = 5 * time.Second
 
-func (k *Keeper) awaitFirst(ctx context.Context) bool {
-	limit := time.NewTimer(firstCaller)
-	defer limit.Stop()
-	for !k.wanted() {
-		select {
-		case <-k.wake:
-		case <-limit.C:
-			return false
-		case <-ctx.Done():
-			return false
+// run keeps the connection up while it is wanted. It returns when it was and
+// no longer is, when it is told to stop, or when ctx ends.
+func (k *Keeper) run(ctx context.Context) {
+	defer k.enter(Idle)
+	if !k.until(ctx, firstCaller, k.wantedLocked) {
+		return
+	}
+	for {
+		dialed, err := k.establish(ctx)
+		for err == nil && dialed != nil {
+			dialed = k.keep(ctx, dialed)
+		}
+		if err != nil || ctx.Err() != nil || !k.wanted() {
+			return
 		}
 	}
-	return true
 }
 
-// attempt dials once. While somebody is attached it may ask them; else it asks
-// nothing, and a launcher that attaches meanwhile has it begun again.
-func (k *Keeper) attempt(ctx context.Context) (*sshconn.Conn, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+// save writes down what a keeper needs that takes this one's place.
+func (k *Keeper) save() error {
 	k.mu.Lock()
-	k.abort, k.attended = cancel, k.askable > 0
-	attended := k.attended
+	k.spec.Kept, k.spec.Linger, k.spec.Agents = k.kept, k.linger, k.agents
+	spec := k.spec
 	k.mu.Unlock()
-	k.enter(Connecting)
-	stop := k.whileWanted(ctx, cancel)
-	defer stop()
-
-	options := sshconn.Options{Log: k.log, AgentSocket: k.agentSocket, Family: k.spec.Family}
-	if attended {
-		options.Ask = k.ask
-	}
-	conn, err := sshconn.Dial(ctx, k.spec.Config, options)
-	if err != nil && ctx.Err() != nil {
-		return nil, errAborted
-	}
-	return conn, err
+	return spec.save(spec.Dirs.of(spec.ID()).spec())
 }
 
-// errAborted ends an attempt that nobody waits for any more, or that is begun
-// again because somebody came who can be asked.
-var errAborted = errors.New("attempt aborted")
-
-// whileWanted cancels an attempt that nobody waits for any more.
-func (k *Keeper) whileWanted(ctx context.Context, cancel func()) (stop func()) {
-	ctx, stop = context.WithCancel(ctx)
-	go func() {
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-k.wake:
-				if !k.wanted() {
-					cancel()
-					return
-				}
-			}
-		}
-	}()
-	return stop
-}
-
-// pauseAfter records a failed attempt and waits for the time of the next one:
-// after a while, or when somebody attaches.
-func (k *Keeper) pauseAfter(ctx context.Context, failure error, delays *backoff) {
-	k.log.Warn().Err(failure).Msg("attempt failed")
-	state, delay := Waiting, delays.next()
-	if isRefusal(failure) {
-		state = NeedsAuth
-	}
-	k.mu.Lock()
-	askable := k.askable
-	k.failures++
-	k.failed = failure
-	k.mu.Unlock()
-	k.enter(state)
-	timer := time.NewTimer(delay)
-	defer timer.Stop()
-	for ctx.Err() == nil && k.wanted() {
-		select {
-		case <-ctx.Done():
-		case <-timer.C:
-			if state == Waiting {
-				return
-			}
-		case <-k.wake:
-			if k.cameSince(&askable) {
-				return
-			}
-		}
-	}
-}
-
-// cameSince says whether somebody who can be asked came since the last call.
-func (k *Keeper) cameSince(before *int) bool {
+func (k *Keeper) isKept() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	came := k.askable > *before
-	*before = k.askable
-	return came
+	return k.kept
 }
 
-// healthy is how long a connection lasts that proves the network good.
-const healthy = 5 * time.Second
+// disturb says that the network changed, or that the machine slept.
+func (k *Keeper) disturb() { k.update(func() { k.epoch++ }) }
 
-// hold serves a connection until it is lost or no longer wanted, and says
-// whether it held for long enough to begin the backoff anew.
-func (k *Keeper) hold(ctx context.Context, dialed *sshconn.Conn) bool {
-	conn := serve(dialed, k.dialAgent, &k.usage, k.log)
-	began := time.Now()
-	k.mu.Lock()
-	k.conn = conn
-	k.mu.Unlock()
-	k.enter(Up)
-	if k.leases.count() > 0 {
-		conn.begin(false)
+// maxAgents is how many launchers' agents are remembered.
+const maxAgents = 4
+
+// usesLocked makes a launcher's agent the first that is asked. The earlier
+// ones stay behind it: the environment of an old shell may name an agent that
+// is gone.
+func (k *Keeper) usesLocked(socket string) {
+	if socket == "" {
+		return
 	}
-	for ctx.Err() == nil && conn.ctx.Err() == nil && k.wanted() {
-		select {
-		case <-ctx.Done():
-		case <-conn.ctx.Done():
-		case <-k.wake:
-		}
-	}
-	k.mu.Lock()
-	k.conn = nil
-	k.mu.Unlock()
-	k.enter(Idle)
-	conn.close()
-	return time.Since(began) > healthy
+	others := slices.DeleteFunc(slices.Clone(k.agents), func(s string) bool { return s == socket })
+	k.agents = append([]string{socket}, others...)
+	k.agents = k.agents[:min(len(k.agents), maxAgents)]
 }
 
-// agentSocket returns the path of the local agent's socket, as the last
-// launcher's environment and the configuration have it now.
-func (k *Keeper) agentSocket() string {
-	path, _ := k.spec.Config.AgentSocket(func(name string) string {
-		k.mu.Lock()
-		defer k.mu.Unlock()
-		if name == "SSH_AUTH_SOCK" && k.agentSock != "" {
-			return k.agentSock
-		}
-		return os.Getenv(name)
-	})
-	return path
-}
-
-// dialAgent makes a fresh connection to the local agent.
+// dialAgent makes a fresh connection to the local agent: the one that the
+// configuration names, or the newest launcher's that answers.
 func (k *Keeper) dialAgent(ctx context.Context) (net.Conn, error) {
-	path := k.agentSocket()
-	if path == "" {
-		return nil, errNoAgent
+	k.mu.Lock()
+	sockets := slices.Clone(k.agents)
+	k.mu.Unlock()
+	failure, last := errNoAgent, ""
+	for _, socket := range append(sockets, "") {
+		path, ok := k.spec.Config.AgentSocket(func(name string) string {
+			if name == "SSH_AUTH_SOCK" {
+				return socket
+			}
+			return os.Getenv(name)
+		})
+		if !ok || path == last {
+			continue
+		}
+		last = path
+		conn, err := (&net.Dialer{}).DialContext(ctx, "unix", path)
+		if err == nil {
+			return conn, nil
+		}
+		failure = err
 	}
-	return (&net.Dialer{}).DialContext(ctx, "unix", path)
+	return nil, failure
+}
+
+// agentSocket returns the path of the agent that dialAgent would reach, ""
+// if none answers.
+func (k *Keeper) agentSocket() string {
+	conn, err := k.dialAgent(context.Background())
+	if err != nil {
+		return ""
+	}
+	defer conn.Close()
+	return conn.RemoteAddr().String()
 }
 
 // usage counts what the forwarded agent was asked for.

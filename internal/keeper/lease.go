@@ -113,7 +113,7 @@ func (l *leases) add(id string) error {
 
 // removeIfFree removes a lease that no session holds.
 func removeIfFree(file *os.File) bool {
-	if err := flock(file, unix.LOCK_EX|unix.LOCK_NB); errors.Is(err, unix.EWOULDBLOCK) {
+	if flock(file, unix.LOCK_EX|unix.LOCK_NB) != nil {
 		return false
 	}
 	_ = os.Remove(file.Name())

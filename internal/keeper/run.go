@@ -10,75 +10,127 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"sync"
 	"syscall"
 	"time"
 
-	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
+
+	"github.com/mosha-ssh/mosha/internal/netevent"
 )
 
 // readyFD is the descriptor on which a spawned keeper reports that it listens.
 const readyFD = 3
 
-// Run is the keeper's process: it reads its Spec from stdin, takes the lock,
-// listens, reports ready or why not on descriptor 3, and serves until nobody
-// needs it. The order is fixed: lock, log, signals, leases, socket, ready.
+// Run is the process of a keeper that a launcher spawned: it reads its Spec
+// from stdin and reports on descriptor 3 that it listens, or why not.
 func Run(stdin io.Reader) error {
 	ready := os.NewFile(readyFD, "ready")
 	unix.CloseOnExec(readyFD)
 	var spec Spec
-	if err := json.NewDecoder(io.LimitReader(stdin, 1<<20)).Decode(&spec); err != nil || spec.Config == nil {
+	if err := json.NewDecoder(io.LimitReader(stdin, maxSpec)).Decode(&spec); err != nil || spec.Config == nil {
 		return report(ready, fmt.Errorf("its spec is not understood: %w", err))
 	}
+	return serveSpec(spec, func(err error) error { return report(ready, err) })
+}
+
+// Resume is the process of a keeper that takes the place of one that was
+// killed, whose spec is at path.
+func Resume(path string) error {
+	spec, err := loadSpec(path)
+	if err != nil || spec.Config == nil {
+		return fmt.Errorf("its spec is not understood: %w", err)
+	}
+	return serveSpec(spec, func(err error) error { return err })
+}
+
+// maxSpec bounds a Spec's JSON, in bytes.
+const maxSpec = 1 << 20
+
+// serveSpec takes the lock, listens, says ready, with nil or with why not, and
+// serves until nobody needs the keeper. The order is fixed: lock, log,
+// signals, leases, socket, ready.
+func serveSpec(spec Spec, ready func(error) error) error {
 	syscall.Umask(0o077)
+	debug.SetGCPercent(gcPercent)
 	dir := spec.Dirs.of(spec.ID())
 	// An earlier keeper of this destination may be about to end.
 	wait, cancel := context.WithTimeout(context.Background(), spawnPatience/2)
 	defer cancel()
 	lock, err := acquire(wait, dir, dir.lock())
 	if err != nil {
-		return report(ready, err)
+		dir.remove()
+		return ready(err)
 	}
 	defer dir.remove()
 	defer lock.release()
-	logger, file, err := openLog(spec.Dirs.Log(spec.ID()), spec.Config.Dest)
-	if err != nil {
-		return report(ready, err)
-	}
-	defer file.Close()
+	logger := openLog(spec.Dirs.Log(spec.ID()), spec.Config.Dest)
+	defer logger.close()
 
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
-	return newKeeper(spec, logger).live(ctx, ready)
+	return newKeeper(spec, logger.Logger).live(ctx, ready)
 }
 
-// live listens, reports ready, and runs until the keeper is not needed.
-func (k *Keeper) live(ctx context.Context, ready *os.File) error {
+// live listens, says ready, and runs until the keeper is not needed.
+func (k *Keeper) live(ctx context.Context, ready func(error) error) error {
 	if err := k.leases.find(); err != nil {
-		return report(ready, err)
+		return ready(err)
 	}
-	listener, err := listenAt(k.spec.Dirs.of(k.spec.ID()).socket())
+	dir := k.spec.Dirs.of(k.spec.ID())
+	listener, err := listenAt(dir.socket())
 	if err != nil {
-		return report(ready, err)
+		return ready(err)
 	}
-	_ = report(ready, nil)
-	k.log.Info().Int("pid", os.Getpid()).Msg("keeper started")
+	k.log.Info().Int("pid", os.Getpid()).Int("sessions", k.leases.count()).Msg("keeper started")
+	if err := ready(nil); err != nil {
+		return err
+	}
+	end := k.guarded(dir.spec())
+	defer end()
 
 	serving, endServing := context.WithCancel(context.Background())
-	served := make(chan struct{})
-	go func() {
-		defer close(served)
-		k.serveControl(serving, listener)
-	}()
+	var helpers sync.WaitGroup
+	helpers.Go(func() { k.serveControl(serving, listener) })
+	helpers.Go(func() { k.sense(serving) })
 	k.run(ctx)
 	// Who comes from here on finds no socket and spawns a keeper, which waits
 	// for the lock.
 	_ = listener.Close()
 	endServing()
-	<-served
+	helpers.Wait()
 	k.log.Info().Msg("keeper ended")
 	return nil
+}
+
+// guarded has the keeper brought back if it is killed, until end is called.
+func (k *Keeper) guarded(path string) (end func()) {
+	k.mu.Lock()
+	may := k.spec.resumed(time.Now())
+	k.mu.Unlock()
+	self, err := os.Executable()
+	if err == nil {
+		err = k.save()
+	}
+	if err != nil || !may {
+		k.log.Error().Err(err).Bool("killed_too_often", !may).Msg("the keeper will not come back if it is killed")
+		return func() { _ = os.Remove(path) }
+	}
+	g := startGuardian(self, path, k.log)
+	return func() {
+		g.end()
+		_ = os.Remove(path)
+	}
+}
+
+// sense has the connection looked at when the network changes or the machine
+// wakes.
+func (k *Keeper) sense(ctx context.Context) {
+	for event := range netevent.Watch(ctx, k.log) {
+		k.log.Debug().Bool("network", event.Network).Bool("wake", event.Wake).Msg("disturbance")
+		k.disturb()
+	}
 }
 
 // listenAt makes the control socket. A stale one is removed, since the lock
@@ -97,22 +149,4 @@ func report(to *os.File, failure error) error {
 		r.Error = failure.Error()
 	}
 	return errors.Join(failure, json.NewEncoder(to).Encode(r), to.Close())
-}
-
-// maxLog is the size in bytes at which a log is set aside as ".old" when a
-// keeper starts.
-const maxLog = 1 << 20
-
-// openLog opens the keeper's log, JSON lines that a crash is written to too.
-func openLog(path, destination string) (zerolog.Logger, *os.File, error) {
-	if info, err := os.Stat(path); err == nil && info.Size() > maxLog {
-		_ = os.Rename(path, path+".old")
-	}
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return zerolog.Nop(), nil, err
-	}
-	_ = debug.SetCrashOutput(file, debug.CrashOptions{})
-	zerolog.TimeFieldFormat = time.RFC3339Nano
-	return zerolog.New(file).With().Timestamp().Str("destination", destination).Logger(), file, nil
 }

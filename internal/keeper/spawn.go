@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/mosha-ssh/mosha/internal/target"
 )
 
@@ -23,6 +25,12 @@ type Spec struct {
 	Dirs   Dirs           `json:"dirs"`
 	Config *target.Config `json:"config"`
 	Family string         `json:"family"` // mosh's word for the address family
+
+	// What a keeper that comes back after it was killed has to know.
+	Kept    bool          `json:"kept,omitempty"`
+	Linger  time.Duration `json:"linger,omitempty"`
+	Agents  []string      `json:"agents,omitempty"`
+	Resumed []time.Time   `json:"resumed,omitempty"` // lately
 }
 
 // ID names the destination, and with it the keeper.
@@ -50,8 +58,10 @@ func Find(ctx context.Context, spec Spec, argv []string) (*Client, error) {
 	dir := spec.Dirs.of(spec.ID())
 	lock, err := acquire(bounded, dir, dir.launch())
 	if err != nil {
+		dir.remove()
 		return nil, &SpawnError{Log: spec.Dirs.Log(spec.ID()), Err: err}
 	}
+	defer dir.remove() // what is empty, if nothing comes of it
 	defer lock.release()
 	if client, err := Connect(ctx, spec.Dirs, spec.ID()); err == nil {
 		return client, nil
@@ -80,7 +90,9 @@ func spawn(ctx context.Context, spec Spec, argv []string) error {
 	cmd.Stdin = stdin
 	cmd.ExtraFiles = []*os.File{theirs}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	restore := keepDescriptors()
 	err = cmd.Start()
+	restore()
 	_ = theirs.Close()
 	_ = stdin.Close()
 	if err != nil {
@@ -89,6 +101,30 @@ func spawn(ctx context.Context, spec Spec, argv []string) error {
 	}
 	err = errors.Join(tell(given, spec), awaitReady(ctx, report))
 	return errors.Join(err, cmd.Process.Release())
+}
+
+// maxDescriptor is up to where a launcher looks for descriptors that it
+// inherited.
+const maxDescriptor = 1024
+
+// keepDescriptors keeps the descriptors that this process inherited, such as a
+// script's lock, from what it starts until restore is called. mosh is to
+// inherit them, the keeper, which outlives it, is not.
+func keepDescriptors() (restore func()) {
+	var inherited []uintptr
+	for fd := uintptr(3); fd < maxDescriptor; fd++ {
+		flags, err := unix.FcntlInt(fd, unix.F_GETFD, 0)
+		if err != nil || flags&unix.FD_CLOEXEC != 0 {
+			continue
+		}
+		inherited = append(inherited, fd)
+		unix.CloseOnExec(int(fd))
+	}
+	return func() {
+		for _, fd := range inherited {
+			_, _ = unix.FcntlInt(fd, unix.F_SETFD, 0)
+		}
+	}
 }
 
 // tell hands the keeper its spec.

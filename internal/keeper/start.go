@@ -17,10 +17,15 @@ const detachLimit = 10 * time.Second
 // where the server said none. When ctx ends, the command is left detachLimit
 // to end by itself, so that a server is not hung up while it detaches.
 func (c *connection) start(ctx context.Context, s Start, output func([]byte)) (int, error) {
-	session, err := c.session()
-	if err != nil {
+	session, err := c.sessionWithRoom(ctx)
+	switch {
+	case isRejected(err):
 		return -1, err
+	case err != nil: // it does not even open a session
+		c.drop()
+		return -1, errLostInStart
 	}
+	defer c.recallHolder()
 	defer session.Close()
 	release := context.AfterFunc(ctx, func() {
 		time.AfterFunc(detachLimit, func() { _ = session.Close() })

@@ -1,22 +1,47 @@
 package keeper
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"io/fs"
 	"os"
+	"slices"
+	"sync"
 	"time"
+
+	"github.com/mosha-ssh/mosha/internal/bootstrap"
 )
 
-// Status is what a keeper says about itself.
+// Status is what a keeper says about itself. Its JSON form is what
+// "mosha status --json" prints, one object a line. Fields keep their names and
+// meanings; new ones may come. Times are as in RFC 3339, durations in seconds.
 type Status struct {
-	Destination string    `json:"destination"` // as it was typed
-	HostName    string    `json:"host_name"`
-	User        string    `json:"user"`
-	Port        int       `json:"port"`
-	State       State     `json:"state"`
-	Since       time.Time `json:"since"`
-	Sessions    int       `json:"sessions"`
-	Requests    int       `json:"agent_requests"`
-	Problems    []string  `json:"problems,omitempty"` // what could not be had, in the words of the log
+	Destination string `json:"destination"` // as it was typed
+	HostName    string `json:"host_name"`
+	User        string `json:"user"`
+	Port        int    `json:"port"`
+
+	State State     `json:"state"`
+	Since time.Time `json:"since"`                // of the state; in Up, connected since then
+	Lost  float64   `json:"lost_for,omitempty"`   // since the connection was lost
+	Retry float64   `json:"retry_in,omitempty"`   // until the next attempt, in Waiting
+	Trip  float64   `json:"round_trip,omitempty"` // as last measured; not there before
+
+	Sessions   int    `json:"sessions"`
+	Kept       bool   `json:"kept"`             // stays until stopped
+	Reconnects int    `json:"reconnects"`       // of this keeper
+	Requests   int    `json:"agent_requests"`   // all that the agent was asked for
+	Signatures int    `json:"agent_signatures"` // those of them that asked for a signature
+	Link       string `json:"link"`             // whose the remote's link is: own, other, none, failed or "" (not known)
+
+	Problems []string `json:"problems,omitempty"` // what could not be had, in the words of the log
+	Log      string   `json:"log"`                // the log's path
+}
+
+// linkWords are the values of Status.Link.
+var linkWords = map[bootstrap.Owner]string{
+	bootstrap.OwnerSelf: "own", bootstrap.OwnerOther: "other", bootstrap.OwnerNone: "none", bootstrap.OwnerFailed: "failed",
 }
 
 func (k *Keeper) status() *Status {
@@ -26,9 +51,18 @@ func (k *Keeper) status() *Status {
 	config := k.spec.Config
 	s := &Status{
 		Destination: config.Dest, HostName: config.HostName, User: config.User, Port: config.Port,
-		State: k.state, Since: k.since, Sessions: sessions, Requests: used.Requests,
+		State: k.state, Since: k.since, Trip: seconds(k.roundTrip),
+		Sessions: sessions, Kept: k.kept, Reconnects: max(k.ups-1, 0),
+		Requests: used.Requests, Signatures: used.Signs, Log: k.spec.Dirs.Log(k.spec.ID()),
+	}
+	if !k.lostAt.IsZero() {
+		s.Lost = seconds(time.Since(k.lostAt))
+	}
+	if k.state == Waiting {
+		s.Retry = seconds(max(time.Until(k.retryAt), 0))
 	}
 	if k.conn != nil {
+		s.Link = linkWords[k.conn.owner]
 		for _, err := range k.conn.warned() {
 			s.Problems = append(s.Problems, err.Error())
 		}
@@ -37,6 +71,9 @@ func (k *Keeper) status() *Status {
 	}
 	return s
 }
+
+// seconds is d in seconds, to the millisecond.
+func seconds(d time.Duration) float64 { return d.Round(time.Millisecond).Seconds() }
 
 // sweep removes what is left of a keeper that was killed, or stopped before its
 // sessions ended. The leases of sessions that live stay, for the next keeper.
@@ -55,6 +92,9 @@ func sweep(dir keeperDir) {
 // one of them need be alive.
 func IDs(dirs Dirs) ([]string, error) {
 	entries, err := os.ReadDir(dirs.Runtime)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil // it went with the last keeper
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -67,23 +107,68 @@ func IDs(dirs Dirs) ([]string, error) {
 	return ids, nil
 }
 
-// All returns the status of every keeper that answers, and the ids of those
-// that should but do not.
-func All(ctx context.Context, dirs Dirs) (alive []*Status, silent []string, err error) {
-	ids, err := IDs(dirs)
-	for _, id := range ids {
-		client, err := Connect(ctx, dirs, id)
-		if err != nil {
-			sweep(dirs.of(id))
-			continue
-		}
-		status, err := client.Status()
-		client.Close()
-		if err != nil {
-			silent = append(silent, id)
-			continue
-		}
-		alive = append(alive, status)
+// SilentError says that a keeper that runs does not answer: it was stopped by
+// a signal, or the machine is in trouble.
+type SilentError struct{ Log string }
+
+func (e *SilentError) Error() string { return "the keeper does not answer" }
+
+// statusPatience is how long a keeper may take to say how it is.
+const statusPatience = 5 * time.Second
+
+// StatusOf asks the keeper with this id how it is. The error is ErrNoKeeper
+// where none runs, a *SilentError where it does not answer in time, or a
+// *VersionError.
+func StatusOf(ctx context.Context, dirs Dirs, id string) (*Status, error) {
+	ctx, cancel := context.WithTimeout(ctx, statusPatience)
+	defer cancel()
+	client, err := Connect(ctx, dirs, id)
+	if err != nil {
+		return nil, err
 	}
-	return alive, silent, err
+	defer client.Close()
+	status, err := client.Status()
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil, &SilentError{Log: dirs.Log(id)}
+	case errors.Is(err, ErrGone):
+		return nil, ErrNoKeeper
+	}
+	return status, err
+}
+
+// Unknown is a keeper that runs but whose status could not be had.
+type Unknown struct {
+	ID  string
+	Err error
+}
+
+// All returns the status of every keeper, ordered by destination, and the
+// keepers that could not be asked. What is left of dead ones is cleared away.
+func All(ctx context.Context, dirs Dirs) (alive []*Status, unknown []Unknown, err error) {
+	ids, err := IDs(dirs)
+	var asking sync.WaitGroup
+	var mu sync.Mutex
+	for _, id := range ids {
+		asking.Go(func() {
+			status, err := StatusOf(ctx, dirs, id)
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case err == nil:
+				alive = append(alive, status)
+			case errors.Is(err, ErrNoKeeper):
+				sweep(dirs.of(id))
+			default:
+				unknown = append(unknown, Unknown{ID: id, Err: err})
+			}
+		})
+	}
+	asking.Wait()
+	removeRuntime(dirs.Runtime)
+	slices.SortFunc(alive, func(a, b *Status) int {
+		return cmp.Or(cmp.Compare(a.Destination, b.Destination), cmp.Compare(a.Port, b.Port), cmp.Compare(a.Log, b.Log))
+	})
+	slices.SortFunc(unknown, func(a, b Unknown) int { return cmp.Compare(a.ID, b.ID) })
+	return alive, unknown, err
 }

@@ -39,16 +39,19 @@ const (
 	opAttach = "attach" // have the connection up, answer its questions
 	opAnswer = "answer" // within an attach
 	opLease  = "lease"  // within an attach: count this session
+	opKeep   = "keep"   // within an attach: stay until stopped
 	opStart  = "start"  // have mosh-server started
 	opSetup  = "setup"  // set the remote up, say what changed
 	opStatus = "status"
-	opStop   = "stop"
+	opStop   = "stop" // in every version
 )
 
 // Attach says who wants the connection up, and for what.
 type Attach struct {
 	AgentSocket string `json:"agent_socket"` // the launcher's SSH_AUTH_SOCK, newer than the keeper's
-	Session     bool   `json:"session"`      // a mosh session is to follow
+	Session     bool   `json:"session"`      // a person acts: a session is to follow, or the keeper is to stay
+	// Linger is how long the keeper stays after its last session.
+	Linger time.Duration `json:"linger,omitempty"`
 }
 
 // Start is a request to start mosh-server.
@@ -66,6 +69,8 @@ type Pty struct {
 type answer struct {
 	Text string `json:"text"`
 	OK   bool   `json:"ok"` // false: the person ended the question
+
+	left bool // the client went without a word
 }
 
 // reply is one line from the keeper; one field is set.
@@ -91,6 +96,7 @@ type settled struct {
 type Connected struct {
 	Address string         `json:"address"`         // the server's, as this side sees it; empty behind a proxy
 	Notes   []sshconn.Note `json:"notes,omitempty"` // what ssh would tell while connecting
+	Agent   string         `json:"agent"`           // socket of the agent that is forwarded, "" if none answers
 }
 
 // errLineTooLong ends the conversation with a peer that sends more than

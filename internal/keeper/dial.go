@@ -1,0 +1,169 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/mosha-ssh/mosha/internal/sshconn"
+)
+
+// silence is how long a server may say nothing while the keeper comes back, on
+// top of twenty round trips. A machine with a slow processor needs a second
+// for its part of the key exchange.
+const silence = 4 * time.Second
+
+// patientLookup: every so many attempts the name is looked up anew. The others
+// go to the address of the last connection, so that a name server in a dead
+// network holds nothing up.
+const patientLookup = 4
+
+var (
+	// errUnwanted ends the attempts when nobody needs the connection.
+	errUnwanted = errors.New("the connection is not needed")
+	// errAborted ends an attempt that is begun again at once: the network
+	// changed, or somebody came who can be asked.
+	errAborted = errors.New("attempt aborted")
+)
+
+// establish makes attempts, one at a time, until one succeeds. It returns
+// errUnwanted when nobody needs the connection any more, or ctx's error.
+func (k *Keeper) establish(ctx context.Context) (*sshconn.Conn, error) {
+	var pace backoff
+	for {
+		began := time.Now()
+		a := k.newAttempt(&pace)
+		conn, err := a.run(ctx)
+		switch {
+		case err == nil:
+			return conn, nil
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case !k.wanted():
+			return nil, errUnwanted
+		case errors.Is(err, errAborted), errors.Is(err, errLeft):
+			pace.restart(time.Now())
+			continue
+		}
+		if err := k.pause(ctx, a, err, time.Until(began.Add(pace.next(began))), &pace); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// attempt is one try to connect. While somebody is attached it may ask them,
+// and takes the time that the user's configuration gives it; else it asks
+// nothing and is short.
+type attempt struct {
+	k        *Keeper
+	attended bool
+	epoch    int // network events before it began
+	began    time.Time
+	options  sshconn.Options
+}
+
+func (k *Keeper) newAttempt(pace *backoff) *attempt {
+	a := &attempt{k: k, began: time.Now()}
+	a.options = sshconn.Options{Log: k.log, AgentSocket: k.agentSocket, Family: k.spec.Family, Progress: a.progress}
+	k.update(func() {
+		a.attended, a.epoch = k.askable > 0, k.epoch
+		a.options.Identity = k.identity
+		if k.lostAt.IsZero() || a.attended {
+			k.enterLocked(Connecting)
+		} else if k.conn == nil {
+			k.enterLocked(Lost)
+		}
+		if a.attended {
+			a.options.Ask = k.ask
+			return
+		}
+		a.options.Limits = sshconn.Limits{
+			Connect: pace.connectLimit(k.roundTrip),
+			Silence: silence + 20*k.roundTrip,
+		}
+		if pace.attempts%patientLookup != 0 {
+			a.options.Address = k.address
+		}
+	})
+	return a
+}
+
+// progress notes the phase that begins.
+func (a *attempt) progress(phase string) { a.k.update(func() { a.k.dialing = phase }) }
+
+// run dials. It is aborted when nobody needs it any more, and begun again by
+// its caller when it cannot become of use.
+func (a *attempt) run(ctx context.Context) (*sshconn.Conn, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		if a.k.until(ctx, 0, func() bool { return !a.k.wantedLocked() || a.uselessLocked() }) {
+			cancel(errAborted)
+		}
+	}()
+	return sshconn.Dial(ctx, a.k.spec.Config, a.options)
+}
+
+// grace is how old a handshake may be that a network event does not abort:
+// events come in bursts, and the first of them began this attempt.
+const grace = time.Second
+
+// uselessLocked says whether the attempt is better begun again: somebody came
+// who can be asked; or the network changed while it waits for an answer that
+// may now never come. Once the server has been reached and has our signature
+// to look at, it is left alone: a person may have touched a key for it.
+func (a *attempt) uselessLocked() bool {
+	k := a.k
+	if !a.attended && k.askable > 0 {
+		return true
+	}
+	if k.epoch == a.epoch {
+		return false
+	}
+	a.epoch = k.epoch
+	switch k.dialing {
+	case sshconn.PhaseConnect:
+		return true
+	case sshconn.PhaseAuth:
+		return false
+	}
+	return time.Since(a.began) > grace
+}
+
+// pause records how an attempt failed and waits for the time of the next one.
+// A refusal is not followed by another attempt until a person attaches.
+func (k *Keeper) pause(ctx context.Context, a *attempt, failure error, rest time.Duration, pace *backoff) error {
+	k.log.Warn().Err(failure).Msg("attempt failed")
+	refused := isRefusal(failure)
+	askable, epoch := 0, 0
+	k.update(func() {
+		k.failures++
+		k.failed = failure
+		k.retryAt = time.Now().Add(rest)
+		askable, epoch = k.askable, a.epoch
+		if refused {
+			k.enterLocked(NeedsAuth)
+		} else if rest > eagerInterval {
+			k.enterLocked(Waiting)
+		}
+	})
+	if refused {
+		rest = 0 // no time limit
+	} else if rest <= 0 {
+		return nil
+	}
+	disturbed := false
+	k.until(ctx, rest, func() bool {
+		came := k.askable > askable
+		askable = k.askable
+		disturbed = !refused && k.epoch != epoch
+		return came || disturbed || !k.wantedLocked()
+	})
+	if disturbed {
+		pace.restart(time.Now())
+	}
+	if ctx.Err() == nil && !k.wanted() {
+		return errUnwanted
+	}
+	return ctx.Err()
+}

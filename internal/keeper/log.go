@@ -1,0 +1,81 @@
+package keeper
+
+import (
+	"os"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// maxLog is the size in bytes at which a log is set aside as ".old", in the
+// place of the one before. Two of them are all that is kept.
+const maxLog = 1 << 20
+
+// logFile is a keeper's log: JSON lines, to which a crash is written too.
+type logFile struct {
+	zerolog.Logger
+	path string
+
+	mu   sync.Mutex
+	file *os.File
+	size int64
+}
+
+// openLog opens the log at path for the keeper of a destination. Where it
+// cannot be had, nothing is logged: that is no reason to be without the agent.
+func openLog(path, destination string) *logFile {
+	l := &logFile{path: path}
+	if l.open() != nil {
+		l.Logger = zerolog.Nop()
+		return l
+	}
+	zerolog.TimeFieldFormat = time.RFC3339Nano
+	l.Logger = zerolog.New(l).With().Timestamp().Str("destination", destination).Logger()
+	return l
+}
+
+func (l *logFile) open() error {
+	file, err := os.OpenFile(l.path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	l.file, l.size = file, info.Size()
+	return debug.SetCrashOutput(file, debug.CrashOptions{})
+}
+
+// Write appends a line, in a new file if this one is full. A disk that is
+// full costs lines, not the keeper.
+func (l *logFile) Write(line []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.size+int64(len(line)) > maxLog {
+		l.rotateLocked()
+	}
+	n, err := l.file.Write(line)
+	l.size += int64(n)
+	return n, err
+}
+
+// rotateLocked goes on in the old file where a new one cannot be had.
+func (l *logFile) rotateLocked() {
+	full := l.file
+	if os.Rename(l.path, l.path+".old") != nil || l.open() != nil {
+		l.size = 0
+		return
+	}
+	_ = full.Close()
+}
+
+func (l *logFile) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.file != nil {
+		_ = l.file.Close()
+	}
+}

@@ -1,0 +1,7 @@
+//go:build !linux
+
+package keeper
+
+// dropProgramPages is for Linux, where a process is charged for the pages of
+// its program.
+func dropProgramPages() {}

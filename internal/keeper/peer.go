@@ -1,0 +1,101 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"time"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/sys/unix"
+)
+
+// strangerError says that another user's process came to the control socket.
+type strangerError struct{ UID int }
+
+func (e *strangerError) Error() string {
+	return fmt.Sprintf("a process of user %d on the control socket", e.UID)
+}
+
+// checkPeer returns a *strangerError unless the other end of conn belongs to
+// the user uid. Root is a stranger too: it could do anything to the keeper by
+// other means, but has no business here. Where the system does not tell whose
+// the other end is, the mode of the directory has to do.
+func checkPeer(conn net.Conn, uid int) error {
+	socket, ok := conn.(*net.UnixConn)
+	if !ok {
+		return errors.ErrUnsupported
+	}
+	raw, err := socket.SyscallConn()
+	if err != nil {
+		return err
+	}
+	peer := -1
+	var asked error
+	if err := raw.Control(func(fd uintptr) { peer, asked = peerUID(int(fd)) }); err != nil {
+		return err
+	}
+	switch {
+	case errors.Is(asked, errors.ErrUnsupported):
+		return nil
+	case asked != nil:
+		return asked
+	case peer != uid:
+		return &strangerError{UID: peer}
+	}
+	return nil
+}
+
+// noise lets some of what can be provoked from outside into the log, and no
+// more: a client that comes again and again must not push all else out of it.
+var noise = &zerolog.BurstSampler{Burst: 10, Period: time.Minute}
+
+// acceptRest is how long accept waits when the system has no descriptor left.
+const acceptRest = 50 * time.Millisecond
+
+// accept returns the next client of the same user. The error says that the
+// listener is closed; all others pass.
+func (k *Keeper) accept(listener net.Listener) (net.Conn, error) {
+	log := k.log.Sample(noise)
+	for {
+		conn, err := listener.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return nil, err
+		}
+		if err != nil {
+			log.Warn().Err(err).Msg("control socket")
+			time.Sleep(acceptRest)
+			continue
+		}
+		err = checkPeer(conn, os.Getuid())
+		if err == nil {
+			return conn, nil
+		}
+		log.Warn().Err(err).Msg("client refused")
+		_ = conn.Close()
+	}
+}
+
+// dialRest is how long dialSocket waits when the queue for a place is full.
+const dialRest = 10 * time.Millisecond
+
+// dialSocket connects to a keeper's socket. That never blocks; where the queue
+// for a place is full, the system says EAGAIN, and it is tried again until
+// patience or ctx ends.
+func dialSocket(ctx context.Context, path string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for {
+		conn, err := net.Dial("unix", path)
+		if !errors.Is(err, unix.EAGAIN) {
+			return conn, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(dialRest):
+		}
+	}
+}

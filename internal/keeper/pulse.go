@@ -1,0 +1,158 @@
+package keeper
+
+import (
+	"context"
+	"time"
+)
+
+const (
+	// restPulse is how often an idle connection is asked whether it lives,
+	// where the user's ServerAliveInterval does not say otherwise.
+	restPulse = 5 * time.Second
+	// An answer is late after four times the deviation of the round trip time
+	// on top of it (as TCP's retransmission timeout, RFC 6298), but never
+	// before minLate, and always after maxLate.
+	minLate = time.Second
+	maxLate = 10 * time.Second
+	// minSoon is the least that a question gets which a network event caused.
+	minSoon = 200 * time.Millisecond
+)
+
+// roundTrip estimates the time that an answer takes (RFC 6298, section 2).
+type roundTrip struct{ smooth, deviation time.Duration }
+
+// measured takes one more measurement into account.
+func (r *roundTrip) measured(d time.Duration) {
+	if r.smooth == 0 {
+		r.smooth, r.deviation = d, d/2
+		return
+	}
+	r.deviation += ((d - r.smooth).Abs() - r.deviation) / 4
+	r.smooth += (d - r.smooth) / 8
+}
+
+// late is how long after a question its answer is overdue.
+func (r *roundTrip) late() time.Duration {
+	if r.smooth == 0 {
+		return maxLate
+	}
+	return min(max(r.smooth+4*r.deviation+minLate/2, minLate), maxLate)
+}
+
+// soon is how long the answer to a question may take that is asked because
+// something happened.
+func (r *roundTrip) soon() time.Duration {
+	if r.smooth == 0 {
+		return minLate
+	}
+	return min(max(2*r.smooth+minSoon/2, minSoon), maxLate)
+}
+
+// pulse asks the other end again and again whether it is there. One goroutine
+// runs it; check may be called from any.
+//
+//	        rest is over, or check
+//	resting ----------------------> asking --late--> overdue, said once
+//	   ^                              |                 |
+//	   +----------- answer -----------+-----------------+
+type pulse struct {
+	ask     func(token uint64)  // must not block
+	overdue func()              // an answer did not come in time
+	alive   func(time.Duration) // an answer came; the round trip time as it is now, 0 if unknown
+
+	rest time.Duration // between an answer and the next question
+	late time.Duration // fixed limit for an answer; 0: it follows the round trip time
+
+	answers chan uint64   // the tokens that came back
+	checks  chan struct{} // one slot
+}
+
+func newPulse(rest, late time.Duration) *pulse {
+	if rest <= 0 {
+		rest, late = restPulse, 0
+	}
+	return &pulse{rest: rest, late: late, answers: make(chan uint64, 1), checks: make(chan struct{}, 1)}
+}
+
+// check asks at once: something happened that may have broken the connection.
+func (p *pulse) check() {
+	select {
+	case p.checks <- struct{}{}:
+	default:
+	}
+}
+
+// answered takes the answer to a question. At most one is under way, so a
+// second one in the channel is a repetition of an older one.
+func (p *pulse) answered(token uint64) {
+	select {
+	case <-p.answers:
+	default:
+	}
+	select {
+	case p.answers <- token:
+	default:
+	}
+}
+
+// run asks until ctx ends. A late answer still counts as one: whoever was told
+// that it was overdue is told that the other end lives after all.
+func (p *pulse) run(ctx context.Context) {
+	var estimate roundTrip
+	var token uint64
+	timer := time.NewTimer(p.rest)
+	defer timer.Stop()
+	for {
+		limit := p.late
+		if limit == 0 {
+			limit = estimate.late()
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		case <-p.checks:
+			limit = estimate.soon()
+		}
+		token++
+		asked := time.Now()
+		p.ask(token)
+		inTime, ok := p.await(ctx, token, limit, estimate.soon())
+		if !ok {
+			return
+		}
+		if inTime { // a late answer measures an outage
+			estimate.measured(time.Since(asked))
+		}
+		p.alive(estimate.smooth)
+		timer.Reset(p.rest)
+	}
+}
+
+// await waits for the answer to the question with this token, however long
+// that takes, and says once when it is overdue. A check meanwhile is served by
+// the question that is under way, whose answer is then expected soon.
+func (p *pulse) await(ctx context.Context, token uint64, limit, soon time.Duration) (inTime, ok bool) {
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	due := time.Now().Add(limit)
+	inTime = true
+	for {
+		select {
+		case got := <-p.answers:
+			if got == token {
+				return inTime, true
+			}
+		case <-timer.C:
+			inTime = false
+			p.overdue()
+		case <-p.checks:
+			if sooner := time.Now().Add(soon); inTime && sooner.Before(due) {
+				due = sooner
+				timer.Reset(soon)
+			}
+		case <-ctx.Done():
+			return false, false
+		}
+	}
+}

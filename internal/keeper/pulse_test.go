@@ -1,0 +1,206 @@
+package keeper
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// peer answers a pulse's questions after a while that the test sets, or never.
+type peer struct {
+	mu     sync.Mutex
+	after  time.Duration   // negative: never
+	asked  []time.Duration // when, since the start
+	events []string
+}
+
+func (o *peer) answersAfter(d time.Duration) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.after = d
+}
+
+func (o *peer) happened(event string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.events = append(o.events, event)
+}
+
+func (o *peer) questions() int {
+	synctest.Wait()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.asked)
+}
+
+// startPulse runs a pulse against a peer within a synctest bubble.
+func startPulse(t *testing.T, rest, late time.Duration) (*pulse, *peer) {
+	t.Helper()
+	p := newPulse(rest, late)
+	other := &peer{}
+	began := time.Now()
+	p.ask = func(token uint64) {
+		other.mu.Lock()
+		defer other.mu.Unlock()
+		other.asked = append(other.asked, time.Since(began))
+		if other.after >= 0 {
+			time.AfterFunc(other.after, func() { p.answered(token) })
+		}
+	}
+	p.overdue = func() { other.happened("overdue") }
+	p.alive = func(time.Duration) { other.happened("alive") }
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		p.run(ctx)
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-done
+	})
+	return p, other
+}
+
+func (o *peer) expect(t *testing.T, events ...string) {
+	t.Helper()
+	synctest.Wait()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !slices.Equal(o.events, events) {
+		t.Fatalf("events %v, want %v", o.events, events)
+	}
+	o.events = nil
+}
+
+// TestPulseRests: an idle connection is asked every five seconds, not more.
+func TestPulseRests(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, other := startPulse(t, 0, 0)
+		other.answersAfter(50 * time.Millisecond)
+		time.Sleep(time.Minute)
+		if n := other.questions(); n < 11 || n > 12 {
+			t.Errorf("asked %d times in a minute", n)
+		}
+	})
+}
+
+// TestPulseNoticesSilence within a second of a question, once the round trip
+// time is known, and says it once.
+func TestPulseNoticesSilence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, other := startPulse(t, 0, 0)
+		other.answersAfter(50 * time.Millisecond)
+		time.Sleep(restPulse + 60*time.Millisecond)
+		other.expect(t, "alive")
+		other.answersAfter(-1)
+		time.Sleep(restPulse + minLate)
+		other.expect(t, "overdue")
+		time.Sleep(time.Hour)
+		other.expect(t)
+	})
+}
+
+// TestPulseTakesALateAnswer: the connection lived after all, and the outage is
+// not taken for its round trip time.
+func TestPulseTakesALateAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, other := startPulse(t, 0, 0)
+		other.answersAfter(50 * time.Millisecond)
+		time.Sleep(restPulse + 60*time.Millisecond)
+		other.expect(t, "alive")
+		other.answersAfter(time.Minute)
+		time.Sleep(restPulse + 30*time.Second)
+		other.expect(t, "overdue")
+		time.Sleep(30 * time.Second)
+		other.expect(t, "alive")
+		other.answersAfter(-1)
+		p.check()
+		time.Sleep(time.Second)
+		other.expect(t, "overdue")
+	})
+}
+
+// TestPulseChecks: an event asks at once and expects the answer soon, also
+// where a question is under way.
+func TestPulseChecks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, other := startPulse(t, 0, 0)
+		other.answersAfter(50 * time.Millisecond)
+		time.Sleep(restPulse + 60*time.Millisecond)
+		other.expect(t, "alive")
+		other.answersAfter(-1)
+		p.check()
+		time.Sleep(300 * time.Millisecond)
+		other.expect(t, "overdue")
+	})
+	synctest.Test(t, func(t *testing.T) {
+		p, other := startPulse(t, 0, 0)
+		other.answersAfter(50 * time.Millisecond)
+		time.Sleep(restPulse + 60*time.Millisecond)
+		other.expect(t, "alive")
+		other.answersAfter(-1)
+		time.Sleep(restPulse) // a question goes out and is lost
+		p.check()
+		time.Sleep(300 * time.Millisecond)
+		other.expect(t, "overdue")
+	})
+}
+
+// TestPulseFollowsTheUser: ServerAliveInterval and CountMax.
+func TestPulseFollowsTheUser(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, other := startPulse(t, time.Minute, 3*time.Minute)
+		other.answersAfter(-1)
+		time.Sleep(59 * time.Second)
+		if n := other.questions(); n != 0 {
+			t.Errorf("asked %d times before a minute was over", n)
+		}
+		time.Sleep(3 * time.Minute)
+		other.expect(t)
+		time.Sleep(2 * time.Second)
+		other.expect(t, "overdue")
+	})
+}
+
+// TestPulseIgnoresStrayAnswers: a repeated or invented token answers nothing.
+func TestPulseIgnoresStrayAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, other := startPulse(t, 0, 0)
+		other.answersAfter(-1)
+		p.answered(7)
+		p.answered(7)
+		time.Sleep(restPulse)
+		synctest.Wait()
+		p.answered(99)
+		other.expect(t)
+		p.answered(1)
+		other.expect(t, "alive")
+	})
+}
+
+func TestRoundTrip(t *testing.T) {
+	var r roundTrip
+	if r.late() != maxLate {
+		t.Errorf("unknown: %v", r.late())
+	}
+	for range 20 {
+		r.measured(50 * time.Millisecond)
+	}
+	if r.late() != minLate {
+		t.Errorf("steady 50 ms: late after %v, want %v", r.late(), minLate)
+	}
+	for range 20 {
+		r.measured(2 * time.Second)
+	}
+	if late := r.late(); late < 2*time.Second || late > maxLate {
+		t.Errorf("steady 2 s: late after %v", late)
+	}
+	r.measured(time.Hour)
+	if r.late() != maxLate || r.soon() != maxLate {
+		t.Errorf("an hour: late after %v, soon %v", r.late(), r.soon())
+	}
+}

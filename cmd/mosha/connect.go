@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -22,9 +21,10 @@ import (
 	"github.com/mosha-ssh/mosha/internal/target"
 )
 
-// connectCmd is a launch. All flags but SetupOnly are mosh's own.
+// connectCmd is a launch. All flags but the first two are mosh's own.
 type connectCmd struct {
-	SetupOnly bool `help:"Set the remote up, say what changed, and start no session."`
+	SetupOnly bool     `help:"Set the remote up, say what changed, and start no session."`
+	Linger    lingerer `placeholder:"DURATION" help:"Keep the connection that long after the last session: 90, 10m, 8h, at most 720h."`
 
 	Client           string `placeholder:"PATH" group:"mosh's own flags:" help:"mosh client here (mosh-client)."`
 	Server           string `placeholder:"COMMAND" group:"mosh's own flags:" help:"mosh server there (mosh-server)."`
@@ -129,21 +129,41 @@ type launch struct {
 
 // prepare finds out what the destination is and has its keeper connect.
 func (c *connectCmd) prepare(ctx context.Context) (*launch, error) {
-	ssh, err := target.Words(c.SSH)
+	dest, err := find(ctx, c.SSH, c.Host)
 	if err != nil {
 		return nil, err
 	}
-	config, err := target.Resolve(ctx, ssh, c.Host)
+	attach := keeper.Attach{Session: !c.SetupOnly, Linger: time.Duration(c.Linger)}
+	return dest.open(ctx, c.flags().AddressFamily(), attach)
+}
+
+// destination is a host as the configuration has it, and where its keeper's
+// files are.
+type destination struct {
+	config *target.Config
+	dirs   keeper.Dirs
+}
+
+// find asks ssh, with the options of the --ssh flag, what it makes of a host.
+func find(ctx context.Context, ssh, host string) (*destination, error) {
+	words, err := target.Words(ssh)
+	if err != nil {
+		return nil, err
+	}
+	config, err := target.Resolve(ctx, words, host)
 	if err != nil {
 		return nil, err
 	}
 	dirs, err := keeper.FindDirs(os.Getenv)
-	if err != nil {
-		return nil, err
-	}
-	l := &launch{spec: keeper.Spec{Dirs: dirs, Config: config, Family: c.flags().AddressFamily()}}
-	if err := l.connect(ctx, !c.SetupOnly); err != nil {
-		return nil, &keptError{Log: dirs.Log(l.spec.ID()), Err: err}
+	return &destination{config: config, dirs: dirs}, err
+}
+
+// open has the destination's keeper connect, for this terminal's agent.
+func (d *destination) open(ctx context.Context, family string, attach keeper.Attach) (*launch, error) {
+	l := &launch{spec: keeper.Spec{Dirs: d.dirs, Config: d.config, Family: family}}
+	attach.AgentSocket = os.Getenv("SSH_AUTH_SOCK")
+	if err := l.connect(ctx, attach); err != nil {
+		return nil, &keptError{Log: d.dirs.Log(l.spec.ID()), Err: err}
 	}
 	return l, nil
 }
@@ -153,12 +173,11 @@ func (c *connectCmd) prepare(ctx context.Context) (*launch, error) {
 const attachTries = 5
 
 // connect finds or spawns the keeper and waits until its connection is up.
-func (l *launch) connect(ctx context.Context, session bool) error {
+func (l *launch) connect(ctx context.Context, attach keeper.Attach) error {
 	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	attach := keeper.Attach{AgentSocket: os.Getenv("SSH_AUTH_SOCK"), Session: session}
 	for range attachTries {
 		l.client, err = keeper.Find(ctx, l.spec, []string{self, "keeper"})
 		if err == nil {
@@ -174,16 +193,22 @@ func (l *launch) connect(ctx context.Context, session bool) error {
 	return err
 }
 
-// begin takes a lease for the session and execs mosh, which inherits it.
-func (c *connectCmd) begin(l *launch) error {
+// note says what ssh would say while it connects.
+func (l *launch) note() {
 	for _, note := range l.up.Notes {
 		say("%s", noteText(note))
 	}
+	if l.up.Agent == "" {
+		path, _ := l.spec.Config.AgentSocket(os.Getenv)
+		warn(&agentError{Path: path})
+	}
+}
+
+// begin takes a lease for the session and execs mosh, which inherits it.
+func (c *connectCmd) begin(l *launch) error {
+	l.note()
 	if err := checkFamily(c.flags().AddressFamily(), l.up.Address); err != nil {
 		return err
-	}
-	if err := checkAgent(l.spec.Config); err != nil {
-		warn(err)
 	}
 	lease, err := keeper.NewLease(l.spec.Dirs, l.spec.ID())
 	if err != nil {
@@ -235,19 +260,6 @@ func checkFamily(family, address string) error {
 		return &familyError{Family: family, Address: address}
 	}
 	return nil
-}
-
-// checkAgent says whether there is an agent here to be forwarded.
-func checkAgent(config *target.Config) error {
-	path, ok := config.AgentSocket(os.Getenv)
-	if !ok {
-		return &agentError{}
-	}
-	conn, err := net.DialTimeout("unix", path, time.Second)
-	if err != nil {
-		return &agentError{Path: path}
-	}
-	return conn.Close()
 }
 
 // setUpOnly sets the remote up and prints a line a file.

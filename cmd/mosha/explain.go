@@ -38,7 +38,7 @@ type explanation struct {
 // that wraps another may add to what that one says.
 func explain(err error) explanation {
 	for _, words := range []func(error) (explanation, bool){
-		explainKept, explainUsage, explainHere, explainDirs, explainNetwork, explainHostKey, explainAuth, explainRemote,
+		explainKept, explainUsage, explainHere, explainKeeper, explainDirs, explainNetwork, explainHostKey, explainAuth, explainRemote,
 	} {
 		if e, ok := words(err); ok {
 			return e
@@ -125,8 +125,6 @@ func explainHere(err error) (explanation, bool) {
 	var size *sizeError
 	var family *familyError
 	var agent *agentError
-	var noKeeper *noKeeperError
-	var version *keeper.VersionError
 	switch {
 	case errors.As(err, &missing):
 		return explanation{missing.Error(), install(missing.Package), exitFailure}, true
@@ -138,10 +136,6 @@ func explainHere(err error) (explanation, bool) {
 		return explanation{family.Error(), "end that first: mosha stop HOST", exitFailure}, true
 	case errors.As(err, &agent):
 		return explanation{agent.Error(), "start one: eval $(ssh-agent) && ssh-add", exitFailure}, true
-	case errors.As(err, &noKeeper):
-		return explanation{noKeeper.Error(), "mosha status lists those that run", exitNotUp}, true
-	case errors.As(err, &version):
-		return explanation{"the keeper that runs is of another version of mosha", "end it: mosha stop HOST", exitFailure}, true
 	}
 	return explanation{}, false
 }

@@ -6,13 +6,22 @@ import (
 	"github.com/mosha-ssh/mosha/internal/keeper"
 )
 
-// keeperCmd is the background process; a launcher spawns it.
-type keeperCmd struct{}
+// keeperCmd is the background process; a launcher spawns it, or the guardian
+// of one that was killed.
+type keeperCmd struct {
+	Resume string `help:"The spec of the keeper whose place it takes."`
+}
 
 // Run serves until nobody needs the keeper. Its failures are reported to the
 // launcher and written to its log.
-func (keeperCmd) Run() error {
-	if err := keeper.Run(os.Stdin); err != nil {
+func (c keeperCmd) Run() error {
+	err := error(nil)
+	if c.Resume != "" {
+		err = keeper.Resume(c.Resume)
+	} else {
+		err = keeper.Run(os.Stdin)
+	}
+	if err != nil {
 		return &exitError{Code: exitFailure}
 	}
 	return nil

@@ -28,8 +28,10 @@ type cli struct {
 	Version kong.VersionFlag `help:"Print the version and exit."`
 
 	Connect connectCmd `cmd:"" default:"withargs" help:"Start a mosh session (the default; spelled out for a host named like a command)."`
+	Keep    keepCmd    `cmd:"" help:"Connect, and stay connected until mosha stop."`
 	Status  statusCmd  `cmd:"" help:"Say what the keepers are doing."`
-	Stop    stopCmd    `cmd:"" help:"End a keeper and its connection. Its mosh sessions go on, without the agent."`
+	Log     logCmd     `cmd:"" help:"Show a keeper's log."`
+	Stop    stopCmd    `cmd:"" help:"End keepers and their connections. Their mosh sessions go on, without the agent."`
 
 	SSH    standInCmd `cmd:"" name:"ssh" hidden:""`
 	Keeper keeperCmd  `cmd:"" hidden:""`
@@ -39,7 +41,7 @@ const description = `mosh with your SSH agent: in the session, git, ssh and ssh-
 
   mosha [flags] [user@]host [-- command...]
 
-The flags are mosh's own and --setup-only: mosha connect --help.
+The flags are mosh's own, --setup-only and --linger: mosha connect --help.
 
 Exit status: mosh's own once the session has begun; before that ` + exitCodes
 

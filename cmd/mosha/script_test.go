@@ -1,13 +1,19 @@
 package main
 
 import (
+	"flag"
 	"os"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
+// TestMain lets more tests run at once than there are processors: those of
+// outages mostly wait.
 func TestMain(m *testing.M) {
+	if err := flag.Set("test.parallel", "8"); err != nil { // the command line may say otherwise
+		panic(err)
+	}
 	testscript.Main(m, map[string]func(){"mosha": func() { os.Exit(run()) }})
 }
 

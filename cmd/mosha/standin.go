@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
+	"strings"
 
 	"golang.org/x/sys/unix"
 	"golang.org/x/term"
@@ -50,26 +52,33 @@ func (s standInCmd) Run() error {
 // startServer relays the server's start. CONNECT comes last, when the keeper
 // has said that the remote is ready.
 func startServer(client *keeper.Client, request mosh.Request) error {
-	relay := mosh.Relay{Print: func(line []byte) { _, _ = os.Stdout.Write(line) }}
-	settled := false
+	fresh := true // at the beginning of a line
+	relay := mosh.Relay{Print: func(line []byte) {
+		fresh = bytes.HasSuffix(line, []byte("\n"))
+		_, _ = os.Stdout.WriteString(showable(line))
+	}}
+	address := ""
 	start := keeper.Start{Command: mosh.WithAgent(request.Command, bootstrap.LinkPath)}
 	if request.Pty {
 		start.Pty = currentTerminal()
 	}
 	code, err := client.Start(start, keeper.Server{
 		Output: func(p []byte) { _, _ = relay.Write(p) },
-		Settled: func(address string, warnings []error) {
-			settled = true
+		Settled: func(there string, warnings []error) {
+			address = there
 			for _, warning := range warnings {
 				warn(warning)
 			}
-			if request.WantIP {
-				fmt.Println("MOSH IP", address)
-			}
 		},
-		Done: func() bool { return settled && relay.Connect() != nil },
+		Done: func() bool { return address != "" && relay.Connect() != nil },
 	})
 	relay.End()
+	if !fresh {
+		fmt.Println()
+	}
+	if address != "" && request.WantIP {
+		fmt.Println("MOSH IP", address)
+	}
 	switch {
 	case err != nil:
 		return err
@@ -78,6 +87,13 @@ func startServer(client *keeper.Client, request mosh.Request) error {
 		return err
 	}
 	return &noServerError{Host: request.Destination, Code: code}
+}
+
+// showable keeps a remote's start-up files from more than text: the terminal
+// is this machine's.
+func showable(line []byte) string {
+	text := strings.TrimRight(string(line), "\r\n")
+	return printable(text) + string(line[len(text):])
 }
 
 // currentTerminal describes the terminal mosh was started on; mosh-server is

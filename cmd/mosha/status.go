@@ -1,91 +1,193 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
+	"math"
 	"os"
+	"strings"
 	"text/tabwriter"
-	"time"
 
 	"github.com/mosha-ssh/mosha/internal/keeper"
 )
 
 type statusCmd struct {
-	Host string `arg:"" optional:"" help:"Only this destination; the exit status then says whether its connection is up."`
-	JSON bool   `help:"Print JSON, one object a keeper."`
+	sshFlag
+	Host  string `arg:"" optional:"" placeholder:"[user@]host" help:"Only this destination; the exit status then says whether its connection is up."`
+	JSON  bool   `help:"Print JSON, an object a line for each keeper."`
+	Watch bool   `help:"Go on until Ctrl-C."`
 }
 
 // Run prints a row a keeper. For one host it fails unless that is up.
 func (s statusCmd) Run() error {
 	ctx := context.Background()
-	dirs, err := keeper.FindDirs(os.Getenv)
+	ask, err := s.whom(ctx)
 	if err != nil {
 		return err
 	}
-	if s.Host == "" {
-		alive, silent, err := keeper.All(ctx, dirs)
-		if err != nil {
-			return err
-		}
-		for _, id := range silent {
-			say("keeper %s does not answer; its log is %s", id, dirs.Log(id))
-		}
-		return s.print(alive)
+	if s.Watch {
+		return s.watch(ctx, ask)
 	}
-	status, err := statusOf(ctx, dirs, s.Host)
-	if err != nil {
+	seen := ask(ctx)
+	if seen.err != nil {
+		return seen.err
+	}
+	if _, err := os.Stdout.WriteString(s.show(seen)); err != nil {
 		return err
 	}
-	if err := s.print([]*keeper.Status{status}); err != nil {
-		return err
-	}
-	if status.State != keeper.Up {
-		return &exitError{Code: exitNotUp}
-	}
-	return nil
+	return s.verdict(seen)
 }
 
-func statusOf(ctx context.Context, dirs keeper.Dirs, host string) (*keeper.Status, error) {
-	client, err := reach(ctx, dirs, host)
+// sighting is what one look at the keepers showed.
+type sighting struct {
+	alive   []*keeper.Status
+	unknown []keeper.Unknown // those that did not say
+	err     error
+}
+
+// whom returns how to look at the keepers that were asked about.
+func (s statusCmd) whom(ctx context.Context) (func(context.Context) sighting, error) {
+	if s.Host == "" {
+		dirs, err := keeper.FindDirs(os.Getenv)
+		return func(ctx context.Context) sighting {
+			alive, unknown, err := keeper.All(ctx, dirs)
+			return sighting{alive, unknown, err}
+		}, err
+	}
+	dest, err := find(ctx, s.SSH, s.Host)
 	if err != nil {
 		return nil, err
 	}
-	defer client.Close()
-	return client.Status()
+	return func(ctx context.Context) sighting {
+		status, err := keeper.StatusOf(ctx, dest.dirs, dest.config.ID())
+		if errors.Is(err, keeper.ErrNoKeeper) {
+			err = &noKeeperError{Host: s.Host}
+		}
+		if err != nil {
+			return sighting{err: err}
+		}
+		return sighting{alive: []*keeper.Status{status}}
+	}, nil
 }
 
-func (s statusCmd) print(all []*keeper.Status) error {
+// verdict is an error unless the one host that was asked about is up.
+func (s statusCmd) verdict(seen sighting) error {
+	if s.Host == "" || len(seen.alive) == 1 && seen.alive[0].State == keeper.Up {
+		return nil
+	}
+	return &exitError{Code: exitNotUp}
+}
+
+// show returns what is printed of a look.
+func (s statusCmd) show(seen sighting) string {
 	if s.JSON {
-		for _, status := range all {
-			if err := json.NewEncoder(os.Stdout).Encode(status); err != nil {
-				return err
-			}
-		}
-		return nil
+		return jsonLines(seen)
 	}
-	if len(all) == 0 {
-		fmt.Println("no keeper runs")
-		return nil
-	}
-	return table(os.Stdout, all)
+	return table(seen)
 }
 
-func table(to io.Writer, all []*keeper.Status) error {
-	w := tabwriter.NewWriter(to, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(w, "HOST\tSTATE\tFOR\tSESSIONS\tAGENT REQUESTS")
-	for _, s := range all {
-		age := time.Since(s.Since).Round(time.Second)
-		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\n", printable(s.Destination), s.State, age, s.Sessions, s.Requests)
-	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	for _, s := range all {
-		for _, problem := range s.Problems {
-			fmt.Fprintf(to, "%s: %s\n", printable(s.Destination), printable(problem))
+// jsonLines has one object a line. Of a keeper that did not answer it has
+// none; that is said beside it.
+func jsonLines(seen sighting) string {
+	var b strings.Builder
+	for _, status := range seen.alive {
+		if err := json.NewEncoder(&b).Encode(status); err != nil {
+			say("%v", err)
 		}
 	}
-	return nil
+	for _, u := range seen.unknown {
+		say("%s", unknownLine(u))
+	}
+	return b.String()
+}
+
+// table has a row a keeper and below it what they lack.
+func table(seen sighting) string {
+	if len(seen.alive)+len(seen.unknown) == 0 {
+		return "no keeper runs\n"
+	}
+	var b bytes.Buffer
+	if len(seen.alive) > 0 {
+		rows(&b, seen.alive)
+	}
+	for _, s := range seen.alive {
+		for _, line := range remarks(s) {
+			fmt.Fprintf(&b, "%s: %s\n", printable(s.Destination), printable(line))
+		}
+	}
+	for _, u := range seen.unknown {
+		fmt.Fprintln(&b, printable(unknownLine(u)))
+	}
+	return b.String()
+}
+
+func rows(b *bytes.Buffer, all []*keeper.Status) {
+	w := tabwriter.NewWriter(b, 0, 0, 3, ' ', 0)
+	fmt.Fprintln(w, "HOST\tSTATE\tSESSIONS\tROUND TRIP\tCONNECTED SINCE\tRECONNECTS\tAGENT REQUESTS\tLINK")
+	for _, s := range all {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%d\t%s\n", printable(s.Destination), stateWords(s), sessionWords(s),
+			roundTripWords(s), sinceWords(s), s.Reconnects, s.Requests, orNone(printable(s.Link)))
+	}
+	_ = w.Flush() // into memory
+}
+
+// remarks are the lines below the table: what a keeper lacks, and what a
+// person can do about it.
+func remarks(s *keeper.Status) []string {
+	lines := s.Problems
+	if s.State == keeper.NeedsAuth {
+		lines = append(lines[:len(lines):len(lines)], "it tries again when you do: mosha keep "+s.Destination)
+	}
+	return lines
+}
+
+func unknownLine(u keeper.Unknown) string {
+	e := explain(u.Err)
+	return fmt.Sprintf("keeper %s: %s (%s)", u.ID, e.message, e.hint)
+}
+
+func stateWords(s *keeper.Status) string {
+	switch s.State {
+	case keeper.Lost:
+		return fmt.Sprintf("lost for %.0f s", math.Floor(s.Lost))
+	case keeper.Waiting:
+		return fmt.Sprintf("retrying in %.0f s", math.Ceil(s.Retry))
+	}
+	return printable(string(s.State))
+}
+
+func sessionWords(s *keeper.Status) string {
+	if s.Kept {
+		return fmt.Sprintf("%d, kept", s.Sessions)
+	}
+	return fmt.Sprint(s.Sessions)
+}
+
+func roundTripWords(s *keeper.Status) string {
+	ms := s.Trip * 1000
+	switch {
+	case ms == 0:
+		return orNone("")
+	case ms < 10:
+		return fmt.Sprintf("%.1f ms", ms)
+	}
+	return fmt.Sprintf("%.0f ms", ms)
+}
+
+func sinceWords(s *keeper.Status) string {
+	if s.State != keeper.Up {
+		return orNone("")
+	}
+	return s.Since.Local().Format("2006-01-02 15:04:05")
+}
+
+// orNone stands a dash where there is nothing to say.
+func orNone(words string) string {
+	if words == "" {
+		return "-"
+	}
+	return words
 }

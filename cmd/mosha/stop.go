@@ -4,64 +4,77 @@ import (
 	"context"
 	"errors"
 	"os"
+	"time"
 
 	"github.com/mosha-ssh/mosha/internal/keeper"
-	"github.com/mosha-ssh/mosha/internal/target"
 )
 
 type stopCmd struct {
-	Host string `arg:"" optional:"" help:"The destination whose keeper is to end."`
-	All  bool   `help:"End every keeper."`
+	sshFlag
+	Hosts []string `arg:"" optional:"" name:"host" placeholder:"[user@]host" help:"The destinations whose keepers are to end."`
+	All   bool     `help:"End every keeper."`
 }
 
 // Run returns when the keepers are gone.
 func (s stopCmd) Run() error {
-	ctx := context.Background()
-	if (s.Host == "") == !s.All {
-		return &usageError{Text: "stop takes a host or --all"}
-	}
-	dirs, err := keeper.FindDirs(os.Getenv)
-	if err != nil {
-		return err
+	if (len(s.Hosts) == 0) == !s.All {
+		return &usageError{Text: "stop takes hosts or --all"}
 	}
 	if s.All {
-		return stopAll(ctx, dirs)
+		return stopAll(context.Background())
 	}
-	client, err := reach(ctx, dirs, s.Host)
+	return each(s.Hosts, func(host string) error { return s.stop(context.Background(), host) })
+}
+
+func (s stopCmd) stop(ctx context.Context, host string) error {
+	dest, err := find(ctx, s.SSH, host)
 	if err != nil {
 		return err
 	}
-	defer client.Close()
-	return client.Stop()
-}
-
-func stopAll(ctx context.Context, dirs keeper.Dirs) error {
-	ids, err := keeper.IDs(dirs)
-	for _, id := range ids {
-		client, connectErr := keeper.Connect(ctx, dirs, id)
-		if connectErr != nil {
-			continue // what a killed keeper left
-		}
-		err = errors.Join(err, client.Stop())
-		client.Close()
+	err = stop(ctx, dest.dirs, dest.config.ID())
+	if errors.Is(err, keeper.ErrNoKeeper) {
+		return &noKeeperError{Host: host}
 	}
 	return err
 }
 
-// reach connects to the keeper of a destination, without spawning one.
-func reach(ctx context.Context, dirs keeper.Dirs, host string) (*keeper.Client, error) {
-	config, err := target.Resolve(ctx, []string{"ssh"}, host)
+func stopAll(ctx context.Context) error {
+	dirs, err := keeper.FindDirs(os.Getenv)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	client, err := keeper.Connect(ctx, dirs, config.ID())
-	if errors.Is(err, keeper.ErrNoKeeper) {
-		return nil, &noKeeperError{Host: host}
+	ids, err := keeper.IDs(dirs)
+	if err != nil {
+		return err
 	}
-	return client, err
+	return each(ids, func(id string) error {
+		err := stop(ctx, dirs, id)
+		if errors.Is(err, keeper.ErrNoKeeper) {
+			return nil // what a killed keeper left
+		}
+		return err
+	})
 }
 
-// noKeeperError says that a destination has no keeper.
-type noKeeperError struct{ Host string }
+// stopPatience is how long a keeper may take to end: it takes leave of the
+// remote, which a dead network does not let it do for long.
+const stopPatience = 10 * time.Second
 
-func (e *noKeeperError) Error() string { return "no keeper runs for " + e.Host }
+// stop ends one keeper and returns when it is gone.
+func stop(ctx context.Context, dirs keeper.Dirs, id string) error {
+	ctx, cancel := context.WithTimeout(ctx, stopPatience)
+	defer cancel()
+	client, err := keeper.Connect(ctx, dirs, id)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	err = client.Stop()
+	switch {
+	case ctx.Err() != nil:
+		return &keeper.SilentError{Log: dirs.Log(id)}
+	case errors.Is(err, keeper.ErrGone): // it was just ending
+		return nil
+	}
+	return err
+}

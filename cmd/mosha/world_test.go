@@ -4,11 +4,18 @@ package main_test
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"golang.org/x/crypto/ssh"
+
+	"github.com/mosha-ssh/mosha/internal/keeper"
 	"github.com/mosha-ssh/mosha/internal/lab"
 	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 )
@@ -23,6 +30,7 @@ type world struct {
 	key   lab.Key
 	agent *lab.Agent
 	sshd  *lab.Sshd
+	turns int // of asks in a session, to tell their answers apart
 }
 
 // newWorld builds one whose sshd has these further lines in its configuration.
@@ -32,9 +40,20 @@ func newWorld(t *testing.T, sshdLines ...string) *world {
 	var err error
 	w.mosha, err = lab.BuildMosha(w.lab.Path(""))
 	w.must(err)
-	w.me, err = w.lab.Laptop.AddUser("bash")
-	w.must(err)
 	w.dev, err = w.lab.Devbox.AddUser("bash")
+	w.must(err)
+	w.sshd, err = w.lab.Devbox.Sshd(lab.SshdConfig{Extra: sshdLines})
+	w.must(err)
+	w.equip(w.lab.Laptop)
+	return w
+}
+
+// equip makes the person of this world a user on the laptop, with a key that
+// the devbox lets in.
+func (w *world) equip(laptop *lab.Machine) {
+	w.t.Helper()
+	var err error
+	w.me, err = laptop.AddUser("bash")
 	w.must(err)
 	w.key, err = w.me.NewKey("id_ed25519", "ed25519")
 	w.must(err)
@@ -43,11 +62,31 @@ func newWorld(t *testing.T, sshdLines ...string) *world {
 	w.must(w.agent.Add(w.key))
 	w.me.Setenv("SSH_AUTH_SOCK", w.agent.Sock)
 	w.must(w.dev.Authorize(w.key.Pub))
-	w.sshd, err = w.lab.Devbox.Sshd(lab.SshdConfig{Extra: sshdLines})
-	w.must(err)
 	w.knowHost()
 	w.must(w.me.WriteFile(".ssh/config", "Host devbox*\n  User "+w.dev.Name+"\n", 0o600))
-	return w
+	w.t.Cleanup(w.showLogs)
+}
+
+// showLogs prints the keepers' logs if the test failed.
+func (w *world) showLogs() {
+	if !w.t.Failed() {
+		return
+	}
+	logs, _ := filepath.Glob(w.me.Path(".local/state/mosha/*.log"))
+	for _, path := range logs {
+		log, _ := w.me.ReadFile(path)
+		w.t.Logf("%s of %s:\n%s", filepath.Base(path), w.me.Machine.Name, log)
+	}
+}
+
+// another is a second laptop of the same person, with a key of its own.
+func (w *world) another() *world {
+	w.t.Helper()
+	laptop, err := w.lab.AddMachine("second")
+	w.must(err)
+	b := *w
+	b.equip(laptop)
+	return &b
 }
 
 // knowHost adds the devbox's present host key to the laptop's known_hosts.
@@ -115,9 +154,76 @@ func (w *world) exit(window *lab.Terminal) int {
 // fingerprint matches what ssh-add -l shows of the key.
 func (w *world) fingerprint() string {
 	w.t.Helper()
-	out, err := w.me.Command(w.ctx(), "ssh-keygen", "-lf", w.key.Path).Output()
+	return regexp.QuoteMeta(w.shown(w.key))
+}
+
+// shown is the fingerprint that ssh-add -l shows of a key.
+func (w *world) shown(key lab.Key) string {
+	w.t.Helper()
+	public, _, _, _, err := ssh.ParseAuthorizedKey([]byte(key.Pub))
 	w.must(err)
-	return regexp.QuoteMeta(strings.Fields(string(out))[1])
+	return ssh.FingerprintSHA256(public)
+}
+
+// agentIs waits until the agent with this key answers in the session, and
+// returns how long that took.
+func (w *world) agentIs(window *lab.Terminal, key lab.Key) time.Duration {
+	w.t.Helper()
+	began := time.Now()
+	w.ask(window, key, "until timeout 3 ssh-add -l 2>&1 | grep -qFf WANT; do sleep .1; done; ssh-add -l | grep -cFf WANT", "1")
+	return time.Since(began)
+}
+
+// agentIsNow is agentIs at the first request.
+func (w *world) agentIsNow(window *lab.Terminal, key lab.Key) {
+	w.t.Helper()
+	w.ask(window, key, "timeout 20 ssh-add -l 2>&1 | grep -cFf WANT", "1")
+}
+
+// ask runs a command in the session and waits until it has printed the answer.
+// WANT in it is a file that has the fingerprint of the key. What was on the
+// screen before is not taken for the answer, nor is what was typed.
+func (w *world) ask(window *lab.Terminal, key lab.Key, command, answer string) {
+	w.t.Helper()
+	w.turns++
+	want := fmt.Sprintf("want-%s-%d", w.me.Name, w.turns)
+	w.must(w.dev.WriteFile(want, w.shown(key)+"\n", 0o600))
+	command = strings.ReplaceAll(command, "WANT", want)
+	w.do(window, fmt.Sprintf(`clear; echo "turn-$((%d)):$(%s)"`, w.turns, command), fmt.Sprintf("turn-%d:%s$", w.turns, answer))
+}
+
+// status is what mosha says of the devbox's keeper: nothing where none runs.
+func (w *world) status() keeper.Status {
+	w.t.Helper()
+	var s keeper.Status
+	if out, _, _ := w.local("status", "--json", "devbox"); out != "" {
+		w.must(json.Unmarshal([]byte(out), &s))
+	}
+	return s
+}
+
+// becomes waits until the devbox's keeper says of itself what is wanted.
+func (w *world) becomes(what string, wanted func(keeper.Status) bool) {
+	w.t.Helper()
+	var last keeper.Status
+	err := lab.Eventually(w.ctx(), what, func() (bool, error) {
+		last = w.status()
+		return wanted(last), nil
+	})
+	if err != nil {
+		w.t.Fatalf("%v; status: %+v", err, last)
+	}
+}
+
+// keeper is the pid of the one keeper that runs.
+func (w *world) keeper() int {
+	w.t.Helper()
+	var found []lab.Proc
+	w.must(lab.Eventually(w.ctx(), "one keeper", func() (bool, error) {
+		found = named(w.me.Processes(), "mosha")
+		return len(found) == 1, nil
+	}))
+	return found[0].PID
 }
 
 // remote runs a command on the devbox as its user, outside of any session.
@@ -146,9 +252,14 @@ func (w *world) local(args ...string) (stdout, stderr string, code int) {
 // process, no socket, no lease, no link.
 func (w *world) nothingLeft() {
 	w.t.Helper()
-	w.must(lab.Eventually(w.ctx(), "no process of mosha's on the laptop", func() (bool, error) {
-		return len(named(w.me.Processes(), "mosha")) == 0, nil
-	}))
+	var left []lab.Proc
+	err := lab.Eventually(w.ctx(), "no process on the laptop but the agent", func() (bool, error) {
+		left = slices.DeleteFunc(w.me.Processes(), func(p lab.Proc) bool { return p.Name == "ssh-agent" })
+		return len(left) == 0, nil
+	})
+	if err != nil {
+		w.t.Fatalf("%v: %v", err, left)
+	}
 	if left := w.listing(w.me, `ls -A "$XDG_RUNTIME_DIR"`); strings.Contains(left, "mosha") {
 		w.t.Errorf("left in the runtime directory: %s", left)
 	}

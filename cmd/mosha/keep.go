@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+
+	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/mosh"
+)
+
+// sshFlag says how the destination is reached, and with that whose keeper is
+// meant.
+type sshFlag struct {
+	SSH string `name:"ssh" placeholder:"COMMAND" default:"ssh" help:"ssh command, as given to mosha [user@]host; its options count."`
+}
+
+type keepCmd struct {
+	sshFlag
+	Hosts []string `arg:"" name:"host" placeholder:"[user@]host" help:"Destinations, as for ssh."`
+}
+
+// Run connects to the hosts, one after the other, so that what they ask does
+// not mix. It says nothing of those that are well.
+func (c keepCmd) Run() error {
+	return each(c.Hosts, func(host string) error { return c.keep(context.Background(), host) })
+}
+
+// keep connects, or takes a keeper up again that waits for a person, and has
+// it stay.
+func (c keepCmd) keep(ctx context.Context, host string) error {
+	dest, err := find(ctx, c.SSH, host)
+	if err != nil {
+		return err
+	}
+	launch, err := dest.open(ctx, mosh.Flags{}.AddressFamily(), keeper.Attach{Session: true})
+	if err != nil {
+		return err
+	}
+	defer launch.client.Close()
+	launch.note()
+	warnings, err := launch.client.Keep()
+	for _, warning := range warnings {
+		warn(warning)
+	}
+	if err != nil {
+		return &keptError{Log: dest.dirs.Log(dest.config.ID()), Err: err}
+	}
+	return nil
+}
+
+// each does something for one host after the other. A failure is said and does
+// not keep it from the next; the exit code is the first one's.
+func each(hosts []string, do func(string) error) error {
+	var first error
+	for _, host := range hosts {
+		if err := do(host); err != nil {
+			code := complain(err)
+			if first == nil {
+				first = &exitError{Code: code}
+			}
+		}
+	}
+	return first
+}

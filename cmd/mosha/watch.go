@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/term"
+)
+
+const (
+	// watchLook is how often a watch on a terminal looks for changes.
+	watchLook = 250 * time.Millisecond
+	// watchRepeat is how often a block is printed where it cannot be redrawn,
+	// and the longest that one stays as it is where it can.
+	watchRepeat = time.Second
+)
+
+// watch looks again and again until it is interrupted. On a terminal the table
+// is redrawn in place; elsewhere, and as JSON, a block follows the other.
+func (s statusCmd) watch(ctx context.Context, ask func(context.Context) sighting) error {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	if !s.JSON && term.IsTerminal(int(os.Stdout.Fd())) {
+		return s.redraw(ctx, ask)
+	}
+	for first := true; ; first = false {
+		seen := ask(ctx)
+		if ctx.Err() != nil {
+			return s.verdict(seen)
+		}
+		block := s.block(seen)
+		if !first && !s.JSON {
+			block = "\n" + block
+		}
+		if _, err := os.Stdout.WriteString(block); err != nil {
+			return err
+		}
+		if !pause(ctx, watchRepeat) {
+			return s.verdict(seen)
+		}
+	}
+}
+
+// block is show for a watch, which goes on where a single look would fail.
+func (s statusCmd) block(seen sighting) string {
+	switch {
+	case seen.err == nil:
+		return s.show(seen)
+	case s.JSON:
+		return ""
+	}
+	return printable(explain(seen.err).message) + "\n"
+}
+
+// redraw shows the block on the terminal and draws it over whenever it has
+// changed.
+func (s statusCmd) redraw(ctx context.Context, ask func(context.Context) sighting) error {
+	screen := newScreen(os.Stdout)
+	defer screen.leave()
+	last, drawn := "", time.Time{}
+	for {
+		seen := ask(ctx)
+		if ctx.Err() != nil {
+			return s.verdict(seen)
+		}
+		if block := s.block(seen); block != last || time.Since(drawn) >= watchRepeat {
+			screen.draw(block)
+			last, drawn = block, time.Now()
+		}
+		if !pause(ctx, watchLook) {
+			return s.verdict(seen)
+		}
+	}
+}
+
+// pause returns false if ctx ends first.
+func pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
+}
+
+// screen draws a block of lines over the one before. It uses what every
+// terminal of the last decades understands (ECMA-48, DEC private modes 7 and
+// 25): lines that are too long are cut rather than wrapped, since a wrapped
+// line would be two to the cursor.
+type screen struct {
+	out   *os.File
+	lines int // drawn last time; the cursor is below them
+}
+
+func newScreen(out *os.File) *screen {
+	_, _ = out.WriteString("\x1b[?25l\x1b[?7l")
+	return &screen{out: out}
+}
+
+func (s *screen) draw(block string) {
+	lines := strings.Split(strings.TrimSuffix(block, "\n"), "\n")
+	if _, rows, err := term.GetSize(int(s.out.Fd())); err == nil && rows > 1 && len(lines) >= rows {
+		lines = lines[:rows-1]
+	}
+	var b strings.Builder
+	if s.lines > 0 {
+		fmt.Fprintf(&b, "\x1b[%dA", s.lines)
+	}
+	for _, line := range lines {
+		b.WriteString("\r" + line + "\x1b[K\n")
+	}
+	b.WriteString("\x1b[J")
+	_, _ = s.out.WriteString(b.String())
+	s.lines = len(lines)
+}
+
+// leave gives the terminal back as it was, the block still on it.
+func (s *screen) leave() { _, _ = s.out.WriteString("\r\x1b[J\x1b[?7h\x1b[?25h") }

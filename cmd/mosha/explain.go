@@ -157,13 +157,13 @@ func explainDirs(err error) (explanation, bool) {
 	switch dir.Reason {
 	case "owner":
 		e.message = fmt.Sprintf("%s belongs to user %d, not to you", dir.Path, dir.Owner)
-		e.hint = "whoever owns it could answer for the keeper: have it removed, or set XDG_RUNTIME_DIR to a directory of yours"
+		e.hint = "have it removed, or set " + dir.Setting + " to a directory of yours"
 	case "mode":
 		e.message = fmt.Sprintf("others may enter or write %s (mode %04o)", dir.Path, dir.Mode)
 		e.hint = "chmod 700 " + dir.Path
 	case "kind":
 		e.message = dir.Path + " is not a directory"
-		e.hint = "remove it, or set XDG_RUNTIME_DIR to a directory of yours"
+		e.hint = "remove it, or set " + dir.Setting + " to a directory of yours"
 	case "length":
 		e.message = fmt.Sprintf("%s is too long a name for a Unix socket (%d bytes)", dir.Path, len(dir.Path))
 		e.hint = "set XDG_RUNTIME_DIR to a directory with a shorter name"

@@ -37,12 +37,6 @@ func (l *local) holdEvery(first Order, every time.Duration, vars ...string) *hel
 	return newHeldEvery(l.t, p, first, every)
 }
 
-// newHeld starts a holder in a shell.
-func newHeld(t *testing.T, p *process, first Order) *held {
-	t.Helper()
-	return newHeldEvery(t, p, first, 5*time.Second)
-}
-
 // newHeldEvery starts one that expects pings this often.
 func newHeldEvery(t *testing.T, p *process, first Order, every time.Duration) *held {
 	t.Helper()

@@ -25,11 +25,12 @@ type Dirs struct {
 // DirError says why a directory is not used. Reason is "owner", "mode",
 // "kind", "length" or, with Err, "system".
 type DirError struct {
-	Path   string
-	Reason string
-	Owner  int         // for "owner": whose it is
-	Mode   fs.FileMode // for "mode": what it has
-	Err    error
+	Path    string
+	Setting string // the environment variable that would name another one
+	Reason  string
+	Owner   int         // for "owner": whose it is
+	Mode    fs.FileMode // for "mode": what it has
+	Err     error
 }
 
 func (e *DirError) Error() string {
@@ -52,24 +53,31 @@ func FindDirs(env func(string) string) (Dirs, error) {
 	}
 	d := Dirs{Runtime: filepath.Join(base, own), State: filepath.Join(stateBase(env), "mosha")}
 	if path := d.of("0123456789abcdef").socket(); len(path) > maxSocketPath {
-		return Dirs{}, &DirError{Path: path, Reason: "length"}
-	}
-	if err := ensurePrivate(d.Runtime); err != nil {
-		return Dirs{}, err
+		return Dirs{}, &DirError{Path: path, Reason: "length", Setting: runtimeSetting}
 	}
 	var refused *DirError
+	if err := ensurePrivate(d.Runtime); errors.As(err, &refused) {
+		refused.Setting = runtimeSetting
+		return Dirs{}, refused
+	}
 	if err := ensurePrivate(d.State); errors.As(err, &refused) && refused.Reason != "system" {
-		return Dirs{}, err
+		refused.Setting = stateSetting
+		return Dirs{}, refused
 	}
 	return d, nil // a session can do without a log
 }
+
+const (
+	runtimeSetting = "XDG_RUNTIME_DIR"
+	stateSetting   = "XDG_STATE_HOME"
+)
 
 // runtimeBase returns the directory in which ours lies, and the name of ours.
 // XDG_RUNTIME_DIR counts only where it is this user's: after su it still names
 // the other user's.
 func runtimeBase(env func(string) string) (base, own string, err error) {
 	uid := os.Getuid()
-	if xdg := env("XDG_RUNTIME_DIR"); xdg != "" && filepath.IsAbs(xdg) {
+	if xdg := env(runtimeSetting); xdg != "" && filepath.IsAbs(xdg) {
 		if info, err := os.Stat(xdg); err == nil && ownerOf(info) == uid {
 			return xdg, "mosha", parentIsSafe(xdg, info)
 		}
@@ -97,7 +105,7 @@ func stateBase(env func(string) string) string {
 			home = me.HomeDir
 		}
 	}
-	if xdg := env("XDG_STATE_HOME"); filepath.IsAbs(xdg) {
+	if xdg := env(stateSetting); filepath.IsAbs(xdg) {
 		return xdg
 	}
 	if runtime.GOOS == "darwin" {

@@ -122,7 +122,7 @@ func (d *dialer) connect(ctx context.Context) (net.Conn, error) {
 		return nil, err
 	}
 	if args != nil {
-		d.opts.Log.Debug().Strs("command", args).Msg("connecting through a proxy")
+		d.opts.Log.Debug().Str("program", args[0]).Msg("connecting through a proxy") // its arguments may hold a secret
 		d.proxy, err = startProxy(args, d.opts.Log)
 		if err != nil {
 			return nil, err

@@ -76,14 +76,11 @@ func Bury(s Sshd) Order {
 // session that asked for agent forwarding. first is an order that it carries
 // out on its own when it starts, without costing a round trip, or "" for none.
 // Further orders may be written only after [HolderReader.Next] has returned
-// once. Pings are to come at least every five seconds.
-func HolderScript(first Order) []byte { return HolderScriptEvery(first, 5*time.Second) }
-
-// HolderScriptEvery is HolderScript for pings that come at least once in every.
-// When none has come for three to six times as long, the network is gone or the
-// laptop sleeps: the holder then gives the link up. Below a second, every takes
-// a sleep(1) on the remote that knows fractions.
-func HolderScriptEvery(first Order, every time.Duration) []byte {
+// once. Pings are to come at least once in every: when none has come for three
+// to six times as long, the network is gone or the laptop sleeps, and the
+// holder gives the link up. Below a second, every takes a sleep(1) on the
+// remote that knows fractions.
+func HolderScript(first Order, every time.Duration) []byte {
 	return fmt.Appendf(nil, "%sfirst=%s patience=%g\n%s", padding,
 		shellescape.Quote(strings.TrimSuffix(string(first), "\n")), 3*every.Seconds(), holderScript)
 }

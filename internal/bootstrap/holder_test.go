@@ -40,7 +40,7 @@ func (l *local) holdEvery(first Order, every time.Duration, vars ...string) *hel
 // newHeldEvery starts one that expects pings this often.
 func newHeldEvery(t *testing.T, p *process, first Order, every time.Duration) *held {
 	t.Helper()
-	_, err := p.Write(HolderScriptEvery(first, every))
+	_, err := p.Write(HolderScript(first, every))
 	check(t, err)
 	return &held{process: p, t: t, reader: NewHolderReader(p)}
 }

@@ -58,7 +58,7 @@ func (h *holder) begin(first bootstrap.Order, every time.Duration) error {
 	if err := h.session.exec(shellCommand); err != nil {
 		return err
 	}
-	_, err := h.session.Write(bootstrap.HolderScriptEvery(first, every))
+	_, err := h.session.Write(bootstrap.HolderScript(first, every))
 	return err
 }
 

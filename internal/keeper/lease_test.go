@@ -1,0 +1,188 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// testDirs are fresh directories, short enough for a socket.
+func testDirs(t *testing.T) Dirs {
+	t.Helper()
+	base, err := os.MkdirTemp("/tmp", "mk-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(base) })
+	d := Dirs{Runtime: filepath.Join(base, "r"), State: filepath.Join(base, "s")}
+	for _, dir := range []string{d.Runtime, d.State} {
+		if err := ensurePrivate(dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return d
+}
+
+const testID = "0123456789abcdef"
+
+// newTestLease makes a lease as a launcher does.
+func newTestLease(t *testing.T, d Dirs) *Lease {
+	t.Helper()
+	if err := d.of(testID).make(); err != nil {
+		t.Fatal(err)
+	}
+	lease, err := NewLease(d, testID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lease
+}
+
+// counts waits until that many sessions are counted.
+func counts(t *testing.T, l *leases, changed <-chan struct{}, want int) {
+	t.Helper()
+	limit := time.After(10 * time.Second)
+	for l.count() != want {
+		select {
+		case <-changed:
+		case <-limit:
+			t.Fatalf("%d sessions, want %d", l.count(), want)
+		}
+	}
+}
+
+func newTestLeases(d Dirs) (*leases, chan struct{}) {
+	changed := make(chan struct{}, 100)
+	return newLeases(d.of(testID).sessions(), func() { changed <- struct{}{} }), changed
+}
+
+// TestLeaseIsHeldByItsHeirs: the session lives until the last process that
+// inherited the descriptor has ended, however it ends.
+func TestLeaseIsHeldByItsHeirs(t *testing.T) {
+	d := testDirs(t)
+	l, changed := newTestLeases(d)
+	lease := newTestLease(t, d)
+	heir := exec.Command("sleep", "1000")
+	heir.ExtraFiles = []*os.File{lease.file}
+	if err := heir.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.add(lease.ID); err != nil {
+		t.Fatal(err)
+	}
+	_ = lease.file.Close() // the launcher has become mosh
+	counts(t, l, changed, 1)
+	if err := l.add(lease.ID); err != nil || l.count() != 1 {
+		t.Errorf("added twice: %v, %d sessions", err, l.count())
+	}
+	_ = heir.Process.Kill()
+	_ = heir.Wait()
+	counts(t, l, changed, 0)
+	if _, err := os.Stat(filepath.Join(d.of(testID).sessions(), lease.ID)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the lease's file: %v", err)
+	}
+}
+
+// TestLeasesAreFoundAgain by a keeper that takes another's place. One that
+// nobody holds is removed.
+func TestLeasesAreFoundAgain(t *testing.T) {
+	d := testDirs(t)
+	alive, dead := newTestLease(t, d), newTestLease(t, d)
+	_ = dead.file.Close()
+	l, changed := newTestLeases(d)
+	if err := l.find(); err != nil {
+		t.Fatal(err)
+	}
+	counts(t, l, changed, 1)
+	if _, err := os.Stat(dead.file.Name()); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the dead lease's file: %v", err)
+	}
+	_ = alive.file.Close()
+	counts(t, l, changed, 0)
+}
+
+// TestLeaseNamesAreChecked: they come from a client and become file names.
+func TestLeaseNamesAreChecked(t *testing.T) {
+	d := testDirs(t)
+	l, _ := newTestLeases(d)
+	newTestLease(t, d)
+	for _, id := range []string{"", ".", "../lock", "x", "AAAAAAAAAAAAAAAAAAAAAAAAA/", "AAAAAAAAAAAAAAAAAAAAAAAAAA"} {
+		if err := l.add(id); !errors.Is(err, errNoLease) {
+			t.Errorf("%q: %v", id, err)
+		}
+	}
+}
+
+// TestLockHasOneHolder, and whoever waits gets it, although its file and its
+// directory go with each holder.
+func TestLockHasOneHolder(t *testing.T) {
+	dir := testDirs(t).of(testID)
+	first, err := tryAcquire(dir, dir.lock())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tryAcquire(dir, dir.lock()); !errors.Is(err, errLocked) {
+		t.Errorf("a second holder: %v", err)
+	}
+	got := make(chan error, 1)
+	go func() {
+		second, err := acquire(context.Background(), dir, dir.lock())
+		if err == nil {
+			second.release()
+		}
+		got <- err
+	}()
+	first.release()
+	dir.remove()
+	if err := <-got; err != nil {
+		t.Errorf("the one that waited: %v", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	third, err := tryAcquire(dir, dir.lock())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer third.release()
+	if _, err := acquire(ctx, dir, dir.lock()); !errors.Is(err, errLocked) {
+		t.Errorf("a wait that was ended: %v", err)
+	}
+}
+
+// TestLockUnderContention: any number of processes' worth of goroutines, each
+// of which removes file and directory, never hold it at once.
+func TestLockUnderContention(t *testing.T) {
+	dir := testDirs(t).of(testID)
+	inside := make(chan struct{}, 1)
+	done := make(chan error, 8)
+	for range cap(done) {
+		go func() {
+			for range 50 {
+				lock, err := acquire(context.Background(), dir, dir.lock())
+				if err != nil {
+					done <- err
+					return
+				}
+				select {
+				case inside <- struct{}{}:
+				default:
+					done <- errors.New("two holders at once")
+					return
+				}
+				<-inside
+				lock.release()
+				dir.remove()
+			}
+			done <- nil
+		}()
+	}
+	for range cap(done) {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+}

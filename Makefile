@@ -23,8 +23,8 @@ build: ## build bin/mosha
 # left in the caches of the person who builds.
 test: ## install what the tests need and run them all, as root, with the race detector
 	@scripts/install-deps test
-	@set -x; if [ "$$(id -u)" -eq 0 ]; then $(GO) test -race $(PACKAGES); else \
-	$(GO) test -race -exec "sudo -E -H env 'PATH=$$PATH' GOFLAGS=-buildvcs=false" $(PACKAGES); fi
+	@set -x; if [ "$$(id -u)" -eq 0 ]; then $(GO) test -race -timeout 30m $(PACKAGES); else \
+	$(GO) test -race -timeout 30m -exec "sudo -E -H env 'PATH=$$PATH' GOFLAGS=-buildvcs=false" $(PACKAGES); fi
 
 lint: $(GOLANGCI_LINT) ## gofmt, golangci-lint, shellcheck
 	@scripts/install-deps lint

@@ -191,14 +191,6 @@ func (k *Keeper) use(a Attach) {
 	k.saveOrLog()
 }
 
-// saveOrLog saves the spec; that it could not be is no reason to refuse a
-// launch.
-func (k *Keeper) saveOrLog() {
-	if err := k.save(); err != nil {
-		k.log.Warn().Err(err).Msg("spec not saved")
-	}
-}
-
 // connected waits until the connection is up, or until an attempt fails that
 // ended after the one counted by failures. Questions are taken from asks
 // meanwhile; a nil asks takes none.

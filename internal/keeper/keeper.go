@@ -96,7 +96,7 @@ func newKeeper(spec Spec, log zerolog.Logger) *Keeper {
 	k := &Keeper{
 		spec: spec, log: log, started: time.Now(), asks: make(chan ask),
 		change: make(chan struct{}), state: Idle, since: time.Now(),
-		kept: spec.Kept, linger: spec.Linger, agents: spec.Agents,
+		kept: spec.Kept, linger: spec.Linger, agents: spec.Agents, actor: spec.Actor,
 	}
 	if len(k.agents) == 0 {
 		k.usesLocked(os.Getenv("SSH_AUTH_SOCK"))
@@ -199,10 +199,18 @@ func (k *Keeper) run(ctx context.Context) {
 // save writes down what a keeper needs that takes this one's place.
 func (k *Keeper) save() error {
 	k.mu.Lock()
-	k.spec.Kept, k.spec.Linger, k.spec.Agents = k.kept, k.linger, k.agents
+	k.spec.Kept, k.spec.Linger, k.spec.Agents, k.spec.Actor = k.kept, k.linger, k.agents, k.actor
 	spec := k.spec
 	k.mu.Unlock()
 	return spec.save(spec.Dirs.of(spec.ID()).spec())
+}
+
+// saveOrLog saves the spec; that it could not be is no reason to refuse a
+// launch.
+func (k *Keeper) saveOrLog() {
+	if err := k.save(); err != nil {
+		k.log.Warn().Err(err).Msg("spec not saved")
+	}
 }
 
 func (k *Keeper) isKept() bool {

@@ -152,6 +152,7 @@ func (c *connection) hold(ctx context.Context) {
 // break before that is answered, the next one claims it.
 func (c *connection) claim() {
 	c.k.update(func() { c.k.actor, c.k.claiming = true, true })
+	c.k.saveOrLog()
 	c.mu.Lock()
 	h := c.holder
 	c.mu.Unlock()
@@ -184,10 +185,14 @@ func (c *connection) linked(link bootstrap.Link) {
 // owns notes whose the link is. When it is another machine's although it was
 // ours to take back, a person has acted there since.
 func (c *connection) owns(owner bootstrap.Owner) {
+	before := false
 	c.k.update(func() {
-		c.owner = owner
+		c.owner, before = owner, c.k.actor
 		c.k.actor = c.k.actor && owner != bootstrap.OwnerOther
 	})
+	if before && owner == bootstrap.OwnerOther {
+		c.k.saveOrLog()
+	}
 }
 
 // warned returns what could not be had.

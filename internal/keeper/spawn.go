@@ -30,6 +30,7 @@ type Spec struct {
 	Kept    bool          `json:"kept,omitempty"`
 	Linger  time.Duration `json:"linger,omitempty"`
 	Agents  []string      `json:"agents,omitempty"`
+	Actor   bool          `json:"actor,omitempty"`
 	Resumed []time.Time   `json:"resumed,omitempty"` // lately
 }
 

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/mosha-ssh/mosha/internal/lab"
 )
@@ -87,5 +88,18 @@ func (p *pair) window(ctx context.Context, command ...string) (*lab.Terminal, er
 	return window, window.WaitOutput(ctx, prompt)
 }
 
+// ours are the programs that a launch brings and that must be gone before the
+// next. What they start in passing, such as the sleep of a shell that waits,
+// comes and goes.
+var ours = []string{"mosha", "mosh", "mosh-client", "mosh-server", "ssh", "sshd"}
+
 // processes counts what the pair runs, on both sides.
-func (p *pair) processes() int { return len(p.me.Processes()) + len(p.dev.Processes()) }
+func (p *pair) processes() int {
+	count := 0
+	for _, process := range append(p.me.Processes(), p.dev.Processes()...) {
+		if slices.Contains(ours, process.Name) {
+			count++
+		}
+	}
+	return count
+}

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -226,7 +227,9 @@ func (c *connectCmd) begin(l *launch) error {
 	if err != nil {
 		return err
 	}
-	return c.execMosh(standIn(self, l.spec.ID(), fd))
+	err = c.execMosh(standIn(self, l.spec.ID(), fd))
+	runtime.KeepAlive(lease) // its descriptor is mosh's now: nothing may close it before
+	return err
 }
 
 // standIn is the command that mosh is given as --ssh, which it splits by the

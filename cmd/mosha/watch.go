@@ -29,7 +29,8 @@ func (s statusCmd) watch(ctx context.Context, ask func(context.Context) sighting
 		return s.redraw(ctx, ask)
 	}
 	for first := true; ; first = false {
-		seen := ask(ctx)
+		// A look that has begun is finished: its verdict is the exit status.
+		seen := ask(context.WithoutCancel(ctx))
 		if ctx.Err() != nil {
 			return s.verdict(seen)
 		}

@@ -65,7 +65,7 @@ var carried = []error{
 	&bootstrap.FileError{}, &bootstrap.LinkError{}, &bootstrap.RemoteError{},
 	&sshconn.ResolveError{}, &sshconn.ConnectError{}, &sshconn.TimeoutError{}, &sshconn.ClosedError{},
 	&sshconn.ProxyError{}, &sshconn.DisconnectError{}, &sshconn.ProtocolError{}, &sshconn.AlgorithmError{},
-	&sshconn.HostKeyError{}, &sshconn.AuthError{},
+	&sshconn.HostKeyError{}, &sshconn.AuthError{}, &sshconn.UnsupportedError{},
 }
 
 // isRefusal says that the other side was reached and would not have us, or we
@@ -75,7 +75,8 @@ func isRefusal(err error) bool {
 	var key *sshconn.HostKeyError
 	var auth *sshconn.AuthError
 	var algorithm *sshconn.AlgorithmError
-	return errors.As(err, &key) || errors.As(err, &auth) || errors.As(err, &algorithm)
+	var unsupported *sshconn.UnsupportedError
+	return errors.As(err, &key) || errors.As(err, &auth) || errors.As(err, &algorithm) || errors.As(err, &unsupported)
 }
 
 // byName finds the types in carried again.

@@ -33,6 +33,7 @@ type authenticator struct {
 	agent     string // AuthError.Agent
 	tried     []*TriedKey
 	skipped   []SkippedKey
+	beyond    *UnsupportedError // what the server would take and only OpenSSH can do
 
 	mu     sync.Mutex // close comes from other goroutines
 	conn   net.Conn   // to the agent
@@ -114,9 +115,12 @@ func prefer(preferred string, keys []identity) []identity {
 }
 
 // next returns the next key as a method of its own, nil when there is none that
-// the server would take.
-func (a *authenticator) next(methods []string) ssh.AuthMethod {
+// the server would take. The error is an *UnsupportedError.
+func (a *authenticator) next(methods []string) (ssh.AuthMethod, error) {
 	a.methods = methods
+	if a.beyond != nil && !a.opts.Alone {
+		return nil, a.beyond
+	}
 	for len(a.queue) > 0 && slices.Contains(methods, "publickey") {
 		id := a.queue[0]
 		a.queue = a.queue[1:]
@@ -125,10 +129,10 @@ func (a *authenticator) next(methods []string) ssh.AuthMethod {
 			continue
 		}
 		a.opts.Log.Debug().Str("key", id.source).Str("fingerprint", fingerprint(signer.PublicKey())).Msg("offering public key")
-		return ssh.PublicKeys(signer)
+		return ssh.PublicKeys(signer), nil
 	}
 	a.exhausted = true
-	return nil
+	return nil, nil
 }
 
 // signer makes a key ready to be offered, nil if it cannot be; why is in skipped.
@@ -165,6 +169,9 @@ func (a *authenticator) signer(id identity) ssh.Signer {
 // looked for among the agent's keys first, then among the identity files
 // (sshconnect2.c, sign_and_send_pubkey).
 func (a *authenticator) fileSigner(id identity) ssh.Signer {
+	if id.public != nil && onToken(plainKey(id.public)) {
+		return &tokenSigner{auth: a, id: id}
+	}
 	cert, ok := id.public.(*ssh.Certificate)
 	if !ok {
 		return a.load(id.source)

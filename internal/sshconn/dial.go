@@ -63,6 +63,9 @@ func (d *dialer) dial(ctx context.Context) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	if d.cfg.PKCS11Provider != "" && d.cfg.PubkeyAuthentication && !d.opts.Alone {
+		return nil, &UnsupportedError{Feature: FeaturePKCS11, Detail: d.cfg.PKCS11Provider}
+	}
 	d.begin(PhaseConnect)
 	raw, err := d.connect(ctx)
 	if err != nil {
@@ -176,7 +179,7 @@ func (d *dialer) authenticate(attempt *ssh.ClientAuthContext) (ssh.AuthMethod, e
 	if !d.auth.prepared {
 		d.auth.prepare(d.binding(attempt.Metadata.SessionID()))
 	}
-	return d.auth.next(attempt.AllowedMethods), nil
+	return d.auth.next(attempt.AllowedMethods)
 }
 
 func (d *dialer) binding(sessionID []byte) *binding {
@@ -232,12 +235,15 @@ func (d *dialer) explain(ctx context.Context, err error) error {
 	}
 	var ask *askError
 	var hostKey *HostKeyError
+	var unsupported *UnsupportedError
 	var negotiation *ssh.AlgorithmNegotiationError
 	switch {
 	case errors.As(err, &ask):
 		return ask.error
 	case errors.As(err, &hostKey):
 		return hostKey
+	case errors.As(err, &unsupported):
+		return unsupported
 	case errors.As(err, &negotiation):
 		return &AlgorithmError{What: negotiation.What, Ours: negotiation.SupportedAlgorithms, Theirs: negotiation.RequestedAlgorithms}
 	}

@@ -155,6 +155,23 @@ type AuthError struct {
 	Disconnect string // the server's message if it gave up first ("Too many authentication failures")
 }
 
+// What UnsupportedError is about.
+const (
+	FeatureSecurityKey = "security key" // a FIDO key whose handle is in the file Detail
+	FeaturePKCS11      = "PKCS#11"      // keys on a token, by the library Detail
+)
+
+// UnsupportedError says that logging in needs what OpenSSH's own ssh can do and
+// this package cannot. A server was asked before where only it could tell.
+type UnsupportedError struct {
+	Feature string // one of the Feature constants
+	Detail  string // see there
+}
+
+func (e *UnsupportedError) Error() string {
+	return fmt.Sprintf("%s not supported: %s", e.Feature, e.Detail)
+}
+
 // TriedKey is a key that the server refused, or that could not sign.
 type TriedKey struct {
 	Type        string // as on the wire

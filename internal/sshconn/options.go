@@ -30,6 +30,10 @@ type Options struct {
 	// that are tried at all, as in an earlier Conn.Identity; "" for OpenSSH's
 	// order. The server counts every key that it refuses (MaxAuthTries).
 	Identity string
+	// Alone says that there is no OpenSSH to turn to: what Dial cannot do is
+	// passed over, as ssh passes over a key that fails, and no
+	// *UnsupportedError is returned.
+	Alone bool
 	// Progress, if set, is told each phase as it begins: PhaseConnect,
 	// PhaseBanner, PhaseKex, PhaseAuth. It must return at once, and is called
 	// from several goroutines, one at a time.

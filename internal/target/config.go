@@ -47,6 +47,8 @@ type Config struct {
 	PubkeyAcceptedAlgorithms []string
 	CASignatureAlgorithms    []string
 	PubkeyAuthentication     bool
+	SecurityKeyProvider      string // a library for FIDO key files, or the word internal
+	PKCS11Provider           string // a library for smart cards, "" if there is none
 
 	ServerAliveInterval time.Duration // 0: off
 	ServerAliveCountMax int

@@ -65,6 +65,8 @@ var setters = map[string]func(*Config, string) bool{
 	"hostkeyalias":             text(func(c *Config) *string { return &c.HostKeyAlias }),
 	"proxyjump":                none(func(c *Config) *string { return &c.ProxyJump }),
 	"proxycommand":             none(func(c *Config) *string { return &c.ProxyCommand }),
+	"securitykeyprovider":      text(func(c *Config) *string { return &c.SecurityKeyProvider }),
+	"pkcs11provider":           none(func(c *Config) *string { return &c.PKCS11Provider }),
 	"bindaddress":              text(func(c *Config) *string { return &c.BindAddress }),
 	"identityagent":            text(func(c *Config) *string { return &c.IdentityAgent }),
 	"forwardagent":             text(func(c *Config) *string { return &c.ForwardAgent }),

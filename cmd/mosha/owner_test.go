@@ -153,21 +153,29 @@ func TestLoginBorrowsTheLink(t *testing.T) {
 // which a person did something.
 func TestSleeperLosesTheLink(t *testing.T) {
 	t.Parallel()
-	a, b := newLaptops(t)
-	onA, onB := a.shell("devbox"), b.shell("devbox")
-	a.agentIsNow(onA, b.key)
-	links(a, "other", b, "own")
-	b.must(both(stopKeeper, cut)(b))
-	t.Logf("the other's agent was there after %v", a.agentIs(onA, a.key))
-	b.must(both(heal, wakeKeeper)(b))
-	t.Logf("the sleeper's agent was back after %v", b.agentIs(onB, b.key))
-	links(a, "other", b, "own")
-	a.agentIsNow(onA, b.key)
-	b.exit(onB)
-	a.agentIs(onA, a.key)
-	a.exit(onA)
-	a.nothingLeft()
-	b.nothingLeft()
+	for name, settle := range map[string]func(a, b *world){
+		"right after its launch": func(_, _ *world) {},
+		"later":                  func(a, b *world) { links(a, "other", b, "own") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a, b := newLaptops(t)
+			onA, onB := a.shell("devbox"), b.shell("devbox")
+			a.agentIsNow(onA, b.key)
+			settle(a, b)
+			b.must(both(stopKeeper, cut)(b))
+			t.Logf("the other's agent was there after %v", a.agentIs(onA, a.key))
+			b.must(both(heal, wakeKeeper)(b))
+			t.Logf("the sleeper's agent was back after %v", b.agentIs(onB, b.key))
+			links(a, "other", b, "own")
+			a.agentIsNow(onA, b.key)
+			b.exit(onB)
+			a.agentIs(onA, a.key)
+			a.exit(onA)
+			a.nothingLeft()
+			b.nothingLeft()
+		})
+	}
 }
 
 // TestSleeperWakesTooLate: a person has done something elsewhere meanwhile.

@@ -4,7 +4,6 @@ package main_test
 
 import (
 	"errors"
-	"fmt"
 	"regexp"
 	"strings"
 	"testing"
@@ -42,6 +41,10 @@ func both(blows ...blow) blow {
 	}
 }
 
+// atOnce names an outage that begins right after the launch. All others begin
+// when the keeper has heard from the holder.
+const atOnce = ", at once"
+
 // TestOutage: whatever interrupts a session's connection and for however long,
 // the agent is back afterwards without anybody doing anything, and requests
 // that were under way have ended.
@@ -56,6 +59,8 @@ func TestOutage(t *testing.T) {
 		"cable cut for 60 s":             {cut, time.Minute, heal},
 		"cable cut for 180 s":            {cut, 3 * time.Minute, heal},
 		"cable cut, then a new address":  {cut, 20 * time.Second, both(roam, heal)},
+		"cable cut for 20 s" + atOnce:    {cut, 20 * time.Second, heal},
+		"new address" + atOnce:           {roam, 0, nothing},
 		"new address":                    {roam, 0, nothing},
 		"new address twice":              {both(roam, roam), 0, nothing},
 		"new address, and one more":      {roam, time.Second, roam},
@@ -72,6 +77,9 @@ func TestOutage(t *testing.T) {
 			window := w.shell("devbox")
 			w.agentIs(window, w.key)
 			begin, ended := w.requests(window)
+			if !strings.HasSuffix(name, atOnce) {
+				w.quiet(1)
+			}
 			w.must(outage.begin(w))
 			begin()
 			time.Sleep(outage.lasts) // the experiment's parameter
@@ -285,187 +293,4 @@ func identityAgent(w *world) error {
 func stablePath(w *world) error {
 	w.me.Setenv("SSH_AUTH_SOCK", w.me.Path("agent"))
 	return nil
-}
-
-func killKeeper(w *world) error { return unix.Kill(w.keeper(), unix.SIGKILL) }
-
-// TestKeeperKilled: it is back without anybody doing anything, again and again,
-// and counts the sessions that it finds.
-func TestKeeperKilled(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	first, second := w.shell("devbox"), w.shell("devbox")
-	for range 3 {
-		killed := w.keeper()
-		begin, ended := w.requests(first)
-		w.must(unix.Kill(killed, unix.SIGKILL))
-		begin()
-		over := time.Now()
-		w.agentIs(first, w.key)
-		t.Logf("the agent was back after %v", time.Since(over))
-		ended()
-		if now := w.keeper(); now == killed {
-			t.Errorf("the keeper that was killed runs: %d", now)
-		}
-		w.becomes("up with both sessions", func(s keeper.Status) bool { return s.State == keeper.Up && s.Sessions == 2 })
-		w.remote("rm begin ended waiting")
-	}
-	w.exit(first)
-	w.agentIsNow(second, w.key)
-	w.becomes("up with the second", func(s keeper.Status) bool { return s.State == keeper.Up && s.Sessions == 1 })
-	w.exit(second)
-	w.nothingLeft()
-}
-
-// TestSessionEndsWhileNoKeeperRuns: the keeper that comes back finds nothing to
-// do and clears up.
-func TestSessionEndsWhileNoKeeperRuns(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	window := w.shell("devbox")
-	w.must(stopGuardian(w))
-	w.must(killKeeper(w))
-	w.exit(window)
-	w.must(wakeGuardian(w))
-	w.nothingLeft()
-}
-
-func stopGuardian(w *world) error { return unix.Kill(w.guardian(), unix.SIGSTOP) }
-func wakeGuardian(w *world) error { return unix.Kill(w.guardian(), unix.SIGCONT) }
-func killGuardian(w *world) error { return unix.Kill(w.guardian(), unix.SIGKILL) }
-
-// guardian is the pid of the shell that waits for the keeper's death.
-func (w *world) guardian() int {
-	w.t.Helper()
-	var found []int
-	w.must(lab.Eventually(w.ctx(), "one guardian", func() (bool, error) {
-		found = nil
-		for _, p := range named(w.me.Processes(), "sh") {
-			if strings.Contains(strings.Join(p.Args, " "), "keeper --resume") {
-				found = append(found, p.PID)
-			}
-		}
-		return len(found) == 1, nil
-	}))
-	return found[0]
-}
-
-// TestGuardianKilled: another takes its place, and brings the keeper back.
-func TestGuardianKilled(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	window := w.shell("devbox")
-	killed := w.guardian()
-	w.must(killGuardian(w))
-	w.must(lab.Eventually(w.ctx(), "another guardian", func() (bool, error) { return w.guardian() != killed, nil }))
-	w.must(killKeeper(w))
-	w.agentIs(window, w.key)
-	w.exit(window)
-	w.nothingLeft()
-}
-
-// TestKeeperAndGuardianKilled: nobody is left to bring them back; the next
-// launch does, and counts the session that it finds.
-func TestKeeperAndGuardianKilled(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	window := w.shell("devbox")
-	w.must(both(stopKeeper, killGuardian, killKeeper)(w)) // a stopped keeper makes no new guardian
-	w.must(w.me.WaitGone(w.ctx(), "mosha keeper"))
-	if _, stderr, code := w.local("status", "devbox"); code != 3 || !strings.Contains(stderr, "no keeper runs for devbox") {
-		t.Errorf("status: exit code %d, want 3: %s", code, stderr)
-	}
-	second := w.shell("devbox")
-	w.agentIs(window, w.key)
-	w.becomes("up with both sessions", func(s keeper.Status) bool { return s.State == keeper.Up && s.Sessions == 2 })
-	w.exit(second)
-	w.agentIsNow(window, w.key)
-	w.exit(window)
-	w.nothingLeft()
-}
-
-// TestLaptopCannotWrite: no log can be written, and the session is there all
-// the same.
-func TestLaptopCannotWrite(t *testing.T) {
-	t.Parallel()
-	for name, prepare := range map[string]blow{
-		"home read-only": func(w *world) error { return w.me.ReadOnlyHome() },
-		"disk full": func(w *world) error {
-			config, known := w.file(".ssh/config"), w.file(".ssh/known_hosts")
-			w.must(w.me.LimitHome(64 << 10))
-			w.must(w.me.WriteFile(".ssh/config", config, 0o600))
-			w.must(w.me.WriteFile(".ssh/known_hosts", known, 0o600))
-			return w.me.Command(w.ctx(), "sh", "-c", "cat /dev/zero >filler 2>/dev/null || :").Run()
-		},
-		"disk full later": func(w *world) error {
-			w.exit(w.shell("devbox"))
-			w.nothingLeft()
-			return w.me.ReadOnlyHome()
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			w := newWorld(t)
-			w.must(prepare(w))
-			window := w.shell("devbox")
-			w.agentIs(window, w.key)
-			w.must(w.sshd.KillSessions())
-			w.agentIs(window, w.key)
-			w.must(killKeeper(w))
-			w.agentIs(window, w.key)
-			w.exit(window)
-			w.nothingLeft()
-		})
-	}
-}
-
-func (w *world) file(name string) string {
-	w.t.Helper()
-	content, err := w.me.ReadFile(name)
-	w.must(err)
-	return content
-}
-
-// TestRuntimeDirectoryFull: wherever on its way a launch finds no room for one
-// more file, it says so in one line or starts the session all the same.
-func TestRuntimeDirectoryFull(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	dir := w.me.Path("run")
-	w.must(w.me.Command(w.ctx(), "mkdir", "-m", "700", dir).Run())
-	w.me.Setenv("XDG_RUNTIME_DIR", dir)
-	refused, started := 0, 0
-	for files := 1; started < 2; files++ {
-		w.mount(dir, files)
-		window := w.runSized(240, 24, "devbox", "--", "sh", "-c", "echo begun; read x")
-		err := window.WaitFor(w.ctx(), "^begun$")
-		switch {
-		case err == nil:
-			started++
-			w.must(window.Send("\r"))
-			_, err := window.Wait(w.ctx())
-			w.must(err)
-			w.nothingLeft()
-		case errors.Is(err, lab.ErrEnded):
-			refused++
-			t.Logf("room for %d: %s", files-1, window.Screen())
-			code, err := window.Wait(w.ctx())
-			w.must(err)
-			w.failed(window.Screen(), code, 1, `\Amosha: .*no space left on device.*\n?(mosha: hint: .*\n?)?\z`)
-		default:
-			t.Fatal(err)
-		}
-		w.must(w.me.Machine.Command(w.ctx(), "umount", dir).Run())
-	}
-	if refused == 0 {
-		t.Error("no launch was refused, so that nothing was full")
-	}
-}
-
-// mount puts a file system that takes so many files on the directory.
-func (w *world) mount(dir string, files int) {
-	w.t.Helper()
-	// The first of its inodes is the directory itself.
-	options := fmt.Sprintf("nr_inodes=%d,mode=0700,uid=%d,gid=%d", files, w.me.UID, w.me.GID)
-	w.must(w.me.Machine.Command(w.ctx(), "mount", "-t", "tmpfs", "-o", options, "tmpfs", dir).Run())
 }

@@ -129,6 +129,7 @@ func (c *connection) hold(ctx context.Context) {
 	c.mu.Lock()
 	c.holder, c.peer = h, h.peer
 	c.mu.Unlock()
+	c.pulse.now() // from the first ping on the holder knows when we are gone
 	late := false
 	c.k.update(func() {
 		c.remains = h.remains

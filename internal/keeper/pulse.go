@@ -51,10 +51,13 @@ func (r *roundTrip) soon() time.Duration {
 // pulse asks the other end again and again whether it is there. One goroutine
 // runs it; check may be called from any.
 //
-//	        rest is over, or check
-//	resting ----------------------> asking --late--> overdue, said once
-//	   ^                              |                 |
-//	   +----------- answer -----------+-----------------+
+//	        rest is over, now or check
+//	resting ------------------------> asking --late--> overdue, said once
+//	   ^                                |                 |
+//	   +------------ answer ------------+-----------------+
+//
+// The first question goes out at once, so that the round trip time is known
+// before it is needed: an outage may begin with the session.
 type pulse struct {
 	ask     func(token uint64)  // must not block
 	overdue func()              // an answer did not come in time
@@ -64,6 +67,7 @@ type pulse struct {
 	late time.Duration // fixed limit for an answer; 0: it follows the round trip time
 
 	answers chan uint64   // the tokens that came back
+	nows    chan struct{} // one slot
 	checks  chan struct{} // one slot
 }
 
@@ -71,13 +75,18 @@ func newPulse(rest, late time.Duration) *pulse {
 	if rest <= 0 {
 		rest, late = restPulse, 0
 	}
-	return &pulse{rest: rest, late: late, answers: make(chan uint64, 1), checks: make(chan struct{}, 1)}
+	return &pulse{rest: rest, late: late, answers: make(chan uint64, 1), nows: make(chan struct{}, 1), checks: make(chan struct{}, 1)}
 }
 
+// now asks the next question without rest, though nothing is in doubt.
+func (p *pulse) now() { wakeUp(p.nows) }
+
 // check asks at once: something happened that may have broken the connection.
-func (p *pulse) check() {
+func (p *pulse) check() { wakeUp(p.checks) }
+
+func wakeUp(slot chan<- struct{}) {
 	select {
-	case p.checks <- struct{}{}:
+	case slot <- struct{}{}:
 	default:
 	}
 }
@@ -100,7 +109,7 @@ func (p *pulse) answered(token uint64) {
 func (p *pulse) run(ctx context.Context) {
 	var estimate roundTrip
 	var token uint64
-	timer := time.NewTimer(p.rest)
+	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
 		limit := p.late
@@ -111,6 +120,7 @@ func (p *pulse) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-timer.C:
+		case <-p.nows:
 		case <-p.checks:
 			limit = estimate.soon()
 		}

@@ -37,10 +37,10 @@ func (o *peer) questions() int {
 }
 
 // startPulse runs a pulse against a peer within a synctest bubble.
-func startPulse(t *testing.T, rest, late time.Duration) (*pulse, *peer) {
+func startPulse(t *testing.T, rest, late, after time.Duration) (*pulse, *peer) {
 	t.Helper()
 	p := newPulse(rest, late)
-	other := &peer{}
+	other := &peer{after: after}
 	began := time.Now()
 	p.ask = func(token uint64) {
 		other.mu.Lock()
@@ -79,10 +79,9 @@ func (o *peer) expect(t *testing.T, events ...string) {
 // TestPulseRests: an idle connection is asked every five seconds, not more.
 func TestPulseRests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, other := startPulse(t, 0, 0)
-		other.answersAfter(50 * time.Millisecond)
+		_, other := startPulse(t, 0, 0, 50*time.Millisecond)
 		time.Sleep(time.Minute)
-		if n := other.questions(); n < 11 || n > 12 {
+		if n := other.questions(); n < 12 || n > 13 {
 			t.Errorf("asked %d times in a minute", n)
 		}
 	})
@@ -92,9 +91,8 @@ func TestPulseRests(t *testing.T) {
 // time is known, and says it once.
 func TestPulseNoticesSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, other := startPulse(t, 0, 0)
-		other.answersAfter(50 * time.Millisecond)
-		time.Sleep(restPulse + 60*time.Millisecond)
+		_, other := startPulse(t, 0, 0, 50*time.Millisecond)
+		time.Sleep(60 * time.Millisecond)
 		other.expect(t, "alive")
 		other.answersAfter(-1)
 		time.Sleep(restPulse + minLate)
@@ -108,9 +106,8 @@ func TestPulseNoticesSilence(t *testing.T) {
 // not taken for its round trip time.
 func TestPulseTakesALateAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p, other := startPulse(t, 0, 0)
-		other.answersAfter(50 * time.Millisecond)
-		time.Sleep(restPulse + 60*time.Millisecond)
+		p, other := startPulse(t, 0, 0, 50*time.Millisecond)
+		time.Sleep(60 * time.Millisecond)
 		other.expect(t, "alive")
 		other.answersAfter(time.Minute)
 		time.Sleep(restPulse + 30*time.Second)
@@ -128,9 +125,8 @@ func TestPulseTakesALateAnswer(t *testing.T) {
 // where a question is under way.
 func TestPulseChecks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p, other := startPulse(t, 0, 0)
-		other.answersAfter(50 * time.Millisecond)
-		time.Sleep(restPulse + 60*time.Millisecond)
+		p, other := startPulse(t, 0, 0, 50*time.Millisecond)
+		time.Sleep(60 * time.Millisecond)
 		other.expect(t, "alive")
 		other.answersAfter(-1)
 		p.check()
@@ -138,9 +134,8 @@ func TestPulseChecks(t *testing.T) {
 		other.expect(t, "overdue")
 	})
 	synctest.Test(t, func(t *testing.T) {
-		p, other := startPulse(t, 0, 0)
-		other.answersAfter(50 * time.Millisecond)
-		time.Sleep(restPulse + 60*time.Millisecond)
+		p, other := startPulse(t, 0, 0, 50*time.Millisecond)
+		time.Sleep(60 * time.Millisecond)
 		other.expect(t, "alive")
 		other.answersAfter(-1)
 		time.Sleep(restPulse) // a question goes out and is lost
@@ -150,13 +145,32 @@ func TestPulseChecks(t *testing.T) {
 	})
 }
 
+// TestPulseAsksNow, at its start and when it is told to, without doubt.
+func TestPulseAsksNow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, other := startPulse(t, 0, 0, 50*time.Millisecond)
+		p.now() // while the first is under way: it is asked next
+		time.Sleep(110 * time.Millisecond)
+		other.expect(t, "alive", "alive")
+		other.answersAfter(500 * time.Millisecond) // which a check would not wait for
+		p.now()
+		time.Sleep(510 * time.Millisecond)
+		other.expect(t, "alive")
+		time.Sleep(restPulse / 2)
+		if n := other.questions(); n != 3 {
+			t.Errorf("asked %d times, want 3", n)
+		}
+	})
+}
+
 // TestPulseFollowsTheUser: ServerAliveInterval and CountMax.
 func TestPulseFollowsTheUser(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, other := startPulse(t, time.Minute, 3*time.Minute)
-		other.answersAfter(-1)
+		_, other := startPulse(t, time.Minute, 3*time.Minute, 0)
 		time.Sleep(59 * time.Second)
-		if n := other.questions(); n != 0 {
+		other.expect(t, "alive")
+		other.answersAfter(-1)
+		if n := other.questions(); n != 1 {
 			t.Errorf("asked %d times before a minute was over", n)
 		}
 		time.Sleep(3 * time.Minute)
@@ -169,11 +183,10 @@ func TestPulseFollowsTheUser(t *testing.T) {
 // TestPulseIgnoresStrayAnswers: a repeated or invented token answers nothing.
 func TestPulseIgnoresStrayAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p, other := startPulse(t, 0, 0)
-		other.answersAfter(-1)
+		p, other := startPulse(t, 0, 0, -1)
+		synctest.Wait()
 		p.answered(7)
 		p.answered(7)
-		time.Sleep(restPulse)
 		synctest.Wait()
 		p.answered(99)
 		other.expect(t)

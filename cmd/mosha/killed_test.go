@@ -1,0 +1,111 @@
+//go:build linux
+
+package main_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/lab"
+)
+
+func killKeeper(w *world) error { return unix.Kill(w.keeper(), unix.SIGKILL) }
+
+// TestKeeperKilled: it is back without anybody doing anything, again and again,
+// and counts the sessions that it finds.
+func TestKeeperKilled(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	first, second := w.shell("devbox"), w.shell("devbox")
+	for range 3 {
+		killed := w.keeper()
+		begin, ended := w.requests(first)
+		w.must(unix.Kill(killed, unix.SIGKILL))
+		begin()
+		over := time.Now()
+		w.agentIs(first, w.key)
+		t.Logf("the agent was back after %v", time.Since(over))
+		ended()
+		if now := w.keeper(); now == killed {
+			t.Errorf("the keeper that was killed runs: %d", now)
+		}
+		w.becomes("up with both sessions", func(s keeper.Status) bool { return s.State == keeper.Up && s.Sessions == 2 })
+		w.remote("rm begin ended waiting")
+	}
+	w.exit(first)
+	w.agentIsNow(second, w.key)
+	w.becomes("up with the second", func(s keeper.Status) bool { return s.State == keeper.Up && s.Sessions == 1 })
+	w.exit(second)
+	w.nothingLeft()
+}
+
+// TestSessionEndsWhileNoKeeperRuns: the keeper that comes back finds nothing to
+// do and clears up.
+func TestSessionEndsWhileNoKeeperRuns(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	window := w.shell("devbox")
+	w.must(stopGuardian(w))
+	w.must(killKeeper(w))
+	w.exit(window)
+	w.must(wakeGuardian(w))
+	w.nothingLeft()
+}
+
+func stopGuardian(w *world) error { return unix.Kill(w.guardian(), unix.SIGSTOP) }
+func wakeGuardian(w *world) error { return unix.Kill(w.guardian(), unix.SIGCONT) }
+func killGuardian(w *world) error { return unix.Kill(w.guardian(), unix.SIGKILL) }
+
+// guardian is the pid of the shell that waits for the keeper's death.
+func (w *world) guardian() int {
+	w.t.Helper()
+	var found []int
+	w.must(lab.Eventually(w.ctx(), "one guardian", func() (bool, error) {
+		found = nil
+		for _, p := range named(w.me.Processes(), "sh") {
+			if strings.Contains(strings.Join(p.Args, " "), "keeper --resume") {
+				found = append(found, p.PID)
+			}
+		}
+		return len(found) == 1, nil
+	}))
+	return found[0]
+}
+
+// TestGuardianKilled: another takes its place, and brings the keeper back.
+func TestGuardianKilled(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	window := w.shell("devbox")
+	killed := w.guardian()
+	w.must(killGuardian(w))
+	w.must(lab.Eventually(w.ctx(), "another guardian", func() (bool, error) { return w.guardian() != killed, nil }))
+	w.must(killKeeper(w))
+	w.agentIs(window, w.key)
+	w.exit(window)
+	w.nothingLeft()
+}
+
+// TestKeeperAndGuardianKilled: nobody is left to bring them back; the next
+// launch does, and counts the session that it finds.
+func TestKeeperAndGuardianKilled(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	window := w.shell("devbox")
+	w.must(both(stopKeeper, killGuardian, killKeeper)(w)) // a stopped keeper makes no new guardian
+	w.must(w.me.WaitGone(w.ctx(), "mosha keeper"))
+	if _, stderr, code := w.local("status", "devbox"); code != 3 || !strings.Contains(stderr, "no keeper runs for devbox") {
+		t.Errorf("status: exit code %d, want 3: %s", code, stderr)
+	}
+	second := w.shell("devbox")
+	w.agentIs(window, w.key)
+	w.becomes("up with both sessions", func(s keeper.Status) bool { return s.State == keeper.Up && s.Sessions == 2 })
+	w.exit(second)
+	w.agentIsNow(window, w.key)
+	w.exit(window)
+	w.nothingLeft()
+}

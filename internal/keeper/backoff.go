@@ -14,28 +14,21 @@ const (
 	firstInterval = 2 * time.Second
 	lastInterval  = 30 * time.Second
 
-	// A SYN into a dead network is sent again by the kernel after 1, 3 and 7
-	// seconds only, so most attempts are given up before: after three round
-	// trips, but not before shortConnect, or after unknownConnect where the
-	// round trip time is not known. Every patientAttempt-th one waits longer,
-	// for a network that became slow.
-	shortConnect   = 300 * time.Millisecond
-	unknownConnect = 600 * time.Millisecond
-	longConnect    = 3 * time.Second
-	patientAttempt = 4
+	// connectLimit is for connecting while the keeper comes back, beside five
+	// round trips.
+	connectLimit = 3 * time.Second
 )
 
-// backoff says when the next attempt is to begin and how long it may take to
-// connect. A third of each interval is chance, so that many keepers do not
-// knock at the same moment when a network returns.
+// backoff says when the next attempt is to begin. A third of each interval is
+// chance, so that many keepers do not knock at the same moment when a network
+// returns.
 type backoff struct {
-	began    time.Time // of the outage, or the last event
-	attempts int
+	began    time.Time     // of the outage, or the last event
 	interval time.Duration // once eager is over
 }
 
 // restart makes the next attempts eager again.
-func (b *backoff) restart(now time.Time) { *b = backoff{began: now, attempts: b.attempts} }
+func (b *backoff) restart(now time.Time) { *b = backoff{began: now} }
 
 // next returns the time from the start of one attempt to that of the next.
 func (b *backoff) next(now time.Time) time.Duration {
@@ -49,17 +42,14 @@ func (b *backoff) next(now time.Time) time.Duration {
 	return jitter(b.interval)
 }
 
-// connectLimit is how long the next attempt may take until the server has
-// answered its SYN, where an answer usually takes roundTrip (0: unknown).
-func (b *backoff) connectLimit(roundTrip time.Duration) time.Duration {
-	b.attempts++
-	if b.attempts%patientAttempt == 0 {
-		return max(longConnect, 5*roundTrip)
+// again is after how long an attempt sends another SYN, since a dead network
+// has lost the one before: zero, which leaves that to the kernel, once eager is
+// over.
+func (b *backoff) again() time.Duration {
+	if b.interval > 0 {
+		return 0
 	}
-	if roundTrip == 0 {
-		return unknownConnect
-	}
-	return max(shortConnect, 3*roundTrip)
+	return jitter(eagerInterval)
 }
 
 // jitter returns d less up to a third of it.

@@ -46,24 +46,23 @@ func TestBackoffIsSpread(t *testing.T) {
 	}
 }
 
-// TestConnectLimit: most attempts are short, some are patient, none is too
-// short for the network.
-func TestConnectLimit(t *testing.T) {
+// TestAgain: SYNs follow one another as fast as attempts do, while those are
+// eager.
+func TestAgain(t *testing.T) {
+	now := time.Now()
 	var b backoff
-	patient := 0
-	for range 40 {
-		switch b.connectLimit(0) {
-		case unknownConnect:
-		case longConnect:
-			patient++
-		default:
-			t.Fatal("another limit")
+	for _, passed := range []time.Duration{0, eager / 2} {
+		if d := b.again(); d > eagerInterval || d < eagerInterval/2 {
+			t.Errorf("%v after %v", d, passed)
 		}
+		b.next(now.Add(passed))
 	}
-	if patient != 40/patientAttempt {
-		t.Errorf("%d patient attempts of 40", patient)
+	b.next(now.Add(eager))
+	if d := b.again(); d != 0 {
+		t.Errorf("%v when attempts are rare", d)
 	}
-	if d := b.connectLimit(2 * time.Second); d < 4*time.Second {
-		t.Errorf("%v where a round trip takes 2 s", d)
+	b.restart(now.Add(eager))
+	if d := b.again(); d == 0 {
+		t.Error("none after an event")
 	}
 }

@@ -13,11 +13,6 @@ import (
 // for its part of the key exchange.
 const silence = 4 * time.Second
 
-// patientLookup: every so many attempts the name is looked up anew. The others
-// go to the address of the last connection, so that a name server in a dead
-// network holds nothing up.
-const patientLookup = 4
-
 var (
 	// errUnwanted ends the attempts when nobody needs the connection.
 	errUnwanted = errors.New("the connection is not needed")
@@ -78,12 +73,11 @@ func (k *Keeper) newAttempt(pace *backoff) *attempt {
 			return
 		}
 		a.options.Limits = sshconn.Limits{
-			Connect: pace.connectLimit(k.roundTrip),
+			Connect: max(connectLimit, 5*k.roundTrip),
+			Again:   pace.again(),
 			Silence: silence + 20*k.roundTrip,
 		}
-		if pace.attempts%patientLookup != 0 {
-			a.options.Address = k.address
-		}
+		a.options.Address = k.address
 	})
 	return a
 }

@@ -74,35 +74,29 @@ func order(addrs []netip.Addr, family string) []netip.Addr {
 	return addrs
 }
 
-// connectTCP tries the addresses in turn. An address gets its share of the time
-// that is left, so that one that does not answer leaves some for the others.
+// connectTCP connects to the address of the destination that answers first.
 func connectTCP(ctx context.Context, cfg *target.Config, opts Options, deadline time.Time) (net.Conn, error) {
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
-	addrs := []netip.Addr{opts.Address}
-	if !opts.Address.IsValid() {
-		found, err := lookup(ctx, cfg, opts)
-		if err != nil {
-			return nil, err
-		}
-		addrs = found
+	r := &race{
+		dial: func(ctx context.Context, addr netip.Addr) (net.Conn, error) {
+			return connectOne(ctx, cfg, netip.AddrPortFrom(addr, uint16(cfg.Port)))
+		},
+		lookup: func(ctx context.Context) ([]netip.Addr, error) { return lookup(ctx, cfg, opts) },
+		again:  opts.Limits.Again,
 	}
-	var failed error
-	for i, addr := range addrs {
-		share := time.Until(deadline) / time.Duration(len(addrs)-i)
-		conn, err := connectOne(ctx, cfg, netip.AddrPortFrom(addr, uint16(cfg.Port)), share)
-		if err == nil {
-			return conn, nil
-		}
-		if failed == nil || cause(failed) != CauseRefused {
-			failed = err
-		}
+	if opts.Address.IsValid() {
+		r.addrs = []netip.Addr{opts.Address}
 	}
-	return nil, connectError(cfg, failed)
+	conn, err := r.run(ctx)
+	if unresolved := (*ResolveError)(nil); err == nil || errors.As(err, &unresolved) {
+		return conn, err
+	}
+	return nil, connectError(cfg, err)
 }
 
-func connectOne(ctx context.Context, cfg *target.Config, addr netip.AddrPort, limit time.Duration) (net.Conn, error) {
-	d := net.Dialer{Timeout: limit}
+func connectOne(ctx context.Context, cfg *target.Config, addr netip.AddrPort) (net.Conn, error) {
+	var d net.Dialer
 	if !cfg.TCPKeepAlive {
 		d.KeepAlive = -1
 	}

@@ -22,9 +22,9 @@ type Options struct {
 	Family string
 	// Limits are for an attempt that is to fail early.
 	Limits Limits
-	// Address, if valid, is dialed instead of what a lookup of the host name
-	// gives, whatever its family: that of an earlier Conn.Remote, so that a
-	// resolver in a dead network holds nothing up. Without meaning for a proxy.
+	// Address, if valid, is dialed before the host name is looked up, whatever
+	// its family: that of an earlier Conn.Remote, so that a resolver in a dead
+	// network holds nothing up. Without meaning for a proxy.
 	Address netip.Addr
 	// Identity is the fingerprint of the key to try first if it is among those
 	// that are tried at all, as in an earlier Conn.Identity; "" for OpenSSH's
@@ -45,6 +45,9 @@ type Options struct {
 type Limits struct {
 	// Connect bounds lookup and TCP connect together.
 	Connect time.Duration
+	// Again is after how long an address that has not answered is dialed once
+	// more, beside what is under way. Zero leaves that to the kernel.
+	Again time.Duration
 	// Silence bounds how long the server may say nothing when it is its turn,
 	// from the TCP connect until authentication is over. The time that a person
 	// takes to answer Ask, or the agent to sign, is not the server's. Behind

@@ -17,6 +17,8 @@ type Config struct {
 
 	ConfigFile string // the value of -F among them, for a jump host's ssh too
 
+	ConnectionHash string // %C as this ssh defines it; "" if no option uses it
+
 	OriginalHost  string // the host in Dest, before HostName changed it (%n)
 	HostName      string // to connect to
 	User          string
@@ -39,6 +41,16 @@ type Config struct {
 	StrictHostKeyChecking string // yes, no, ask or accept-new
 	HashKnownHosts        bool
 	CheckHostIP           bool
+
+	KnownHostsCommand string   // as configured, see KnownHostsArgs
+	RevokedHostKeys   []string // key lists or KRLs
+	UpdateHostKeys    string   // UpdateNo, UpdateYes or UpdateAsk
+	VerifyHostKeyDNS  string   // no, yes or ask; not acted upon
+	RequiredRSASize   int      // bits
+	// NoHostAuthenticationForLocalhost accepts every key of a loopback address.
+	NoHostAuthenticationForLocalhost bool
+	HostKeyAlgorithmsFixed           bool // their order is the user's own and stays as it is
+	HostbasedAcceptedAlgorithms      []string
 
 	Ciphers                  []string
 	KexAlgorithms            []string

@@ -82,3 +82,12 @@ type EnvError struct {
 func (e *EnvError) Error() string {
 	return fmt.Sprintf("environment variable %s in %q has no value", e.Name, e.Value)
 }
+
+// CommandError says that a command in the configuration cannot be run.
+type CommandError struct {
+	Option  string // KnownHostsCommand
+	Value   string // the command, or the word of it that is wrong
+	Problem string // such as "is not an absolute path"
+}
+
+func (e *CommandError) Error() string { return fmt.Sprintf("%s %q %s", e.Option, e.Value, e.Problem) }

@@ -11,8 +11,8 @@ import (
 // tokens are the values of ssh_config(5), TOKENS, by letter.
 type tokens map[byte]string
 
-// tokens returns what the percent tokens stand for. %C is not among them: its
-// definition changed between versions of OpenSSH.
+// tokens returns what the percent tokens stand for. %C, whose definition changed
+// between versions of OpenSSH, is among them only where Resolve asked ssh for it.
 func (c *Config) tokens() tokens {
 	host, _ := os.Hostname()
 	short, _, _ := strings.Cut(host, ".")
@@ -31,6 +31,9 @@ func (c *Config) tokens() tokens {
 		'p': strconv.Itoa(c.Port),
 		'r': c.User,
 		'i': strconv.Itoa(os.Getuid()),
+	}
+	if c.ConnectionHash != "" {
+		t['C'] = c.ConnectionHash
 	}
 	if me, err := user.Current(); err == nil {
 		t['d'] = me.HomeDir
@@ -98,10 +101,17 @@ func (t tokens) tilde(s string) string {
 	return strings.TrimSuffix(home, "/") + "/" + rest
 }
 
-// expand replaces, in place, the file names that ssh -G prints unexpanded.
+// expand replaces, in place, the file names that ssh -G prints unexpanded. In
+// those of host keys it has expanded what it ever will, but for the tilde: a
+// token that is left is part of the name.
 func (c *Config) expand(env func(string) (string, bool)) error {
 	t := c.tokens()
-	for _, list := range [][]string{c.IdentityFiles, c.CertificateFiles, c.UserKnownHostsFiles, c.GlobalKnownHostsFiles} {
+	for _, list := range [][]string{c.UserKnownHostsFiles, c.GlobalKnownHostsFiles, c.RevokedHostKeys} {
+		for i, file := range list {
+			list[i] = absolute(t.tilde(file))
+		}
+	}
+	for _, list := range [][]string{c.IdentityFiles, c.CertificateFiles} {
 		for i, file := range list {
 			path, err := t.path(file, env)
 			if err != nil {

@@ -22,6 +22,8 @@ func parse(output []byte) (*Config, error) {
 		Port:                  22,
 		AddressFamily:         "any",
 		StrictHostKeyChecking: "ask",
+		UpdateHostKeys:        UpdateNo,
+		VerifyHostKeyDNS:      "no",
 		ServerAliveCountMax:   3,
 		TCPKeepAlive:          true,
 		PubkeyAuthentication:  true,
@@ -34,13 +36,19 @@ func parse(output []byte) (*Config, error) {
 		if !ok {
 			continue
 		}
-		if set := setters[strings.ToLower(key)]; set != nil && !set(c, value) {
+		key = strings.ToLower(key)
+		set := setters[key]
+		if set == nil {
+			set = hostKeySetters[key]
+		}
+		if set != nil && !set(c, value) {
 			return nil, &OutputError{Key: key, Value: value}
 		}
 	}
 	if lines.Err() != nil {
 		return nil, &OutputError{Value: "a line that is too long"}
 	}
+	c.HostKeyAlgorithmsFixed = fixesHostKeyOrder(c.HostKeyAlgorithms, c.HostbasedAcceptedAlgorithms, c.PubkeyAcceptedAlgorithms)
 	return c, c.check()
 }
 

@@ -41,13 +41,39 @@ func Resolve(ctx context.Context, sshCommand []string, dest string, extra ...str
 	}
 	// ssh looks host keys up, and connects, by the name in lower case.
 	c.HostName = strings.ToLower(c.HostName)
+	if c.usesConnectionHash() {
+		if c.ConnectionHash, err = connectionHash(ctx, sshCommand, extra, dest); err != nil {
+			return nil, err
+		}
+	}
 	return c, c.expand(os.LookupEnv)
 }
 
-// resolveArgs returns the command line of ssh -G. -T because a RequestTTY in the
-// configuration would print a warning.
+// usesConnectionHash says whether an option that ssh -G leaves unexpanded has %C.
+func (c *Config) usesConnectionHash() bool {
+	values := slices.Concat([]string{c.KnownHostsCommand, c.ProxyCommand}, c.IdentityFiles, c.CertificateFiles)
+	return slices.ContainsFunc(values, func(value string) bool { return strings.Contains(value, "%C") })
+}
+
+// connectionHash has ssh expand %C, in an option that it prints expanded.
+func connectionHash(ctx context.Context, sshCommand, extra []string, dest string) (string, error) {
+	output, err := ask(ctx, sshCommand, append([]string{"-S", "%C"}, extra...), dest)
+	if err != nil {
+		return "", err
+	}
+	for line := range strings.Lines(string(output)) {
+		if hash, ok := strings.CutPrefix(line, "controlpath "); ok {
+			return strings.TrimSuffix(hash, "\n"), nil
+		}
+	}
+	return "", &OutputError{Value: "no controlpath"}
+}
+
+// resolveArgs returns the command line of ssh -G. -tt because a RequestTTY in the
+// configuration would print a warning, and because there will be a terminal:
+// without one, UpdateHostKeys=ask is printed as no.
 func resolveArgs(sshCommand, extra []string, dest string) []string {
-	return slices.Concat(sshCommand, []string{"-T", "-G"}, extra, []string{"--", dest})
+	return slices.Concat(sshCommand, []string{"-tt", "-G"}, extra, []string{"--", dest})
 }
 
 // ask runs ssh and returns what it printed.

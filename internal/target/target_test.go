@@ -74,6 +74,8 @@ Host dev
 		Ciphers: []string{"aes128-ctr", "aes256-ctr"}, MACs: []string{"hmac-sha2-256"},
 		ServerAliveInterval: 15 * time.Second, ServerAliveCountMax: 4,
 		ForwardAgent: "yes", BatchMode: true, PubkeyAuthentication: true,
+		UpdateHostKeys: UpdateNo, VerifyHostKeyDNS: "no", RequiredRSASize: 1024, HostbasedAcceptedAlgorithms: c.HostbasedAcceptedAlgorithms,
+		SecurityKeyProvider: c.SecurityKeyProvider,
 	}
 	for _, names := range [][]string{c.KexAlgorithms, c.HostKeyAlgorithms, c.PubkeyAcceptedAlgorithms, c.CASignatureAlgorithms} {
 		if len(names) < 3 {
@@ -154,7 +156,7 @@ func TestResolveCancelled(t *testing.T) {
 // expand, and compares.
 func TestExpandAsSSH(t *testing.T) {
 	t.Setenv("MOSHA_TEST_DIR", "/dir%h")
-	tokens := `%d/%h-%i-%L-%l-%n-%p-%r-%u-%k-%%`
+	tokens := `%d/%h-%C-%i-%L-%l-%n-%p-%r-%u-%k-%%`
 	for _, path := range []string{"/x" + tokens, "~/x-" + tokens, "~root/" + tokens, "/${MOSHA_TEST_DIR}/%h"} {
 		for _, alias := range []string{"", "HostKeyAlias other\n"} {
 			ssh := sshWith(t, "HostName real.example\n"+alias+"IdentityFile "+path+"\nUserKnownHostsFile "+path)

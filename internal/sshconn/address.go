@@ -80,7 +80,7 @@ func connectTCP(ctx context.Context, cfg *target.Config, opts Options, deadline 
 	defer cancel()
 	r := &race{
 		dial: func(ctx context.Context, addr netip.Addr) (net.Conn, error) {
-			return connectOne(ctx, cfg, netip.AddrPortFrom(addr, uint16(cfg.Port)))
+			return connectOne(ctx, cfg, opts, netip.AddrPortFrom(addr, uint16(cfg.Port)))
 		},
 		lookup: func(ctx context.Context) ([]netip.Addr, error) { return lookup(ctx, cfg, opts) },
 		again:  opts.Limits.Again,
@@ -95,7 +95,10 @@ func connectTCP(ctx context.Context, cfg *target.Config, opts Options, deadline 
 	return nil, connectError(cfg, err)
 }
 
-func connectOne(ctx context.Context, cfg *target.Config, addr netip.AddrPort) (net.Conn, error) {
+func connectOne(ctx context.Context, cfg *target.Config, opts Options, addr netip.AddrPort) (net.Conn, error) {
+	if opts.dial != nil {
+		return opts.dial(ctx, "tcp", addr.String())
+	}
 	var d net.Dialer
 	if !cfg.TCPKeepAlive {
 		d.KeepAlive = -1

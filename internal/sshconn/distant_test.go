@@ -5,7 +5,6 @@ package sshconn
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -72,15 +71,12 @@ func (d *distant) laptop(name string) *lab.Machine {
 	return m
 }
 
-// dialFrom dials on a machine. It returns what Dial gives, or giveUp's error.
-func (d *distant) dialFrom(m *lab.Machine, cfg *target.Config, opts Options) (conn *Conn, err error) {
+// dialFrom dials on a machine, for as long as giveUp.
+func (d *distant) dialFrom(m *lab.Machine, cfg *target.Config, opts Options) (*Conn, error) {
 	ctx, cancel := context.WithTimeout(d.t.Context(), giveUp)
 	defer cancel()
-	failed := m.Do(func() error {
-		conn, err = Dial(ctx, cfg, opts)
-		return nil
-	})
-	return conn, errors.Join(failed, err)
+	opts.dial = m.Dial
+	return Dial(ctx, cfg, opts)
 }
 
 // signingAgent stands before a real agent, and calls signing before each request

@@ -2,6 +2,7 @@ package sshconn
 
 import (
 	"context"
+	"net"
 	"net/netip"
 	"time"
 
@@ -38,6 +39,10 @@ type Options struct {
 	// PhaseBanner, PhaseKex, PhaseAuth. It must return at once, and is called
 	// from several goroutines, one at a time.
 	Progress func(phase string)
+
+	// dial, if set, opens TCP connections in another place, as net.Dialer's
+	// DialContext does here.
+	dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // Limits bound the waiting for the network, beside ConnectTimeout and the time

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
-	"golang.org/x/crypto/ssh"
 
 	"github.com/mosha-ssh/mosha/internal/bootstrap"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
@@ -28,7 +27,7 @@ const (
 // nothing of it runs any more.
 type connection struct {
 	k     *Keeper
-	ssh   *sshconn.Conn
+	ssh   sshconn.Connection
 	log   zerolog.Logger
 	pulse *pulse
 
@@ -43,6 +42,7 @@ type connection struct {
 	held    sync.Once     // starts it
 	began   atomic.Bool   // it was started
 	forward atomic.Bool   // agent forwarding was asked for
+	agents  atomic.Int32  // agent channels that are open
 
 	// These belong to the keeper's lock.
 	doubted bool    // it does not answer
@@ -68,7 +68,7 @@ type remains struct {
 }
 
 // serve takes over an SSH connection and begins to serve its channels.
-func serve(k *Keeper, conn *sshconn.Conn) *connection {
+func serve(k *Keeper, conn sshconn.Connection) *connection {
 	ctx, cancel := context.WithCancel(context.Background())
 	alive := k.spec.Config.ServerAliveInterval
 	c := &connection{
@@ -79,8 +79,7 @@ func serve(k *Keeper, conn *sshconn.Conn) *connection {
 	c.pulse.ask = c.ask
 	c.pulse.overdue = func() { k.update(func() { c.doubted = true }) }
 	c.pulse.alive = func(d time.Duration) { k.update(func() { c.doubted, k.roundTrip = false, d }) }
-	c.work.Go(func() { ssh.DiscardRequests(conn.Requests) })
-	c.work.Go(c.acceptChannels)
+	c.work.Go(func() { conn.Serve(c.offered) })
 	c.work.Go(func() { c.pulse.run(ctx) })
 	go c.end()
 	return c
@@ -98,7 +97,7 @@ func (c *connection) ask(token uint64) {
 			h.order(bootstrap.Ping(token))
 			return
 		}
-		if _, _, err := c.ssh.SendRequest("keepalive@openssh.com", true, nil); err == nil {
+		if c.ssh.RoundTrip() == nil {
 			c.pulse.answered(token)
 		}
 	})
@@ -129,7 +128,7 @@ func (c *connection) check() { c.pulse.check() }
 // address returns where mosh-server is to be reached: the address that this
 // side connected to or, behind a proxy, the one that the server reports.
 func (c *connection) address() (string, error) {
-	if addr := c.ssh.Remote; addr.IsValid() {
+	if addr := c.ssh.Facts().Remote; addr.IsValid() {
 		return addr.Addr().Unmap().String(), nil
 	}
 	c.mu.Lock()
@@ -146,7 +145,7 @@ var errNoAddress = errors.New("the server behind the proxy did not report its ad
 // up says what a launcher wants to know of the connection.
 func (c *connection) up() *Connected {
 	address, _ := c.address()
-	return &Connected{Address: address, Notes: c.ssh.Notes, Agent: c.k.agentSocket()}
+	return &Connected{Address: address, Notes: c.ssh.Facts().Notes, Agent: c.k.agentSocket()}
 }
 
 // tellSettled tells a client when the set-up and the link are done or have

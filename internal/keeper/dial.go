@@ -23,7 +23,7 @@ var (
 
 // establish makes attempts, one at a time, until one succeeds. It returns
 // errUnwanted when nobody needs the connection any more, or ctx's error.
-func (k *Keeper) establish(ctx context.Context) (*sshconn.Conn, error) {
+func (k *Keeper) establish(ctx context.Context) (sshconn.Connection, error) {
 	var pace backoff
 	for {
 		began := time.Now()
@@ -87,7 +87,7 @@ func (a *attempt) progress(phase string) { a.k.update(func() { a.k.dialing = pha
 
 // run dials. It is aborted when nobody needs it any more, and begun again by
 // its caller when it cannot become of use.
-func (a *attempt) run(ctx context.Context) (*sshconn.Conn, error) {
+func (a *attempt) run(ctx context.Context) (sshconn.Connection, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	go func() {
@@ -95,7 +95,7 @@ func (a *attempt) run(ctx context.Context) (*sshconn.Conn, error) {
 			cancel(errAborted)
 		}
 	}()
-	return sshconn.Dial(ctx, a.k.spec.Config, a.options)
+	return sshconn.Open(ctx, a.k.spec.Config, a.options)
 }
 
 // grace is how old a handshake may be that a network event does not abort:

@@ -6,6 +6,8 @@ import (
 	"io"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
 // session is one "session" channel of a connection (RFC 4254, 6). Opening it
@@ -18,7 +20,7 @@ type session struct {
 }
 
 // openSession opens a session and drains its requests until it ends.
-func openSession(conn ssh.Conn) (*session, error) {
+func openSession(conn sshconn.Connection) (*session, error) {
 	channel, requests, err := conn.OpenChannel("session", nil)
 	if err != nil {
 		return nil, err

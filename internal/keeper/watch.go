@@ -11,7 +11,7 @@ import (
 
 // keep serves a connection until it is lost or nobody needs it. It returns the
 // connection that takes its place, nil if none does.
-func (k *Keeper) keep(ctx context.Context, dialed *sshconn.Conn) *sshconn.Conn {
+func (k *Keeper) keep(ctx context.Context, dialed sshconn.Connection) sshconn.Connection {
 	conn := k.take(dialed)
 	next := k.watch(ctx, conn)
 	k.update(func() {
@@ -32,15 +32,15 @@ func (k *Keeper) keep(ctx context.Context, dialed *sshconn.Conn) *sshconn.Conn {
 
 // take makes a fresh connection the keeper's. What the link needs is begun
 // before anything else.
-func (k *Keeper) take(dialed *sshconn.Conn) *connection {
-	conn := serve(k, dialed)
+func (k *Keeper) take(dialed sshconn.Connection) *connection {
+	conn, facts := serve(k, dialed), dialed.Facts()
 	k.update(func() {
 		k.conn = conn
 		k.ups++
 		k.lostAt = time.Time{}
-		k.identity = dialed.Identity
-		if dialed.Remote.IsValid() {
-			k.address = dialed.Remote.Addr()
+		k.identity = facts.Identity
+		if facts.Remote.IsValid() {
+			k.address = facts.Remote.Addr()
 		}
 		k.enterLocked(Up)
 	})
@@ -52,7 +52,7 @@ func (k *Keeper) take(dialed *sshconn.Conn) *connection {
 
 // watch waits until the connection ends or is not needed. When it does not
 // answer, another is dialed beside it, and the first that works wins.
-func (k *Keeper) watch(ctx context.Context, conn *connection) *sshconn.Conn {
+func (k *Keeper) watch(ctx context.Context, conn *connection) sshconn.Connection {
 	epoch := -1
 	for {
 		disturbed := false
@@ -99,7 +99,7 @@ func (c *connection) homeless() bool {
 
 // contest dials beside a connection that does not answer. It returns the new
 // one, or nil when the old one answered after all or nobody needs either.
-func (k *Keeper) contest(ctx context.Context, conn *connection) *sshconn.Conn {
+func (k *Keeper) contest(ctx context.Context, conn *connection) sshconn.Connection {
 	k.update(func() {
 		k.lostAt = time.Now()
 		k.enterLocked(Lost)

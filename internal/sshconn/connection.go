@@ -1,0 +1,60 @@
+package sshconn
+
+import (
+	"io"
+	"net"
+	"net/netip"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// Connection is an authenticated connection, whichever transport carries it.
+// It ends by Close, by the server, or by the loss of its transport.
+type Connection interface {
+	// OpenChannel opens a channel (RFC 4254, section 5.1). What comes on the
+	// channel of requests has to be drained. A server that refuses it is an
+	// *ssh.OpenChannelError.
+	OpenChannel(kind string, extra []byte) (ssh.Channel, <-chan *ssh.Request, error)
+	// RoundTrip asks the server something and returns when it has answered,
+	// whatever that is. The error is that of a connection that has ended.
+	RoundTrip() error
+	// Serve hands on every agent channel that the server opens, and sees to
+	// all else that the server asks. It returns when the connection has
+	// ended and must be called once. agent must not block.
+	Serve(agent func(AgentOffer))
+	// LocalAddr returns the address that the connection comes from, of the
+	// network "proxy" if that is not known.
+	LocalAddr() net.Addr
+	// Facts returns what is known of the connection.
+	Facts() Facts
+	// Wait blocks until the connection has ended, and returns why: nil if it
+	// was closed on either side.
+	Wait() error
+	// Close may be called more than once and from any goroutine. What is
+	// blocked on the connection returns.
+	Close() error
+}
+
+// Facts are what is known of a connection from its beginning.
+type Facts struct {
+	Remote   netip.AddrPort // the server's address, not valid if it was reached through a proxy
+	Identity string         // fingerprint (SHA256:...) of the key that was accepted, of a certificate's key; "" if none was needed or it is not known
+	Notes    []Note         // what happened on the way that the user should know
+}
+
+// AgentOffer is an agent channel that the server wants to open. One of its
+// methods must be called.
+type AgentOffer interface {
+	Accept() (*AgentChannel, error)
+	Refuse(why ssh.RejectionReason)
+}
+
+// AgentChannel is a channel on which the other side talks to the agent.
+type AgentChannel struct {
+	io.ReadWriteCloser
+	// Bind is the session-bind message (PROTOCOL.agent, section 1), without
+	// length field, that the agent is to get first.
+	Bind []byte
+	// Gone is closed when the other side has closed the channel.
+	Gone <-chan struct{}
+}

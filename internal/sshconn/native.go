@@ -1,0 +1,57 @@
+package sshconn
+
+import (
+	"golang.org/x/crypto/ssh"
+)
+
+// Serve is that of Connection.
+func (c *Conn) Serve(agent func(AgentOffer)) {
+	go ssh.DiscardRequests(c.Requests)
+	for offered := range c.NewChannels {
+		if offered.ChannelType() != "auth-agent@openssh.com" {
+			_ = offered.Reject(ssh.UnknownChannelType, "not served here")
+			continue
+		}
+		agent(&nativeOffer{conn: c, channel: offered})
+	}
+}
+
+// RoundTrip sends the server a request that no server knows, and that all
+// answer.
+func (c *Conn) RoundTrip() error {
+	_, _, err := c.SendRequest("keepalive@openssh.com", true, nil)
+	return err
+}
+
+// Facts is that of Connection.
+func (c *Conn) Facts() Facts {
+	return Facts{Remote: c.Remote, Identity: c.Identity, Notes: c.Notes}
+}
+
+// nativeOffer is an agent channel of the native transport.
+type nativeOffer struct {
+	conn    *Conn
+	channel ssh.NewChannel
+}
+
+// Accept refuses the channel where the agent cannot be told whose it is: it
+// would take the remote's requests for this machine's own.
+func (o *nativeOffer) Accept() (*AgentChannel, error) {
+	bind, err := o.conn.SessionBind(true)
+	if err != nil {
+		o.Refuse(ssh.Prohibited)
+		return nil, err
+	}
+	channel, requests, err := o.channel.Accept()
+	if err != nil {
+		return nil, err
+	}
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		ssh.DiscardRequests(requests) // until the channel is closed
+	}()
+	return &AgentChannel{ReadWriteCloser: channel, Bind: bind, Gone: gone}, nil
+}
+
+func (o *nativeOffer) Refuse(why ssh.RejectionReason) { _ = o.channel.Reject(why, "") }

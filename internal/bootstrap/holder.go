@@ -30,6 +30,13 @@ const holderMarker = "mosha-holder 1"
 //go:embed holder.sh
 var holderScript string
 
+// FindAgent has functions of POSIX sh. find_agent sets the variable agent to
+// the socket that sshd made for the connection, empty if there is none; ours
+// tells whether a file is a socket of this user's.
+//
+//go:embed agent.sh
+var FindAgent string
+
 // An Order is a line for the holder's input.
 type Order string
 
@@ -81,12 +88,13 @@ func Bury(s Sshd) Order {
 // holder gives the link up. Below a second, every takes a sleep(1) on the
 // remote that knows fractions.
 func HolderScript(first Order, every time.Duration) []byte {
-	return fmt.Appendf(nil, "%sfirst=%s patience=%g\n%s", padding,
-		shellescape.Quote(strings.TrimSuffix(string(first), "\n")), 3*every.Seconds(), holderScript)
+	return fmt.Appendf(nil, "%sfirst=%s patience=%g\n%s%s", Padding,
+		shellescape.Quote(strings.TrimSuffix(string(first), "\n")), 3*every.Seconds(), FindAgent, holderScript)
 }
 
-// padding goes before what matters: a start-up file may read from its input.
-const padding = "# mosha\n# mosha\n"
+// Padding goes before what matters in a script: a start-up file may read from
+// its input.
+const Padding = "# mosha\n# mosha\n"
 
 // A HolderEvent is what the holder says: a [Connection], a [Sshd], an [Agent],
 // a [Link], a [Pong] or a [Buried].

@@ -177,8 +177,8 @@ func TestStatusWatch(t *testing.T) {
 	w.nothingLeft()
 }
 
-// TestSilentKeeper: status and stop of a keeper that was stopped by a signal
-// say so, and are not held up for ever.
+// TestSilentKeeper: a launch, status and stop that meet a keeper that was
+// stopped by a signal say so, and are not held up for ever.
 func TestSilentKeeper(t *testing.T) {
 	w := newWorld(t)
 	w.runs("keep", "devbox", "devbox4")
@@ -186,6 +186,12 @@ func TestSilentKeeper(t *testing.T) {
 	w.must(syscall.Kill(pid, syscall.SIGSTOP))
 	if _, stderr, code := w.local("status", "devbox"); code != 3 || !strings.Contains(stderr, "the keeper does not answer") {
 		t.Errorf("status: exit %d, %s", code, stderr)
+	}
+	window := w.runSized(240, 24, "devbox")
+	code, err := window.Wait(w.ctx())
+	w.must(err)
+	if code != 3 || !strings.HasPrefix(window.Screen(), "mosha: the keeper does not answer\nmosha: hint: ") {
+		t.Errorf("a launch: exit %d, %s", code, window.Screen())
 	}
 	if out := w.runs("status"); !regexp.MustCompile(`(?s)^HOST.*\ndevbox4 +up.*\nkeeper [0-9a-f]{16}: the keeper does not answer`).MatchString(out) {
 		t.Errorf("status of all:\n%s", out)

@@ -3,6 +3,7 @@ package keeper
 import (
 	"context"
 	"errors"
+	"net"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -14,6 +15,7 @@ type Client struct {
 	w *wire
 	// stop ends the watch over the context that closes the conversation.
 	stop func() bool
+	log  string // path of the keeper's log
 }
 
 // ErrGone says that the keeper went away in the middle of a conversation:
@@ -32,7 +34,7 @@ func Connect(ctx context.Context, dirs Dirs, id string) (*Client, error) {
 		return nil, ErrNoKeeper
 	}
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
-	return &Client{w: newWire(conn), stop: stop}, nil
+	return &Client{w: newWire(conn), stop: stop, log: dirs.Log(id)}, nil
 }
 
 // ErrNoKeeper says that no keeper listens for a destination.
@@ -54,10 +56,14 @@ func (c *Client) say(what call) error {
 }
 
 // hear receives the next line. An error that the keeper reports comes as that
-// error, with its type.
+// error, with its type; one that took too long is a *SilentError.
 func (c *Client) hear() (reply, error) {
 	var r reply
-	if err := c.w.receive(&r); err != nil {
+	err := c.w.receive(&r)
+	if late := net.Error(nil); errors.As(err, &late) && late.Timeout() {
+		return r, &SilentError{Log: c.log}
+	}
+	if err != nil {
 		return r, ErrGone
 	}
 	if r.Error != nil {
@@ -68,15 +74,21 @@ func (c *Client) hear() (reply, error) {
 
 // Attach waits until the connection is up. The keeper's questions are put to
 // ask, whose error means that the person did not answer. What fails the
-// connection is returned as the error that package sshconn gave.
+// connection is returned as the error that package sshconn gave. A keeper that
+// says nothing at all within patience is a *SilentError.
 func (c *Client) Attach(a Attach, ask func(Question) (string, error)) (*Connected, error) {
 	if err := c.say(call{Op: opAttach, Attach: &a}); err != nil {
 		return nil, err
 	}
-	for {
+	_ = c.w.conn.SetReadDeadline(time.Now().Add(patience))
+	for heard := false; ; {
 		r, err := c.hear()
 		if err != nil {
 			return nil, err
+		}
+		if !heard {
+			heard = true
+			_ = c.w.conn.SetReadDeadline(time.Time{})
 		}
 		switch {
 		case r.Up != nil:
@@ -149,7 +161,7 @@ func (c *Client) Setup() (*SetupReport, error) {
 }
 
 // Status asks the keeper how it is. A keeper that does not answer within
-// patience is an error.
+// patience is a *SilentError.
 func (c *Client) Status() (*Status, error) {
 	_ = c.w.conn.SetReadDeadline(time.Now().Add(patience))
 	r, err := c.once(opStatus)

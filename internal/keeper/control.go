@@ -222,6 +222,9 @@ func (k *Keeper) connected(ctx context.Context, failures int, asks <-chan ask, p
 // attach brings the connection up for a launcher, asks it what the connection
 // needs to know, and then counts its sessions until it leaves.
 func (k *Keeper) attach(ctx context.Context, w *wire, a Attach, calls <-chan call) error {
+	if err := w.send(reply{Heard: true}); err != nil {
+		return err
+	}
 	k.use(a)
 	failures, leave := k.attend(true)
 	defer leave()

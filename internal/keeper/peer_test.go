@@ -1,6 +1,7 @@
 package keeper
 
 import (
+	"bufio"
 	"errors"
 	"net"
 	"os"
@@ -66,6 +67,11 @@ func TestAttachedStay(t *testing.T) {
 		_, _ = conns[i].Write([]byte(`{"mosha":1,"op":"attach","attach":{}}` + "\n"))
 	}
 	l.counted(maxClients)
+	for _, conn := range conns {
+		if line, err := bufio.NewReader(conn).ReadString('\n'); line != `{"heard":true}`+"\n" {
+			t.Fatalf("%q, %v", line, err)
+		}
+	}
 	newcomer := l.dial()
 	answered := make(chan string, 1)
 	go func() {

@@ -149,6 +149,7 @@ func TestPulseChecks(t *testing.T) {
 func TestPulseAsksNow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, other := startPulse(t, 0, 0, 50*time.Millisecond)
+		synctest.Wait()
 		p.now() // while the first is under way: it is asked next
 		time.Sleep(110 * time.Millisecond)
 		other.expect(t, "alive", "alive")

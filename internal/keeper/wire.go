@@ -75,6 +75,7 @@ type answer struct {
 
 // reply is one line from the keeper; one field is set.
 type reply struct {
+	Heard   bool         `json:"heard,omitempty"` // an attach: the keeper lives, whatever is to come may take its time
 	Ask     *Question    `json:"ask,omitempty"`
 	Up      *Connected   `json:"up,omitempty"`
 	Error   *wireError   `json:"error,omitempty"`

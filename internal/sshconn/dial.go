@@ -140,7 +140,10 @@ func (d *dialer) connect(ctx context.Context) (net.Conn, error) {
 	if timeout := net.Error(nil); errors.As(err, &timeout) && timeout.Timeout() {
 		return nil, d.timeout(PhaseConnect, limit)
 	}
-	return conn, err
+	if err != nil {
+		return nil, err
+	}
+	return newPrompt(conn), nil
 }
 
 func (d *dialer) clientConfig(algos algorithms) *ssh.ClientConfig {

@@ -59,8 +59,15 @@ type Config struct {
 	PubkeyAcceptedAlgorithms []string
 	CASignatureAlgorithms    []string
 	PubkeyAuthentication     bool
-	SecurityKeyProvider      string // a library for FIDO key files, or the word internal
-	PKCS11Provider           string // a library for smart cards, "" if there is none
+	SecurityKeyProvider      string   // a library for FIDO key files, or the word internal
+	PKCS11Provider           string   // a library for smart cards, "" if there is none
+	PreferredAuthentications []string // methods in the order of trial, nil: OpenSSH's own
+	PasswordAuthentication   bool
+	KbdInteractive           bool // KbdInteractiveAuthentication
+	NumberOfPasswordPrompts  int
+	AddKeysToAgent           string        // no, yes, ask or confirm
+	AddKeysLifetime          time.Duration // how long the agent keeps them, 0: for ever
+	LogLevel                 string        // in upper case; QUIET is called SILENT
 
 	ServerAliveInterval time.Duration // 0: off
 	ServerAliveCountMax int

@@ -27,7 +27,14 @@ func parse(output []byte) (*Config, error) {
 		ServerAliveCountMax:   3,
 		TCPKeepAlive:          true,
 		PubkeyAuthentication:  true,
-		ForwardAgent:          "no",
+
+		PasswordAuthentication:  true,
+		KbdInteractive:          true,
+		NumberOfPasswordPrompts: 3,
+		AddKeysToAgent:          "no",
+		LogLevel:                "INFO",
+
+		ForwardAgent: "no",
 	}
 	lines := bufio.NewScanner(bytes.NewReader(output))
 	lines.Buffer(nil, maxLine)
@@ -67,40 +74,47 @@ func (c *Config) check() error {
 // setters holds, for each key that matters, how its value goes into a Config;
 // false is returned for a value that cannot be.
 var setters = map[string]func(*Config, string) bool{
-	"host":                     text(func(c *Config) *string { return &c.OriginalHost }),
-	"hostname":                 text(func(c *Config) *string { return &c.HostName }),
-	"user":                     text(func(c *Config) *string { return &c.User }),
-	"hostkeyalias":             text(func(c *Config) *string { return &c.HostKeyAlias }),
-	"proxyjump":                none(func(c *Config) *string { return &c.ProxyJump }),
-	"proxycommand":             none(func(c *Config) *string { return &c.ProxyCommand }),
-	"securitykeyprovider":      text(func(c *Config) *string { return &c.SecurityKeyProvider }),
-	"pkcs11provider":           none(func(c *Config) *string { return &c.PKCS11Provider }),
-	"bindaddress":              text(func(c *Config) *string { return &c.BindAddress }),
-	"identityagent":            text(func(c *Config) *string { return &c.IdentityAgent }),
-	"forwardagent":             text(func(c *Config) *string { return &c.ForwardAgent }),
-	"addressfamily":            word(func(c *Config) *string { return &c.AddressFamily }, "any", "inet", "inet6"),
-	"stricthostkeychecking":    strict,
-	"port":                     number(func(c *Config) *int { return &c.Port }, 1, 65535),
-	"serveralivecountmax":      number(func(c *Config) *int { return &c.ServerAliveCountMax }, 0, 1<<31-1),
-	"connecttimeout":           seconds(func(c *Config) *time.Duration { return &c.ConnectTimeout }),
-	"serveraliveinterval":      seconds(func(c *Config) *time.Duration { return &c.ServerAliveInterval }),
-	"identitiesonly":           truth(func(c *Config) *bool { return &c.IdentitiesOnly }),
-	"hashknownhosts":           truth(func(c *Config) *bool { return &c.HashKnownHosts }),
-	"checkhostip":              truth(func(c *Config) *bool { return &c.CheckHostIP }),
-	"tcpkeepalive":             truth(func(c *Config) *bool { return &c.TCPKeepAlive }),
-	"batchmode":                truth(func(c *Config) *bool { return &c.BatchMode }),
-	"pubkeyauthentication":     pubkeyAuthentication,
-	"identityfile":             file(func(c *Config) *[]string { return &c.IdentityFiles }),
-	"certificatefile":          file(func(c *Config) *[]string { return &c.CertificateFiles }),
-	"userknownhostsfile":       files(func(c *Config) *[]string { return &c.UserKnownHostsFiles }),
-	"globalknownhostsfile":     files(func(c *Config) *[]string { return &c.GlobalKnownHostsFiles }),
-	"ciphers":                  list(func(c *Config) *[]string { return &c.Ciphers }),
-	"kexalgorithms":            list(func(c *Config) *[]string { return &c.KexAlgorithms }),
-	"macs":                     list(func(c *Config) *[]string { return &c.MACs }),
-	"hostkeyalgorithms":        list(func(c *Config) *[]string { return &c.HostKeyAlgorithms }),
-	"pubkeyacceptedalgorithms": list(func(c *Config) *[]string { return &c.PubkeyAcceptedAlgorithms }),
-	"pubkeyacceptedkeytypes":   list(func(c *Config) *[]string { return &c.PubkeyAcceptedAlgorithms }), // before 8.5
-	"casignaturealgorithms":    list(func(c *Config) *[]string { return &c.CASignatureAlgorithms }),
+	"host":                            text(func(c *Config) *string { return &c.OriginalHost }),
+	"hostname":                        text(func(c *Config) *string { return &c.HostName }),
+	"user":                            text(func(c *Config) *string { return &c.User }),
+	"hostkeyalias":                    text(func(c *Config) *string { return &c.HostKeyAlias }),
+	"proxyjump":                       none(func(c *Config) *string { return &c.ProxyJump }),
+	"proxycommand":                    none(func(c *Config) *string { return &c.ProxyCommand }),
+	"securitykeyprovider":             text(func(c *Config) *string { return &c.SecurityKeyProvider }),
+	"pkcs11provider":                  none(func(c *Config) *string { return &c.PKCS11Provider }),
+	"bindaddress":                     text(func(c *Config) *string { return &c.BindAddress }),
+	"identityagent":                   text(func(c *Config) *string { return &c.IdentityAgent }),
+	"forwardagent":                    text(func(c *Config) *string { return &c.ForwardAgent }),
+	"addressfamily":                   word(func(c *Config) *string { return &c.AddressFamily }, "any", "inet", "inet6"),
+	"stricthostkeychecking":           strict,
+	"port":                            number(func(c *Config) *int { return &c.Port }, 1, 65535),
+	"serveralivecountmax":             number(func(c *Config) *int { return &c.ServerAliveCountMax }, 0, 1<<31-1),
+	"connecttimeout":                  seconds(func(c *Config) *time.Duration { return &c.ConnectTimeout }),
+	"serveraliveinterval":             seconds(func(c *Config) *time.Duration { return &c.ServerAliveInterval }),
+	"identitiesonly":                  truth(func(c *Config) *bool { return &c.IdentitiesOnly }),
+	"hashknownhosts":                  truth(func(c *Config) *bool { return &c.HashKnownHosts }),
+	"checkhostip":                     truth(func(c *Config) *bool { return &c.CheckHostIP }),
+	"tcpkeepalive":                    truth(func(c *Config) *bool { return &c.TCPKeepAlive }),
+	"batchmode":                       truth(func(c *Config) *bool { return &c.BatchMode }),
+	"pubkeyauthentication":            pubkeyAuthentication,
+	"passwordauthentication":          truth(func(c *Config) *bool { return &c.PasswordAuthentication }),
+	"kbdinteractiveauthentication":    truth(func(c *Config) *bool { return &c.KbdInteractive }),
+	"challengeresponseauthentication": truth(func(c *Config) *bool { return &c.KbdInteractive }), // before 8.7
+	"numberofpasswordprompts":         number(func(c *Config) *int { return &c.NumberOfPasswordPrompts }, 1, 1<<31-1),
+	"addkeystoagent":                  addKeysToAgent,
+	"preferredauthentications":        list(func(c *Config) *[]string { return &c.PreferredAuthentications }),
+	"loglevel":                        text(func(c *Config) *string { return &c.LogLevel }),
+	"identityfile":                    file(func(c *Config) *[]string { return &c.IdentityFiles }),
+	"certificatefile":                 file(func(c *Config) *[]string { return &c.CertificateFiles }),
+	"userknownhostsfile":              files(func(c *Config) *[]string { return &c.UserKnownHostsFiles }),
+	"globalknownhostsfile":            files(func(c *Config) *[]string { return &c.GlobalKnownHostsFiles }),
+	"ciphers":                         list(func(c *Config) *[]string { return &c.Ciphers }),
+	"kexalgorithms":                   list(func(c *Config) *[]string { return &c.KexAlgorithms }),
+	"macs":                            list(func(c *Config) *[]string { return &c.MACs }),
+	"hostkeyalgorithms":               list(func(c *Config) *[]string { return &c.HostKeyAlgorithms }),
+	"pubkeyacceptedalgorithms":        list(func(c *Config) *[]string { return &c.PubkeyAcceptedAlgorithms }),
+	"pubkeyacceptedkeytypes":          list(func(c *Config) *[]string { return &c.PubkeyAcceptedAlgorithms }), // before 8.5
+	"casignaturealgorithms":           list(func(c *Config) *[]string { return &c.CASignatureAlgorithms }),
 }
 
 func text(field func(*Config) *string) func(*Config, string) bool {
@@ -152,6 +166,26 @@ func strict(c *Config, value string) bool {
 // pubkeyAuthentication reads yes, no, unbound and host-bound.
 func pubkeyAuthentication(c *Config, value string) bool {
 	c.PubkeyAuthentication = value != "no" && value != "false"
+	return true
+}
+
+// addKeysToAgent reads yes, no, ask or confirm, and a time in seconds, which
+// alone means yes.
+func addKeysToAgent(c *Config, value string) bool {
+	c.AddKeysToAgent = "yes"
+	for word := range strings.FieldsSeq(value) {
+		switch word {
+		case "yes", "true":
+		case "no", "false":
+			c.AddKeysToAgent = "no"
+		case "ask", "confirm":
+			c.AddKeysToAgent = word
+		default:
+			if !seconds(func(c *Config) *time.Duration { return &c.AddKeysLifetime })(c, word) {
+				return false
+			}
+		}
+	}
 	return true
 }
 

@@ -59,6 +59,14 @@ Host dev
   TCPKeepAlive no
   ForwardAgent yes
   BatchMode yes
+  PreferredAuthentications password,publickey
+  PasswordAuthentication no
+  KbdInteractiveAuthentication no
+  NumberOfPasswordPrompts 2
+  AddKeysToAgent confirm 1h
+  LogLevel quiet
+  SecurityKeyProvider /sk.so
+  PKCS11Provider /pkcs11.so
   ProxyCommand nc -X "%%" %h %p %r %n
 `)
 	c := resolve(t, append(ssh, "-oMACs=hmac-sha2-256"), "dev", "-4")
@@ -75,7 +83,9 @@ Host dev
 		ServerAliveInterval: 15 * time.Second, ServerAliveCountMax: 4,
 		ForwardAgent: "yes", BatchMode: true, PubkeyAuthentication: true,
 		UpdateHostKeys: UpdateNo, VerifyHostKeyDNS: "no", RequiredRSASize: 1024, HostbasedAcceptedAlgorithms: c.HostbasedAcceptedAlgorithms,
-		SecurityKeyProvider: c.SecurityKeyProvider,
+		PreferredAuthentications: []string{"password", "publickey"}, NumberOfPasswordPrompts: 2,
+		AddKeysToAgent: "confirm", AddKeysLifetime: time.Hour, LogLevel: "SILENT",
+		SecurityKeyProvider: "/sk.so", PKCS11Provider: "/pkcs11.so",
 	}
 	for _, names := range [][]string{c.KexAlgorithms, c.HostKeyAlgorithms, c.PubkeyAcceptedAlgorithms, c.CASignatureAlgorithms} {
 		if len(names) < 3 {
@@ -101,6 +111,21 @@ func TestResolveDefaults(t *testing.T) {
 	for _, file := range append(c.IdentityFiles, c.UserKnownHostsFiles...) {
 		if !filepath.IsAbs(file) {
 			t.Errorf("file name %q is not absolute", file)
+		}
+	}
+}
+
+func TestAddKeysToAgent(t *testing.T) {
+	for _, test := range []struct {
+		value, mode string
+		lifetime    time.Duration
+	}{
+		{"yes", "yes", 0}, {"no", "no", 0}, {"ask", "ask", 0}, {"confirm", "confirm", 0},
+		{"1h", "yes", time.Hour}, {"confirm 90", "confirm", 90 * time.Second},
+	} {
+		c := resolve(t, sshWith(t, "AddKeysToAgent "+test.value+"\n"), "dev")
+		if c.AddKeysToAgent != test.mode || c.AddKeysLifetime != test.lifetime {
+			t.Errorf("%s: %s for %v", test.value, c.AddKeysToAgent, c.AddKeysLifetime)
 		}
 	}
 }

@@ -2,38 +2,47 @@ package sshconn
 
 import (
 	"context"
-	"io"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/mosha-ssh/mosha/internal/target"
 	"golang.org/x/crypto/ssh"
-	"golang.org/x/crypto/ssh/agent"
 )
 
-// authenticator offers keys to the server in OpenSSH's order (sshconnect2.c,
-// pubkey_prepare): CertificateFile, the agent's keys that are configured
-// identities, its other keys unless IdentitiesOnly, the remaining files.
+// authenticator logs in by OpenSSH's rules: its order of methods (methods.go),
+// of keys (publickey.go), and what a person is asked and when (interactive.go,
+// filekey.go).
 //
-// x/crypto asks for each key through ClientConfig.AuthCallback, since a list of
-// keys would end at the first that fails to sign.
+//	prepare -> next -> a method, tried by x/crypto -> next ... -> let in
+//	                 \-> nothing left, or an error: refused
+//
+// x/crypto asks for each method through ClientConfig.AuthCallback, and gets a
+// key a call: a list of keys would end at the first that fails to sign.
 type authenticator struct {
 	ctx     context.Context
 	cfg     *target.Config
 	opts    Options
 	silence *silence // rests while a key signs
+	person  prompter
 
 	prepared  bool
-	exhausted bool // every key was offered
-	files     []identity
-	agentKeys []identity
-	queue     []identity
-	methods   []string
-	agent     string // AuthError.Agent
-	tried     []*TriedKey
-	skipped   []SkippedKey
-	beyond    *UnsupportedError // what the server would take and only OpenSSH can do
+	exhausted bool // nothing is left to try
+	order     *methods
+	keys      keyring
+	passwords passwords
+	rounds    rounds
+	offered   []string // the methods that the server takes, as it said last
+	current   string   // the method that is being tried
+	partial   int      // how many methods were successful and not enough
+	identity  string   // fingerprint of the key that was accepted last
+	wanted    bool     // a person could have been asked, had there been one
+	beyond    *UnsupportedError
+
+	agentProblem string // AuthError.Agent
+	tried        []*TriedKey
+	skipped      []SkippedKey
 
 	mu     sync.Mutex // close comes from other goroutines
 	conn   net.Conn   // to the agent
@@ -41,210 +50,123 @@ type authenticator struct {
 }
 
 func newAuthenticator(ctx context.Context, cfg *target.Config, opts Options, silence *silence) *authenticator {
-	return &authenticator{ctx: ctx, cfg: cfg, opts: opts, silence: silence}
+	a := &authenticator{ctx: ctx, cfg: cfg, opts: opts, silence: silence}
+	a.person = prompter{ctx: ctx, prompt: opts.Prompt, tell: opts.Tell, pause: func() func() { return func() {} }}
+	if cfg.BatchMode {
+		a.person.prompt = nil
+	}
+	a.keys.auth, a.passwords.auth, a.rounds.auth = a, a, a
+	a.order = newMethods(cfg.PreferredAuthentications, map[string]bool{
+		"publickey":            cfg.PubkeyAuthentication,
+		"keyboard-interactive": cfg.KbdInteractive,
+		"password":             cfg.PasswordAuthentication,
+	})
+	return a
 }
 
 // prepare asks the agent and puts the keys in order. bind is nil if the session
 // cannot be proved to the agent.
 func (a *authenticator) prepare(bind *binding) {
 	a.prepared = true
-	if !a.cfg.PubkeyAuthentication {
-		return
+	if a.cfg.PubkeyAuthentication {
+		a.keys.prepare(bind)
 	}
-	files, certs := configured(a.cfg)
-	a.files = files
-	a.agentKeys, a.agent = a.askAgent(bind)
-	a.queue = prefer(a.opts.Identity, arrange(files, certs, a.agentKeys, a.cfg.IdentitiesOnly))
 }
 
-// askAgent returns the agent's keys, or why there are none in the words of
-// AuthError.Agent.
-func (a *authenticator) askAgent(bind *binding) (keys []identity, problem string) {
-	path := ""
-	if a.opts.AgentSocket != nil {
-		path = a.opts.AgentSocket()
-	}
-	if path == "" {
-		return nil, AgentAbsent
-	}
-	conn, err := dialAgent(a.ctx, path)
-	if err != nil {
-		a.opts.Log.Debug().Err(err).Msg("no agent")
-		return nil, AgentAbsent
-	}
-	a.keep(conn)
-	keys, err = agentKeys(conn, bind, a.opts.Log)
-	switch {
-	case err != nil:
-		return nil, err.Error()
-	case len(keys) == 0:
-		return nil, AgentEmpty
-	}
-	return keys, ""
-}
-
-// arrange orders the keys. A configured key that the agent has is tried with
-// the agent, in the agent's order.
-func arrange(files, certs, agent []identity, identitiesOnly bool) []identity {
-	var chosen, others []identity
-	files = slices.Clone(files)
-	for _, key := range agent {
-		i := slices.IndexFunc(files, func(f identity) bool { return sameKey(f.public, key.public) })
-		if i >= 0 {
-			chosen = append(chosen, identity{source: files[i].source, public: key.public, agent: key.agent})
-			files = slices.Delete(files, i, i+1)
-		} else if !identitiesOnly {
-			others = append(others, key)
-		}
-	}
-	return slices.Concat(certs, chosen, others, files)
-}
-
-// prefer puts the keys with that fingerprint first, of which a certificate and
-// its plain key are two.
-func prefer(preferred string, keys []identity) []identity {
-	var first, others []identity
-	for _, key := range keys {
-		if key.public != nil && fingerprint(key.public) == preferred {
-			first = append(first, key)
-		} else {
-			others = append(others, key)
-		}
-	}
-	return slices.Concat(first, others)
-}
-
-// next returns the next key as a method of its own, nil when there is none that
-// the server would take. The error is an *UnsupportedError.
-func (a *authenticator) next(methods []string) (ssh.AuthMethod, error) {
-	a.methods = methods
+// next returns the next method to try, nil when there is none. The error ends
+// the attempt.
+func (a *authenticator) next(attempt *ssh.ClientAuthContext) (ssh.AuthMethod, error) {
+	a.offered = attempt.AllowedMethods
+	a.progress(len(attempt.PartialSuccessMethods))
 	if a.beyond != nil && !a.opts.Alone {
 		return nil, a.beyond
 	}
-	for len(a.queue) > 0 && slices.Contains(methods, "publickey") {
-		id := a.queue[0]
-		a.queue = a.queue[1:]
-		signer := a.signer(id)
-		if signer == nil {
-			continue
+	for a.person.refused == nil && !a.passwords.unanswered() {
+		a.current = a.order.next(a.offered)
+		if a.current == "" {
+			break
 		}
-		a.opts.Log.Debug().Str("key", id.source).Str("fingerprint", fingerprint(signer.PublicKey())).Msg("offering public key")
-		return ssh.PublicKeys(signer), nil
+		if method := a.try(a.current); method != nil {
+			a.opts.Log.Debug().Str("method", a.current).Msg("next authentication method")
+			return method, nil
+		}
+		a.order.disable(a.current)
 	}
 	a.exhausted = true
-	return nil, nil
+	return nil, a.person.refused
 }
 
-// signer makes a key ready to be offered, nil if it cannot be; why is in skipped.
-func (a *authenticator) signer(id identity) ssh.Signer {
-	signer := id.agent
-	if signer == nil {
-		signer = a.fileSigner(id)
+// try returns what a method has to try now, nil if that is nothing.
+func (a *authenticator) try(name string) ssh.AuthMethod {
+	switch name {
+	case "publickey":
+		return a.keys.next()
+	case "password":
+		a.wanted = a.wanted || !a.person.there()
+		return a.passwords.next()
 	}
-	if signer == nil {
-		return nil
-	}
-	accepted := acceptedFor(signer.PublicKey().Type(), a.cfg.PubkeyAcceptedAlgorithms)
-	algos, ok := signer.(ssh.AlgorithmSigner)
-	if !ok || len(accepted) == 0 {
-		a.skip(SkippedKey{File: id.source, Reason: SkipAlgorithm})
-		return nil
-	}
-	limited, err := ssh.NewSignerWithAlgorithms(algos, accepted)
-	if err != nil {
-		a.skip(SkippedKey{File: id.source, Reason: SkipAlgorithm, Detail: err.Error()})
-		return nil
-	}
-	key := &TriedKey{
-		Type:        signer.PublicKey().Type(),
-		Fingerprint: fingerprint(signer.PublicKey()),
-		Source:      printable(id.source),
-		FromAgent:   id.agent != nil,
-	}
-	a.tried = append(a.tried, key)
-	return &reportingSigner{MultiAlgorithmSigner: limited, key: key, silence: a.silence}
+	a.wanted = a.wanted || !a.person.there()
+	return a.rounds.next()
 }
 
-// fileSigner loads the private key of a configured identity. A certificate's is
-// looked for among the agent's keys first, then among the identity files
-// (sshconnect2.c, sign_and_send_pubkey).
-func (a *authenticator) fileSigner(id identity) ssh.Signer {
-	if id.public != nil && onToken(plainKey(id.public)) {
-		return &tokenSigner{auth: a, id: id}
+// progress notes that the server wants another method after the one that was
+// successful. All keys may be tried again then (sshconnect2.c, pubkey_reset).
+func (a *authenticator) progress(partial int) {
+	if partial == a.partial {
+		return
 	}
-	cert, ok := id.public.(*ssh.Certificate)
-	if !ok {
-		return a.load(id.source)
-	}
-	signer := a.privateOf(cert)
-	if signer == nil {
-		return nil
-	}
-	certified, err := ssh.NewCertSigner(cert, signer)
-	if err != nil {
-		a.skip(SkippedKey{File: id.source, Reason: SkipUnreadable, Detail: err.Error()})
-		return nil
-	}
-	return certified
+	a.partial = partial
+	a.opts.Log.Debug().Str("method", a.current).Msg("the server wants one more method")
+	a.succeeded()
+	a.passwords.done()
+	a.keys.reset()
 }
 
-func (a *authenticator) privateOf(cert *ssh.Certificate) ssh.Signer {
-	for _, key := range a.agentKeys {
-		if sameKey(key.public, cert.Key) {
-			return key.agent
-		}
+// succeeded notes what let us in, as far as it did.
+func (a *authenticator) succeeded() {
+	if a.current == "publickey" && len(a.tried) > 0 {
+		a.identity = a.tried[len(a.tried)-1].Fingerprint
 	}
-	for _, file := range a.files {
-		if sameKey(file.public, cert.Key) {
-			return a.load(file.source)
-		}
+}
+
+func (a *authenticator) skip(s SkippedKey) {
+	if slices.Contains(a.skipped, s) {
+		return
+	}
+	a.opts.Log.Debug().Str("file", s.File).Str("reason", s.Reason).Str("detail", s.Detail).Msg("identity skipped")
+	a.skipped = append(a.skipped, s)
+	if s.Reason == SkipUnreadable || s.Reason == SkipPermissions {
+		a.person.say(Notice{Kind: NoticeSkipped, File: s.File, Reason: s.Reason, Text: s.Detail})
+	}
+}
+
+// banner shows what the server wants to be read before the login, unless the
+// configuration wants quiet (sshconnect2.c, input_userauth_banner).
+func (a *authenticator) banner(message string) error {
+	if !slices.Contains([]string{"SILENT", "QUIET", "FATAL", "ERROR"}, strings.ToUpper(a.cfg.LogLevel)) && message != "" {
+		a.person.say(Notice{Kind: NoticeBanner, Text: message})
 	}
 	return nil
 }
 
-func (a *authenticator) load(file string) ssh.Signer {
-	signer, skipped := loadPrivate(file)
-	if skipped != nil {
-		a.skip(*skipped)
-	}
-	return signer
-}
-
-func (a *authenticator) skip(s SkippedKey) {
-	if !slices.Contains(a.skipped, s) {
-		a.opts.Log.Debug().Str("file", s.File).Str("reason", s.Reason).Str("detail", s.Detail).Msg("identity skipped")
-		a.skipped = append(a.skipped, s)
-	}
-}
-
-// last returns the fingerprint of the key that was tried last, "" if none was:
-// after success, that of the accepted one.
-func (a *authenticator) last() string {
-	if len(a.tried) == 0 {
-		return ""
-	}
-	return a.tried[len(a.tried)-1].Fingerprint
-}
-
-// fingerprint names a key as ssh does: a certificate by the key that it
-// certifies, also if it comes from an agent.
-func fingerprint(key ssh.PublicKey) string {
-	if offered, ok := key.(*agent.Key); ok {
-		key = parsed(offered)
-	}
-	return ssh.FingerprintSHA256(plainKey(key))
-}
-
 // failure is the error after all was tried, or after the server gave up.
-func (a *authenticator) failure(disconnect string) error {
+func (a *authenticator) failure(disconnect string, cause error) error {
 	e := &AuthError{
-		User: a.cfg.User, Host: a.cfg.HostName, Methods: a.methods,
-		Skipped: a.skipped, Agent: a.agent, Disconnect: disconnect,
+		User: a.cfg.User, Host: a.cfg.HostName, Methods: a.offered,
+		Skipped: a.skipped, Agent: a.agentProblem, Disconnect: disconnect,
+		Interactive: a.wanted, Typed: a.person.typed, Expired: isPasswordChange(cause),
 	}
 	for _, key := range a.tried {
 		e.Tried = append(e.Tried, *key)
 	}
 	return e
+}
+
+// isPasswordChange says whether x/crypto met a request to change the password
+// (RFC 4252, section 8: SSH_MSG_USERAUTH_PASSWD_CHANGEREQ), which it does not
+// know and tells by its number only.
+func isPasswordChange(err error) bool {
+	return err != nil && strings.Contains(err.Error(), "unexpected message type 60 ")
 }
 
 // keep holds the agent's connection until close. After close it is closed at
@@ -268,20 +190,9 @@ func (a *authenticator) close() {
 	}
 }
 
-// reportingSigner notes why a key could not sign, and lets it take its time: a
-// person may have to touch it.
-type reportingSigner struct {
-	ssh.MultiAlgorithmSigner
-	key     *TriedKey
-	silence *silence
-}
-
-func (s *reportingSigner) SignWithAlgorithm(rand io.Reader, data []byte, algorithm string) (*ssh.Signature, error) {
-	s.silence.rest()
-	defer s.silence.wake()
-	signature, err := s.MultiAlgorithmSigner.SignWithAlgorithm(rand, data, algorithm)
-	if err != nil {
-		s.key.Problem = err.Error()
-	}
-	return signature, err
+// forget overwrites what was typed, once the attempt is over.
+func (a *authenticator) forget() {
+	a.passwords.done()
+	a.rounds.done()
+	a.keys.opened = nil
 }

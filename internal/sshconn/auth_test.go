@@ -174,9 +174,17 @@ func TestAuthError(t *testing.T) {
 	if !slices.Equal(denied.Methods, []string{"publickey"}) || denied.Agent != AgentEmpty || denied.Host != "127.0.0.1" || denied.User == "" || denied.Disconnect != "" {
 		t.Errorf("%+v", denied)
 	}
-	if len(denied.Tried) != 1 || denied.Tried[0].Source != s.path("stranger") || denied.Tried[0].Type != ssh.KeyAlgoED25519 ||
+	if len(denied.Tried) != 3 || denied.Tried[0].Source != s.path("stranger") || denied.Tried[0].Type != ssh.KeyAlgoED25519 ||
 		!strings.HasPrefix(denied.Tried[0].Fingerprint, "SHA256:") || denied.Tried[0].FromAgent {
 		t.Errorf("tried %+v", denied.Tried)
+	}
+	for i, problem := range []string{"", errLocked.Error(), SkipPermissions} {
+		if denied.Tried[i].Problem != problem {
+			t.Errorf("problem of %s: %q", denied.Tried[i].Source, denied.Tried[i].Problem)
+		}
+	}
+	if !denied.Interactive || denied.Typed {
+		t.Errorf("a person could open the locked key: %+v", denied)
 	}
 	reasons := map[string]string{}
 	for _, k := range denied.Skipped {

@@ -19,6 +19,7 @@ type Conn struct {
 
 	Remote   netip.AddrPort // the server's address, not valid if it was reached through a proxy
 	Identity string         // fingerprint (SHA256:...) of the key that was accepted, of a certificate's key; "" if none was needed
+	Typed    bool           // something that a person typed was needed: who dials again without one is not let in, it may be
 	Notes    []Note         // what happened on the way that the user should know
 
 	transport *transport

@@ -56,6 +56,8 @@ type dialer struct {
 	silence   *silence
 	keys      *hostKeys
 	auth      *authenticator
+
+	lostWhileAsking func() // ends the question that is open
 }
 
 func (d *dialer) dial(ctx context.Context) (*Conn, error) {
@@ -74,8 +76,13 @@ func (d *dialer) dial(ctx context.Context) (*Conn, error) {
 	d.transport = newTransport(raw)
 	d.keys = newHostKeys(ctx, d.cfg, d.opts)
 	d.auth = newAuthenticator(ctx, d.cfg, d.opts, d.silence)
+	defer d.auth.forget()
 	defer d.auth.close()
 	d.watch = newWatch(d.abort)
+	asking, lost := context.WithCancel(ctx)
+	defer lost()
+	d.auth.person.ctx, d.auth.person.pause = asking, d.pause
+	d.lostWhileAsking = lost
 	stop := context.AfterFunc(ctx, d.abort)
 	defer stop()
 	d.watch.start(time.Until(d.deadline), d.limit)
@@ -106,9 +113,20 @@ func (d *dialer) listen() {
 		wrote:  d.silence.restart,
 		heard:  func() { d.silence.begin(); d.silence.restart() },
 		banner: func() { d.begin(PhaseKex) },
+		lost:   d.lostWhileAsking,
 	})
 	if d.proxy == nil {
 		d.silence.begin()
+	}
+}
+
+// pause stops all clocks while a person is asked, until resume is called.
+func (d *dialer) pause() (resume func()) {
+	d.watch.stop()
+	d.silence.rest()
+	return func() {
+		d.watch.start(authTimeout, authTimeout)
+		d.silence.wake()
 	}
 }
 
@@ -154,6 +172,7 @@ func (d *dialer) clientConfig(algos algorithms) *ssh.ClientConfig {
 		HostKeyAlgorithms: d.keys.db.Algorithms(algos.hostKeys, d.keys.host),
 		HostKeyCallback:   d.hostKey,
 		AuthCallback:      d.authenticate,
+		BannerCallback:    d.auth.banner,
 	}
 }
 
@@ -174,7 +193,7 @@ func (d *dialer) hostKey(_ string, remote net.Addr, key ssh.PublicKey) error {
 	return nil
 }
 
-// authenticate supplies the next key, and before the first one binds the agent to
+// authenticate supplies the next method, and before the first one binds the agent to
 // the connection.
 func (d *dialer) authenticate(attempt *ssh.ClientAuthContext) (ssh.AuthMethod, error) {
 	d.silence.rest()
@@ -182,7 +201,7 @@ func (d *dialer) authenticate(attempt *ssh.ClientAuthContext) (ssh.AuthMethod, e
 	if !d.auth.prepared {
 		d.auth.prepare(d.binding(attempt.Metadata.SessionID()))
 	}
-	return d.auth.next(attempt.AllowedMethods)
+	return d.auth.next(attempt)
 }
 
 func (d *dialer) binding(sessionID []byte) *binding {
@@ -195,7 +214,8 @@ func (d *dialer) binding(sessionID []byte) *binding {
 }
 
 func (d *dialer) result(conn ssh.Conn, channels <-chan ssh.NewChannel, requests <-chan *ssh.Request) *Conn {
-	c := &Conn{Conn: conn, NewChannels: channels, Requests: requests, Identity: d.auth.last(), transport: d.transport, binding: d.binding(conn.SessionID())}
+	d.auth.succeeded()
+	c := &Conn{Conn: conn, Identity: d.auth.identity, Typed: d.auth.person.typed, NewChannels: channels, Requests: requests, transport: d.transport, binding: d.binding(conn.SessionID())}
 	_, c.Notes = d.keys.outcome()
 	if tcp, ok := d.transport.RemoteAddr().(*net.TCPAddr); ok {
 		addr := tcp.AddrPort()
@@ -253,13 +273,15 @@ func (d *dialer) explain(ctx context.Context, err error) error {
 	said := disconnect(err)
 	switch {
 	case said != nil && phase == PhaseAuth:
-		return d.auth.failure(said.Message)
+		return d.auth.failure(said.Message, nil)
 	case said != nil:
 		return said
 	case d.transport.lost():
 		return d.lost(ctx, phase)
+	case d.auth.person.refused != nil:
+		return d.auth.person.refused
 	case d.auth.exhausted:
-		return d.auth.failure("")
+		return d.auth.failure("", err)
 	}
 	return &ProtocolError{Phase: phase, Message: printable(err.Error())}
 }

@@ -143,7 +143,7 @@ func (e *HostKeyError) Error() string {
 	return fmt.Sprintf("%s host key of %s is not known", e.KeyType, e.Host)
 }
 
-// AuthError says that the server accepted no key. The lists are in the order
+// AuthError says that the server did not let us in. The lists are in the order
 // in which things were tried.
 type AuthError struct {
 	User       string
@@ -153,6 +153,11 @@ type AuthError struct {
 	Skipped    []SkippedKey
 	Agent      string // why the agent gave no key: AgentAbsent, AgentEmpty or its error; "" if it did
 	Disconnect string // the server's message if it gave up first ("Too many authentication failures")
+	// Interactive says that a person could have been asked for more, had there
+	// been one to ask: a passphrase, a password, or what the server asks.
+	Interactive bool
+	Typed       bool // something that was typed was used
+	Expired     bool // the server takes the password, but wants a new one
 }
 
 // What UnsupportedError is about.
@@ -185,12 +190,12 @@ type TriedKey struct {
 type SkippedKey struct {
 	File   string
 	Reason string // one of the Skip constants
-	Detail string // for SkipUnreadable
+	Detail string // for SkipUnreadable and SkipAlgorithm
 }
 
 // Why an identity file was skipped.
 const (
-	SkipEncrypted   = "encrypted"   // has a passphrase, and is not in the agent
+	SkipEncrypted   = "encrypted"   // has a passphrase that nobody gave, and is not in the agent
 	SkipPermissions = "permissions" // others may read it
 	SkipMissing     = "missing"
 	SkipUnreadable  = "unreadable" // or of a kind that this program cannot load

@@ -2,14 +2,13 @@ package sshconn
 
 import (
 	"bytes"
-	"errors"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"syscall"
 
+	"github.com/mosha-ssh/mosha/internal/sshconn/keyfile"
 	"github.com/mosha-ssh/mosha/internal/target"
 	"golang.org/x/crypto/ssh"
 )
@@ -59,14 +58,11 @@ func loadPublic(file string) ssh.PublicKey {
 	if err != nil {
 		return nil
 	}
-	signer, err := ssh.ParsePrivateKey(text)
-	if err == nil {
-		return signer.PublicKey()
+	private, err := keyfile.Parse(text)
+	if err != nil {
+		return nil
 	}
-	if locked := (*ssh.PassphraseMissingError)(nil); errors.As(err, &locked) {
-		return locked.PublicKey
-	}
-	return nil
+	return private.Public
 }
 
 // parsePublic reads the first key of a public key file.
@@ -90,34 +86,6 @@ func loadCertificate(file string) ssh.PublicKey {
 		return nil
 	}
 	return cert
-}
-
-// loadPrivate loads an unencrypted private key. skipped says why it was not
-// used, if the user should know; nil with a nil signer means that there is
-// nothing to tell: a default identity that does not exist, or a public key for
-// the agent.
-func loadPrivate(file string) (signer ssh.Signer, skipped *SkippedKey) {
-	text, err := readKeyFile(file)
-	switch {
-	case errors.Is(err, fs.ErrNotExist) && isDefault(file):
-		return nil, nil
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, &SkippedKey{File: file, Reason: SkipMissing}
-	case err != nil:
-		return nil, &SkippedKey{File: file, Reason: SkipUnreadable, Detail: err.Error()}
-	case parsePublic(file) != nil:
-		return nil, nil
-	case !private(file):
-		return nil, &SkippedKey{File: file, Reason: SkipPermissions}
-	}
-	signer, err = ssh.ParsePrivateKey(text)
-	if locked := (*ssh.PassphraseMissingError)(nil); errors.As(err, &locked) {
-		return nil, &SkippedKey{File: file, Reason: SkipEncrypted}
-	}
-	if err != nil {
-		return nil, &SkippedKey{File: file, Reason: SkipUnreadable, Detail: err.Error()}
-	}
-	return signer, nil
 }
 
 // private applies OpenSSH's rule (authfile.c, sshkey_perm_ok): a key of one's own

@@ -16,6 +16,15 @@ type Options struct {
 	// yes, no or the fingerprint. It must return when ctx ends. Nil if there is
 	// nobody to ask: an unknown key is an error then.
 	Ask func(ctx context.Context, q HostKeyQuestion) (answer string, err error)
+	// Prompt puts a question about authentication to a person and returns the
+	// answers, which Dial overwrites when they have been used. It must return
+	// when ctx ends. ErrNoAnswer passes over what the answer was needed for, any
+	// other error ends Dial and is returned by it. Nil if there is nobody to
+	// ask: only what needs no person is tried then.
+	Prompt func(ctx context.Context, p Prompt) (answers [][]byte, err error)
+	// Tell, if set, shows something to a person. It must return soon, and is
+	// called from several goroutines, one at a time.
+	Tell func(Notice)
 	// AgentSocket returns the path of the agent's socket, "" if there is none.
 	AgentSocket func() string
 	// Family is mosh's --family: prefer-inet, prefer-inet6, inet, inet6, auto

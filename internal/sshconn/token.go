@@ -17,6 +17,9 @@ func onToken(key ssh.PublicKey) bool {
 	return key.Type() == ssh.KeyAlgoSKED25519 || key.Type() == ssh.KeyAlgoSKECDSA256
 }
 
+// tokenNames are how ssh names the types of FIDO keys to people.
+var tokenNames = map[string]string{ssh.KeyAlgoSKED25519: "ED25519-SK", ssh.KeyAlgoSKECDSA256: "ECDSA-SK"}
+
 // tokenSigner stands for a FIDO key file. It lets the server be asked whether
 // it takes the key, and notes it if so.
 type tokenSigner struct {

@@ -26,6 +26,7 @@ type observer struct {
 	wrote  func() // something is about to be written
 	heard  func() // bytes came
 	banner func() // the version line came
+	lost   func() // the other side ended the connection
 }
 
 func newTransport(c net.Conn) *transport {
@@ -45,11 +46,13 @@ func (t *transport) Read(p []byte) (int, error) {
 	before := t.sniffer.banner
 	t.sniffer.feed(p[:n])
 	first := t.sniffer.banner && !before
-	if err != nil && !t.isClosed {
-		t.isLost = true
-	}
+	lost := err != nil && !t.isClosed
+	t.isLost = t.isLost || lost
 	o := t.observer
 	t.mu.Unlock()
+	if lost && o.lost != nil {
+		o.lost()
+	}
 	if n > 0 && o.heard != nil {
 		o.heard()
 	}

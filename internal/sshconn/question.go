@@ -1,0 +1,146 @@
+package sshconn
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"unicode/utf8"
+)
+
+// Kinds of Prompt, with what is answered.
+const (
+	PromptPassphrase = "passphrase" // of the key in File
+	PromptPassword   = "password"   // of User on Host
+	PromptRound      = "round"      // of keyboard-interactive: an answer to each of Fields
+	PromptAddKey     = "add key"    // yes or no: is the key in File to be added to the agent?
+	PromptWords      = "words"      // what OpenSSH's ssh asks: one of Fields, in its own words
+)
+
+// Prompt is a question that a person has to answer so that authentication can
+// go on. Its texts may come from the server and are not to be trusted on a
+// terminal as they are.
+type Prompt struct {
+	Kind string
+	User string
+	Host string // as ssh names it: HostKeyAlias or the host's name
+	File string
+	// Comment is the key's, of PromptAddKey.
+	Comment string
+	// Again says that the answer before was wrong.
+	Again bool
+	// Name, Instruction and Fields are the server's (RFC 4256, section 3.2).
+	Name        string
+	Instruction string
+	Fields      []PromptField
+}
+
+// PromptField is one question of a round.
+type PromptField struct {
+	Text string
+	Echo bool // what is typed may be seen
+}
+
+// Answers returns how many answers the prompt wants.
+func (p *Prompt) Answers() int {
+	if p.Kind == PromptRound || p.Kind == PromptWords {
+		return len(p.Fields)
+	}
+	return 1
+}
+
+// ErrNoAnswer is what Options.Prompt returns when the person will not answer
+// or cannot be asked: what needs the answer is passed over.
+var ErrNoAnswer = errors.New("no answer")
+
+// Kinds of Notice.
+const (
+	NoticeBanner  = "banner"  // Text is the server's, RFC 4252, section 5.4
+	NoticeTouch   = "touch"   // the key Key waits for a person's touch
+	NoticeWait    = "wait"    // the agent has not signed with Key yet
+	NoticeSigned  = "signed"  // what the two before were about is over
+	NoticeSkipped = "skipped" // the key file File was not used: Reason and Text
+)
+
+// Notice is something that a person should see while authentication goes on.
+// Its text may come from the server and is not to be trusted on a terminal as
+// it is.
+type Notice struct {
+	Kind   string
+	Text   string
+	Key    string // type and fingerprint, as ssh names a key
+	File   string
+	Reason string // one of the Skip constants
+}
+
+// Bounds on what a server can have shown to a person.
+const (
+	maxText   = 4 << 10 // bytes of one text
+	maxFields = 32      // questions in a round; PAM has no more
+	maxRounds = 64      // of keyboard-interactive in one connection
+	maxShown  = 32 << 10
+)
+
+// bounded cuts a text from the server, at the end of a character.
+func bounded(text string) string {
+	text = strings.ToValidUTF8(text, "?")
+	if len(text) <= maxText {
+		return text
+	}
+	text = text[:maxText]
+	for len(text) > 0 && !utf8.RuneStart(text[len(text)-1]) {
+		text = text[:len(text)-1]
+	}
+	return text[:max(len(text)-1, 0)] // the character that was cut
+}
+
+// prompter is who can be asked and told something while Dial is under way. All
+// clocks rest while a question is open.
+type prompter struct {
+	ctx    context.Context // ends with the connection
+	prompt func(context.Context, Prompt) ([][]byte, error)
+	tell   func(Notice)
+	pause  func() (resume func())
+
+	shown   int   // bytes of the server's that were shown
+	typed   bool  // the server was given something that was typed, or it opened a key
+	refused error // why the whole attempt is over, from prompt
+}
+
+// there says whether somebody can be asked.
+func (p *prompter) there() bool { return p.prompt != nil && p.refused == nil }
+
+// ask returns the answers, which the caller overwrites. The error is
+// ErrNoAnswer, or one that ends the attempt.
+func (p *prompter) ask(q Prompt) ([][]byte, error) {
+	if !p.there() {
+		return nil, ErrNoAnswer
+	}
+	resume := p.pause()
+	defer resume()
+	answers, err := p.prompt(p.ctx, q)
+	switch {
+	case err == nil && len(answers) != q.Answers():
+		wipe(answers)
+		return nil, ErrNoAnswer
+	case err != nil && !errors.Is(err, ErrNoAnswer):
+		p.refused = err
+	}
+	return answers, err
+}
+
+// say shows a notice, if somebody is there to see it, and up to a bound.
+func (p *prompter) say(n Notice) {
+	if p.tell == nil || p.shown > maxShown {
+		return
+	}
+	n.Text = bounded(n.Text)
+	p.shown += len(n.Text)
+	p.tell(n)
+}
+
+// wipe overwrites what was typed.
+func wipe(secrets [][]byte) {
+	for _, s := range secrets {
+		clear(s)
+	}
+}

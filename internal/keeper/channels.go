@@ -38,6 +38,7 @@ func (c *connection) offered(offer sshconn.AgentOffer) {
 }
 
 func (c *connection) serveAgent(channel *sshconn.AgentChannel) {
+	c.k.used.Store(true)
 	ctx, cancel := context.WithCancel(c.ctx)
 	defer cancel()
 	go func() {

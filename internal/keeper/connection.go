@@ -57,6 +57,8 @@ type connection struct {
 	unwritten []error       // what that could not do
 	unlinked  error         // why the agent cannot be used
 	crowded   bool          // the holder had no room or made room, and is to come back
+
+	rested bool // memory was given back since the keeper was last used; the pulse's
 }
 
 // remains is what a connection that broke leaves on the server for a while:
@@ -69,6 +71,7 @@ type remains struct {
 
 // serve takes over an SSH connection and begins to serve its channels.
 func serve(k *Keeper, conn sshconn.Connection) *connection {
+	k.used.Store(true)
 	ctx, cancel := context.WithCancel(context.Background())
 	alive := k.spec.Config.ServerAliveInterval
 	c := &connection{
@@ -78,7 +81,7 @@ func serve(k *Keeper, conn sshconn.Connection) *connection {
 	}
 	c.pulse.ask = c.ask
 	c.pulse.overdue = func() { k.update(func() { c.doubted = true }) }
-	c.pulse.alive = func(d time.Duration) { k.update(func() { c.doubted, k.roundTrip = false, d }) }
+	c.pulse.alive = c.alive
 	c.work.Go(func() { conn.Serve(c.offered) })
 	c.work.Go(func() { c.pulse.run(ctx) })
 	go c.end()
@@ -101,6 +104,31 @@ func (c *connection) ask(token uint64) {
 			c.pulse.answered(token)
 		}
 	})
+}
+
+// alive notes an answer to a question. Nobody is told of one that is as
+// expected: that would wake all who wait for news, twelve times a minute.
+func (c *connection) alive(roundTrip time.Duration) {
+	c.k.mu.Lock()
+	c.k.roundTrip = roundTrip
+	doubted := c.doubted
+	c.k.mu.Unlock()
+	if doubted {
+		c.k.update(func() { c.doubted = false })
+	}
+	c.rest()
+}
+
+// rest gives memory back once nobody has used the keeper from one answer to
+// the next.
+func (c *connection) rest() {
+	switch {
+	case c.k.used.Swap(false):
+		c.rested = false
+	case !c.rested:
+		c.rested = true
+		trim()
+	}
 }
 
 // end waits until the connection is gone and everything on it has ended.

@@ -18,6 +18,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -60,7 +61,8 @@ type Keeper struct {
 	started time.Time
 	leases  *leases
 	usage   usage
-	asks    chan ask // questions for whoever is attached
+	asks    chan ask    // questions for whoever is attached
+	used    atomic.Bool // by anybody, since it was last looked at
 
 	mu     sync.Mutex
 	change chan struct{} // closed and replaced with every change below

@@ -8,8 +8,8 @@ import (
 // keeper allocates next to nothing, and connecting a few hundred KiB.
 const gcPercent = 20
 
-// trim gives back the memory that connecting took. It is called when a
-// connection has come up and all around it is done.
+// trim gives back the memory that connecting and serving took. It is called
+// when the keeper has been idle for a while.
 func trim() {
 	debug.FreeOSMemory()
 	dropProgramPages()

@@ -23,11 +23,6 @@ func (c *connection) begin(act bool) {
 			defer cancel()
 			c.hold(ctx)
 		})
-		c.goWork(func() {
-			if c.settled(c.ctx) {
-				trim()
-			}
-		})
 	})
 	if act {
 		c.goWork(c.openAhead)
@@ -186,12 +181,18 @@ func (c *connection) linked(link bootstrap.Link) {
 // owns notes whose the link is. When it is another machine's although it was
 // ours to take back, a person has acted there since.
 func (c *connection) owns(owner bootstrap.Owner) {
-	before := false
+	c.k.mu.Lock()
+	news, actor := owner != c.owner, c.k.actor
+	c.k.mu.Unlock()
+	lost := actor && owner == bootstrap.OwnerOther
+	if !news && !lost {
+		return
+	}
 	c.k.update(func() {
-		c.owner, before = owner, c.k.actor
-		c.k.actor = c.k.actor && owner != bootstrap.OwnerOther
+		c.owner = owner
+		c.k.actor = c.k.actor && !lost
 	})
-	if before && owner == bootstrap.OwnerOther {
+	if lost {
 		c.k.saveOrLog()
 	}
 }

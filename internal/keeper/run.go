@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"syscall"
@@ -53,6 +54,9 @@ const maxSpec = 1 << 20
 func serveSpec(spec Spec, ready func(error) error) error {
 	syscall.Umask(0o077)
 	debug.SetGCPercent(gcPercent)
+	// On one thread at a time Go wakes no other to look for work with each
+	// packet, which takes more of the processor than the packet.
+	runtime.GOMAXPROCS(1)
 	dir := spec.Dirs.of(spec.ID())
 	// An earlier keeper of this destination may be about to end.
 	wait, cancel := context.WithTimeout(context.Background(), spawnPatience/2)

@@ -22,7 +22,7 @@ const (
 	// signal, or a whole virtual machine, is left to be found. Not more often,
 	// because every look wakes Go's scheduler up, for some 0.1 ms of CPU.
 	lookEvery  = 3 * time.Second
-	lookSeldom = 10 * time.Second
+	lookSeldom = 30 * time.Second
 )
 
 // reading is what the clocks show in one moment.

@@ -67,7 +67,7 @@ func measureIdle(ctx context.Context, s *site, opts options, w io.Writer) error 
 
 func idleTakes(opts options) time.Duration {
 	const opening, reconnect = 5 * time.Second, time.Second
-	return (forwarderCount+1)*(opening+opts.settle.least+opts.idle) + time.Duration(opts.reconnects)*reconnect
+	return (forwarderCount+1)*(opening+opts.settle.least+opts.settle.spread+opts.idle) + time.Duration(opts.reconnects)*reconnect
 }
 
 func printFootprint(w io.Writer, name string, reconnects int, used footprint) {
@@ -89,7 +89,7 @@ func (s *site) idle(ctx context.Context, f *forwarder, opts options, reconnects 
 		if err := s.reconnect(ctx, f, n); err != nil {
 			return nil, err
 		}
-		pause(ctx, opts.settle.least)
+		pause(ctx, opts.settle.least+opts.settle.spread) // until idle
 		u, err := r.footprint(ctx, opts.idle)
 		if err != nil {
 			return nil, err

@@ -9,24 +9,29 @@ import (
 
 // A block in a file is
 //
-//	# >>> mosha VERSION [new] CHECKSUM >>>
+//	# >>> mosha VERSION [new[+N]] CHECKSUM >>>
 //	the body's lines
 //	# <<< mosha <<<
 //
 // VERSION grows with every change of a body. "new" says that the file did not
-// exist before. CHECKSUM is cksum's of the body, so that a block that was
+// exist before, "new+2" that the two directories it is in did not either. CHECKSUM is cksum's of the body, so that a block that was
 // edited by hand is known from one of an older version.
 const (
-	blockVersion = 1
+	blockVersion = 2
 	beginPrefix  = "# >>> mosha"
 	beginSuffix  = " >>>"
 	endLine      = "# <<< mosha <<<"
 	maxVersion   = 9999
+	maxDirs      = 8 // that are made for a file
 )
 
 var (
 	//go:embed blocks/env.sh
 	envFile string
+	//go:embed blocks/env.fish
+	fishFile string
+	//go:embed blocks/env.csh
+	cshFile string
 	//go:embed blocks/profile.sh
 	profileFile string
 	//go:embed blocks/rc.sh
@@ -37,7 +42,9 @@ var (
 
 // The bodies by what they are for.
 var (
-	envBody     = body(envFile)              // sets SSH_AUTH_SOCK, in a file that had content
+	envBody     = body(envFile)              // sets SSH_AUTH_SOCK, in the language of sh
+	fishBody    = body(fishFile)             // the same for fish
+	cshBody     = body(cshFile)              // the same for csh and tcsh
 	profileBody = body(profileFile)          // a ~/.profile that we create
 	rcBody      = body(rcFile)               // sets the link, in a ~/.ssh/rc that had content
 	rcAloneBody = rcBody + body(rcAloneFile) // a ~/.ssh/rc that we create
@@ -52,24 +59,45 @@ func body(file string) string {
 
 // header is a block's first line, read.
 type header struct {
-	version  int
-	created  bool // the file did not exist before
+	version int
+	origin
 	checksum uint32
 }
 
-func (h header) String() string {
-	created := ""
-	if h.created {
-		created = " new"
+// origin says what a file was before its block.
+type origin struct {
+	created bool // it did not exist
+	dirs    int  // nor did that many directories that it is in
+}
+
+func (o origin) String() string {
+	switch {
+	case o.dirs > 0:
+		return fmt.Sprintf(" new+%d", o.dirs)
+	case o.created:
+		return " new"
 	}
-	return fmt.Sprintf("%s %d%s %d%s", beginPrefix, h.version, created, h.checksum, beginSuffix)
+	return ""
+}
+
+func (h header) String() string {
+	return fmt.Sprintf("%s %d%v %d%s", beginPrefix, h.version, h.origin, h.checksum, beginSuffix)
 }
 
 // parseHeader reads a block's first line; ok is false for a line that String
 // does not make.
 func parseHeader(line string) (h header, ok bool) {
 	words := strings.Fields(line)
-	if len(words) == 7 && words[4] == "new" {
+	if len(words) == 7 {
+		dirs, more := strings.CutPrefix(words[4], "new+")
+		n, err := strconv.Atoi(dirs)
+		switch {
+		case words[4] == "new":
+		case more && err == nil && n > 0 && n <= maxDirs:
+			h.dirs = n
+		default:
+			return header{}, false
+		}
 		h.created = true
 		words = append(words[:4:4], words[5:]...)
 	}
@@ -89,7 +117,7 @@ func parseHeader(line string) (h header, ok bool) {
 }
 
 // block returns a block of today's version around a body.
-func block(body string, created bool) []byte {
-	h := header{version: blockVersion, created: created, checksum: cksum([]byte(body))}
+func block(body string, from origin) []byte {
+	h := header{version: blockVersion, origin: from, checksum: cksum([]byte(body))}
 	return []byte(h.String() + "\n" + body + endLine + "\n")
 }

@@ -19,7 +19,7 @@ type agents struct {
 func newAgents(l *local) agents {
 	l.t.Helper()
 	// Not below t.TempDir, whose names are too long for a socket.
-	dir, err := os.MkdirTemp("", "agents")
+	dir, err := os.MkdirTemp("/tmp", "ssh-") // as sshd's
 	check(l.t, err)
 	l.t.Cleanup(func() { check(l.t, os.RemoveAll(dir)) })
 	check(l.t, os.Chmod(dir, 0o755))

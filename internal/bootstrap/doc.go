@@ -3,10 +3,16 @@
 //
 // [Setup] puts marked blocks into the remote's dotfiles: one in ~/.ssh/rc, which
 // points the link ~/.ssh/ssh_auth_sock to the forwarded agent of every login,
-// and one in ~/.bashrc, which has shells use that link. It needs one shell and
-// costs one exchange when all is in place, two when something is to be
-// written. The remote only lists files and splices bytes; what is to be written
-// is decided here, by pure functions (plan.go, splice.go).
+// and one in the files that the login shell reads, which has shells use that
+// link. It needs one shell and costs one exchange when all is in place, two
+// when something is to be written. The remote only lists files and splices
+// bytes; what is to be written is decided here, by pure functions (plan.go,
+// shells.go, splice.go).
+//
+// [Undo] takes the blocks out again, whichever shell they were for, and
+// removes what set-up created and the link. A block's first line says what is
+// needed for that. [PreviewSetup] and [PreviewUndo] write nothing and say what
+// would be done, with a diff of each file.
 //
 // [HolderScript] is the script that keeps the link while a connection lasts,
 // and [HolderReader] reads what it says.

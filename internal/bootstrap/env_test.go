@@ -4,6 +4,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -13,6 +15,7 @@ type envCase struct {
 	name  string
 	value string // SSH_AUTH_SOCK before, in the words of rcCase; "empty" for set and empty
 	ssh   bool   // in an SSH session
+	pane  string // TMUX=... or STY=...
 	link  string // what the link leads to
 	want  string // SSH_AUTH_SOCK afterwards, at a prompt
 	quiet string // and in a shell without one, if that differs
@@ -37,51 +40,161 @@ var envCases = []envCase{
 	{name: "console, dead value", value: "dead", link: "own", want: "link", quiet: "dead"},
 	{name: "console, agent of one's own", value: "other", link: "own", want: "other"},
 	{name: "console, dead value, no link", value: "dead", want: "dead"},
+	{name: "tmux, no agent, no link", pane: "TMUX=x", want: "link"},
+	{name: "screen, dead value, link away", pane: "STY=x", value: "dead", link: "dead", want: "link"},
+	{name: "tmux, agent of one's own", pane: "TMUX=x", value: "other", link: "own", want: "other"},
+	{name: "tmux, forwarded", pane: "TMUX=x", value: "own", link: "own", want: "link", quiet: "own"},
 }
 
-const printValue = `printf '%s' "${SSH_AUTH_SOCK-none}"`
+const printValue = `sh -c 'echo "[${SSH_AUTH_SOCK-none}]"'`
 
-// ways are the ways in which bash starts, and whether at a prompt.
-var ways = []struct {
+// way is a way in which a shell starts.
+type way struct {
 	name   string
-	prompt bool
-	argv   []string
-	sshd   bool // as sshd starts it for a command
-}{
-	{name: "login", argv: []string{"bash", "-lc", printValue}},
-	{name: "interactive", prompt: true, argv: []string{"bash", "-ic", printValue}},
-	{name: "interactive login", prompt: true, argv: []string{"bash", "-lic", printValue}},
-	{name: "ssh command", argv: []string{"bash", "-c", printValue}, sshd: true},
+	argv   []string // the command to run follows, or comes on its input if typed
+	typed  bool
+	prompt bool // it is at a prompt
+	sshd   bool // it reads a file only if sshd starts it
 }
 
-// loginFiles are the start-up files that the ways are tried with.
-var loginFiles = map[string][]entry{
-	"none":         {},
-	"debian":       {file(".bashrc", debianBashrc), file(".profile", debianProfile)},
-	"bash_profile": {file(".bashrc", debianBashrc), file(".bash_profile", "x=1")},
-	"strict":       {file(".bashrc", "set -eu\n"), file(".profile", "#!/bin/sh\nset -eu\n")},
+// person is somebody who has a login shell and its start-up files.
+type person struct {
+	shell string // path or name
+	files map[string][]entry
+	ways  []way
+	env   []string
 }
 
-func TestBash(t *testing.T) {
+// usual are the ways of a shell that takes options as sh does and reads the
+// same file always.
+func usual(shell string) []way {
+	return []way{
+		{name: "login", argv: []string{shell, "-l", "-c"}},
+		{name: "interactive", prompt: true, argv: []string{shell, "-i", "-c"}},
+		{name: "interactive login", prompt: true, argv: []string{shell, "-l", "-i", "-c"}},
+		{name: "command", argv: []string{shell, "-c"}},
+	}
+}
+
+// typing are the ways of a csh, which is at a prompt only without a command.
+func typing(shell string) []way {
+	return []way{
+		{name: "command", argv: []string{shell, "-c"}},
+		{name: "interactive", prompt: true, typed: true, argv: []string{shell, "-i"}},
+		{name: "login", prompt: true, typed: true, argv: []string{"bash", "-c", "exec -a -csh " + shell}},
+	}
+}
+
+// family are the ways of a shell that reads ~/.profile and what $ENV names.
+func family(shell string) []way {
+	return []way{
+		{name: "login", argv: []string{shell, "-l", "-c"}},
+		{name: "interactive", prompt: true, argv: []string{shell, "-i", "-c"}},
+		{name: "interactive login", prompt: true, argv: []string{shell, "-l", "-i", "-c"}},
+	}
+}
+
+var people = map[string]person{
+	"bash": {
+		shell: "/bin/bash",
+		files: map[string][]entry{
+			"none":         {},
+			"debian":       {file(".bashrc", debianBashrc), file(".profile", debianProfile)},
+			"bash_profile": {file(".bashrc", debianBashrc), file(".bash_profile", "x=1")},
+			"strict":       {file(".bashrc", "set -eu\n"), file(".profile", "#!/bin/sh\nset -eu\n")},
+		},
+		ways: []way{
+			{name: "login", argv: []string{"bash", "-lc"}},
+			{name: "interactive", prompt: true, argv: []string{"bash", "-ic"}},
+			{name: "interactive login", prompt: true, argv: []string{"bash", "-lic"}},
+			{name: "ssh command", argv: []string{"bash", "-c"}, sshd: true},
+		},
+	},
+	"zsh": {
+		shell: zsh,
+		files: map[string][]entry{
+			"none":   {},
+			"zshrc":  {file(".zshrc", "bindkey -e\n"), file(".zshenv", "path+=(~/bin)")},
+			"strict": {file(".zshenv", "setopt nounset errexit shwordsplit ksharrays\n")},
+		},
+		ways: usual("zsh"),
+	},
+	"fish": {
+		shell: fish,
+		files: map[string][]entry{
+			"none":   {},
+			"config": {file(".config/fish/config.fish", "set -g fish_greeting\n"), file(".config/fish/conf.d/z.fish", "")},
+		},
+		ways: usual("fish"),
+	},
+	"tcsh": {
+		shell: tcsh,
+		files: map[string][]entry{"none": {}, "tcshrc": {file(".tcshrc", "set noglob noclobber")}},
+		ways:  typing("tcsh"),
+	},
+	"csh": {
+		shell: csh,
+		files: map[string][]entry{"none": {}, "cshrc": {file(".cshrc", "set noglob noclobber\n")}},
+		ways:  typing("csh"),
+	},
+	"mksh": {
+		shell: mksh,
+		files: map[string][]entry{"none": {file(".mkshrc", "")}, "strict": {file(".mkshrc", "set -eu\n"), file(".profile", "set -eu\n")}},
+		ways:  family("mksh"),
+	},
+	"dash": {
+		shell: dash,
+		files: map[string][]entry{"shrc": {file(".shrc", ""), file(".profile", "ENV=~/.shrc; export ENV\n")}},
+		ways:  family("dash"),
+		env:   []string{"ENV=~/.shrc"},
+	},
+	"busybox": {
+		shell: "/bin/ash",
+		files: map[string][]entry{"ashrc": {file(".ashrc", ""), file(".profile", "export ENV=~/.ashrc\n")}},
+		ways: []way{
+			{name: "login", argv: []string{"busybox", "ash", "-l", "-c"}},
+			{name: "interactive", prompt: true, argv: []string{"busybox", "ash", "-i", "-c"}},
+		},
+		env: []string{"ENV=~/.ashrc"},
+	},
+}
+
+// TestShells has every shell say its SSH_AUTH_SOCK.
+func TestShells(t *testing.T) {
 	t.Parallel()
-	outer := newLocal(t, shells[0].argv, false)
-	a := newAgents(outer)
-	a.start("own")
-	a.start("other")
-	for files, entries := range loginFiles {
-		t.Run(files, func(t *testing.T) {
-			l := outer.another(t)
-			l.lay(entries...)
-			setUp(t, l)
-			for _, c := range envCases {
-				testEnv(t, l, a, c)
+	for name, p := range people {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			outer := newLocal(t, shells[0].argv, false)
+			a := newAgents(outer)
+			a.start("own")
+			a.start("other")
+			for files, entries := range p.files {
+				t.Run(files, func(t *testing.T) {
+					l := outer.another(t)
+					for _, v := range append(p.env, "SHELL="+p.shell) {
+						l.env = append(l.env, strings.ReplaceAll(v, "~", l.home))
+					}
+					l.lay(entries...)
+					setUp(t, l)
+					for _, c := range envCases {
+						for _, w := range p.ways {
+							testEnv(t, l, a, c, w)
+						}
+					}
+				})
 			}
 		})
 	}
 }
 
-// testEnv starts bash in every way and has it say its SSH_AUTH_SOCK.
-func testEnv(t *testing.T, l *local, a agents, c envCase) {
+var said = regexp.MustCompile(`\[(.*)\]`)
+
+// testEnv starts a shell in one way and has it say its SSH_AUTH_SOCK.
+func testEnv(t *testing.T, l *local, a agents, c envCase, w way) {
+	if w.sshd && !c.ssh {
+		return // elsewhere bash -c reads no file
+	}
 	p := filepath.Join(l.home, LinkPath)
 	values := map[string]string{
 		"own": a.dir + "/own", "other": a.dir + "/other", "dead": a.dir + "/dead", "link": p, "empty": "", "none": "none",
@@ -90,34 +203,40 @@ func testEnv(t *testing.T, l *local, a agents, c envCase) {
 	if c.link != "" {
 		l.lay(link(LinkPath, values[c.link]))
 	}
-	for _, w := range ways {
-		if w.sshd && !c.ssh {
-			continue // elsewhere bash -c reads no file
-		}
-		want := c.want
-		if !w.prompt && c.quiet != "" {
-			want = c.quiet
-		}
-		if want == "" {
-			want = "none"
-		}
-		bash := l.command(w.argv...)
-		if c.value != "" {
-			bash.Env = append(bash.Env, "SSH_AUTH_SOCK="+values[c.value])
-		}
-		if c.ssh {
-			bash.Env = append(bash.Env, "SSH_CONNECTION=127.0.0.1 1 127.0.0.1 22", "SSH_CLIENT=127.0.0.1 1 22")
-		}
-		// bash complains about a prompt without a terminal.
-		var complaints strings.Builder
-		bash.Stderr = &complaints
-		if w.prompt {
-			bash.Stderr = io.Discard
-		}
-		out, err := bash.Output()
-		if err != nil || string(out) != values[want] || complaints.Len() > 0 {
-			t.Errorf("%s, %s: %q, want %q (%v, %q)", c.name, w.name, out, values[want], err, &complaints)
-		}
+	want := c.want
+	if !w.prompt && c.quiet != "" {
+		want = c.quiet
+	}
+	if want == "" {
+		want = "none"
+	}
+	argv := w.argv
+	if !w.typed {
+		argv = append(slices.Clone(w.argv), printValue)
+	}
+	shell := l.command(argv...)
+	if w.typed {
+		shell.Stdin = strings.NewReader(printValue + "\n")
+	}
+	if c.value != "" {
+		shell.Env = append(shell.Env, "SSH_AUTH_SOCK="+values[c.value])
+	}
+	if c.ssh {
+		shell.Env = append(shell.Env, "SSH_CONNECTION=127.0.0.1 1 127.0.0.1 22", "SSH_CLIENT=127.0.0.1 1 22")
+	}
+	if c.pane != "" {
+		shell.Env = append(shell.Env, c.pane)
+	}
+	// A shell complains about a prompt without a terminal.
+	var complaints strings.Builder
+	shell.Stderr = &complaints
+	if w.prompt {
+		shell.Stderr = io.Discard
+	}
+	out, err := shell.Output()
+	got := said.FindSubmatch(out)
+	if err != nil || got == nil || string(got[1]) != values[want] || complaints.Len() > 0 {
+		t.Errorf("%s, %s: %q, want %q (%v, %q)", c.name, w.name, out, values[want], err, &complaints)
 	}
 }
 
@@ -128,7 +247,7 @@ func TestEnvInOtherShells(t *testing.T) {
 		a := newAgents(l)
 		own := a.start("own")
 		l.lay(file("env", envBlock), link(LinkPath, own))
-		want := filepath.Join(l.home, LinkPath)
+		want := "[" + filepath.Join(l.home, LinkPath) + "]\n"
 		for _, vars := range [][]string{{"SSH_CONNECTION=x"}, {"SSH_CONNECTION=x", "SSH_AUTH_SOCK=/gone"}} {
 			sh := l.command(append(l.argv, "-c", "set -eu; . ./env; "+printValue)...)
 			sh.Env = append(sh.Env, vars...)
@@ -137,7 +256,7 @@ func TestEnvInOtherShells(t *testing.T) {
 			}
 		}
 		sh := l.command(append(l.argv, "-c", "set -eu; . ./env; "+printValue)...)
-		if out, err := sh.CombinedOutput(); err != nil || string(out) != "none" {
+		if out, err := sh.CombinedOutput(); err != nil || string(out) != "[none]\n" {
 			t.Errorf("outside of a session: %q, %v", out, err)
 		}
 	})

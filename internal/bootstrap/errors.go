@@ -72,6 +72,7 @@ const (
 	Edited                       // the block was changed by hand
 	Unfinished                   // the block lacks its first or its last line
 	Several                      // more than one block
+	Needed                       // what the person has in ~/.ssh/rc sets the link
 	ReadOnly                     // the file system is read-only
 	Full                         // no space left
 	Quota                        // over quota
@@ -91,6 +92,7 @@ var reasons = [...]string{
 	Edited:     "the block was edited",
 	Unfinished: "the block lacks its first or last line",
 	Several:    "more than one block",
+	Needed:     "~/.ssh/rc sets it even so",
 	ReadOnly:   "the file system is read-only",
 	Full:       "no space left",
 	Quota:      "over quota",

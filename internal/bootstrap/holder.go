@@ -88,8 +88,8 @@ func Bury(s Sshd) Order {
 // holder gives the link up. Below a second, every takes a sleep(1) on the
 // remote that knows fractions.
 func HolderScript(first Order, every time.Duration) []byte {
-	return fmt.Appendf(nil, "%sfirst=%s patience=%g\n%s%s", Padding,
-		shellescape.Quote(strings.TrimSuffix(string(first), "\n")), 3*every.Seconds(), FindAgent, holderScript)
+	return fmt.Appendf(nil, "%sfirst=%s patience=%g\n%s", Padding,
+		shellescape.Quote(strings.TrimSuffix(string(first), "\n")), 3*every.Seconds(), stripped(FindAgent+holderScript))
 }
 
 // Padding goes before what matters in a script: a start-up file may read from

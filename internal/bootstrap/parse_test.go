@@ -77,6 +77,11 @@ func TestReadHome(t *testing.T) {
 		{"/bin/bash", strings.Repeat("x", maxLine), Malformed},
 		{"data 3", "data 4", Malformed},
 		{"data 3", "data 2", Malformed},
+		{"file .ssh/rc missing 0\n", "", Malformed},
+		{"missing 0", "missing 9", Malformed},
+		{"missing 0", "missing -1", Malformed},
+		{".bash_login", ".bash_history", Malformed},
+		{".bash_login", "../.bashrc", Malformed},
 		{"data 3", "data -3", Malformed},
 		{"data 3", "data 1048577", Malformed},
 		{"data 3", "data 1048576", Ended},
@@ -285,15 +290,21 @@ func FuzzPlan(f *testing.F) {
 func FuzzReadHome(f *testing.F) {
 	f.Add([]byte(listing))
 	f.Add([]byte("lacks tail\n"))
+	f.Add([]byte("shell /bin/zsh\nfile .ssh/rc data 0\n\nfile ZDOTDIR/.zshenv missing 2\nfile .tcshrc unreadable 0\nlink\nend\n"))
 	f.Add([]byte(strings.Replace(listing, "data 3", "data 1048576", 1)))
 	f.Fuzz(func(t *testing.T, output []byte) {
 		h, err := readHome(newReader(bytes.NewReader(output)))
 		if kindOf(t, err) != 0 {
 			return
 		}
-		for _, s := range plan(h) {
-			if s.action == Created || s.action == Changed {
-				checkOrder(t, s)
+		for _, task := range []task{settingUp, undoing, previewSetup, previewUndoing} {
+			for _, s := range task.plan(h) {
+				if s.action == 0 || (s.action == Skipped) != (s.reason != 0) {
+					t.Errorf("no sense in %+v", s)
+				}
+				if task.asks(s) {
+					checkOrder(t, task, s)
+				}
 			}
 		}
 	})
@@ -301,10 +312,10 @@ func FuzzReadHome(f *testing.F) {
 
 // checkOrder checks that an order is one line and its block, whatever the
 // remote had in its files.
-func checkOrder(t *testing.T, s step) {
+func checkOrder(t *testing.T, task task, s step) {
 	t.Helper()
-	line, block, _ := bytes.Cut(order(s), []byte("\n"))
-	if !bytes.Equal(block, s.edit.block) || strings.ContainsFunc(string(line), func(r rune) bool { return r < ' ' || r > '~' }) {
+	line, block, _ := bytes.Cut(task.order(s), []byte("\n"))
+	if !task.preview && !bytes.Equal(block, s.edit.block) || strings.ContainsFunc(string(line), func(r rune) bool { return r < ' ' || r > '~' }) {
 		t.Errorf("the order is %q", line)
 	}
 }

@@ -3,7 +3,6 @@ package bootstrap
 import (
 	"bufio"
 	"bytes"
-	_ "embed"
 	"fmt"
 	"io"
 	"slices"
@@ -11,36 +10,39 @@ import (
 	"strings"
 )
 
-// The lines of setup.sh, NAME being one of listed:
+// The lines of the script, NAME being one of listed:
 //
 //	mosha-setup 1                  the script runs
 //	lacks PROGRAM | nohome         it cannot go on
 //	shell PATH                     a listing: the login shell
-//	file NAME KIND SIZE            for each of listed, in order; SIZE bytes and
-//	                               a line's end follow if KIND is data
+//	file NAME KIND SIZE            for each file that matters to that shell, or
+//	                               that ever did to one; SIZE bytes and a line's
+//	                               end follow if KIND is data; if it is missing,
+//	                               SIZE is how many directories it lacks
+//	link                           if ~/.ssh/ssh_auth_sock is one
 //	end
 //
 // and then an answer for each order:
 //
 //	put NAME START REST LENGTH CRC SIZE NEWCRC NEWSIZE, and LENGTH bytes
 //	create NAME LENGTH NEWCRC NEWSIZE, and LENGTH bytes
+//	delete NAME CRC SIZE DIRECTORIES, unlink NAME      with undo.sh
+//	check NAME                                         with check.sh
 //	        ok NAME | changed NAME | fail NAME STEP WORDS
 //	list    a listing
 //	quit    the end
 const setupMarker = "mosha-setup 1"
 
-//go:embed setup.sh
-var setupScript []byte
-
-// remote is a shell that runs setup.sh.
+// remote is a shell that runs the script of a task.
 type remote struct {
+	task
 	shell Shell
 	out   *bufio.Reader
 }
 
 // start sends the script and waits until it runs.
 func (s *remote) start() error {
-	if _, err := s.shell.Write(setupScript); err != nil {
+	if _, err := s.shell.Write(s.script()); err != nil {
 		return &RemoteError{Kind: NoShell, Err: lost(err)}
 	}
 	return awaitMarker(s.out, setupMarker)
@@ -64,41 +66,52 @@ func readHome(r *bufio.Reader) (home, error) {
 	default:
 		return h, malformed(first)
 	}
-	for _, name := range listed {
-		if h.files[name], err = readFile(r, name); err != nil {
+	for {
+		line, err := readLine(r)
+		switch {
+		case err != nil:
+			return h, err
+		case line == "end":
+			if _, ok := h.files[rcName]; !ok {
+				return h, malformed(line)
+			}
+			return h, nil
+		case line == "link":
+			h.link = true
+			continue
+		}
+		if err := h.readFile(r, line); err != nil {
 			return h, err
 		}
 	}
-	last, err := readLine(r)
-	if err == nil && last != "end" {
-		err = malformed(last)
-	}
-	return h, err
 }
 
-// readFile reads the line about a file, and its bytes.
-func readFile(r *bufio.Reader, name string) (remoteFile, error) {
-	line, err := readLine(r)
-	if err != nil {
-		return remoteFile{}, err
-	}
+// readFile takes the line about a file, and reads its bytes. Each file is
+// listed once at most.
+func (h *home) readFile(r *bufio.Reader, line string) error {
 	words := strings.Split(line, " ")
-	if len(words) != 4 || words[0] != "file" || words[1] != name {
-		return remoteFile{}, malformed(line)
+	if len(words) != 4 || words[0] != "file" || !slices.Contains(listed, words[1]) {
+		return malformed(line)
+	}
+	if _, twice := h.files[words[1]]; twice {
+		return malformed(line)
 	}
 	f := remoteFile{kind: fileKind(words[2])}
-	if f.kind != data {
-		if _, known := leftAlone[f.kind]; !known && f.kind != missing {
-			return f, malformed(line)
-		}
-		return f, nil
-	}
 	size, err := strconv.ParseUint(words[3], 10, 32)
-	if err != nil || size > maxFile {
-		return f, malformed(line)
+	switch {
+	case err != nil && f.kind != huge: // whose size may be any
+		return malformed(line)
+	case f.kind == missing && size <= maxDirs:
+		f.dirs = int(size)
+	case f.kind == data && size <= maxFile:
+		if f.content, err = readContent(r, int(size)); err != nil {
+			return err
+		}
+	case leftAlone[f.kind] == 0:
+		return malformed(line)
 	}
-	f.content, err = readContent(r, int(size))
-	return f, err
+	h.files[words[1]] = f
+	return nil
 }
 
 // readContent reads a file's bytes and the line's end behind them.
@@ -117,19 +130,29 @@ func readContent(r *bufio.Reader, size int) ([]byte, error) {
 	return content.Bytes(), nil
 }
 
-// order returns the order that carries out a step, and its block.
-func order(s step) []byte {
-	content := s.edit.apply(s.old)
-	sums := fmt.Sprintf("%d %d", cksum(content), len(content))
-	var line string
-	if s.action == Created {
-		line = fmt.Sprintf("create %s %d %s\n", s.name, len(s.edit.block), sums)
-	} else {
-		line = fmt.Sprintf("put %s %d %d %d %d %d %s\n", s.name, s.edit.start, s.edit.end+1, len(s.edit.block),
-			cksum(s.old), len(s.old), sums)
+// order returns the order that carries out a step, and its block; of a preview
+// the one that tries whether that could be done.
+func (t task) order(s step) []byte {
+	if t.preview {
+		return fmt.Appendf(nil, "check %s\n", s.name)
 	}
-	return append([]byte(line), s.edit.block...)
+	before, after := sums(s.old), sums(s.edit.apply(s.old))
+	var line string
+	switch {
+	case s.name == LinkPath:
+		line = "unlink " + s.name
+	case s.action == Removed:
+		line = fmt.Sprintf("delete %s %s %d", s.name, before, s.dirs)
+	case s.action == Created:
+		line = fmt.Sprintf("create %s %d %s", s.name, len(s.edit.block), after)
+	default:
+		line = fmt.Sprintf("put %s %d %d %d %s %s", s.name, s.edit.start, s.edit.end+1, len(s.edit.block), before, after)
+	}
+	return append([]byte(line+"\n"), s.edit.block...)
 }
+
+// sums returns the two words by which a file's content is known.
+func sums(content []byte) string { return fmt.Sprintf("%d %d", cksum(content), len(content)) }
 
 // outcome is the remote's answer to an order.
 type outcome struct {
@@ -160,8 +183,8 @@ func readOutcome(r *bufio.Reader, name string) (outcome, error) {
 	return outcome{}, malformed(line)
 }
 
-// failSteps are the steps at which setup.sh fails on a file.
-var failSteps = []string{"open", "mkdir", "write", "verify", "attributes", "rename"}
+// failSteps are the steps at which the script fails on a file.
+var failSteps = []string{"open", "mkdir", "write", "verify", "attributes", "rename", "remove"}
 
 // classify makes a reason of a step that failed and of what the remote's
 // programs said about it. A shell script has no errno: their words, in the C

@@ -3,6 +3,7 @@ package bootstrap
 import (
 	"bytes"
 	"context"
+	"slices"
 )
 
 // Action is what became of a file.
@@ -10,28 +11,32 @@ type Action int
 
 // The actions of a FileResult.
 const (
-	InPlace Action = iota + 1 // it had what it needs and was not touched
-	Created                   // it was missing
-	Changed                   // a block was put into it or replaced
-	Skipped                   // it was left alone; Cause says why
-	Failed                    // it could not be written and is as it was; Cause says why
+	InPlace  Action = iota + 1 // it had what it needs and was not touched
+	Created                    // it was missing
+	Changed                    // a block was put into it or replaced
+	Restored                   // the block was taken out of it
+	Removed                    // it had nothing but the block, or it is the link
+	Skipped                    // it was left alone; Cause says why
+	Failed                     // it could not be written and is as it was; Cause says why
 )
 
 var actions = [...]string{
-	InPlace: "in place", Created: "created", Changed: "changed", Skipped: "skipped", Failed: "failed",
+	InPlace: "in place", Created: "created", Changed: "changed", Restored: "restored", Removed: "removed",
+	Skipped: "skipped", Failed: "failed",
 }
 
 func (a Action) String() string { return name(actions[:], int(a)) }
 
-// A FileResult says what became of one file.
+// A FileResult says what became of one file, or in a preview would.
 type FileResult struct {
-	Path   string // as in ~/.ssh/rc
+	Path   string // as in ~/.ssh/rc or $ZDOTDIR/.zshenv
 	Action Action
-	Cause  error // a *FileError if Action is Skipped or Failed, else nil
+	Cause  error  // a *FileError if Action is Skipped or Failed, else nil
+	Diff   []byte // of a preview: the change in diff's unified format, bounded, its bytes as they are
 }
 
-// A Report has one result for every file that the remote needs, ~/.ssh/rc
-// first. Files that set-up has no business with do not appear.
+// A Report has one result for every file that the task is about, of a set-up
+// ~/.ssh/rc first. Others do not appear.
 type Report struct {
 	Files []FileResult
 }
@@ -44,15 +49,22 @@ const maxRounds = 3
 // what the Runner returned; a *RemoteError of kind Interrupted wraps the
 // context's cause. Two set-ups may run at once: a file is replaced only if it
 // still is what was read, and only by a complete one.
-func Setup(ctx context.Context, r Runner) (Report, error) {
-	report, err := setup(ctx, r)
+func Setup(ctx context.Context, r Runner) (Report, error) { return settingUp.run(ctx, r) }
+
+// PreviewSetup writes nothing. Its report says what Setup would do, with a diff
+// of each file.
+func PreviewSetup(ctx context.Context, r Runner) (Report, error) { return previewSetup.run(ctx, r) }
+
+// run does a task over one shell.
+func (t task) run(ctx context.Context, r Runner) (Report, error) {
+	report, err := t.converse(ctx, r)
 	if err != nil && ctx.Err() != nil {
 		return Report{}, &RemoteError{Kind: Interrupted, Err: context.Cause(ctx)}
 	}
 	return report, err
 }
 
-func setup(ctx context.Context, r Runner) (Report, error) {
+func (t task) converse(ctx context.Context, r Runner) (Report, error) {
 	shell, err := r.Shell(ctx)
 	if err != nil {
 		return Report{}, err
@@ -61,7 +73,7 @@ func setup(ctx context.Context, r Runner) (Report, error) {
 	defer stop()
 	defer shell.Close()
 
-	s := &remote{shell: shell, out: newReader(shell)}
+	s := &remote{task: t, shell: shell, out: newReader(shell)}
 	if err := s.start(); err != nil {
 		return Report{}, err
 	}
@@ -71,7 +83,7 @@ func setup(ctx context.Context, r Runner) (Report, error) {
 		if err != nil {
 			return Report{}, err
 		}
-		again, results, err := s.carryOut(plan(h))
+		again, results, err := s.carryOut(s.plan(h))
 		if err != nil {
 			return Report{}, err
 		}
@@ -92,8 +104,8 @@ func setup(ctx context.Context, r Runner) (Report, error) {
 func (s *remote) carryOut(steps []step) (again bool, results []FileResult, err error) {
 	var orders bytes.Buffer
 	for _, st := range steps {
-		if st.action == Created || st.action == Changed {
-			orders.Write(order(st))
+		if s.asks(st) {
+			orders.Write(s.order(st))
 		}
 	}
 	if orders.Len() > 0 {
@@ -102,23 +114,35 @@ func (s *remote) carryOut(steps []step) (again bool, results []FileResult, err e
 		}
 	}
 	for _, st := range steps {
-		result := FileResult{Path: "~/" + st.name, Action: st.action}
 		out := outcome{reason: st.reason}
-		if st.action == Created || st.action == Changed {
+		if s.asks(st) {
 			if out, err = readOutcome(s.out, st.name); err != nil {
 				return false, nil, err
 			}
 		}
-		if out.changed {
-			again, out.reason = true, Busy
-		}
-		if out.reason != 0 {
-			result.Action = out.reason.action()
-			result.Cause = &FileError{Path: result.Path, Reason: out.reason, Detail: out.detail}
-		}
-		results = append(results, result)
+		again = again || out.changed
+		results = append(results, s.result(st, out))
 	}
 	return again, results, nil
+}
+
+// asks tells whether there is an order for a step. Whether a link could be
+// removed shows with the files beside it.
+func (t task) asks(s step) bool { return s.writes() && (!t.preview || s.name != LinkPath) }
+
+// result returns what became of a file.
+func (t task) result(s step, out outcome) FileResult {
+	r := FileResult{Path: shown(s.name), Action: s.action}
+	if out.changed {
+		out.reason = Busy
+	}
+	if out.reason != 0 {
+		r.Action = out.reason.action()
+		r.Cause = &FileError{Path: r.Path, Reason: out.reason, Detail: out.detail}
+	} else if t.preview && s.writes() {
+		r.Diff = s.diff()
+	}
+	return r
 }
 
 // action returns what a reason makes of a file: left alone, or failed.
@@ -130,14 +154,18 @@ func (r Reason) action() Action {
 }
 
 // merge adds the results of a further round. What an earlier round wrote
-// stays written, though a later one finds it in place.
+// stays written, though a later one finds it in place, or nothing there to
+// take back.
 func (r *Report) merge(results []FileResult) {
-	for i, result := range results {
-		for _, earlier := range r.Files {
-			wrote := earlier.Action == Created || earlier.Action == Changed
-			if earlier.Path == result.Path && wrote && result.Action == InPlace {
-				results[i] = earlier
-			}
+	for _, earlier := range r.Files {
+		if earlier.Cause != nil || earlier.Action == InPlace {
+			continue
+		}
+		at := slices.IndexFunc(results, func(f FileResult) bool { return f.Path == earlier.Path })
+		if at < 0 {
+			results = append(results, earlier)
+		} else if results[at].Action == InPlace {
+			results[at] = earlier
 		}
 	}
 	r.Files = results

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -20,7 +22,7 @@ func reported(t *testing.T, r Report) []row {
 	t.Helper()
 	var rows []row
 	for _, f := range r.Files {
-		got := row{path: strings.TrimPrefix(f.Path, "~/"), action: f.Action}
+		got := row{path: strings.TrimLeft(f.Path, "~/$"), action: f.Action}
 		var cause *FileError
 		if errors.As(f.Cause, &cause) {
 			got.reason = cause.Reason
@@ -53,7 +55,7 @@ func setUp(t *testing.T, r Runner) Report {
 func TestSetupOfTheCorpus(t *testing.T) {
 	eachShell(t, func(t *testing.T, l *local) {
 		t.Parallel()
-		for _, s := range corpus {
+		for _, s := range slices.Concat(corpus, otherCorpus) {
 			t.Run(s.name, func(t *testing.T) { testSample(t, l.another(t), s) })
 		}
 	})
@@ -63,11 +65,14 @@ func testSample(t *testing.T, l *local, s sample) {
 	if s.shell != "" {
 		l.env = append(l.env, "SHELL="+s.shell)
 	}
+	for _, v := range s.env {
+		l.env = append(l.env, strings.ReplaceAll(v, "~", l.home))
+	}
 	l.lay(s.entries...)
 	before := l.tree()
 	first := setUp(t, l)
 	var want []row
-	written := []string{".ssh"}
+	written := append([]string{".ssh"}, s.dirs...)
 	for _, r := range s.rows {
 		if r.action == Created || r.action == Changed {
 			if r.target == "" {
@@ -83,11 +88,13 @@ func testSample(t *testing.T, l *local, s sample) {
 	if d := differences(before, after, written...); d != "" {
 		t.Error(d)
 	}
-	for _, path := range written[1:] {
+	for _, path := range written[1+len(s.dirs):] {
 		checkWritten(t, path, before, after, s.content)
 	}
-	if _, existed := before[".ssh"]; !existed && after[".ssh"].mode != os.ModeDir|0o700 {
-		t.Errorf(".ssh has mode %v", after[".ssh"].mode)
+	for _, dir := range written[:1+len(s.dirs)] {
+		if _, existed := before[dir]; !existed && after[dir].mode != os.ModeDir|0o700 {
+			t.Errorf("%s has mode %v", dir, after[dir].mode)
+		}
 	}
 	for path, content := range s.content {
 		compare(t, path, content, after[path].content)
@@ -103,6 +110,33 @@ func testSample(t *testing.T, l *local, s sample) {
 	if d := differences(after, l.tree()); d != "" {
 		t.Errorf("after the second run: %s", d)
 	}
+	if untouched(before) {
+		_, err := Undo(t.Context(), l)
+		check(t, err)
+		if d := differences(timeless(before), timeless(l.tree())); d != "" {
+			t.Errorf("after undo: %s", d)
+		}
+	}
+}
+
+// untouched tells whether no file has a trace of a block.
+func untouched(home tree) bool {
+	for _, n := range home {
+		if _, ok := findBlock([]byte(n.content)); ok {
+			return false
+		}
+	}
+	return true
+}
+
+// timeless returns a tree without its times.
+func timeless(home tree) tree {
+	home = maps.Clone(home)
+	for path, n := range home {
+		n.mtime = time.Time{}
+		home[path] = n
+	}
+	return home
 }
 
 // checkWritten checks a file that was created or changed.
@@ -112,7 +146,7 @@ func checkWritten(t *testing.T, path string, before, after tree, content map[str
 	now := after[path]
 	if !existed {
 		old.mode, old.uid = 0o644, now.uid
-		if strings.HasPrefix(path, ".ssh/") {
+		if strings.Contains(path, "/") {
 			old.mode = 0o600
 		}
 	}
@@ -160,7 +194,7 @@ func TestSetupsAtOnce(t *testing.T) {
 	all.Wait()
 	compare(t, ".bashrc", envBlock+debianBashrc, l.read(".bashrc"))
 	compare(t, ".profile", profileBlock, l.read(".profile"))
-	compare(t, ".ssh/rc", rcNewBlock, l.read(".ssh/rc"))
+	compare(t, ".ssh/rc", rcDirBlock, l.read(".ssh/rc"))
 	compare(t, "files", 5, len(l.tree()))
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -122,29 +123,175 @@ func (s *site) keys() string {
 	return strings.TrimSpace(string(out))
 }
 
-// loginShells are what people log in with.
-var loginShells = []string{"bash", "zsh", "fish", "mksh", "dash"}
+// loginShells are what people log in with, and what set-up writes for them.
+var loginShells = map[string][]row{
+	"bash": rows(rcNew, bashrcNew, profileNew),
+	"zsh":  rows(rcNew, zshenvNew),
+	"fish": rows(rcNew, fishNew),
+	"tcsh": rows(rcNew, cshrcNew),
+	"csh":  rows(rcNew, cshrcNew),
+	"mksh": rows(rcNew, profileAlone),
+	"dash": rows(rcNew, profileAlone),
+}
+
+// readsAlways are those that read a file also for ssh host command.
+var readsAlways = []string{"bash", "zsh", "fish", "tcsh", "csh"}
 
 func TestOverSSH(t *testing.T) {
 	outer := newSite(t)
-	for _, shell := range loginShells {
+	for shell, want := range loginShells {
 		t.Run(shell, func(t *testing.T) {
 			t.Parallel()
 			s := outer.login(t, shell)
-			want := rows(rcNew)
-			if shell == "bash" {
-				want = rows(rcNew, bashrcNew, profileNew)
+			if shell == "zsh" { // which asks new users questions
+				check(t, s.account.WriteFile(".zshrc", "", 0o644))
 			}
+			always := slices.Contains(readsAlways, shell)
+			s.openTmux()
+			if always {
+				s.openScreen()
+			}
+			before := s.home() // after a login: fish makes directories
 			compare(t, "report", want, reported(t, setUp(t, s)))
 			testLink(t, s)
 			testHolderOverSSH(t, s)
+			testFinding(t, s, always)
+			if !always {
+				s.openScreen() // its windows are not login shells: such a shell reads no file in them
+			}
+			testPanes(t, s)
+			_, err := Undo(t.Context(), s)
+			check(t, err)
+			compare(t, "home after undo", before, s.home())
 		})
 	}
 }
 
+// sayAgent is typed at a prompt, of whichever shell.
+const sayAgent = "sh -c '(echo $SSH_AUTH_SOCK; ssh-add -L) >said 2>&1; mv said said.all'"
+
+// answer waits for what sayAgent found.
+func (s *site) answer() string {
+	s.t.Helper()
+	name := s.account.Path("said.all")
+	check(s.t, lab.Eventually(s.t.Context(), "an answer from the shell", func() (bool, error) {
+		_, err := os.Stat(name)
+		return err == nil, nil
+	}))
+	out, err := os.ReadFile(name)
+	check(s.t, err)
+	check(s.t, os.Remove(name))
+	return string(out)
+}
+
+// open logs in at a terminal.
+func (s *site) open(option string) *window {
+	s.t.Helper()
+	c := s.ssh(option, "-tt")
+	c.Env = append(c.Env, "TERM=vt100")
+	terminal, err := s.person.Terminal(100, 30, c)
+	check(s.t, err)
+	return &window{Terminal: terminal, site: s}
+}
+
+type window struct {
+	*lab.Terminal
+	*site
+}
+
+// tell types a command that writes an answer, logs out and returns it.
+func (w *window) tell(command string) string {
+	w.t.Helper()
+	check(w.t, w.Send(command+"\r"))
+	answer := w.answer()
+	w.leave()
+	return answer
+}
+
+func (w *window) leave() {
+	w.t.Helper()
+	check(w.t, w.Send("exit\r"))
+	_, err := w.Wait(w.t.Context())
+	check(w.t, err)
+}
+
+// openTmux has a login with an agent leave a tmux behind.
+func (s *site) openTmux() {
+	s.t.Helper()
+	s.open("-A").tell("tmux new-session -d -s m; echo ok >said.all")
+	s.t.Cleanup(func() { _ = s.account.Command(context.Background(), "tmux", "kill-server").Run() })
+}
+
+// openScreen has one leave a screen behind.
+func (s *site) openScreen() {
+	s.t.Helper()
+	s.open("-A").tell("screen -dmS m; echo ok >said.all")
+	s.t.Cleanup(func() { _ = s.account.Command(context.Background(), "screen", "-S", "m", "-X", "quit").Run() })
+}
+
+// testPanes opens windows in the tmux and the screen of a login that is gone,
+// and has them use the agents of one login after the other.
+func testPanes(t *testing.T, s *site) {
+	do := func(argv ...string) {
+		t.Helper()
+		if out, err := s.account.Command(t.Context(), argv[0], argv[1:]...).CombinedOutput(); err != nil {
+			t.Errorf("%q: %v, %s", argv, err, out)
+		}
+	}
+	want := s.link() + "\n" + s.key.Pub + "\n"
+	first := s.open("-A")
+	compare(t, "login", want, first.told())
+	do("tmux", "new-window", "-t", "m:5")
+	do("screen", "-S", "m", "-X", "screen", "5")
+	for _, when := range []string{"", ", after another login"} {
+		do("tmux", "send-keys", "-t", "m:5", sayAgent, "Enter")
+		compare(t, "tmux"+when, want, s.answer())
+		do("screen", "-S", "m", "-p", "5", "-X", "stuff", strings.ReplaceAll(sayAgent, "$", `\$`)+"\r")
+		compare(t, "screen"+when, want, s.answer())
+		if when == "" {
+			first.leave()
+			second := s.open("-A")
+			compare(t, "another login", want, second.told())
+			defer second.leave()
+		}
+	}
+}
+
+// told is tell without logging out.
+func (w *window) told() string {
+	w.t.Helper()
+	check(w.t, w.Send(sayAgent+"\r"))
+	return w.answer()
+}
+
+// home lists the account's files, but for what the shells and tests keep there.
+func (s *site) home() string {
+	s.t.Helper()
+	out, err := s.account.Command(s.t.Context(), "sh", "-c",
+		`find . -path ./.local -prune -o -path ./.cache -prune -o -name '.*history' -o -printf '%p %M %l\n' | sort`).Output()
+	check(s.t, err)
+	return string(out)
+}
+
+// testFinding has shells find the agent of a holder that runs, over an ssh that
+// forwards none.
+func testFinding(t *testing.T, s *site, command bool) {
+	h, _ := s.hold(Claim)
+	h.expect(Link{State: LinkSet})
+	want := s.link() + "\n" + s.key.Pub + "\n"
+	if command {
+		compare(t, "command", want, s.run("-a", "echo $SSH_AUTH_SOCK; ssh-add -L")+"\n")
+	}
+	compare(t, "login", want, s.open("-a").tell(sayAgent))
+	compare(t, "login with an agent", want, s.open("-A").tell(sayAgent))
+	_, err := h.Write([]byte(Quit))
+	check(t, err)
+	h.end()
+}
+
 // testLink logs in without mosha.
 func testLink(t *testing.T, s *site) {
-	compare(t, "keys of a login", s.key.Pub, s.run("-A", "SSH_AUTH_SOCK="+s.link()+" ssh-add -L"))
+	compare(t, "keys of a login", s.key.Pub, s.run("-A", "env SSH_AUTH_SOCK="+s.link()+" ssh-add -L"))
 	dead := s.target() // sshd's socket goes with the connection, the link stays
 	if !strings.HasPrefix(dead, "/tmp/ssh-") {
 		t.Errorf("a command left the link at %q", dead)

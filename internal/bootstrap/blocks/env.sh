@@ -1,9 +1,10 @@
-# The block for ~/.bashrc and the file that a login bash reads. It is read by every shell of its owner, so it starts no
-# process, prints nothing, and holds under set -e and set -u. What stands below the empty line is written.
+# The block for the files that bash, zsh and the shells of the sh family read. It is read by every shell of its owner, so
+# it starts no process, prints nothing, and holds under set -e and set -u. Within tmux and screen an agent of another kind
+# would have been inherited. What stands below the empty line is written.
 # shellcheck shell=sh disable=SC3013
 
 # Written by mosha: uses the forwarded SSH agent, and leaves a live agent of another kind alone.
-if [ ! -S "${SSH_AUTH_SOCK-}" ] && [ -n "${SSH_CONNECTION-}" ]; then
+if [ ! -S "${SSH_AUTH_SOCK-}" ] && [ -n "${SSH_CONNECTION-}${TMUX-}${STY-}" ]; then
   SSH_AUTH_SOCK=${HOME-}/.ssh/ssh_auth_sock
   export SSH_AUTH_SOCK
 else

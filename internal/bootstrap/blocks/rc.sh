@@ -6,8 +6,9 @@
 # Written by mosha: points ~/.ssh/ssh_auth_sock to the SSH agent that this connection forwards.
 (
   agent=${SSH_AUTH_SOCK-} link=$HOME/.ssh/ssh_auth_sock new=$HOME/.ssh/ssh_auth_sock.$$
-  # Only an absolute name of a live socket, and never the link itself, nor what it already leads to.
-  case $agent in /*) ;; *) exit ;; esac
+  # Only a socket of sshd, up to 10.0 and from 10.1 on: a start-up file may have named an agent of another kind, or the
+  # link itself. And only a live one, to which the link does not already lead.
+  case $agent in /tmp/ssh-*/* | /*/.ssh/agent/*.sshd.*) ;; *) exit ;; esac
   if [ ! -S "$agent" ] || [ "$agent" -ef "$link" ]; then exit; fi
   # A person who logs in takes the link; a command in the background only one that is of no use to anybody.
   if [ -z "${SSH_TTY-}" ] && [ -S "$link" ]; then exit; fi

@@ -1,20 +1,61 @@
 # Remote set-up: lists the files that matter, then splices blocks into them as it is told to.
 #
-# It is sent to /bin/sh on its standard input, and its orders follow on the same stream. Some shells read a script in
-# blocks, so all of it is one compound command, parsed before it runs, and no order is sent before its first line of
-# output. remote.go has the other side and describes the lines.
+# This file has what every task needs, undo.sh and check.sh what two of them need besides, and orders.sh carries the orders
+# out. remote.go puts them together, without their comments, has the other side, and describes the lines.
 #
-# shellcheck shell=sh
-{
+# They are sent to /bin/sh on its standard input, and the orders follow on the same stream. Some shells read a script in
+# blocks, so all of it is one compound command, parsed before it runs, and no order is sent before its first line of
+# output.
+#
+# shellcheck shell=sh disable=SC2034,SC2154,SC3013,SC2317
+
 exec 2>/dev/null
 LC_ALL=C
 PATH=${PATH:+$PATH:}/usr/bin:/bin
 export LC_ALL PATH
 set -f
+every=
 
-# resolve NAME: follows the links of NAME to what a write would change; sets real, kind and size.
+# choose: sets names to the files that matter to the login shell, or that have ever mattered to one.
+choose() {
+  names='.ssh/rc .bashrc'
+  bash='.bash_profile .bash_login .profile' zsh=.zshenv fish=.config/fish/conf.d/mosha.fish csh='.tcshrc .cshrc'
+  ksh='.shrc .ashrc .kshrc .mkshrc' zdotdir=
+  case ${SHELL##*/} in *zsh) find_zdotdir ;; esac
+  if [ -d "${XDG_CONFIG_HOME:-.}/fish" ] && [ ! "$XDG_CONFIG_HOME" -ef .config ]; then
+    fish=XDG_CONFIG_HOME/fish/conf.d/mosha.fish
+  fi
+  case ${every:-${SHELL##*/}} in
+  yes)
+    names="$names $bash $zsh .config/fish/conf.d/mosha.fish $csh $ksh"
+    [ -z "$zdotdir" ] || names="$names ZDOTDIR/.zshenv"
+    case $fish in X*) names="$names $fish" ;; esac
+    ;;
+  *bash) names="$names $bash" ;;
+  *zsh) names="$names ${zdotdir:+ZDOTDIR/}.zshenv" ;;
+  fish) names="$names $fish" ;;
+  *csh) names="$names $csh" ;;
+  *) names="$names .profile $ksh" ;;
+  esac
+}
+
+# find_zdotdir: sets zdotdir to where zsh looks for its files, if that is not the home. It is too late to set it in
+# ~/.zshenv, so only the system's own zshenv counts, all that zsh reads with -f, or what sshd has set.
+find_zdotdir() {
+  # shellcheck disable=SC2016
+  zdotdir=$([ ! -e .zshenv ] || unset ZDOTDIR; "$SHELL" -fc 'printf %s "$ZDOTDIR"' </dev/null)
+  if [ ! -d "$zdotdir" ] || [ "$zdotdir" -ef . ]; then zdotdir=; fi
+}
+
+# resolve NAME: follows the links of NAME to what a write would change; sets real, kind and size, which of a missing file
+# is how many directories are missing for it.
 resolve() {
-  real=./$1 hops=0 size=0
+  case $1 in
+  ZDOTDIR/*) real=$zdotdir/${1#*/} ;;
+  XDG_CONFIG_HOME/*) real=$XDG_CONFIG_HOME/${1#*/} ;;
+  *) real=./$1 ;;
+  esac
+  hops=0 size=0
   while [ -h "$real" ]; do
     hops=$((hops + 1))
     [ "$hops" -le 20 ] || { kind=loop; return; }
@@ -34,18 +75,21 @@ resolve() {
     kind=dangling
   else
     kind=missing
+    up=${real%/*}
+    while [ ! -d "$up" ] && [ "$size" -lt 8 ]; do size=$((size + 1)) up=${up%/*}; done
   fi
 }
 
 list() {
   echo "shell $SHELL"
-  for name in .ssh/rc .bashrc .bash_profile .bash_login .profile; do
+  for name in $names; do
     resolve "$name"
     echo "file $name $kind $size"
     [ "$kind" = data ] || continue
     [ "$size" -eq 0 ] || dd if="$real" bs="$size" count=1
     echo
   done
+  [ ! -h .ssh/ssh_auth_sock ] || echo link
   echo end
 }
 
@@ -59,7 +103,7 @@ same() {
 # attributes FILE: its mode, with the signs for an ACL or a security context, its number of names, and its owners.
 attributes() {
   # shellcheck disable=SC2012
-  ls -ldn "$1" | { read -r mode names uid gid _; echo "$mode $names $uid $gid"; }
+  ls -ldn "$1" | { read -r mode links uid gid _; echo "$mode $links $uid $gid"; }
 }
 
 # fail NAME STEP: drops the new file and says why in one line. Not by echo, which may take a backslash in a file's name
@@ -86,7 +130,7 @@ unequal() {
 
 # receive LENGTH: reads a block from our input, whatever becomes of it. One byte at a time, since dd may not read ahead.
 receive() {
-  block=$(dd bs=1 count="$1"; echo .)
+  block=$([ "$1" -eq 0 ] || dd bs=1 count="$1"; echo .)
   block=${block%.}
 }
 
@@ -99,15 +143,22 @@ compose() {
   } 2>/dev/null | cat
 }
 
+# writable NAME: whether the file can be written, to the end.
+writable() { why=$( (: >>"$real") 2>&1) || { fail "$1" open; return 1; }; }
+
+# copy: makes the new file like the old one. With -a GNU's cp keeps extended attributes and the security context too, as
+# far as it can; not every cp has it.
+copy() { rm -f "$new" && { cp -a "$real" "$new" 2>/dev/null || cp -p "$real" "$new"; }; }
+
 # put NAME START REST LENGTH CRC SIZE NEWCRC NEWSIZE: replaces the bytes of a file from START up to before REST by a
 # block. Whatever fails, the old file stays: the new one is complete before it takes the name.
 put() {
   receive "$4"
   resolve "$1"
   [ "$kind" = data ] || { echo "changed $1"; return; }
-  why=$( (: >>"$real") 2>&1) || { fail "$1" open; return; }
+  writable "$1" || return
   new=$real.mosha.$id
-  why=$({ rm -f "$new" && cp -p "$real" "$new" && compose "$real" "$2" "$3" >"$new"; } 2>&1) || { fail "$1" write; return; }
+  why=$({ copy && compose "$real" "$2" "$3" >"$new"; } 2>&1) || { fail "$1" write; return; }
   why=
   same "$new" "$7" "$8" || { unequal "$1" "$5" "$6"; return; }
   [ "$(attributes "$new")" = "$(attributes "$real")" ] || { fail "$1" attributes; return; }
@@ -121,9 +172,9 @@ create() {
   [ "$kind" = missing ] || { echo "changed $1"; return; }
   mask=go-w
   case $1 in
-  .ssh/*)
+  */*)
     mask=077
-    why=$( (umask 077; mkdir -p .ssh) 2>&1) || { fail "$1" mkdir; return; }
+    why=$( (umask 077; mkdir -p "${real%/*}") 2>&1) || { fail "$1" mkdir; return; }
     ;;
   esac
   new=$real.mosha.$id
@@ -138,29 +189,4 @@ rename() {
   why=$(mv -f "$new" "$real" 2>&1) || { fail "$1" rename; return; }
   new=
   echo "ok $1"
-}
-
-new='' why=''
-trap '[ -z "$new" ] || rm -f "$new"' 0
-trap 'exit 1' HUP INT TERM
-trap '' PIPE
-id=$(uname -n).$$
-
-# The empty line ends whatever start-up files have printed.
-echo
-echo 'mosha-setup 1'
-for tool in cat cp dd ls mv readlink rm tail wc; do
-  command -v "$tool" >/dev/null || { echo "lacks $tool"; exit 1; }
-done
-cd "${HOME:?}" || { echo nohome; exit 1; }
-list
-while read -r order name a b c d e f g; do
-  case $order in
-  list) list ;;
-  put) put "$name" "$a" "$b" "$c" "$d" "$e" "$f" "$g" ;;
-  create) create "$name" "$a" "$b" "$c" ;;
-  *) break ;;
-  esac
-done
-exit 0
 }

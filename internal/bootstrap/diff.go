@@ -1,0 +1,86 @@
+package bootstrap
+
+import (
+	"bytes"
+	"fmt"
+)
+
+const (
+	diffContext = 3   // lines around a change
+	diffLine    = 200 // bytes of such a line that are shown: a file may be anything
+	diffBlock   = 100 // lines of a block, which has fewer
+)
+
+// diff returns what a step changes, in diff's unified format. A step is one
+// change, and its block is short.
+func (s step) diff() []byte {
+	if s.name == LinkPath {
+		return nil
+	}
+	from, to := s.name, s.name
+	switch s.action {
+	case Created:
+		from = "/dev/null"
+	case Removed:
+		to = "/dev/null"
+	}
+	start, end := s.edit.start, s.edit.end
+	before := tailLines(s.old[:start], diffContext)
+	after := headLines(s.old[end:], diffContext)
+	gone := headLines(s.old[start:end], diffBlock)
+	come := headLines(s.edit.block, diffBlock)
+	first := bytes.Count(s.old[:start], []byte("\n")) - len(before) + 1
+	around := len(before) + len(after)
+
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "--- %s\n+++ %s\n@@ -%s +%s @@\n", from, to, lineRange(first, around+len(gone)), lineRange(first, around+len(come)))
+	for _, part := range []struct {
+		sign  byte
+		lines [][]byte
+	}{{' ', before}, {'-', gone}, {'+', come}, {' ', after}} {
+		for _, line := range part.lines {
+			writeLine(&b, part.sign, line)
+		}
+	}
+	return b.Bytes()
+}
+
+// lineRange is a range of lines as diff writes it: of none, the line before it.
+func lineRange(first, count int) string {
+	if count == 0 {
+		first--
+	}
+	return fmt.Sprintf("%d,%d", first, count)
+}
+
+// writeLine writes a line with its sign, and diff's remark if it has no end.
+func writeLine(b *bytes.Buffer, sign byte, line []byte) {
+	b.WriteByte(sign)
+	text, ended := bytes.CutSuffix(line, []byte("\n"))
+	if len(text) > diffLine {
+		text = append(text[:diffLine:diffLine], " ..."...)
+	}
+	b.Write(text)
+	b.WriteByte('\n')
+	if !ended {
+		b.WriteString("\\ No newline at end of file\n")
+	}
+}
+
+// headLines returns the first n lines.
+func headLines(content []byte, n int) [][]byte {
+	var head [][]byte
+	for line := range lines(content) {
+		if len(head) == n {
+			break
+		}
+		head = append(head, content[line.start:line.end])
+	}
+	return head
+}
+
+// tailLines returns the last n lines.
+func tailLines(content []byte, n int) [][]byte {
+	all := headLines(content, maxFile)
+	return all[max(0, len(all)-n):]
+}

@@ -1,0 +1,76 @@
+package bootstrap
+
+import (
+	"bytes"
+	"context"
+)
+
+// Undo takes out of the remote's dotfiles what Setup has put into them, for
+// whichever shell and in whichever version, and removes the link. A file is
+// then what it was before, or gone if set-up created it and nothing else is in
+// it, and so are the directories that set-up made for it. A block that was
+// edited, or of which only a part is left, stays and is a row of the report:
+// what of it is whose is for a person to say. So is a file that cannot be
+// looked at. The errors are Setup's.
+//
+// It knows nothing of other machines: a holder that runs points the link again.
+func Undo(ctx context.Context, r Runner) (Report, error) { return undoing.run(ctx, r) }
+
+// PreviewUndo writes nothing. Its report says what Undo would do, with a diff
+// of each file.
+func PreviewUndo(ctx context.Context, r Runner) (Report, error) { return previewUndoing.run(ctx, r) }
+
+// planUndo decides what is to be taken back.
+func planUndo(h home) []step {
+	var steps []step
+	if h.link {
+		steps = append(steps, planUnlink(h.files[rcName]))
+	}
+	for _, name := range listed {
+		if s, ok := planRemoval(name, h.files[name]); ok {
+			steps = append(steps, s)
+		}
+	}
+	return steps
+}
+
+// planUnlink decides about the link. It stays where the person's own lines in
+// ~/.ssh/rc make one of that name, as many did by hand before.
+func planUnlink(rc remoteFile) step {
+	own := rc.content
+	if f, ok := findBlock(own); ok && f.fault == 0 {
+		own = edit{start: f.start, end: f.end}.apply(own)
+	}
+	if bytes.Contains(own, []byte(LinkPath[len(".ssh/"):])) {
+		return step{name: LinkPath, action: Skipped, reason: Needed}
+	}
+	return step{name: LinkPath, action: Removed}
+}
+
+// planRemoval decides about a file in which our block may be; ok is false if it
+// is not.
+func planRemoval(name string, f remoteFile) (s step, ok bool) {
+	switch f.kind {
+	case data:
+	case unreadable, huge:
+		return step{name: name, action: Skipped, reason: leftAlone[f.kind]}, true
+	default:
+		return step{}, false
+	}
+	s = step{name: name, old: f.content}
+	found, ok := findBlock(f.content)
+	switch {
+	case !ok:
+		return s, false
+	case found.fault != 0:
+		s.action, s.reason = Skipped, found.fault
+		return s, true
+	}
+	s.edit = edit{start: found.start, end: found.end}
+	s.action = Restored
+	if found.created && len(bytes.TrimSpace(s.edit.apply(s.old))) == 0 {
+		s.action, s.dirs = Removed, found.dirs
+		s.edit = edit{end: len(s.old)}
+	}
+	return s, true
+}

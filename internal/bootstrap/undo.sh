@@ -1,0 +1,34 @@
+# Remote set-up, taken back: what files.sh lacks for that.
+# shellcheck shell=sh disable=SC2034,SC2154
+
+every=yes
+
+# delete NAME CRC SIZE DIRECTORIES: removes a file that still has this content, and up to so many directories above it if
+# nothing else is in them. A link stays, as it is not ours, and what it leads to is left empty.
+delete() {
+  resolve "$1"
+  if [ "$kind" != data ] || ! same "$real" "$2" "$3"; then
+    echo "changed $1"
+    return
+  fi
+  if [ "$hops" -gt 0 ]; then
+    put "$1" 0 "$((size + 1))" 0 "$2" "$3" 4294967295 0
+    return
+  fi
+  writable "$1" || return
+  why=$(rm -f "$real" 2>&1) || { fail "$1" remove; return; }
+  up=${real%/*} left=$4
+  while [ "$left" -gt 0 ] && rmdir "$up"; do left=$((left - 1)) up=${up%/*}; done
+  echo "ok $1"
+}
+
+# unlink NAME: removes a link, and what is left of attempts to set it.
+unlink() {
+  [ ! -h "$1" ] || why=$(rm -f "$1" 2>&1) || { fail "$1" remove; return; }
+  set +f
+  for rest in "$1".[0-9]*; do
+    [ ! -h "$rest" ] || rm -f "$rest"
+  done
+  set -f
+  echo "ok $1"
+}

@@ -1,0 +1,258 @@
+package bootstrap
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// undo runs Undo, which must not fail as a whole.
+func undo(t *testing.T, l *local) Report {
+	t.Helper()
+	report, err := Undo(t.Context(), l)
+	check(t, err)
+	return report
+}
+
+func removed(path string) row  { return row{path: path, action: Removed} }
+func restored(path string) row { return row{path: path, action: Restored} }
+
+// undoCases are homes in which not everything is as set-up left it.
+var undoCases = []struct {
+	name    string
+	shell   string
+	entries []entry
+	rows    []row
+	content map[string]string // afterwards; "-" for a file that is gone
+}{
+	{name: "nothing of ours", entries: []entry{file(".bashrc", "x\n"), file(".ssh/rc", "y\n")}},
+	{
+		name: "for another shell than today's", shell: zsh,
+		entries: []entry{
+			file(".bashrc", envBlock+"x"), file(".profile", profileBlock), file(".cshrc", cshNewBlock), file(".mkshrc", envBlock),
+			file(fishName, fishNewBlock),
+		},
+		rows: rows(restored(".bashrc"), removed(".profile"), removed(fishName), removed(".cshrc"), restored(".mkshrc")),
+		content: map[string]string{
+			".bashrc": "x", ".profile": "-", ".cshrc": "-", ".config": "-", ".mkshrc": "",
+		},
+	}, {
+		name:    "older and newer versions",
+		entries: []entry{file(".bashrc", marked(0, false, oldBody)+"x\n"), file(".profile", marked(9, true, oldBody))},
+		rows:    rows(restored(".bashrc"), removed(".profile")),
+		content: map[string]string{".bashrc": "x\n", ".profile": "-"},
+	}, {
+		name:    "lines of one's own in a file of ours",
+		entries: []entry{file(".bashrc", envNewBlock+"alias a=b"), file(".profile", "\n"+profileBlock+"\n \n"), dir(".ssh"), file(".ssh/rc", rcDirBlock)},
+		rows:    rows(removed(".ssh/rc"), restored(".bashrc"), removed(".profile")),
+		content: map[string]string{".bashrc": "alias a=b", ".profile": "-", ".ssh": "-"},
+	}, {
+		name: "directories that others use too",
+		entries: []entry{
+			file(".ssh/rc", rcDirBlock), file(".ssh/known_hosts", "k"), file(fishName, fishNewBlock), file(".config/fish/config.fish", ""),
+		},
+		rows:    rows(removed(".ssh/rc"), removed(fishName)),
+		content: map[string]string{".ssh/rc": "-", ".ssh/known_hosts": "k", ".config/fish/conf.d": "-", ".config/fish/config.fish": ""},
+	}, {
+		name: "edited, cut, doubled",
+		entries: []entry{
+			file(".bashrc", strings.Replace(envBlock, "export", "# export", 1)), file(".profile", envBlock+envBlock),
+			file(".zshenv", strings.TrimSuffix(envBlock, endLine+"\n")), file(".cshrc", strings.ReplaceAll(cshBlock, "\n", "\r\n")),
+		},
+		rows: rows(skipped(".bashrc", Edited), skipped(".profile", Several), skipped(".zshenv", Unfinished), skipped(".cshrc", Edited)),
+	}, {
+		name: "not to be read or written",
+		entries: []entry{
+			file(".bashrc", "x").with(0), file(".profile", envBlock).with(0o444), file(".zshenv", strings.Repeat("#", maxFile+1)),
+		},
+		rows: rows(skipped(".bashrc", Unreadable), skipped(".profile", Unwritable), skipped(".zshenv", TooLarge)),
+	}, {
+		name:    "moved into a repository since",
+		entries: []entry{file("dotfiles/bashrc", envNewBlock), link(".bashrc", "dotfiles/bashrc"), link(".profile", ".bashrc")},
+		rows:    rows(removed(".bashrc")),
+		content: map[string]string{"dotfiles/bashrc": ""},
+	}, {
+		name:    "the link",
+		entries: []entry{link(LinkPath, "/tmp/gone"), link(LinkPath+".123", "/tmp/gone"), file(LinkPath+".save", "s"), file(".ssh/rc", rcBlock)},
+		rows:    rows(removed(LinkPath), restored(".ssh/rc")),
+		content: map[string]string{".ssh/rc": "", LinkPath: "-", LinkPath + ".123": "-", LinkPath + ".save": "s"},
+	}, {
+		name:    "a link of one's own",
+		entries: []entry{link(LinkPath, "/tmp/gone"), file(".ssh/rc", rcBlock+"ln -sf $SSH_AUTH_SOCK ~/.ssh/ssh_auth_sock\n")},
+		rows:    rows(skipped(LinkPath, Needed), restored(".ssh/rc")),
+	}, {
+		name:    "a file of the link's name",
+		entries: []entry{file(LinkPath, "mine"), file(".bashrc", envBlock)},
+		rows:    rows(restored(".bashrc")),
+	},
+}
+
+func TestUndo(t *testing.T) {
+	eachShell(t, func(t *testing.T, l *local) {
+		t.Parallel()
+		for _, c := range undoCases {
+			t.Run(c.name, func(t *testing.T) {
+				l := l.another(t)
+				if c.shell != "" {
+					l.env = append(l.env, "SHELL="+c.shell)
+				}
+				l.lay(c.entries...)
+				before := l.tree()
+				preview, err := PreviewUndo(t.Context(), l)
+				check(t, err)
+				if d := differences(before, l.tree()); d != "" {
+					t.Errorf("a preview changed something: %s", d)
+				}
+				compare(t, "report", c.rows, reported(t, undo(t, l)))
+				// What a link shows twice is found out only by writing.
+				if c.name != "moved into a repository since" {
+					compare(t, "preview", c.rows, reported(t, preview))
+				}
+				after := l.tree()
+				for path, want := range c.content {
+					got, there := after[path]
+					if want == "-" != !there || there && got.content != want {
+						t.Errorf("%s is %q, want %q", path, got.content, want)
+					}
+				}
+				for _, r := range c.rows {
+					if r.action == Skipped && before[r.path] != after[r.path] {
+						t.Errorf("%s was changed", r.path)
+					}
+				}
+				if again := reported(t, undo(t, l)); len(again) != len(rowsOf(c.rows, Skipped)) {
+					t.Errorf("a second undo: %v", again)
+				}
+			})
+		}
+	})
+}
+
+func rowsOf(all []row, a Action) []row {
+	var some []row
+	for _, r := range all {
+		if r.action == a {
+			some = append(some, r)
+		}
+	}
+	return some
+}
+
+// TestUndoIsExact sets homes up, some of them twice, and takes it back: every
+// byte, mode and link is then what it was.
+func TestUndoIsExact(t *testing.T) {
+	eachShell(t, func(t *testing.T, l *local) {
+		t.Parallel()
+		for seed := range uint64(40) {
+			t.Run(fmt.Sprint(seed), func(t *testing.T) { testExact(t, l.another(t), rand.New(rand.NewPCG(seed, 0))) })
+		}
+	})
+}
+
+func testExact(t *testing.T, l *local, r *rand.Rand) {
+	shells := []string{"/bin/bash", zsh, fish, tcsh, csh, mksh, dash, "/bin/nologin"}
+	l.env = append(l.env, "SHELL="+shells[r.IntN(len(shells))])
+	if r.IntN(4) == 0 {
+		l.env = append(l.env, "ZDOTDIR="+l.home+"/zsh", "XDG_CONFIG_HOME="+l.home+"/xdg")
+	}
+	l.lay(randomHome(r)...)
+	before := l.tree()
+	for range 1 + r.IntN(2) {
+		setUp(t, l)
+	}
+	if r.IntN(2) == 0 {
+		if _, ok := l.tree()[".ssh"]; ok { // a session left its link
+			_ = os.Symlink("/tmp/ssh-gone/agent.1", filepath.Join(l.home, LinkPath))
+		}
+	}
+	undo(t, l)
+	if d := differences(timeless(before), timeless(l.tree())); d != "" {
+		t.Errorf("%v: %s", l.env, d)
+	}
+}
+
+// randomHome returns start-up files of every kind.
+func randomHome(r *rand.Rand) []entry {
+	names := []string{
+		".ssh/rc", ".ssh/config", ".bashrc", ".bash_profile", ".bash_login", ".profile", ".zshenv", "zsh/.zshenv", "zsh/.zshrc",
+		".config/fish/config.fish", ".config/fish/conf.d/a.fish", fishName, "xdg/fish/config.fish", "xdg/fish/conf.d/mosha.fish",
+		".tcshrc", ".cshrc", ".shrc", ".kshrc", ".mkshrc",
+	}
+	var all []entry
+	for i, name := range names {
+		repository := fmt.Sprintf("dotfiles/%d/it", i)
+		up := strings.Repeat("../", strings.Count(name, "/"))
+		switch r.IntN(8) {
+		case 0, 1, 2:
+			all = append(all, file(name, randomContent(r)).with(randomMode(r)))
+		case 3:
+			all = append(all, file(repository, randomContent(r)).with(randomMode(r)), link(name, up+repository))
+		case 4:
+			if r.IntN(3) == 0 {
+				all = append(all, link(name, up+"gone"))
+			}
+		case 5:
+			if r.IntN(4) == 0 {
+				all = append(all, dir(name))
+			}
+		}
+	}
+	return all
+}
+
+func randomMode(r *rand.Rand) os.FileMode {
+	return []os.FileMode{0o644, 0o600, 0o640, 0o755, 0o666, 0o700, 0o444, 0o200}[r.IntN(8)]
+}
+
+// randomContent returns lines as they may be, and bytes that are none.
+func randomContent(r *rand.Rand) string {
+	words := []string{
+		"#!/bin/sh\n", "\n", " ", "x=1\n", "x=1\r\n", ". ~/.bashrc\n", "\xff\xfe\x00", "# >> mosha\n", "case $- in *i*) ;; *) return ;; esac\n",
+		"'\\\n", "\t$(x)`y`\n", "end", strings.Repeat("long ", 1000), "\r\n", "é\n", "%s\\n\n",
+	}
+	var b strings.Builder
+	for range r.IntN(8) {
+		b.WriteString(words[r.IntN(len(words))])
+	}
+	return b.String()
+}
+
+// TestUndoBesideSetups has both at work at once: a file is as the one or the
+// other leaves it, never in between.
+func TestUndoBesideSetups(t *testing.T) {
+	l := newLocal(t, shells[0].argv, false)
+	l.lay(file(".bashrc", debianBashrc), file(".profile", "x=1\n"), dir(".ssh").with(0o700))
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			do := Setup
+			if i%2 == 0 {
+				do = Undo
+			}
+			if _, err := do(t.Context(), l); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	for path, n := range l.tree() {
+		valid := map[string][]string{
+			".bashrc": {debianBashrc, envBlock + debianBashrc}, ".profile": {"x=1\n", envBlock + "x=1\n"}, ".ssh/rc": {rcNewBlock},
+			".ssh": {""}, ".": {""},
+		}[path]
+		ok := false
+		for _, v := range valid {
+			ok = ok || v == n.content
+		}
+		if !ok {
+			t.Errorf("%s is %q", path, n.content)
+		}
+	}
+	undo(t, l)
+	compare(t, ".bashrc", debianBashrc, l.read(".bashrc"))
+	compare(t, "files", 4, len(l.tree()))
+}

@@ -17,8 +17,6 @@ import (
 	"golang.org/x/crypto/ssh/knownhosts"
 )
 
-const agentcExtension = 27
-
 // sessionBind returns the message that tells an agent which SSH connection it is forwarded over: PROTOCOL.agent, section 1.
 func sessionBind(hostKey, sessionID, signature []byte) []byte {
 	return append([]byte{agentcExtension}, ssh.Marshal(struct {

@@ -43,13 +43,29 @@ type Stats struct {
 func Serve(ctx context.Context, channel io.ReadWriteCloser, dial func(context.Context) (net.Conn, error), bind []byte,
 	log zerolog.Logger,
 ) (Stats, error) {
-	defer closeWith(ctx, channel)()
 	r := relay{channel: channel, unsentBind: bind, log: log}
+	return r.serve(ctx, channel, dial)
+}
+
+// ServeMaster is Serve for a channel that OpenSSH's ssh forwards and that it begins with a session-bind message of its
+// own. That message is answered here, at once, since ssh does nothing else until it is, and given to the agent as bind is.
+// An ssh before 8.9 sends none. The agent then takes the requests for local ones, so those are refused that would have it
+// load a library from this machine.
+func ServeMaster(ctx context.Context, channel io.ReadWriteCloser, dial func(context.Context) (net.Conn, error),
+	log zerolog.Logger,
+) (Stats, error) {
+	r := relay{channel: channel, bindComes: true, log: log}
+	return r.serve(ctx, channel, dial)
+}
+
+// serve runs the relay and closes the channel.
+func (r *relay) serve(ctx context.Context, channel io.Closer, dial func(context.Context) (net.Conn, error)) (Stats, error) {
+	defer closeWith(ctx, channel)()
 	err := r.run(ctx, dial)
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
-	log.Debug().Err(err).Int("requests", r.stats.Requests).Int("signs", r.stats.Signs).Msg("agent channel ended")
+	r.log.Debug().Err(err).Int("requests", r.stats.Requests).Int("signs", r.stats.Signs).Msg("agent channel ended")
 	return r.stats, err
 }
 
@@ -68,13 +84,15 @@ func Serve(ctx context.Context, channel io.ReadWriteCloser, dial func(context.Co
 type relay struct {
 	channel    io.ReadWriter
 	unsentBind []byte // nil when the agent has accepted it, or there is none
+	bindComes  bool   // the channel begins with it
+	unbound    bool   // it should have, but did not
 	log        zerolog.Logger
 	frame      frame
 	stats      Stats
 }
 
 func (r *relay) run(ctx context.Context, dial func(context.Context) (net.Conn, error)) error {
-	if more, err := r.nextRequest(); !more {
+	if more, err := r.firstRequest(); !more {
 		return err
 	}
 	agent, err := connect(ctx, dial)
@@ -94,12 +112,17 @@ func (r *relay) nextRequest() (bool, error) {
 	if err != nil {
 		return false, &Error{Side: Remote, Op: "read", Err: err}
 	}
+	r.count()
+	return true, nil
+}
+
+// count takes the request in the frame into account.
+func (r *relay) count() {
 	r.stats.Requests++
 	if r.frame.messageType() == agentcSignRequest {
 		r.stats.Signs++
 	}
 	r.log.Debug().Uint8("type", r.frame.messageType()).Int("size", r.frame.size()).Msg("agent request")
-	return true, nil
 }
 
 // pass serves requests, beginning with the one in the frame. Here every request is seen whole before the agent sees
@@ -109,7 +132,10 @@ func (r *relay) pass(agent io.ReadWriter) error {
 		if err := r.bind(agent); err != nil {
 			return err
 		}
-		if err := r.ask(agent); err != nil {
+		if r.unbound && loadsLibrary(r.frame.messageType()) {
+			r.log.Warn().Uint8("type", r.frame.messageType()).Msg("agent request refused: the agent cannot be told where it comes from")
+			r.frame.set(agentFailure)
+		} else if err := r.ask(agent); err != nil {
 			return err
 		}
 		if err := r.reply(); err != nil {

@@ -22,8 +22,9 @@ import (
 	"github.com/mosha-ssh/mosha/internal/target"
 )
 
-// connectCmd is a launch. All flags but the first two are mosh's own.
+// connectCmd is a launch. All flags but the first three are mosh's own.
 type connectCmd struct {
+	transportFlag
 	SetupOnly bool     `help:"Set the remote up, say what changed, and start no session."`
 	Linger    lingerer `placeholder:"DURATION" help:"Keep the connection that long after the last session: 90, 10m, 8h, at most 720h."`
 
@@ -134,7 +135,7 @@ func (c *connectCmd) prepare(ctx context.Context) (*launch, error) {
 	if err != nil {
 		return nil, err
 	}
-	attach := keeper.Attach{Session: !c.SetupOnly, Linger: time.Duration(c.Linger)}
+	attach := keeper.Attach{Session: !c.SetupOnly, Linger: time.Duration(c.Linger), Transport: c.Transport}
 	return dest.open(ctx, c.flags().AddressFamily(), attach)
 }
 

@@ -38,7 +38,7 @@ type explanation struct {
 // that wraps another may add to what that one says.
 func explain(err error) explanation {
 	for _, words := range []func(error) (explanation, bool){
-		explainKept, explainUsage, explainHere, explainKeeper, explainDirs, explainNetwork, explainHostKey, explainAuth, explainRemote,
+		explainKept, explainUsage, explainHere, explainKeeper, explainDirs, explainTransport, explainNetwork, explainHostKey, explainAuth, explainRemote,
 	} {
 		if e, ok := words(err); ok {
 			return e
@@ -239,10 +239,6 @@ func explainHostKey(err error) (explanation, bool) {
 }
 
 func explainAuth(err error) (explanation, bool) {
-	var unsupported *sshconn.UnsupportedError
-	if errors.As(err, &unsupported) {
-		return explanation{unsupportedWords(unsupported), "load the key into an agent: ssh-add", exitAuth}, true
-	}
 	var auth *sshconn.AuthError
 	if !errors.As(err, &auth) {
 		return explanation{}, false
@@ -259,13 +255,6 @@ func explainAuth(err error) (explanation, bool) {
 	}
 	e.hint = authHint(auth)
 	return e, true
-}
-
-func unsupportedWords(e *sshconn.UnsupportedError) string {
-	if e.Feature == sshconn.FeatureSecurityKey {
-		return e.Detail + " is a FIDO key, which mosha uses through an agent only"
-	}
-	return "the keys of " + e.Detail + " (PKCS11Provider) can be used through an agent only"
 }
 
 // authHint names the likeliest cure.

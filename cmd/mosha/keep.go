@@ -13,8 +13,14 @@ type sshFlag struct {
 	SSH string `name:"ssh" placeholder:"COMMAND" default:"ssh" help:"ssh command, as given to mosha [user@]host; its options count."`
 }
 
+// transportFlag says what is to carry the connection.
+type transportFlag struct {
+	Transport string `enum:"auto,native,openssh" default:"auto" placeholder:"HOW" help:"What carries the connection: native, openssh (an ssh in the background), or auto, which takes native where it can."`
+}
+
 type keepCmd struct {
 	sshFlag
+	transportFlag
 	Hosts []string `arg:"" name:"host" placeholder:"[user@]host" help:"Destinations, as for ssh."`
 }
 
@@ -31,7 +37,7 @@ func (c keepCmd) keep(ctx context.Context, host string) error {
 	if err != nil {
 		return err
 	}
-	launch, err := dest.open(ctx, mosh.Flags{}.AddressFamily(), keeper.Attach{Session: true})
+	launch, err := dest.open(ctx, mosh.Flags{}.AddressFamily(), keeper.Attach{Session: true, Transport: c.Transport})
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,8 @@ import (
 	"regexp"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
 // version is set when a release is built.
@@ -41,7 +43,7 @@ const description = `mosh with your SSH agent: in the session, git, ssh and ssh-
 
   mosha [flags] [user@]host [-- command...]
 
-The flags are mosh's own, --setup-only and --linger: mosha connect --help.
+The flags are mosh's own, --setup-only, --linger and --transport: mosha connect --help.
 
 Exit status: mosh's own once the session has begun; before that ` + exitCodes
 
@@ -53,6 +55,9 @@ var shortNames = regexp.MustCompile(`--([an46])\b`)
 
 // run is the whole program but for its exit.
 func run() int {
+	if code, ok := sshconn.Helper(os.Args); ok {
+		return code
+	}
 	var c cli
 	parser, err := kong.New(&c,
 		kong.Name("mosha"),

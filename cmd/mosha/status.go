@@ -138,6 +138,9 @@ func rows(b *bytes.Buffer, all []*keeper.Status) {
 // person can do about it.
 func remarks(s *keeper.Status) []string {
 	lines := s.Problems
+	if s.Reason != "" {
+		lines = append([]string{"OpenSSH carries the connection: " + s.Reason}, lines...)
+	}
 	if s.State == keeper.NeedsAuth {
 		lines = append(lines[:len(lines):len(lines)], "it tries again when you do: mosha keep "+s.Destination)
 	}

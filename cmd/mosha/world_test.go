@@ -31,12 +31,14 @@ type world struct {
 	agent *lab.Agent
 	sshd  *lab.Sshd
 	turns int // of asks in a session, to tell their answers apart
+
+	transport string // what the program is told with --transport; "" if nothing
 }
 
 // newWorld builds one whose sshd has these further lines in its configuration.
 func newWorld(t *testing.T, sshdLines ...string) *world {
 	t.Helper()
-	w := &world{t: t, lab: labtest.New(t)}
+	w := &world{t: t, lab: labtest.New(t), transport: transportOf(t)}
 	var err error
 	w.mosha, err = lab.BuildMosha(w.lab.Path(""))
 	w.must(err)
@@ -122,7 +124,7 @@ func (w *world) run(args ...string) *lab.Terminal {
 
 func (w *world) runSized(columns, rows int, args ...string) *lab.Terminal {
 	w.t.Helper()
-	window, err := w.me.Terminal(columns, rows, w.me.Command(w.t.Context(), w.mosha, args...))
+	window, err := w.me.Terminal(columns, rows, w.me.Command(w.t.Context(), w.mosha, w.withTransport(args)...))
 	w.must(err)
 	return window
 }
@@ -239,7 +241,7 @@ func (w *world) remote(command string) string {
 // local runs mosha without a terminal and returns its output and exit code.
 func (w *world) local(args ...string) (stdout, stderr string, code int) {
 	w.t.Helper()
-	cmd := w.me.Command(w.ctx(), w.mosha, args...)
+	cmd := w.me.Command(w.ctx(), w.mosha, w.withTransport(args)...)
 	var out, errs strings.Builder
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {

@@ -48,9 +48,16 @@ func (c *connection) serveAgent(channel *sshconn.AgentChannel) {
 		case <-ctx.Done():
 		}
 	}()
-	stats, err := guard.Serve(ctx, channel, c.k.dialAgent, channel.Bind, c.log)
+	stats, err := c.guard(ctx, channel)
 	c.k.usage.add(stats)
 	if err != nil && ctx.Err() == nil {
 		c.log.Warn().Err(err).Msg("agent channel")
 	}
+}
+
+func (c *connection) guard(ctx context.Context, channel *sshconn.AgentChannel) (guard.Stats, error) {
+	if channel.Bind == nil {
+		return guard.ServeMaster(ctx, channel, c.k.dialAgent, c.log)
+	}
+	return guard.Serve(ctx, channel, c.k.dialAgent, channel.Bind, c.log)
 }

@@ -188,6 +188,7 @@ func (k *Keeper) use(a Attach) {
 	k.update(func() {
 		k.usesLocked(a.AgentSocket)
 		k.linger = max(k.linger, a.Linger)
+		k.chooseLocked(a.Transport)
 	})
 	k.saveOrLog()
 }
@@ -232,6 +233,9 @@ func (k *Keeper) attach(ctx context.Context, w *wire, a Attach, calls <-chan cal
 	put := func(q ask) error { return putQuestion(ctx, w, q, calls) }
 	conn, err := k.connected(ctx, failures, k.asks, put)
 	if err != nil {
+		return failed(w, err)
+	}
+	if err := conn.carriedBy(a.Transport); err != nil {
 		return failed(w, err)
 	}
 	if a.Session {

@@ -59,10 +59,12 @@ type attempt struct {
 
 func (k *Keeper) newAttempt(pace *backoff) *attempt {
 	a := &attempt{k: k, began: time.Now()}
-	a.options = sshconn.Options{Log: k.log, AgentSocket: k.agentSocket, Family: k.spec.Family, Progress: a.progress}
+	a.options = sshconn.Options{
+		Log: k.log, AgentSocket: k.agentSocket, Family: k.spec.Family, Progress: a.progress, Master: k.masterPlace(),
+	}
 	k.update(func() {
 		a.attended, a.epoch = k.askable > 0, k.epoch
-		a.options.Identity = k.identity
+		a.options.Identity, a.options.Choice = k.identity, k.choice
 		if k.lostAt.IsZero() || a.attended {
 			k.enterLocked(Connecting)
 		} else if k.conn == nil {

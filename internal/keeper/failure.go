@@ -66,6 +66,7 @@ var carried = []error{
 	&sshconn.ResolveError{}, &sshconn.ConnectError{}, &sshconn.TimeoutError{}, &sshconn.ClosedError{},
 	&sshconn.ProxyError{}, &sshconn.DisconnectError{}, &sshconn.ProtocolError{}, &sshconn.AlgorithmError{},
 	&sshconn.HostKeyError{}, &sshconn.AuthError{}, &sshconn.UnsupportedError{},
+	&sshconn.MasterError{}, &sshconn.PathError{}, &TransportError{},
 }
 
 // isRefusal says that the other side was reached and would not have us, or we
@@ -76,6 +77,11 @@ func isRefusal(err error) bool {
 	var auth *sshconn.AuthError
 	var algorithm *sshconn.AlgorithmError
 	var unsupported *sshconn.UnsupportedError
+	var master *sshconn.MasterError
+	var path *sshconn.PathError
+	if errors.As(err, &master) && master.Early || errors.As(err, &path) {
+		return true
+	}
 	return errors.As(err, &key) || errors.As(err, &auth) || errors.As(err, &algorithm) || errors.As(err, &unsupported)
 }
 

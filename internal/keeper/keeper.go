@@ -24,6 +24,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/mosha-ssh/mosha/internal/guard"
+	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
 // State is what the connection is doing.
@@ -77,6 +78,7 @@ type Keeper struct {
 	address   netip.Addr    // where the last connection went to
 	identity  string        // the key that was let in last
 	remains   remains       // of the connection before, on the server
+	choice    sshconn.Choice
 
 	failures int    // attempts that failed, counted up only
 	failed   error  // how the last of them failed
@@ -98,7 +100,7 @@ func newKeeper(spec Spec, log zerolog.Logger) *Keeper {
 	k := &Keeper{
 		spec: spec, log: log, started: time.Now(), asks: make(chan ask),
 		change: make(chan struct{}), state: Idle, since: time.Now(),
-		kept: spec.Kept, linger: spec.Linger, agents: spec.Agents, actor: spec.Actor,
+		kept: spec.Kept, linger: spec.Linger, agents: spec.Agents, actor: spec.Actor, choice: spec.Choice,
 	}
 	if len(k.agents) == 0 {
 		k.usesLocked(os.Getenv("SSH_AUTH_SOCK"))
@@ -201,7 +203,7 @@ func (k *Keeper) run(ctx context.Context) {
 // save writes down what a keeper needs that takes this one's place.
 func (k *Keeper) save() error {
 	k.mu.Lock()
-	k.spec.Kept, k.spec.Linger, k.spec.Agents, k.spec.Actor = k.kept, k.linger, k.agents, k.actor
+	k.spec.Kept, k.spec.Linger, k.spec.Agents, k.spec.Actor, k.spec.Choice = k.kept, k.linger, k.agents, k.actor, k.choice
 	spec := k.spec
 	k.mu.Unlock()
 	return spec.save(spec.Dirs.of(spec.ID()).spec())

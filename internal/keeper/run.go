@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/mosha-ssh/mosha/internal/netevent"
+	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
 // readyFD is the descriptor on which a spawned keeper reports that it listens.
@@ -68,6 +69,7 @@ func serveSpec(spec Spec, ready func(error) error) error {
 	}
 	defer dir.remove()
 	defer lock.release()
+	sshconn.RemoveMasters(string(dir)) // of a keeper that was killed
 	logger := openLog(spec.Dirs.Log(spec.ID()), spec.Config.Dest)
 	defer logger.close()
 

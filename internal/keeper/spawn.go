@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/mosha-ssh/mosha/internal/sshconn"
 	"github.com/mosha-ssh/mosha/internal/target"
 )
 
@@ -27,11 +28,12 @@ type Spec struct {
 	Family string         `json:"family"` // mosh's word for the address family
 
 	// What a keeper that comes back after it was killed has to know.
-	Kept    bool          `json:"kept,omitempty"`
-	Linger  time.Duration `json:"linger,omitempty"`
-	Agents  []string      `json:"agents,omitempty"`
-	Actor   bool          `json:"actor,omitempty"`
-	Resumed []time.Time   `json:"resumed,omitempty"` // lately
+	Kept    bool           `json:"kept,omitempty"`
+	Linger  time.Duration  `json:"linger,omitempty"`
+	Agents  []string       `json:"agents,omitempty"`
+	Actor   bool           `json:"actor,omitempty"`
+	Resumed []time.Time    `json:"resumed,omitempty"` // lately
+	Choice  sshconn.Choice `json:"choice,omitzero"`
 }
 
 // ID names the destination, and with it the keeper.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/mosha-ssh/mosha/internal/bootstrap"
+	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
 // Status is what a keeper says about itself. Its JSON form is what
@@ -35,6 +36,9 @@ type Status struct {
 	Signatures int    `json:"agent_signatures"` // those of them that asked for a signature
 	Link       string `json:"link"`             // whose the remote's link is: own, other, none, failed or "" (not known)
 
+	Transport string `json:"transport"`                  // native or openssh; auto: not known yet
+	Reason    string `json:"transport_reason,omitempty"` // why OpenSSH was chosen automatically
+
 	Problems []string `json:"problems,omitempty"` // what could not be had, in the words of the log
 	Log      string   `json:"log"`                // the log's path
 }
@@ -55,6 +59,7 @@ func (k *Keeper) status() *Status {
 		Sessions: sessions, Kept: k.kept, Reconnects: max(k.ups-1, 0),
 		Requests: used.Requests, Signatures: used.Signs, Log: k.spec.Dirs.Log(k.spec.ID()),
 	}
+	s.Transport, s.Reason = k.carrierLocked()
 	if !k.lostAt.IsZero() {
 		s.Lost = seconds(time.Since(k.lostAt))
 	}
@@ -84,6 +89,7 @@ func sweep(dir keeperDir) {
 	}
 	_ = os.Remove(dir.socket())
 	removeFree(dir.sessions())
+	sshconn.RemoveMasters(string(dir))
 	lock.release()
 	dir.remove()
 }

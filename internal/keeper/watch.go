@@ -39,11 +39,15 @@ func (k *Keeper) take(dialed sshconn.Connection) *connection {
 		k.ups++
 		k.lostAt = time.Time{}
 		k.identity = facts.Identity
+		if facts.Choice.Reason != "" {
+			k.choice = facts.Choice // so that the next one begins with it
+		}
 		if facts.Remote.IsValid() {
 			k.address = facts.Remote.Addr()
 		}
 		k.enterLocked(Up)
 	})
+	k.log.Info().Str("transport", facts.Choice.Transport).Str("reason", facts.Choice.Reason).Msg("connected")
 	if k.leases.count() > 0 || k.isKept() {
 		conn.begin(false)
 	}

@@ -52,6 +52,8 @@ type Attach struct {
 	Session     bool   `json:"session"`      // a person acts: a session is to follow, or the keeper is to stay
 	// Linger is how long the keeper stays after its last session.
 	Linger time.Duration `json:"linger,omitempty"`
+	// Transport is the one that is wanted; empty is sshconn.TransportAuto.
+	Transport string `json:"transport,omitempty"`
 }
 
 // Start is a request to start mosh-server.

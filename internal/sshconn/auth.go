@@ -83,6 +83,11 @@ func (a *authenticator) next(attempt *ssh.ClientAuthContext) (ssh.AuthMethod, er
 	}
 	for a.person.refused == nil && !a.passwords.unanswered() {
 		a.current = a.order.next(a.offered)
+		if a.current != "publickey" && !a.opts.Alone {
+			if a.beyond = openSSHMethod(a.cfg, a.offered); a.beyond != nil {
+				return nil, a.beyond
+			}
+		}
 		if a.current == "" {
 			break
 		}

@@ -39,7 +39,9 @@ type Connection interface {
 type Facts struct {
 	Remote   netip.AddrPort // the server's address, not valid if it was reached through a proxy
 	Identity string         // fingerprint (SHA256:...) of the key that was accepted, of a certificate's key; "" if none was needed or it is not known
+	Typed    bool           // something that a person typed was needed: who dials again without one is not let in, it may be
 	Notes    []Note         // what happened on the way that the user should know
+	Choice   Choice         // what carries it
 }
 
 // AgentOffer is an agent channel that the server wants to open. One of its
@@ -53,7 +55,8 @@ type AgentOffer interface {
 type AgentChannel struct {
 	io.ReadWriteCloser
 	// Bind is the session-bind message (PROTOCOL.agent, section 1), without
-	// length field, that the agent is to get first.
+	// length field, that the agent is to get first; nil if the channel itself
+	// begins with it, from OpenSSH's own ssh.
 	Bind []byte
 	// Gone is closed when the other side has closed the channel.
 	Gone <-chan struct{}

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"math"
 	"net"
-	"net/netip"
 	"reflect"
+	"sync/atomic"
 	"time"
 
 	"github.com/mosha-ssh/mosha/internal/target"
@@ -27,12 +27,7 @@ const (
 // ctx's cause at once. Other errors are the types of this package, *target's
 // for a malformed ProxyJump, and what Ask returned.
 func Dial(ctx context.Context, cfg *target.Config, opts Options) (*Conn, error) {
-	d := &dialer{cfg: cfg, opts: opts, limit: cfg.ConnectTimeout}
-	if d.limit <= 0 {
-		d.limit = defaultTimeout
-	}
-	d.deadline = time.Now().Add(d.limit)
-	d.silence = newSilence(opts.Limits.Silence, d.abort)
+	d := newDialer(cfg, opts)
 	conn, err := d.dial(ctx)
 	if ctx.Err() != nil {
 		if conn != nil {
@@ -54,10 +49,24 @@ type dialer struct {
 	transport *transport
 	watch     *watch
 	silence   *silence
-	keys      *hostKeys
-	auth      *authenticator
+
+	keys *hostKeys      // of the native transport
+	auth *authenticator // of the native transport
 
 	lostWhileAsking func() // ends the question that is open
+
+	process *sshProcess // of the OpenSSH transport
+	fetched atomic.Bool // it has come for the connection
+}
+
+func newDialer(cfg *target.Config, opts Options) *dialer {
+	d := &dialer{cfg: cfg, opts: opts, limit: cfg.ConnectTimeout}
+	if d.limit <= 0 {
+		d.limit = defaultTimeout
+	}
+	d.deadline = time.Now().Add(d.limit)
+	d.silence = newSilence(opts.Limits.Silence, d.abort)
+	return d
 }
 
 func (d *dialer) dial(ctx context.Context) (*Conn, error) {
@@ -132,8 +141,13 @@ func (d *dialer) pause() (resume func()) {
 
 // abort frees whatever waits for the server or for the agent.
 func (d *dialer) abort() {
-	d.auth.close()
 	d.transport.Close()
+	if d.auth != nil {
+		d.auth.close()
+	}
+	if d.process != nil {
+		d.process.end()
+	}
 }
 
 // connect opens the byte stream that SSH is to run over.
@@ -217,10 +231,7 @@ func (d *dialer) result(conn ssh.Conn, channels <-chan ssh.NewChannel, requests 
 	d.auth.succeeded()
 	c := &Conn{Conn: conn, Identity: d.auth.identity, Typed: d.auth.person.typed, NewChannels: channels, Requests: requests, transport: d.transport, binding: d.binding(conn.SessionID())}
 	_, c.Notes = d.keys.outcome()
-	if tcp, ok := d.transport.RemoteAddr().(*net.TCPAddr); ok {
-		addr := tcp.AddrPort()
-		c.Remote = netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
-	}
+	c.Remote = d.transport.remote()
 	if c.binding == nil {
 		d.opts.Log.Warn().Msg("the server's signature was not found: no session-bind")
 	}
@@ -241,8 +252,13 @@ func (d *dialer) expired() (time.Duration, bool) {
 
 // phase says how far the handshake got.
 func (d *dialer) phase() string {
-	if key, _ := d.keys.outcome(); key != nil {
+	if d.keys == nil && d.transport.secured() {
 		return PhaseAuth
+	}
+	if d.keys != nil {
+		if key, _ := d.keys.outcome(); key != nil {
+			return PhaseAuth
+		}
 	}
 	if banner, _, _ := d.transport.seen(); banner {
 		return PhaseKex

@@ -164,6 +164,8 @@ type AuthError struct {
 const (
 	FeatureSecurityKey = "security key" // a FIDO key whose handle is in the file Detail
 	FeaturePKCS11      = "PKCS#11"      // keys on a token, by the library Detail
+	FeatureHostKeyDNS  = "SSHFP"        // host keys in the DNS, by the option Detail
+	FeatureMethod      = "method"       // the authentication method Detail
 )
 
 // UnsupportedError says that logging in needs what OpenSSH's own ssh can do and
@@ -211,3 +213,13 @@ const (
 func (e *AuthError) Error() string {
 	return fmt.Sprintf("permission denied for %s on %s (%s)", e.User, e.Host, strings.Join(e.Methods, ","))
 }
+
+// MasterError says that the ssh of an OpenSSH master ended for a reason that it
+// alone knows.
+type MasterError struct {
+	Status  int    // exit status, -1 if it did not start or a signal ended it
+	Message string // the last line that it wrote
+	Early   bool   // it had not begun to connect: it will not the next time either
+}
+
+func (e *MasterError) Error() string { return "ssh: " + e.Message }

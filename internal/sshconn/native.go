@@ -25,7 +25,7 @@ func (c *Conn) RoundTrip() error {
 
 // Facts is that of Connection.
 func (c *Conn) Facts() Facts {
-	return Facts{Remote: c.Remote, Identity: c.Identity, Notes: c.Notes}
+	return Facts{Remote: c.Remote, Identity: c.Identity, Typed: c.Typed, Notes: c.Notes, Choice: Choice{Transport: TransportNative}}
 }
 
 // nativeOffer is an agent channel of the native transport.

@@ -2,17 +2,167 @@ package sshconn
 
 import (
 	"context"
+	"errors"
+	"os/exec"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/mosha-ssh/mosha/internal/target"
 )
 
+// What carries a connection.
+const (
+	TransportAuto    = "auto"    // the native one, unless it cannot
+	TransportNative  = "native"  // golang.org/x/crypto/ssh
+	TransportOpenSSH = "openssh" // an ssh that is a ControlMaster
+)
+
+// Choice says which transport is to carry a connection, or carries it.
+type Choice struct {
+	Transport string // one of the Transport constants; of a connection never TransportAuto
+	Reason    string // why OpenSSH was chosen automatically; "" otherwise
+}
+
 // Open connects to the destination and authenticates, over the transport that
-// can. When ctx ends, it returns ctx's cause at once. Other errors are those of
-// Dial.
+// the options want. Where that is left open, it is the native one, unless the
+// configuration or the server needs what that cannot do and OpenSSH can:
+//
+//	configuration --needs OpenSSH--------------------------> OpenSSH
+//	     \--> native --connected, refused, no network------> the outcome
+//	              \----lacks an algorithm or a method------> OpenSSH
+//
+// A host key that was refused, or an authentication that failed, is never tried
+// again. When ctx ends, Open returns ctx's cause at once. Other errors are those
+// of Dial, and *MasterError, *PathError or the system's where ssh cannot be had.
 func Open(ctx context.Context, cfg *target.Config, opts Options) (Connection, error) {
+	switch opts.Choice.Transport {
+	case TransportNative:
+		return openNative(ctx, cfg, opts)
+	case TransportOpenSSH:
+		return openMaster(ctx, cfg, opts)
+	}
+	if why := beyondNative(cfg); why != nil {
+		return fallBack(ctx, cfg, opts, why)
+	}
+	opts.Alone = opts.Alone || opts.Master.Dir == ""
+	conn, err := Dial(ctx, cfg, opts)
+	if err == nil {
+		return conn, nil
+	}
+	if why := needsOpenSSH(cfg, err); why != nil && ctx.Err() == nil {
+		return fallBack(ctx, cfg, opts, why)
+	}
+	return nil, err
+}
+
+func openNative(ctx context.Context, cfg *target.Config, opts Options) (Connection, error) {
+	opts.Alone = true
 	conn, err := Dial(ctx, cfg, opts)
 	if err != nil {
 		return nil, err
 	}
 	return conn, nil
 }
+
+func openMaster(ctx context.Context, cfg *target.Config, opts Options) (Connection, error) {
+	conn, err := dialMaster(ctx, cfg, opts)
+	if err != nil {
+		return nil, err
+	}
+	conn.facts.Choice = opts.Choice
+	return conn, nil
+}
+
+// fallBack connects over OpenSSH, because of what the native transport lacks.
+func fallBack(ctx context.Context, cfg *target.Config, opts Options, why error) (Connection, error) {
+	opts.Choice = Choice{Transport: TransportOpenSSH, Reason: why.Error()}
+	opts.Log.Info().Str("reason", opts.Choice.Reason).Msg("OpenSSH is to carry the connection")
+	conn, err := openMaster(ctx, cfg, opts)
+	var master *MasterError
+	var path *PathError
+	if errors.As(err, &master) && master.Early || errors.As(err, &path) || errors.Is(err, errNoPlace) {
+		opts.Log.Warn().Err(err).Msg("OpenSSH cannot carry it")
+		return nil, why
+	}
+	return conn, err
+}
+
+// beyondNative returns what the configuration asks for that the native
+// transport cannot do, nil if it asks for nothing of that kind.
+func beyondNative(cfg *target.Config) error {
+	if cfg.VerifyHostKeyDNS == "yes" {
+		return &UnsupportedError{Feature: FeatureHostKeyDNS, Detail: "VerifyHostKeyDNS"}
+	}
+	ours := func(method string) bool { return slices.Contains(nativeMethods, method) }
+	if p := cfg.PreferredAuthentications; len(p) > 0 && !slices.ContainsFunc(p, ours) {
+		return &UnsupportedError{Feature: FeatureMethod, Detail: strings.Join(p, ",")}
+	}
+	return nil
+}
+
+// nativeMethods are the authentication methods of the native transport.
+var nativeMethods = []string{"publickey", "keyboard-interactive", "password"}
+
+// openSSHMethod returns a method that the server offers, that is configured and
+// that may succeed, of those that only OpenSSH has; nil if there is none. In
+// its order they come before what a person is asked for.
+func openSSHMethod(cfg *target.Config, offered []string) *UnsupportedError {
+	for _, method := range []struct {
+		name    string
+		enabled bool
+	}{
+		{"gssapi-with-mic", cfg.GSSAPIAuthentication && hasTicket()},
+		{"hostbased", cfg.HostbasedAuthentication},
+	} {
+		preferred := len(cfg.PreferredAuthentications) == 0 || slices.Contains(cfg.PreferredAuthentications, method.name)
+		if method.enabled && preferred && slices.Contains(offered, method.name) {
+			return &UnsupportedError{Feature: FeatureMethod, Detail: method.name}
+		}
+	}
+	return nil
+}
+
+// ticketTimeout bounds klist, which asks nobody.
+const ticketTimeout = 2 * time.Second
+
+// hasTicket says whether this user has a Kerberos ticket. GSSAPIAuthentication
+// alone says little: some systems have it in everybody's configuration.
+func hasTicket() bool {
+	ctx, cancel := context.WithTimeout(context.Background(), ticketTimeout)
+	defer cancel()
+	return exec.CommandContext(ctx, "klist", "-s").Run() == nil
+}
+
+// needsOpenSSH returns why OpenSSH may connect where the native transport has
+// failed with err, nil if it would fail as well.
+func needsOpenSSH(cfg *target.Config, err error) error {
+	var unsupported *UnsupportedError
+	var algorithm *AlgorithmError
+	switch {
+	case errors.As(err, &unsupported):
+		return unsupported
+	case errors.As(err, &algorithm) && inOpenSSH(cfg, algorithm):
+		return algorithm
+	}
+	return nil
+}
+
+// inOpenSSH says whether OpenSSH has the algorithm that was missing. ssh -G
+// lists those that it has and that the user allows.
+func inOpenSSH(cfg *target.Config, e *AlgorithmError) bool {
+	if len(e.Theirs) == 0 {
+		return true // none of what the user allows is in the native transport
+	}
+	lists := map[string][]string{
+		"key exchange": cfg.KexAlgorithms, "host key": cfg.HostKeyAlgorithms,
+		"client to server cipher": cfg.Ciphers, "server to client cipher": cfg.Ciphers,
+		"client to server MAC": cfg.MACs, "server to client MAC": cfg.MACs,
+		"client to server compression": openSSHCompression, "server to client compression": openSSHCompression,
+	}
+	return slices.ContainsFunc(lists[e.What], func(name string) bool { return slices.Contains(e.Theirs, name) })
+}
+
+// openSSHCompression is what ssh offers, whatever is configured (kex.c,
+// compression_alg_list).
+var openSSHCompression = []string{"none", "zlib@openssh.com"}

@@ -44,6 +44,10 @@ type Options struct {
 	// passed over, as ssh passes over a key that fails, and no
 	// *UnsupportedError is returned.
 	Alone bool
+	// Choice says over which transport Open connects; the zero value is auto.
+	Choice Choice
+	// Master is what an OpenSSH master needs. Without, there can be none.
+	Master MasterPlace
 	// Progress, if set, is told each phase as it begins: PhaseConnect,
 	// PhaseBanner, PhaseKex, PhaseAuth. It must return at once, and is called
 	// from several goroutines, one at a time.

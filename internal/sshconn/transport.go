@@ -3,6 +3,7 @@ package sshconn
 import (
 	"bufio"
 	"net"
+	"net/netip"
 	"sync"
 )
 
@@ -96,4 +97,22 @@ func (t *transport) seen() (banner, found bool, reply kexReply) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.sniffer.banner, t.sniffer.found, t.sniffer.reply
+}
+
+// secured says whether the server has shown its host key, or has ended the first
+// key exchange in another way.
+func (t *transport) secured() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.sniffer.state == sniffDone
+}
+
+// remote returns the server's address, an invalid one behind a proxy.
+func (t *transport) remote() netip.AddrPort {
+	tcp, ok := t.RemoteAddr().(*net.TCPAddr)
+	if !ok {
+		return netip.AddrPort{}
+	}
+	addr := tcp.AddrPort()
+	return netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
 }

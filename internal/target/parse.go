@@ -43,12 +43,7 @@ func parse(output []byte) (*Config, error) {
 		if !ok {
 			continue
 		}
-		key = strings.ToLower(key)
-		set := setters[key]
-		if set == nil {
-			set = hostKeySetters[key]
-		}
-		if set != nil && !set(c, value) {
+		if set := setter(strings.ToLower(key)); set != nil && !set(c, value) {
 			return nil, &OutputError{Key: key, Value: value}
 		}
 	}
@@ -67,6 +62,16 @@ func (c *Config) check() error {
 	}
 	if !validUser(c.User) {
 		return &DestinationError{What: "user name", Value: c.User}
+	}
+	return nil
+}
+
+// setter finds a key's setter, nil for one that does not matter.
+func setter(key string) func(*Config, string) bool {
+	for _, table := range []map[string]func(*Config, string) bool{setters, hostKeySetters, opensshSetters} {
+		if set := table[key]; set != nil {
+			return set
+		}
 	}
 	return nil
 }

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/sshconn"
+)
+
+// explainTransport is about what carries the connection.
+func explainTransport(err error) (explanation, bool) {
+	var other *keeper.TransportError
+	var master *sshconn.MasterError
+	var path *sshconn.PathError
+	var unsupported *sshconn.UnsupportedError
+	var algorithm *sshconn.AlgorithmError
+	switch {
+	case errors.As(err, &other):
+		return explanation{other.Error(), "end that first: mosha stop HOST", exitFailure}, true
+	case errors.As(err, &master):
+		return explanation{"OpenSSH could not connect: " + master.Message, "try it by itself: ssh HOST", exitNetwork}, true
+	case errors.As(err, &path):
+		return explanation{path.Error(), "set XDG_RUNTIME_DIR to a shorter directory", exitFailure}, true
+	case errors.As(err, &unsupported):
+		return explanation{unsupportedWords(unsupported), unsupportedHint(unsupported), exitAuth}, true
+	case errors.As(err, &algorithm) && len(algorithm.Theirs) == 0:
+		message := fmt.Sprintf("the configuration allows no %s that the native transport has", algorithm.What)
+		return explanation{message, "--transport=openssh", exitNetwork}, true
+	}
+	return explanation{}, false
+}
+
+func unsupportedWords(e *sshconn.UnsupportedError) string {
+	switch e.Feature {
+	case sshconn.FeatureSecurityKey:
+		return e.Detail + " is a FIDO key, which only OpenSSH or an agent can use"
+	case sshconn.FeaturePKCS11:
+		return "the keys of " + e.Detail + " (PKCS11Provider) can be used only by OpenSSH or an agent"
+	}
+	return e.Detail + " needs OpenSSH"
+}
+
+func unsupportedHint(e *sshconn.UnsupportedError) string {
+	switch e.Feature {
+	case sshconn.FeatureSecurityKey, sshconn.FeaturePKCS11:
+		return "load the key into an agent with ssh-add, or --transport=openssh"
+	}
+	return "--transport=openssh"
+}

@@ -1,0 +1,54 @@
+package keeper
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+
+	"github.com/mosha-ssh/mosha/internal/sshconn"
+)
+
+// TransportError says that a launch wants another transport than the one that
+// carries the open connection.
+type TransportError struct{ Wanted, Open string }
+
+func (e *TransportError) Error() string {
+	return fmt.Sprintf("the transport %s was asked for, but the open connection is carried by %s", e.Wanted, e.Open)
+}
+
+// chooseLocked takes the transport that a launch wants. What the keeper has
+// found out by itself stays, if the launch leaves it open.
+func (k *Keeper) chooseLocked(wanted string) {
+	wanted = cmp.Or(wanted, sshconn.TransportAuto)
+	if wanted == sshconn.TransportAuto && k.choice.Reason != "" {
+		return
+	}
+	k.choice = sshconn.Choice{Transport: wanted}
+}
+
+// carrierLocked returns what carries the connection and why, or is to.
+func (k *Keeper) carrierLocked() (transport, reason string) {
+	choice := k.choice
+	if k.conn != nil {
+		choice = k.conn.ssh.Facts().Choice
+	}
+	return cmp.Or(choice.Transport, sshconn.TransportAuto), choice.Reason
+}
+
+// carriedBy returns a *TransportError if another transport is wanted.
+func (c *connection) carriedBy(wanted string) error {
+	is := c.ssh.Facts().Choice.Transport
+	if wanted == "" || wanted == sshconn.TransportAuto || wanted == is {
+		return nil
+	}
+	return &TransportError{Wanted: wanted, Open: is}
+}
+
+// masterPlace is where an ssh that carries the connection has its sockets.
+func (k *Keeper) masterPlace() sshconn.MasterPlace {
+	self, err := os.Executable()
+	if err != nil {
+		return sshconn.MasterPlace{}
+	}
+	return sshconn.MasterPlace{Dir: string(k.spec.Dirs.of(k.spec.ID())), Program: self}
+}

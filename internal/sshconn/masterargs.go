@@ -1,0 +1,78 @@
+package sshconn
+
+import (
+	"slices"
+	"strings"
+
+	"al.essio.dev/pkg/shellescape"
+
+	"github.com/mosha-ssh/mosha/internal/target"
+)
+
+// masterArgs returns the command line of an ssh that is a ControlMaster and
+// nothing else, with its sockets in dir. attended says that somebody can
+// answer its questions.
+//
+// Of several values of an option ssh takes the first, so ours stand before the
+// user's and override the configuration too. ssh gets its connection from
+// this process (ProxyUseFdpass): it is reached, watched and ended like the
+// native transport's, and an ssh whose keeper was killed loses it.
+func masterArgs(cfg *target.Config, dir masterDir, attended bool) []string {
+	args := slices.Clone(cfg.Program())
+	for _, option := range []struct{ name, value string }{
+		{"ControlMaster", "yes"},
+		{"ControlPath", pathValue(dir.control())},
+		{"ControlPersist", "no"},
+		{"ProxyCommand", escapePercent(shellescape.Quote(dir.passProgram()))},
+		{"ProxyUseFdpass", "yes"},
+		{"ForwardAgent", pathValue(dir.agent())},
+		{"ForwardX11", "no"},
+		{"ClearAllForwardings", "yes"},
+		{"PermitLocalCommand", "no"},
+		{"RemoteCommand", "none"},
+		{"ServerAliveInterval", "0"}, // the keeper asks
+		{"LogLevel", "DEBUG1"},
+		{"BatchMode", yesNo(!attended)},
+	} {
+		args = append(args, "-o", option.name+"="+option.value)
+	}
+	if cfg.StrictHostKeyChecking == "no" {
+		args = append(args, "-o", "StrictHostKeyChecking=accept-new") // a changed key is never taken
+	}
+	if cfg.CanonicalizeHostname {
+		args = append(args, "-o", "CanonicalizeHostname=always") // behind a ProxyCommand, too
+	}
+	if cfg.ForkAfterAuthentication {
+		args = append(args, "-o", "ForkAfterAuthentication=no") // unknown before OpenSSH 8.7
+	}
+	args = append(args, cfg.ConnectionOptions()...)
+	return append(args, "-N", "-T", "--", cfg.Dest)
+}
+
+// pathValue writes a path as the value of an option that may be in quotes and
+// in which percent tokens count.
+func pathValue(path string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, `%`, `%%`).Replace(path) + `"`
+}
+
+func escapePercent(s string) string { return strings.ReplaceAll(s, "%", "%%") }
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+// masterEnv returns the environment of that ssh. What it asks comes to the
+// askpass program, and with BatchMode it asks nothing.
+func masterEnv(env []string, dir masterDir, agentSocket string) []string {
+	env = slices.DeleteFunc(slices.Clone(env), func(v string) bool {
+		name, _, _ := strings.Cut(v, "=")
+		return name == "SSH_AUTH_SOCK" || name == "SSH_ASKPASS" || name == "SSH_ASKPASS_REQUIRE" || name == "SSH_ASKPASS_PROMPT"
+	})
+	if agentSocket != "" {
+		env = append(env, "SSH_AUTH_SOCK="+agentSocket)
+	}
+	return append(env, "SSH_ASKPASS="+dir.askProgram(), "SSH_ASKPASS_REQUIRE=force")
+}

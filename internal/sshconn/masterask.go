@@ -1,0 +1,196 @@
+package sshconn
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/mosha-ssh/mosha/internal/sshconn/knownhosts"
+	"golang.org/x/crypto/ssh"
+)
+
+// promptPatience is how long our own program may take to say what ssh asks.
+const promptPatience = 5 * time.Second
+
+// questions puts to a person what the ssh of a master asks while it connects.
+// All clocks stand still meanwhile. Once it has connected nobody answers any
+// more, and ssh goes on without.
+type questions struct {
+	d    *dialer
+	work sync.WaitGroup
+
+	one sync.Mutex // one question at a time
+
+	mu     sync.Mutex
+	failed error // what Ask or Prompt returned
+	no     bool  // a host key was declined
+	typed  bool  // an answer was given that is no yes or no
+}
+
+// serve answers one question after the other until ctx ends.
+func (q *questions) serve(ctx context.Context, listener *net.UnixListener) {
+	defer context.AfterFunc(ctx, func() { listener.Close() })()
+	for {
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		q.work.Go(func() {
+			defer conn.Close()
+			defer context.AfterFunc(ctx, func() { conn.Close() })()
+			q.answer(ctx, conn)
+		})
+	}
+}
+
+// answer serves one run of our program as askpass. It ends when that does,
+// which ssh may see to: a key was touched, or the connection was lost.
+func (q *questions) answer(ctx context.Context, conn net.Conn) {
+	_ = conn.SetReadDeadline(time.Now().Add(promptPatience))
+	in := json.NewDecoder(io.LimitReader(conn, maxPrompt))
+	var asked masterPrompt
+	if in.Decode(&asked) != nil {
+		return
+	}
+	_ = conn.SetReadDeadline(time.Time{})
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	q.work.Go(func() {
+		defer cancel()
+		_, _ = io.Copy(io.Discard, conn)
+	})
+	q.d.watch.stop()
+	defer q.d.watch.start(authTimeout, authTimeout)
+	answer, err := q.put(ctx, asked)
+	switch {
+	case err == nil:
+		_ = json.NewEncoder(conn).Encode(masterAnswer{Text: answer, OK: true})
+	case ctx.Err() == nil && !errors.Is(err, ErrNoAnswer):
+		q.mu.Lock()
+		q.failed = err
+		q.mu.Unlock()
+		go q.d.abort()
+	}
+}
+
+// put puts one question to whom it concerns. The error is ErrNoAnswer, which
+// stands for a no as well, or one that ends the attempt.
+func (q *questions) put(ctx context.Context, asked masterPrompt) (string, error) {
+	q.one.Lock()
+	defer q.one.Unlock()
+	if asked.Hint == hintNone {
+		q.show(ctx, asked.Text)
+		return "", ErrNoAnswer
+	}
+	if key, again := q.aboutHostKey(asked.Text); key != nil {
+		return q.confirmHostKey(ctx, key, again)
+	}
+	if q.d.opts.Prompt == nil {
+		return "", ErrNoAnswer
+	}
+	closed := asked.Hint == hintConfirm || strings.Contains(asked.Text, "(yes/no")
+	answers, err := q.d.opts.Prompt(ctx, Prompt{
+		Kind: PromptWords, User: q.d.cfg.User, Host: q.d.cfg.HostKeyName(),
+		Fields: []PromptField{{Text: bounded(asked.Text), Echo: closed}},
+	})
+	defer wipe(answers)
+	if err != nil || len(answers) != 1 {
+		return "", cmp.Or(err, ErrNoAnswer)
+	}
+	answer := string(answers[0])
+	if asked.Hint == hintConfirm && !strings.EqualFold(strings.TrimSpace(answer), "yes") {
+		return "", ErrNoAnswer
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.typed = q.typed || !closed
+	return answer, nil
+}
+
+// show shows what ssh says until it ends our program: that a key waits for a
+// touch.
+func (q *questions) show(ctx context.Context, text string) {
+	if q.d.opts.Tell == nil {
+		return
+	}
+	key, _ := strings.CutPrefix(bounded(text), "Confirm user presence for key ")
+	q.d.opts.Tell(Notice{Kind: NoticeTouch, Key: key})
+	<-ctx.Done()
+	q.d.opts.Tell(Notice{Kind: NoticeSigned, Key: key})
+}
+
+// confirmHostKey asks whether the host has that key.
+func (q *questions) confirmHostKey(ctx context.Context, key ssh.PublicKey, again bool) (string, error) {
+	if q.d.opts.Ask == nil {
+		return "", ErrNoAnswer
+	}
+	text, err := q.d.opts.Ask(ctx, q.hostKeyQuestion(key, again))
+	if err != nil {
+		return "", err
+	}
+	text = strings.TrimSpace(text)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.no = text == "" || strings.EqualFold(text, "no")
+	return text, nil
+}
+
+// askAgain is what ssh says after an answer that was none (sshconnect.c,
+// confirm).
+const askAgain = "Please type 'yes', 'no' or the fingerprint"
+
+// aboutHostKey returns the key that the server showed if the text asks about
+// it, nil otherwise.
+func (q *questions) aboutHostKey(text string) (key ssh.PublicKey, again bool) {
+	_, found, reply := q.d.transport.seen()
+	if !found {
+		return nil, false
+	}
+	key, err := ssh.ParsePublicKey(reply.hostKey)
+	if err != nil {
+		return nil, false
+	}
+	again = strings.HasPrefix(text, askAgain)
+	if !again && !strings.Contains(text, ssh.FingerprintSHA256(plainKey(key))) {
+		return nil, false
+	}
+	return plainKey(key), again
+}
+
+// hostKeyQuestion is the native transport's question about a key.
+func (q *questions) hostKeyQuestion(key ssh.PublicKey, again bool) HostKeyQuestion {
+	asked := HostKeyQuestion{
+		Host: hostKeyHost(q.d.cfg), KeyType: keyTypeName(key), Fingerprint: ssh.FingerprintSHA256(key), Again: again,
+	}
+	if remote := q.d.transport.remote(); remote.IsValid() {
+		asked.Address = knownhosts.DisplayAddress(remote.Addr().String(), int(remote.Port()))
+	}
+	return asked
+}
+
+// failure returns the error of Ask that ended the attempt, nil if none did.
+func (q *questions) failure() error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.failed
+}
+
+// wasTyped says whether something was typed for the login.
+func (q *questions) wasTyped() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.typed
+}
+
+// saidNo says whether a person declined the host key.
+func (q *questions) saidNo() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.no
+}

@@ -1,0 +1,188 @@
+package sshconn
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"time"
+
+	"github.com/mosha-ssh/mosha/internal/sshconn/knownhosts"
+	"github.com/mosha-ssh/mosha/internal/target"
+	"golang.org/x/crypto/ssh"
+)
+
+// dialMaster connects as Dial does, but has OpenSSH's ssh speak SSH over the
+// connection: it becomes a ControlMaster, whose sessions are used from here
+// (PROTOCOL.mux, MUX_C_PROXY). Errors are those of Dial, *MasterError where ssh
+// ends for a reason that it alone knows, and *PathError.
+func dialMaster(ctx context.Context, cfg *target.Config, opts Options) (*master, error) {
+	d := newDialer(cfg, opts)
+	m, err := d.dialMaster(ctx)
+	if ctx.Err() != nil {
+		if m != nil {
+			m.Close()
+		}
+		return nil, context.Cause(ctx)
+	}
+	return m, err
+}
+
+func (d *dialer) dialMaster(ctx context.Context) (*master, error) {
+	d.begin(PhaseConnect)
+	raw, err := d.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	d.transport = newTransport(raw)
+	defer d.transport.observe(observer{})
+	m, err := d.startMaster(ctx)
+	if err != nil {
+		d.transport.Close()
+		return nil, err
+	}
+	return m, nil
+}
+
+// startMaster starts ssh and waits until it has connected or failed.
+func (d *dialer) startMaster(ctx context.Context) (*master, error) {
+	m := &master{transport: d.transport, done: make(chan struct{})}
+	if err := m.listen(d.opts.Master); err != nil {
+		return nil, err
+	}
+	process, err := d.startSSH(m.dir)
+	if err != nil {
+		m.Close()
+		return nil, &MasterError{Status: -1, Message: err.Error(), Early: true}
+	}
+	m.process, d.process = process, process
+	d.watch = newWatch(d.abort)
+	d.watch.start(time.Until(d.deadline), d.limit)
+	defer d.watch.stop()
+	defer d.silence.end()
+	d.begin(PhaseBanner)
+	d.watchMaster()
+	go d.relay(m.passing)
+	q := &questions{d: d}
+	asking, stopAsking := context.WithCancel(ctx)
+	defer q.work.Wait()
+	defer stopAsking()
+	q.work.Go(func() { q.serve(asking, m.asking) })
+	stop := context.AfterFunc(ctx, d.abort)
+	defer stop()
+	<-process.ready
+	if err := m.attach(); err != nil {
+		m.Close()
+		return nil, d.explainMaster(ctx, m, q, err)
+	}
+	lines, _ := process.stderr.said()
+	m.facts.Identity, m.facts.Notes = learned(d.cfg, lines)
+	m.facts.Remote, m.facts.Typed = d.transport.remote(), q.wasTyped()
+	return m, nil
+}
+
+// startSSH starts the master's ssh.
+func (d *dialer) startSSH(dir masterDir) (*sshProcess, error) {
+	agent := ""
+	if d.opts.AgentSocket != nil {
+		agent = d.opts.AgentSocket()
+	}
+	return startSSH(masterArgs(d.cfg, dir, d.attended()), masterEnv(os.Environ(), dir, agent), d.opts.Log)
+}
+
+// attended says whether somebody is there to be asked.
+func (d *dialer) attended() bool {
+	return (d.opts.Ask != nil || d.opts.Prompt != nil) && !d.cfg.BatchMode
+}
+
+// watchMaster watches the traffic as listen does. What happens within ssh
+// cannot be seen: once the server has shown its host key, it is the server's
+// turn after ssh has written, and ssh's, or a person's, after the server has.
+func (d *dialer) watchMaster() {
+	secured := false
+	d.transport.observe(observer{
+		wrote: func() { d.silence.wake(); d.silence.restart() },
+		heard: func() {
+			d.silence.begin()
+			d.silence.restart()
+			if !secured && d.transport.secured() {
+				secured = true
+				d.begin(PhaseAuth)
+				d.watch.start(authTimeout, authTimeout)
+			}
+			if secured {
+				d.silence.rest()
+			}
+		},
+		banner: func() { d.begin(PhaseKex) },
+	})
+	if d.proxy == nil {
+		d.silence.begin()
+	}
+}
+
+// explainMaster says why ssh has not connected. It has ended; failed is how
+// its control socket could not be used.
+func (d *dialer) explainMaster(ctx context.Context, m *master, q *questions, failed error) error {
+	_, found, reply := d.transport.seen()
+	phase := d.phase()
+	if limit, expired := d.expired(); expired {
+		return d.timeout(phase, limit)
+	}
+	if err := q.failure(); err != nil {
+		return err
+	}
+	f := sshFailure{cfg: d.cfg, attended: d.attended(), declined: q.saidNo(), typed: q.wasTyped(), auth: phase == PhaseAuth}
+	f.lines, f.final = m.process.stderr.said()
+	if found {
+		f.hostKey, _ = ssh.ParsePublicKey(reply.hostKey)
+	}
+	if err := f.explain(); err != nil {
+		return err
+	}
+	if d.transport.lost() {
+		return d.lost(ctx, phase)
+	}
+	e := &MasterError{Status: m.process.cmd.ProcessState.ExitCode(), Message: f.final, Early: !d.fetched.Load()}
+	if e.Message == "" {
+		e.Message = failed.Error()
+	}
+	return e
+}
+
+// hostKeyHost is the name that known_hosts has for the destination.
+func hostKeyHost(cfg *target.Config) string {
+	return knownhosts.Host{Hostname: cfg.HostName, Alias: cfg.HostKeyAlias, Port: cfg.Port}.Name()
+}
+
+// MasterPlace is what an OpenSSH master needs on this machine.
+type MasterPlace struct {
+	// Dir is a directory that only this user can enter, for sockets.
+	Dir string
+	// Program is the path of a program whose main calls Helper first.
+	Program string
+}
+
+var errNoPlace = errors.New("no place for the sockets of ssh")
+
+// listen makes the master's directory and the sockets in it that are ours.
+func (m *master) listen(place MasterPlace) error {
+	if place.Dir == "" {
+		return errNoPlace
+	}
+	dir, err := newMasterDir(place.Dir, place.Program)
+	if err != nil {
+		return err
+	}
+	m.dir = dir
+	for _, socket := range []struct {
+		listener **net.UnixListener
+		path     string
+	}{{&m.passing, dir.pass()}, {&m.asking, dir.ask()}, {&m.agents, dir.agent()}} {
+		if *socket.listener, err = dir.listen(socket.path); err != nil {
+			m.Close()
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,170 @@
+package sshconn
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/mosha-ssh/mosha/internal/target"
+)
+
+// What OpenSSH's ssh says, with LogLevel DEBUG1, in versions 8.4 to 10.
+// It speaks English always. The last word before it ends decides; a server
+// that puts such lines into its banner can only bring about a refusal, which
+// it can have anyway.
+var (
+	saysNegotiation = regexp.MustCompile(`^Unable to negotiate with .*: no matching (.+) found\. Their offer: (.*)$`)
+	saysDenied      = regexp.MustCompile(`Permission denied \(([^)]*)\)\.?$`)
+	saysDisconnect  = regexp.MustCompile(`^Received disconnect from .* port \d+:(\d+): ?(.*)$`)
+	saysOffer       = regexp.MustCompile(`^debug1: Offering public key: (.*) ([A-Z0-9-]+) (SHA256:\S+)(.*)$`)
+	saysAccept      = regexp.MustCompile(`^debug1: Server accepts key: (.*) ([A-Z0-9-]+) (SHA256:\S+)(.*)$`)
+	saysSignFailed  = regexp.MustCompile(`^sign_and_send_pubkey: signing failed for .*: (.*)$`)
+	saysNotLoaded   = regexp.MustCompile(`^Load key "(.*)": (.*)$`)
+	saysOffending   = regexp.MustCompile(`^(?:debug1: )?Offending (\S+) key in (.*):(\d+)$`)
+	saysAdded       = regexp.MustCompile(`^Warning: Permanently added '(.*)' \((.*)\) to the list of known hosts\.$`)
+)
+
+const (
+	saysKeyFailed  = "Host key verification failed."
+	saysKeyChanged = "REMOTE HOST IDENTIFICATION HAS CHANGED"
+	saysKeyRevoked = "REVOKED HOST KEY"
+	saysNoAgent    = "ssh_get_authentication_socket"
+	saysAgentEmpty = "agent contains no identities"
+)
+
+// sshFailure is how an ssh ended that could not connect.
+type sshFailure struct {
+	cfg      *target.Config
+	lines    []string
+	final    string
+	hostKey  ssh.PublicKey // that the server showed, nil if it did not get there
+	declined bool          // a person said no to it
+	attended bool          // somebody could be asked
+	typed    bool          // something was typed for the login
+	auth     bool          // it ended while it authenticated
+}
+
+// explain returns what happened as the native transport would say it, nil if
+// the lines do not tell.
+func (f *sshFailure) explain() error {
+	if f.final == saysKeyFailed {
+		return f.hostKeyError()
+	}
+	if m := saysNegotiation.FindStringSubmatch(f.final); m != nil {
+		return &AlgorithmError{What: negotiated(m[1]), Theirs: strings.Split(m[2], ",")}
+	}
+	for _, line := range f.tail() {
+		if m := saysDenied.FindStringSubmatch(line); m != nil {
+			return f.authError(strings.Split(m[1], ","), "")
+		}
+		if m := saysDisconnect.FindStringSubmatch(line); m != nil {
+			if f.auth {
+				return f.authError(nil, m[2])
+			}
+			reason, _ := strconv.Atoi(m[1])
+			return &DisconnectError{Reason: reason, Message: m[2]}
+		}
+	}
+	return nil
+}
+
+// tail returns the last lines, without those for debugging, the last first.
+func (f *sshFailure) tail() []string {
+	var last []string
+	for i := len(f.lines) - 1; i >= 0 && len(last) < 3; i-- {
+		if !strings.HasPrefix(f.lines[i], "debug") {
+			last = append(last, f.lines[i])
+		}
+	}
+	return last
+}
+
+// negotiated is the native transport's word for a kind of algorithm.
+func negotiated(what string) string {
+	switch what {
+	case "key exchange method":
+		return "key exchange"
+	case "host key type":
+		return "host key"
+	}
+	return what
+}
+
+func (f *sshFailure) hostKeyError() error {
+	e := &HostKeyError{Problem: KeyUnknown, Host: hostKeyHost(f.cfg), Strict: f.cfg.StrictHostKeyChecking}
+	if f.hostKey != nil {
+		key := plainKey(f.hostKey)
+		e.KeyType, e.Fingerprint = keyTypeName(key), ssh.FingerprintSHA256(key)
+	}
+	switch {
+	case f.declined:
+		e.Problem = KeyDeclined
+	case f.cfg.StrictHostKeyChecking == "yes":
+		e.Problem = KeyStrict
+	}
+	for _, line := range f.lines {
+		if m := saysOffending.FindStringSubmatch(line); m != nil && e.File == "" {
+			e.KnownType, e.File = m[1], m[2]
+			e.Line, _ = strconv.Atoi(m[3])
+		}
+		switch {
+		case strings.Contains(line, saysKeyChanged):
+			e.Problem = KeyChanged
+		case strings.Contains(line, saysKeyRevoked):
+			e.Problem = KeyRevoked
+		}
+	}
+	return e
+}
+
+func (f *sshFailure) authError(methods []string, disconnect string) error {
+	e := &AuthError{User: f.cfg.User, Host: f.cfg.HostName, Methods: methods, Disconnect: disconnect, Typed: f.typed}
+	e.Interactive = !f.attended && (f.cfg.PasswordAuthentication && slices.Contains(methods, "password") ||
+		f.cfg.KbdInteractive && slices.Contains(methods, "keyboard-interactive"))
+	for _, line := range f.lines {
+		if m := saysOffer.FindStringSubmatch(line); m != nil {
+			e.Tried = append(e.Tried, TriedKey{
+				Type: m[2], Fingerprint: m[3], Source: m[1], FromAgent: strings.Contains(m[4], " agent"),
+			})
+		} else if m := saysSignFailed.FindStringSubmatch(line); m != nil && len(e.Tried) > 0 {
+			e.Tried[len(e.Tried)-1].Problem = m[1]
+		} else if m := saysNotLoaded.FindStringSubmatch(line); m != nil {
+			e.Skipped = append(e.Skipped, SkippedKey{File: m[1], Reason: skipReason(m[2]), Detail: m[2]})
+		} else if strings.Contains(line, saysNoAgent) {
+			e.Agent = AgentAbsent
+		} else if strings.Contains(line, saysAgentEmpty) {
+			e.Agent = AgentEmpty
+		}
+	}
+	return e
+}
+
+// skipReason classifies why ssh did not load a key file (ssherr.c).
+func skipReason(why string) string {
+	switch {
+	case strings.Contains(why, "bad permissions"):
+		return SkipPermissions
+	case strings.Contains(why, "incorrect passphrase"):
+		return SkipEncrypted
+	case strings.Contains(why, "No such file"):
+		return SkipMissing
+	}
+	return SkipUnreadable
+}
+
+// learned returns the fingerprint of the key that was accepted, "" if none
+// was, and what ssh has written down.
+func learned(cfg *target.Config, lines []string) (identity string, notes []Note) {
+	for _, line := range lines {
+		if m := saysAccept.FindStringSubmatch(line); m != nil {
+			identity = m[3]
+		}
+		if m := saysAdded.FindStringSubmatch(line); m != nil && len(cfg.UserKnownHostsFiles) > 0 {
+			notes = append(notes, Note{Kind: NoteAdded, Host: hostKeyHost(cfg), KeyType: m[2], File: cfg.UserKnownHostsFiles[0]})
+		}
+	}
+	return identity, notes
+}

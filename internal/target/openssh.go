@@ -1,0 +1,50 @@
+package target
+
+import "strings"
+
+// opensshSetters are the setters of options that only OpenSSH's own ssh acts
+// upon.
+var opensshSetters = map[string]func(*Config, string) bool{
+	"gssapiauthentication":    truth(func(c *Config) *bool { return &c.GSSAPIAuthentication }),
+	"hostbasedauthentication": truth(func(c *Config) *bool { return &c.HostbasedAuthentication }),
+	"canonicalizehostname":    canonicalize,
+	"forkafterauthentication": truth(func(c *Config) *bool { return &c.ForkAfterAuthentication }),
+}
+
+// canonicalize reads CanonicalizeHostname: no, yes or always.
+func canonicalize(c *Config, value string) bool {
+	c.CanonicalizeHostname = value != "no" && value != "false"
+	return true
+}
+
+// ofConnections are the options of ssh(1) that say something about the
+// connection itself, not about what is done over it, nor where ssh writes what
+// it has to say. -J is not among them: who reaches the host says so.
+const ofConnections = "46BCFIKbciklmopP"
+
+// Program returns the ssh command without its options: one word, or several
+// where another program runs ssh.
+func (c *Config) Program() []string {
+	for i, word := range c.SSH {
+		if i > 0 && strings.HasPrefix(word, "-") {
+			return c.SSH[:i]
+		}
+	}
+	return c.SSH
+}
+
+// ConnectionOptions returns the user's options of the ssh command that are
+// about the connection itself, without those that are about sessions,
+// forwardings, an existing master or the way there.
+func (c *Config) ConnectionOptions() []string {
+	var kept []string
+	eachOption(c.SSH, func(option byte, value string) {
+		switch {
+		case strings.IndexByte(ofConnections, option) >= 0 && strings.IndexByte(withValue, option) >= 0:
+			kept = append(kept, "-"+string(option), value)
+		case strings.IndexByte(ofConnections, option) >= 0:
+			kept = append(kept, "-"+string(option))
+		}
+	})
+	return kept
+}

@@ -19,14 +19,16 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/keeper"
 	"github.com/mosha-ssh/mosha/internal/mosh"
+	"github.com/mosha-ssh/mosha/internal/sshconn"
 	"github.com/mosha-ssh/mosha/internal/target"
 )
 
-// connectCmd is a launch. All flags but the first three are mosh's own.
+// connectCmd is a launch. All flags but the first ones are mosh's own.
 type connectCmd struct {
 	transportFlag
-	SetupOnly bool     `help:"Set the remote up, say what changed, and start no session."`
-	Linger    lingerer `placeholder:"DURATION" help:"Keep the connection that long after the last session: 90, 10m, 8h, at most 720h."`
+	SetupOnly  bool     `help:"Set the remote up, say what changed, and start no session."`
+	Linger     lingerer `placeholder:"DURATION" help:"Keep the connection that long after the last session: 90, 10m, 8h, at most 720h."`
+	UDPAddress string   `name:"udp-address" placeholder:"HOST" help:"Where mosh's UDP is to go, if not to the address that SSH goes to or, behind a proxy, that the server has."`
 
 	Client           string `placeholder:"PATH" group:"mosh's own flags:" help:"mosh client here (mosh-client)."`
 	Server           string `placeholder:"COMMAND" group:"mosh's own flags:" help:"mosh server there (mosh-server)."`
@@ -63,6 +65,9 @@ func (c *connectCmd) Validate() error {
 			return fmt.Errorf("%s takes %s, not %q", flag.name, strings.Join(flag.words, ", "), flag.value)
 		}
 	}
+	if c.UDPAddress != "" && c.RemoteIP != "" && c.RemoteIP != "proxy" {
+		return fmt.Errorf("--udp-address and --experimental-remote-ip=%s cannot be had together", c.RemoteIP)
+	}
 	return nil
 }
 
@@ -76,6 +81,9 @@ func (c *connectCmd) Run() error {
 	}
 	if !c.SetupOnly {
 		if err := c.checkHere(); err != nil {
+			return err
+		}
+		if err := c.findUDPAddress(context.Background()); err != nil {
 			return err
 		}
 	}
@@ -97,6 +105,27 @@ func (c *connectCmd) flags() mosh.Flags {
 		PredictOverwrite: c.PredictOverwrite, Family: c.Family, Inet: c.Inet, Inet6: c.Inet6, Port: c.Port,
 		BindServer: c.BindServer, NoSSHPty: !c.SSHPty, NoInit: !c.Init, Local: c.Local, RemoteIP: c.RemoteIP,
 	}
+}
+
+// findUDPAddress makes an IP address of the name that --udp-address has. As
+// that may not be the one that SSH goes to, mosh-server then has to answer from
+// any, unless the user says otherwise.
+func (c *connectCmd) findUDPAddress(ctx context.Context) error {
+	if c.UDPAddress == "" {
+		return nil
+	}
+	addr, err := sshconn.Lookup(ctx, c.UDPAddress, c.flags().AddressFamily())
+	if err != nil {
+		return err
+	}
+	c.UDPAddress = addr.String()
+	if c.BindServer == "" {
+		c.BindServer = "any"
+		if addr.Is6() {
+			c.BindServer = "::" // any takes IPv4 alone
+		}
+	}
+	return nil
 }
 
 // checkHere refuses to begin what mosh could not finish: after the connection
@@ -209,7 +238,11 @@ func (l *launch) note() {
 // begin takes a lease for the session and execs mosh, which inherits it.
 func (c *connectCmd) begin(l *launch) error {
 	l.note()
-	if err := checkFamily(c.flags().AddressFamily(), l.up.Address); err != nil {
+	address := l.up.Address
+	if c.UDPAddress != "" {
+		address = c.UDPAddress
+	}
+	if err := checkFamily(c.flags().AddressFamily(), address); err != nil {
 		return err
 	}
 	lease, err := keeper.NewLease(l.spec.Dirs, l.spec.ID())
@@ -218,6 +251,9 @@ func (c *connectCmd) begin(l *launch) error {
 	}
 	if err := l.client.Lease(lease); err != nil {
 		lease.Drop()
+		return err
+	}
+	if err := lease.Leave(keeper.Note{Env: l.spec.Config.SessionEnv(os.Environ()), Address: c.UDPAddress}); err != nil {
 		return err
 	}
 	fd, err := lease.Inherit()

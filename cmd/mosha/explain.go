@@ -182,8 +182,12 @@ func explainNetwork(err error) (explanation, bool) {
 	var disconnect *sshconn.DisconnectError
 	var protocol *sshconn.ProtocolError
 	var algorithm *sshconn.AlgorithmError
+	var noPath *noPathError
+	var far *farError
 	e := explanation{code: exitNetwork}
 	switch {
+	case errors.As(err, &noPath), errors.As(err, &far), errors.Is(err, errNoAddress):
+		e.message, e.hint = err.Error(), "--udp-address HOST names one that can be reached from here"
 	case errors.As(err, &resolve):
 		e.message, e.hint = resolve.Error(), "is the name right, and is there a network?"
 	case errors.As(err, &connect):

@@ -3,16 +3,17 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
 
-	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 
 	"github.com/mosha-ssh/mosha/internal/bootstrap"
 	"github.com/mosha-ssh/mosha/internal/keeper"
 	"github.com/mosha-ssh/mosha/internal/mosh"
+	"github.com/mosha-ssh/mosha/internal/target"
 )
 
 // standInCmd is what mosh is given as its ssh command. It has mosh-server
@@ -27,8 +28,10 @@ type standInCmd struct {
 // Run returns as soon as the CONNECT line is handed over, or with the code of
 // the remote command that should have started mosh-server.
 func (s standInCmd) Run() error {
-	// The lease is mosh's: what is left behind here must not hold it.
-	_ = unix.Close(s.LeaseFD)
+	note, err := keeper.TakeNote(s.LeaseFD)
+	if err != nil {
+		return err
+	}
 	args := s.Args
 	if len(args) > 0 && args[0] == "--" {
 		args = args[1:]
@@ -41,43 +44,58 @@ func (s standInCmd) Run() error {
 	if err != nil {
 		return err
 	}
-	client, err := keeper.Connect(context.Background(), dirs, s.KeeperID)
+	connect := func() (*keeper.Client, error) { return keeper.Connect(context.Background(), dirs, s.KeeperID) }
+	client, err := connect()
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-	return startServer(client, request)
+	start := &serverStart{request: request, note: note}
+	err = start.run(client)
+	if start.route != nil && start.pid != "" {
+		endServer(connect, start.pid)
+	}
+	return err
 }
 
-// startServer relays the server's start. CONNECT comes last, when the keeper
-// has said that the remote is ready.
-func startServer(client *keeper.Client, request mosh.Request) error {
-	fresh := true // at the beginning of a line
-	relay := mosh.Relay{Print: func(line []byte) {
-		fresh = bytes.HasSuffix(line, []byte("\n"))
-		_, _ = os.Stdout.WriteString(showable(line))
+// serverStart is the start of mosh-server, and what becomes known in it.
+type serverStart struct {
+	request mosh.Request
+	note    keeper.Note
+
+	address string // where mosh's UDP is to go
+	settled bool
+	route   error  // why it cannot get there
+	pid     string // of the server
+	fresh   bool   // at the beginning of a line
+}
+
+// run relays the server's start. CONNECT comes last, when the keeper has said
+// that the remote is ready.
+func (s *serverStart) run(client *keeper.Client) error {
+	s.fresh = true
+	relay := mosh.Relay{Print: s.print, Found: func(path string) {
+		say("mosh-server is not in PATH on %s: using %s", s.request.Destination, path)
 	}}
-	address := ""
-	start := keeper.Start{Command: mosh.WithAgent(request.Command, bootstrap.LinkPath)}
-	if request.Pty {
-		start.Pty = currentTerminal()
+	start := keeper.Start{Command: mosh.ServerCommand(s.request.Command, bootstrap.LinkPath), Env: s.note.Env}
+	if s.request.Pty {
+		start.Pty = currentTerminal(s.note.Env)
 	}
 	code, err := client.Start(start, keeper.Server{
-		Output: func(p []byte) { _, _ = relay.Write(p) },
-		Settled: func(there string, warnings []error) {
-			address = there
-			for _, warning := range warnings {
-				warn(warning)
-			}
-		},
-		Done: func() bool { return address != "" && relay.Connect() != nil },
+		Output:  func(p []byte) { _, _ = relay.Write(p) },
+		Settled: s.settle,
+		Done:    func() bool { return s.settled && s.route == nil && relay.Connect() != nil },
 	})
 	relay.End()
-	if !fresh {
+	s.pid = relay.Pid()
+	if !s.fresh {
 		fmt.Println()
 	}
-	if address != "" && request.WantIP {
-		fmt.Println("MOSH IP", address)
+	if err == nil && s.route != nil {
+		return s.route
+	}
+	if s.address != "" && s.request.WantIP {
+		fmt.Println("MOSH IP", s.address)
 	}
 	switch {
 	case err != nil:
@@ -86,7 +104,50 @@ func startServer(client *keeper.Client, request mosh.Request) error {
 		_, err := os.Stdout.Write(relay.Connect())
 		return err
 	}
-	return &noServerError{Host: request.Destination, Code: code}
+	return &noServerError{Host: s.request.Destination, Code: code}
+}
+
+// settle takes the keeper's word that the remote is ready.
+func (s *serverStart) settle(address string, beyond *keeper.Beyond, warnings []error) {
+	s.settled, s.address = true, address
+	for _, warning := range warnings {
+		warn(warning)
+	}
+	far := (*farError)(nil)
+	switch {
+	case !s.request.WantIP: // the wrapper has another way to find it
+	case s.note.Address != "":
+		s.address = s.note.Address
+	case address == "":
+		s.route = errNoAddress
+	case beyond != nil:
+		s.route = checkPath(beyond.Server, beyond.Client)
+	}
+	if errors.As(s.route, &far) {
+		warn(far)
+		s.route = nil
+	}
+}
+
+// print shows a line of the start to the person.
+func (s *serverStart) print(line []byte) {
+	s.fresh = bytes.HasSuffix(line, []byte("\n"))
+	_, _ = os.Stdout.WriteString(showable(line))
+}
+
+// endServer ends a server that no client can reach. It would end by itself
+// after a minute.
+func endServer(connect func() (*keeper.Client, error), pid string) {
+	client, err := connect()
+	if err != nil {
+		return
+	}
+	defer client.Close()
+	_, _ = client.Start(keeper.Start{Command: "kill " + pid}, keeper.Server{
+		Output:  func([]byte) {},
+		Settled: func(string, *keeper.Beyond, []error) {},
+		Done:    func() bool { return false },
+	})
 }
 
 // showable keeps a remote's start-up files from more than text: the terminal
@@ -98,8 +159,14 @@ func showable(line []byte) string {
 
 // currentTerminal describes the terminal mosh was started on; mosh-server is
 // started on one of the same kind.
-func currentTerminal() *keeper.Pty {
+// Its kind is the one of SetEnv, if there is one, as in ssh.
+func currentTerminal(env []target.EnvVar) *keeper.Pty {
 	pty := &keeper.Pty{Term: os.Getenv("TERM"), Columns: 80, Rows: 24}
+	for _, v := range env {
+		if v.Name == "TERM" && v.Value != "" {
+			pty.Term = v.Value
+		}
+	}
 	if columns, rows, err := term.GetSize(int(os.Stdin.Fd())); err == nil && columns > 0 && rows > 0 {
 		pty.Columns, pty.Rows = uint32(columns), uint32(rows)
 	}

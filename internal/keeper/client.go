@@ -127,8 +127,11 @@ func (c *Client) Keep() (warnings []error, err error) {
 // Server follows the start of mosh-server. Its functions are called from
 // Start, one at a time; Done is asked after each and ends Start early.
 type Server struct {
-	Output  func([]byte)                           // what the start prints
-	Settled func(address string, warnings []error) // the remote is ready for the session
+	Output func([]byte) // what the start prints
+	// Settled says that the remote is ready for the session. The address is
+	// where mosh-server is to be reached, "" if that is not known, and beyond
+	// is set where that is the word of a server behind a proxy.
+	Settled func(address string, beyond *Beyond, warnings []error)
 	Done    func() bool
 }
 
@@ -146,7 +149,7 @@ func (c *Client) Start(s Start, to Server) (code int, err error) {
 		case r.Exit != nil:
 			return *r.Exit, nil
 		case r.Settled != nil:
-			to.Settled(r.Settled.Address, decodeAll(r.Settled.Warnings))
+			to.Settled(r.Settled.Address, r.Settled.Beyond, decodeAll(r.Settled.Warnings))
 		case r.Output != nil:
 			to.Output(r.Output)
 		}

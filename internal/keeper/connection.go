@@ -2,7 +2,6 @@ package keeper
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -52,11 +51,11 @@ type connection struct {
 
 	mu        sync.Mutex
 	holder    *holder
-	peer      string        // the server's address as the server sees it
-	setup     chan struct{} // closed when the last set-up ended; nil: none began
-	unwritten []error       // what that could not do
-	unlinked  error         // why the agent cannot be used
-	crowded   bool          // the holder had no room or made room, and is to come back
+	ends      bootstrap.Connection // as the server sees them
+	setup     chan struct{}        // closed when the last set-up ended; nil: none began
+	unwritten []error              // what that could not do
+	unlinked  error                // why the agent cannot be used
+	crowded   bool                 // the holder had no room or made room, and is to come back
 
 	rested bool // memory was given back since the keeper was last used; the pulse's
 }
@@ -154,40 +153,35 @@ func (c *connection) goWork(f func()) {
 func (c *connection) check() { c.pulse.check() }
 
 // address returns where mosh-server is to be reached: the address that this
-// side connected to or, behind a proxy, the one that the server reports.
-func (c *connection) address() (string, error) {
+// side connected to or, behind a proxy, the one that the server reports, with
+// beyond set. It is empty where the server did not, or not yet.
+func (c *connection) address() (address string, beyond *Beyond) {
 	if addr := c.ssh.Facts().Remote; addr.IsValid() {
 		return addr.Addr().Unmap().String(), nil
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.peer == "" {
-		return "", errNoAddress
+	server := c.ends.Server.Addr().Unmap()
+	if !server.IsValid() {
+		return "", nil
 	}
-	return c.peer, nil
+	return server.String(), &Beyond{Client: c.ends.Client, Server: server}
 }
-
-// errNoAddress says that a server behind a proxy did not say its address.
-var errNoAddress = errors.New("the server behind the proxy did not report its address")
 
 // up says what a launcher wants to know of the connection.
 func (c *connection) up() *Connected {
 	address, _ := c.address()
-	return &Connected{Address: address, Notes: c.ssh.Facts().Notes, Agent: c.k.agentSocket()}
+	return &Connected{Address: address, Notes: c.ssh.Facts().Notes, Agent: c.k.forwarded()}
 }
 
 // tellSettled tells a client when the set-up and the link are done or have
-// failed. A server whose address is not known cannot be reached.
+// failed.
 func (c *connection) tellSettled(ctx context.Context, w *wire) {
 	if !c.settled(ctx) {
 		return
 	}
-	address, err := c.address()
-	if err != nil {
-		_ = w.send(reply{Error: encodeError(err)})
-		return
-	}
-	_ = w.send(reply{Settled: &settled{Address: address, Warnings: encodeAll(c.warned())}})
+	address, beyond := c.address()
+	_ = w.send(reply{Settled: &settled{Address: address, Beyond: beyond, Warnings: encodeAll(c.warned())}})
 }
 
 // close ends the connection: the holder removes the link first, if it is its

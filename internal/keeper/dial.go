@@ -60,7 +60,7 @@ type attempt struct {
 func (k *Keeper) newAttempt(pace *backoff) *attempt {
 	a := &attempt{k: k, began: time.Now()}
 	a.options = sshconn.Options{
-		Log: k.log, AgentSocket: k.agentSocket, Family: k.spec.Family, Progress: a.progress, Master: k.masterPlace(),
+		Log: k.log, AgentSocket: k.identityAgent, Family: k.spec.Family, Progress: a.progress, Master: k.masterPlace(),
 	}
 	k.update(func() {
 		a.attended, a.epoch = k.askable > 0, k.epoch

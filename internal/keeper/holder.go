@@ -15,8 +15,8 @@ import (
 type holder struct {
 	session *session
 	events  *bootstrap.HolderReader
-	peer    string  // the server's address as the server sees it, "" if unknown
-	remains remains // what will be left of the session if the connection breaks
+	ends    bootstrap.Connection // as the server sees them
+	remains remains              // what will be left of the session if the connection breaks
 
 	mu        sync.Mutex    // orders are written one at a time
 	ended     chan struct{} // closed when the script has said its last
@@ -72,9 +72,7 @@ func (h *holder) introduce() (bootstrap.Link, error) {
 		}
 		switch event := event.(type) {
 		case bootstrap.Connection:
-			if addr := event.Server.Addr(); addr.IsValid() {
-				h.peer = addr.Unmap().String()
-			}
+			h.ends = event
 		case bootstrap.Agent:
 			h.remains.agent = event.Path
 		case bootstrap.Sshd:

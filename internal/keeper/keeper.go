@@ -241,17 +241,22 @@ func (k *Keeper) usesLocked(socket string) {
 	k.agents = k.agents[:min(len(k.agents), maxAgents)]
 }
 
-// dialAgent makes a fresh connection to the local agent: the one that the
-// configuration names, or the newest launcher's that answers.
+// dialAgent makes a fresh connection to the agent that is forwarded.
 func (k *Keeper) dialAgent(ctx context.Context) (net.Conn, error) {
+	return k.dialFirst(ctx, k.spec.Config.ForwardedSocket)
+}
+
+// dialFirst connects to the agent that the configuration names, which is what
+// socket makes of the environment, or to the newest launcher's that answers.
+func (k *Keeper) dialFirst(ctx context.Context, socket func(env func(string) string) (string, bool)) (net.Conn, error) {
 	k.mu.Lock()
 	sockets := slices.Clone(k.agents)
 	k.mu.Unlock()
 	failure, last := errNoAgent, ""
-	for _, socket := range append(sockets, "") {
-		path, ok := k.spec.Config.AgentSocket(func(name string) string {
+	for _, launchers := range append(sockets, "") {
+		path, ok := socket(func(name string) string {
 			if name == "SSH_AUTH_SOCK" {
-				return socket
+				return launchers
 			}
 			return os.Getenv(name)
 		})
@@ -268,10 +273,13 @@ func (k *Keeper) dialAgent(ctx context.Context) (net.Conn, error) {
 	return nil, failure
 }
 
-// agentSocket returns the path of the agent that dialAgent would reach, ""
-// if none answers.
-func (k *Keeper) agentSocket() string {
-	conn, err := k.dialAgent(context.Background())
+// identityAgent returns the path of the agent to log in with, forwarded that of
+// the one that is forwarded; "" if none answers.
+func (k *Keeper) identityAgent() string { return k.answering(k.spec.Config.AgentSocket) }
+func (k *Keeper) forwarded() string     { return k.answering(k.spec.Config.ForwardedSocket) }
+
+func (k *Keeper) answering(socket func(env func(string) string) (string, bool)) string {
+	conn, err := k.dialFirst(context.Background(), socket)
 	if err != nil {
 		return ""
 	}

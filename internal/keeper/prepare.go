@@ -122,7 +122,7 @@ func (c *connection) hold(ctx context.Context) {
 		return
 	}
 	c.mu.Lock()
-	c.holder, c.peer = h, h.peer
+	c.holder, c.ends = h, h.ends
 	c.mu.Unlock()
 	c.pulse.now() // from the first ping on the holder knows when we are gone
 	late := false

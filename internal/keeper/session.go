@@ -7,6 +7,8 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"github.com/mosha-ssh/mosha/internal/target"
+
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
@@ -60,6 +62,12 @@ func (s *session) terminal(pty Pty) error {
 		Modes                        string
 	}{pty.Term, pty.Columns, pty.Rows, 0, 0, "\x00"})
 	_, err := s.channel.SendRequest("pty-req", false, payload)
+	return err
+}
+
+// setenv sets a variable (RFC 4254, 6.4), if the server's AcceptEnv lets it be.
+func (s *session) setenv(v target.EnvVar) error {
+	_, err := s.channel.SendRequest("env", false, ssh.Marshal(v))
 	return err
 }
 

@@ -36,6 +36,11 @@ func (c *connection) start(ctx context.Context, s Start, output func([]byte)) (i
 			return -1, err
 		}
 	}
+	for _, v := range s.Env {
+		if err := session.setenv(v); err != nil {
+			return -1, err
+		}
+	}
 	if err := session.exec(s.Command); err != nil {
 		return -1, err
 	}

@@ -6,10 +6,12 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"sync"
 	"time"
 
 	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/target"
 )
 
 const (
@@ -58,8 +60,9 @@ type Attach struct {
 
 // Start is a request to start mosh-server.
 type Start struct {
-	Command string `json:"command"`
-	Pty     *Pty   `json:"pty,omitempty"` // nil: no terminal
+	Command string          `json:"command"`
+	Pty     *Pty            `json:"pty,omitempty"` // nil: no terminal
+	Env     []target.EnvVar `json:"env,omitempty"` // those that the server does not accept are left out there
 }
 
 // Pty describes the terminal that a command is started on (RFC 4254, 6.2).
@@ -91,8 +94,15 @@ type reply struct {
 
 // settled says that the set-up and the link are done or have failed.
 type settled struct {
-	Address  string       `json:"address"`            // where mosh-server is to be reached
+	Address  string       `json:"address"`            // where mosh-server is to be reached; empty: not known
+	Beyond   *Beyond      `json:"beyond,omitempty"`   // set where that is the server's own word
 	Warnings []*wireError `json:"warnings,omitempty"` // what could not be had
+}
+
+// Beyond is a connection through a proxy as the server sees it.
+type Beyond struct {
+	Client netip.AddrPort `json:"client"` // not valid: not known
+	Server netip.Addr     `json:"server"`
 }
 
 // Connected says that the connection is there.

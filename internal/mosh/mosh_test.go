@@ -1,10 +1,12 @@
 package mosh
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -116,7 +118,7 @@ func TestParseArgsOfTheRealWrapper(t *testing.T) {
 			if !strings.Contains(got.Command, tt.has) {
 				t.Errorf("command %q lacks %q", got.Command, tt.has)
 			}
-			if withAgent := WithAgent(got.Command, "l"); !strings.Contains(withAgent, `env SSH_AUTH_SOCK="$HOME/l" `) {
+			if withAgent := ServerCommand(got.Command, "l"); !strings.Contains(withAgent, `env SSH_AUTH_SOCK="$HOME/l" `) {
 				t.Errorf("no agent in %q", withAgent)
 			}
 		})
@@ -135,29 +137,6 @@ func TestParseArgsRefusesWhatItDoesNotKnow(t *testing.T) {
 	}
 }
 
-func TestWithAgent(t *testing.T) {
-	ask := `sh -c '[ -n "$SSH_CONNECTION" ] && printf "\nMOSH SSH_CONNECTION %s\n" "$SSH_CONNECTION"' ; `
-	env := `env SSH_AUTH_SOCK="$HOME/l" `
-	for _, tt := range []struct{ name, in, want string }{
-		{"plain", `mosh-server 'new'`, env + `mosh-server 'new'`},
-		{"asked for its address", ask + `mosh-server 'new'`, ask + env + `mosh-server 'new'`},
-		{"quotes", `mosh-server 'new' '--' 'a'\''b;c' '$x'`, env + `mosh-server 'new' '--' 'a'\''b;c' '$x'`},
-		{"assignment", `LANG=C mosh-server 'new'`, env + `LANG=C mosh-server 'new'`},
-		{"home", `~/bin/mosh-server 'new'`, env + `~/bin/mosh-server 'new'`},
-		{"exec", `exec mosh-server 'new'`, env + `mosh-server 'new'`},
-		{"command", `command mosh-server 'new'`, env + `mosh-server 'new'`},
-		{"two commands", `cd /x && mosh-server 'new'`, `cd /x && mosh-server 'new'`},
-		{"a list", `true; mosh-server 'new'`, `true; mosh-server 'new'`},
-		{"a substitution", `$(which mosh-server) 'new'`, `$(which mosh-server) 'new'`},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			if got := WithAgent(tt.in, "l"); got != tt.want {
-				t.Errorf("got  %s\nwant %s", got, tt.want)
-			}
-		})
-	}
-}
-
 func TestClassify(t *testing.T) {
 	key := "AAAAAAAAAAAAAAAAAAAAAA"
 	for line, want := range map[string]Line{
@@ -168,6 +147,7 @@ func TestClassify(t *testing.T) {
 		"MOSH CONNECT x":                         Forged,
 		"MOSH IP 6.6.6.6":                        Forged,
 		"MOSH SSH_CONNECTION 1 2 3 4":            Other,
+		"MOSHA FOUND /x/mosh-server":             Found,
 		" MOSH CONNECT 60001 " + key:             Other,
 		"bash: mosh-server: command not found\r": Other,
 		"":                                       Other,
@@ -197,13 +177,14 @@ func TestRelay(t *testing.T) {
 	for _, tt := range []struct{ name, in, printed, connect string }{
 		{"noise, then connect", "hello\r\n" + connect + "after\n", "hello\r\n", connect},
 		{"a forged address", "MOSH IP 6.6.6.6\n" + connect, "", connect},
+		{"found", "MOSHA FOUND /a b/mosh-server\r\n" + connect, "found:/a b/mosh-server\n", connect},
 		{"no end of the last line", "command not found", "command not found", ""},
 		{"hidden in a long line", long + connect, long + connect, ""},
 		{"the first one counts", connect + strings.Replace(connect, "60001", "60002", 1), "", connect},
 	} {
 		for _, size := range []int{1, 7, 1 << 20} {
 			var printed strings.Builder
-			r := Relay{Print: func(line []byte) { printed.Write(line) }}
+			r := Relay{Print: func(line []byte) { printed.Write(line) }, Found: func(path string) { printed.WriteString("found:" + path + "\n") }}
 			for rest := []byte(tt.in); len(rest) > 0; {
 				n := min(size, len(rest))
 				_, _ = r.Write(rest[:n])
@@ -215,4 +196,46 @@ func TestRelay(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestRelayPid: the server says its process id last.
+func TestRelayPid(t *testing.T) {
+	for text, want := range map[string]string{
+		"MOSH CONNECT 60001 AAAAAAAAAAAAAAAAAAAAAA\r\n\r\n[mosh-server detached, pid = 4711]\r\n": "4711",
+		"x [mosh-server detached, pid = 4711]\n":                                                  "",
+		"[mosh-server detached, pid = 1; rm x]\n":                                                 "",
+		"": "",
+	} {
+		r := Relay{Print: func([]byte) {}, Found: func(string) {}}
+		_, _ = r.Write([]byte(text))
+		r.End()
+		if r.Pid() != want {
+			t.Errorf("%q: pid %q, want %q", text, r.Pid(), want)
+		}
+	}
+}
+
+// FuzzRelay: how the bytes arrive makes no difference, and nothing but a
+// CONNECT line is taken for one.
+func FuzzRelay(f *testing.F) {
+	f.Add([]byte("hello\r\nMOSH CONNECT 60001 AAAAAAAAAAAAAAAAAAAAAA\r\nMOSH IP 6.6.6.6\nMOSHA FOUND /x\n"), uint8(3))
+	f.Add(bytes.Repeat([]byte("x"), maxLine+10), uint8(7))
+	f.Fuzz(func(t *testing.T, text []byte, size uint8) {
+		relay := func(size int) (printed, connect string) {
+			var b strings.Builder
+			r := Relay{Print: func(line []byte) { b.Write(line) }, Found: func(path string) { b.WriteString(path) }}
+			for piece := range slices.Chunk(text, size) {
+				_, _ = r.Write(piece)
+			}
+			r.End()
+			return b.String(), string(r.Connect())
+		}
+		printed, connect := relay(int(size) + 1)
+		if connect != "" && Classify(strings.TrimSuffix(connect, "\n")) != Connect {
+			t.Errorf("%q taken for CONNECT", connect)
+		}
+		if again, same := relay(len(text) + 1); again != printed || same != connect {
+			t.Errorf("in pieces of %d: %q, %q; at once: %q, %q", size+1, printed, connect, again, same)
+		}
+	})
 }

@@ -52,34 +52,11 @@ func ParseArgs(args []string) (Request, error) {
 	return Request{}, &ArgsError{}
 }
 
-// askIP is what the wrapper puts before the server's command with
-// --experimental-remote-ip=remote.
-var askIP = regexp.MustCompile(`^sh -c '[^']*MOSH SSH_CONNECTION[^']*' ; `)
-
-// wordsOnly matches a command that is plain words and quoted words: one
-// program with its arguments, whatever shell reads it.
-var wordsOnly = regexp.MustCompile(`^(?:[^'";&|<>(){}$\x60\\\n]|'[^']*'|\\')*$`)
-
-// WithAgent returns the server's command with SSH_AUTH_SOCK in the server's
-// environment set to link, a path below the remote home. The session then has
-// it even where no shell reads a start-up file. The assignment is made by
-// env(1), since the remote user's shell may be any; a --server that is more
-// than a program with arguments is left as it is, because env would then
-// apply to its first part only.
-func WithAgent(command, link string) string {
-	ask := askIP.FindString(command)
-	server := command[len(ask):]
-	for _, builtin := range []string{"exec ", "command "} { // env runs programs only
-		server = strings.TrimPrefix(server, builtin)
-	}
-	if !wordsOnly.MatchString(server) {
-		return command
-	}
-	return ask + `env SSH_AUTH_SOCK="$HOME/` + link + `" ` + server
-}
-
 // connect is the line with which mosh-server says that it is there.
 var connect = regexp.MustCompile(`^MOSH CONNECT [0-9]{1,5} [A-Za-z0-9/+]{22}\s*$`)
+
+// detached is how the server says that it goes on in the background.
+var detached = regexp.MustCompile(`^\[mosh-server detached, pid = ([0-9]{1,10})\]\s*$`)
 
 // Line says what a line from the server's start means to the wrapper.
 type Line int
@@ -88,6 +65,7 @@ type Line int
 const (
 	Other   Line = iota // for the user's eyes
 	Connect             // the server listens; port and key follow
+	Found               // the server was not in PATH; where it is follows
 	Forged              // one that only the stand-in may say, or a broken one
 )
 
@@ -99,6 +77,8 @@ func Classify(line string) Line {
 	switch {
 	case connect.MatchString(line):
 		return Connect
+	case strings.HasPrefix(line, foundPrefix):
+		return Found
 	case strings.HasPrefix(line, "MOSH IP "), strings.HasPrefix(line, "MOSH CONNECT "):
 		return Forged
 	}
@@ -109,8 +89,10 @@ func Classify(line string) Line {
 // CONNECT line back until the session may begin.
 type Relay struct {
 	Print func(line []byte) // for the user, with the line's end
+	Found func(path string) // the server was found outside PATH, says the remote
 
 	connect []byte
+	pid     string
 	partial []byte
 	long    bool // the line at hand was passed on in part
 }
@@ -137,6 +119,10 @@ func (r *Relay) End() { r.flush(false) }
 // Connect returns the CONNECT line once it has come, nil before.
 func (r *Relay) Connect() []byte { return r.connect }
 
+// Pid returns the server's process id, "" if it has not said it: it does when
+// it leaves for the background, after CONNECT.
+func (r *Relay) Pid() string { return r.pid }
+
 // flush passes on what is there; more says that its line goes on.
 func (r *Relay) flush(more bool) {
 	line, whole := r.partial, !r.long && !more
@@ -144,11 +130,16 @@ func (r *Relay) flush(more bool) {
 	kind := Other
 	if whole {
 		kind = Classify(strings.TrimSuffix(string(line), "\n"))
+		if said := detached.FindSubmatch(line); said != nil {
+			r.pid = string(said[1])
+		}
 	}
 	switch {
 	case len(line) == 0, kind == Forged, r.connect != nil:
 	case kind == Connect:
 		r.connect = line
+	case kind == Found:
+		r.Found(strings.TrimSpace(strings.TrimPrefix(string(line), foundPrefix)))
 	default:
 		r.Print(line)
 	}

@@ -27,6 +27,16 @@ func lookup(ctx context.Context, cfg *target.Config, opts Options) ([]netip.Addr
 	return addrs, nil
 }
 
+// Lookup returns the address of a host that is tried first, of a family in
+// mosh's words. The error is a *ResolveError.
+func Lookup(ctx context.Context, host, family string) (netip.Addr, error) {
+	addrs, err := lookup(ctx, &target.Config{HostName: host, AddressFamily: "any"}, Options{Family: family, Log: zerolog.Nop()})
+	if err != nil {
+		return netip.Addr{}, err
+	}
+	return addrs[0], nil
+}
+
 // resolve asks Go's resolver, and if that does not know the name, the system's.
 // The error is a *ResolveError.
 func resolve(ctx context.Context, host string, log zerolog.Logger) ([]netip.Addr, error) {
@@ -99,31 +109,11 @@ func connectOne(ctx context.Context, cfg *target.Config, opts Options, addr neti
 	if opts.dial != nil {
 		return opts.dial(ctx, "tcp", addr.String())
 	}
-	var d net.Dialer
-	if !cfg.TCPKeepAlive {
-		d.KeepAlive = -1
-	}
-	if cfg.BindAddress != "" {
-		local, err := bindAddress(ctx, cfg.BindAddress, addr.Addr())
-		if err != nil {
-			return nil, err
-		}
-		d.LocalAddr = local
+	d, err := tcpDialer(ctx, cfg, addr.Addr(), opts.Log)
+	if err != nil {
+		return nil, err
 	}
 	return d.DialContext(ctx, "tcp", addr.String())
-}
-
-// bindAddress resolves BindAddress to an address of the same family as remote.
-func bindAddress(ctx context.Context, bind string, remote netip.Addr) (*net.TCPAddr, error) {
-	network := "ip6"
-	if remote.Is4() {
-		network = "ip4"
-	}
-	addrs, err := net.DefaultResolver.LookupNetIP(ctx, network, bind)
-	if err != nil {
-		return nil, &net.OpError{Op: "bind", Net: "tcp", Addr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(remote, 0)), Err: err}
-	}
-	return net.TCPAddrFromAddrPort(netip.AddrPortFrom(addrs[0].Unmap(), 0)), nil
 }
 
 // cause tells the connect errors apart.

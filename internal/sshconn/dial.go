@@ -158,20 +158,17 @@ func (d *dialer) connect(ctx context.Context) (net.Conn, error) {
 	}
 	if args != nil {
 		d.opts.Log.Debug().Str("program", args[0]).Msg("connecting through a proxy") // its arguments may hold a secret
+		if d.cfg.ProxyUseFdpass && d.cfg.ProxyJump == "" {
+			conn, err := fromProxy(ctx, args, d.deadline, d.opts.Log)
+			return conn, d.inTime(err, d.limit)
+		}
 		d.proxy, err = startProxy(args, d.opts.Log)
 		if err != nil {
 			return nil, err
 		}
 		return d.proxy, nil
 	}
-	limit, deadline := d.limit, d.deadline
-	if own := d.opts.Limits.Connect; own > 0 && own < limit {
-		limit, deadline = own, time.Now().Add(own)
-	}
-	conn, err := connectTCP(ctx, d.cfg, d.opts, deadline)
-	if timeout := net.Error(nil); errors.As(err, &timeout) && timeout.Timeout() {
-		return nil, d.timeout(PhaseConnect, limit)
-	}
+	conn, err := d.direct(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -179,6 +176,7 @@ func (d *dialer) connect(ctx context.Context) (net.Conn, error) {
 }
 
 func (d *dialer) clientConfig(algos algorithms) *ssh.ClientConfig {
+	algos.RekeyThreshold = d.cfg.RekeyBytes
 	return &ssh.ClientConfig{
 		Config:            algos.Config,
 		User:              d.cfg.User,

@@ -23,7 +23,7 @@ const proxyGrace = 500 * time.Millisecond
 type proxy struct {
 	command string
 	cmd     *exec.Cmd
-	in      *os.File // we write
+	in      *os.File // we write; nil if the proxy hands over a socket
 	out     *os.File // we read
 	stderr  *lineLog
 	ended   chan struct{} // closed once the child is reaped
@@ -49,19 +49,30 @@ func proxyCommand(cfg *target.Config) ([]string, error) {
 
 // startProxy starts the proxy. Errors are *ProxyError.
 func startProxy(args []string, log zerolog.Logger) (*proxy, error) {
+	p := newProxy(args, log)
+	if err := p.start(); err != nil {
+		return nil, p.failedToStart(err)
+	}
+	go p.reap()
+	return p, nil
+}
+
+func newProxy(args []string, log zerolog.Logger) *proxy {
 	p := &proxy{command: strings.Join(args, " "), stderr: &lineLog{log: log}, ended: make(chan struct{})}
 	p.cmd = exec.Command(args[0], args[1:]...)
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	p.cmd.Stderr = p.stderr
 	p.cmd.WaitDelay = proxyGrace // what it left behind may hold stderr
-	if err := p.start(); err != nil {
-		return nil, &ProxyError{Command: p.command, Status: -1, Message: err.Error()}
-	}
-	go func() {
-		defer close(p.ended)
-		_ = p.cmd.Wait() // ProcessState has the outcome
-	}()
-	return p, nil
+	return p
+}
+
+func (p *proxy) reap() {
+	defer close(p.ended)
+	_ = p.cmd.Wait() // ProcessState has the outcome
+}
+
+func (p *proxy) failedToStart(err error) error {
+	return &ProxyError{Command: p.command, Status: -1, Message: err.Error()}
 }
 
 // start makes the pipes and starts the child. The child's ends are closed here,

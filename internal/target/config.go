@@ -28,6 +28,12 @@ type Config struct {
 	ProxyCommand  string // as configured, see ProxyShellCommand
 	AddressFamily string // any, inet or inet6
 	BindAddress   string
+	BindInterface string
+
+	ConnectionAttempts int    // at least 1
+	ProxyUseFdpass     bool   // ProxyCommand hands over a socket
+	RekeyBytes         uint64 // after which new keys are agreed on; 0: the default
+	QoS                *int   // of IP packets; nil: the system's choice
 
 	ConnectTimeout time.Duration // 0: not configured
 
@@ -77,7 +83,9 @@ type Config struct {
 	ServerAliveInterval time.Duration // 0: off
 	ServerAliveCountMax int
 	TCPKeepAlive        bool
-	ForwardAgent        string // yes, no, a path or $NAME
+	ForwardAgent        string   // yes, no, a path or $NAME, see ForwardedSocket
+	SendEnv             []string // patterns of names
+	SetEnv              []string // NAME=VALUE
 	BatchMode           bool
 }
 
@@ -112,17 +120,36 @@ func (c *Config) HostKeyName() string {
 // false if there is no agent to ask. The path is looked up each time because
 // $SSH_AUTH_SOCK may name a link.
 func (c *Config) AgentSocket(env func(string) string) (path string, ok bool) {
-	switch agent := c.IdentityAgent; {
-	case agent == "none":
+	switch agent := c.IdentityAgent; agent {
+	case "none":
 		return "", false
-	case agent == "" || agent == "SSH_AUTH_SOCK":
+	case "", "SSH_AUTH_SOCK":
 		path = env("SSH_AUTH_SOCK")
-	case agent[0] == '$' && !strings.HasPrefix(agent, "${"):
-		path = env(agent[1:])
 	default:
-		path = agent
+		path = variable(agent, env)
 	}
 	return path, path != ""
+}
+
+// ForwardedSocket is AgentSocket for the agent that is forwarded, which
+// ForwardAgent may name. Its other words make no difference: to forward the
+// agent is what mosha is for.
+func (c *Config) ForwardedSocket(env func(string) string) (path string, ok bool) {
+	switch agent := c.ForwardAgent; agent {
+	case "", "yes", "no":
+		return c.AgentSocket(env)
+	default:
+		path = variable(agent, env)
+	}
+	return path, path != ""
+}
+
+// variable returns the value of $NAME, or what is a path already.
+func variable(path string, env func(string) string) string {
+	if path[0] == '$' && !strings.HasPrefix(path, "${") {
+		return env(path[1:])
+	}
+	return path
 }
 
 // configFile returns the value of -F among the user's ssh options, "" if there

@@ -83,6 +83,16 @@ func (e *EnvError) Error() string {
 	return fmt.Sprintf("environment variable %s in %q has no value", e.Name, e.Value)
 }
 
+// TokenError says that an option uses a %-token that it does not know.
+type TokenError struct {
+	Option string // IdentityFile, CertificateFile, ProxyCommand or KnownHostsCommand
+	Value  string // or the word of it
+}
+
+func (e *TokenError) Error() string {
+	return fmt.Sprintf("%s %q has an unknown token", e.Option, e.Value)
+}
+
 // CommandError says that a command in the configuration cannot be run.
 type CommandError struct {
 	Option  string // KnownHostsCommand

@@ -42,8 +42,7 @@ func (c *Config) tokens() tokens {
 	return t
 }
 
-// percent replaces the tokens in s. An unknown one stays as it is, so that the
-// file of that name is simply not found.
+// percent replaces the tokens in s. An unknown one stays as it is.
 func (t tokens) percent(s string) string {
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
@@ -59,26 +58,46 @@ func (t tokens) percent(s string) string {
 	return b.String()
 }
 
-// path expands a file name as ssh does: ~ first, then tokens and ${NAME}. It
-// fails with *EnvError if a variable is not set.
-func (t tokens) path(s string, env func(string) (string, bool)) (string, error) {
-	s = t.tilde(s)
+// strict expands tokens and, where env is not nil, ${NAME} in an option's value
+// as ssh does, which takes an unknown token and a variable that is not set for
+// an error: *TokenError, *EnvError. Expanded text is not looked at again.
+func (t tokens) strict(option, s string, env func(string) (string, bool)) (string, error) {
 	var b strings.Builder
-	for rest := s; rest != ""; {
-		head, tail, found := strings.Cut(rest, "${")
-		b.WriteString(t.percent(head))
-		if !found {
-			break
+	for i := 0; i < len(s); i++ {
+		rest := s[i:]
+		switch {
+		case env != nil && strings.HasPrefix(rest, "${"):
+			name, _, closed := strings.Cut(rest[2:], "}")
+			value, set := env(name)
+			if !closed || !set {
+				return "", &EnvError{Name: name, Value: s}
+			}
+			b.WriteString(value)
+			i += len(name) + 2
+		case rest[0] == '%':
+			value, known := "", false
+			if len(rest) > 1 {
+				value, known = t[rest[1]]
+			}
+			if !known {
+				return "", &TokenError{Option: option, Value: s}
+			}
+			b.WriteString(value)
+			i++
+		default:
+			b.WriteByte(rest[0])
 		}
-		name, after, closed := strings.Cut(tail, "}")
-		value, set := env(name)
-		if !closed || !set {
-			return "", &EnvError{Name: name, Value: s}
-		}
-		b.WriteString(value)
-		rest = after
 	}
 	return b.String(), nil
+}
+
+// only leaves those tokens that an option knows.
+func (t tokens) only(letters string) tokens {
+	left := tokens{}
+	for i := range len(letters) {
+		left[letters[i]] = t[letters[i]]
+	}
+	return left
 }
 
 // tilde replaces a leading ~ or ~name by that user's home directory.
@@ -103,7 +122,7 @@ func (t tokens) tilde(s string) string {
 
 // expand replaces, in place, the file names that ssh -G prints unexpanded. In
 // those of host keys it has expanded what it ever will, but for the tilde: a
-// token that is left is part of the name.
+// token that is left is part of the name. Errors are *EnvError and *TokenError.
 func (c *Config) expand(env func(string) (string, bool)) error {
 	t := c.tokens()
 	for _, list := range [][]string{c.UserKnownHostsFiles, c.GlobalKnownHostsFiles, c.RevokedHostKeys} {
@@ -111,17 +130,24 @@ func (c *Config) expand(env func(string) (string, bool)) error {
 			list[i] = absolute(t.tilde(file))
 		}
 	}
-	for _, list := range [][]string{c.IdentityFiles, c.CertificateFiles} {
-		for i, file := range list {
-			path, err := t.path(file, env)
+	for _, option := range []struct {
+		name  string
+		files []string
+	}{{"IdentityFile", c.IdentityFiles}, {"CertificateFile", c.CertificateFiles}} {
+		for i, file := range option.files {
+			path, err := t.strict(option.name, t.tilde(file), env)
 			if err != nil {
 				return err
 			}
-			list[i] = absolute(path)
+			option.files[i] = absolute(path)
 		}
 	}
-	return nil
+	_, err := t.only(proxyTokens).strict("ProxyCommand", c.ProxyCommand, nil)
+	return err
 }
+
+// proxyTokens are those of ProxyCommand (sshconnect.c, expand_proxy_command).
+const proxyTokens = "%hknpr"
 
 // absolute makes a file name valid in every working directory. The word none
 // stands for no file.
@@ -136,10 +162,8 @@ func absolute(path string) string {
 }
 
 // ProxyShellCommand returns the ProxyCommand with its tokens expanded, for
-// $SHELL -c; "" if there is none. Host and user name were checked by Resolve.
+// $SHELL -c; "" if there is none. Host and user name were checked by Resolve,
+// and that there is no unknown token.
 func (c *Config) ProxyShellCommand() string {
-	if c.ProxyCommand == "" {
-		return ""
-	}
-	return c.tokens().percent(c.ProxyCommand)
+	return c.tokens().only(proxyTokens).percent(c.ProxyCommand)
 }

@@ -85,7 +85,8 @@ type HostKeyTokens struct {
 
 // KnownHostsArgs returns the command line of KnownHostsCommand, which no shell
 // reads: split as ssh does, with tokens and ${NAME} expanded in all words but the
-// program. It fails with *CommandError or *EnvError.
+// program. It fails with *CommandError, *TokenError or
+// *EnvError.
 func (c *Config) KnownHostsArgs(about HostKeyTokens, env func(string) (string, bool)) ([]string, error) {
 	args, ok := splitArgs(c.KnownHostsCommand)
 	if !ok {
@@ -97,7 +98,7 @@ func (c *Config) KnownHostsArgs(about HostKeyTokens, env func(string) (string, b
 	t := c.tokens()
 	t['I'], t['H'], t['t'], t['f'], t['K'] = about.Invocation, about.Name, about.KeyType, about.Fingerprint, about.Key
 	for i, arg := range args[1:] {
-		word, err := t.strict(arg, env)
+		word, err := t.strict("KnownHostsCommand", arg, env)
 		if err != nil {
 			return nil, err
 		}
@@ -141,36 +142,4 @@ func cutArg(s string) (arg, rest string, ok bool) {
 		}
 	}
 	return b.String(), "", quote == 0
-}
-
-// strict expands tokens and ${NAME} in one word as ssh does, which takes an
-// unknown token for an error. Expanded text is not looked at again.
-func (t tokens) strict(s string, env func(string) (string, bool)) (string, error) {
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		rest := s[i:]
-		switch {
-		case strings.HasPrefix(rest, "${"):
-			name, _, closed := strings.Cut(rest[2:], "}")
-			value, set := env(name)
-			if !closed || !set {
-				return "", &EnvError{Name: name, Value: s}
-			}
-			b.WriteString(value)
-			i += len(name) + 2
-		case rest[0] == '%':
-			value, known := "", false
-			if len(rest) > 1 {
-				value, known = t[rest[1]]
-			}
-			if !known {
-				return "", &CommandError{Option: "KnownHostsCommand", Value: s, Problem: "has an unknown token"}
-			}
-			b.WriteString(value)
-			i++
-		default:
-			b.WriteByte(rest[0])
-		}
-	}
-	return b.String(), nil
 }

@@ -122,9 +122,15 @@ func TestKnownHostsArgs(t *testing.T) {
 			t.Errorf("%s gave %q, %v", test.command, got, err)
 		}
 	}
-	for _, bad := range []string{"", "x", "./x", `/x "a`, "/x %Z", "/x %", "%h", "~/x"} {
+	for _, bad := range []string{"", "x", "./x", `/x "a`, "%h", "~/x"} {
 		_, err := (&Config{KnownHostsCommand: bad}).KnownHostsArgs(about, env)
 		if command := (*CommandError)(nil); !errors.As(err, &command) {
+			t.Errorf("%q gave %v", bad, err)
+		}
+	}
+	for _, bad := range []string{"/x %Z", "/x %"} {
+		_, err := (&Config{KnownHostsCommand: bad}).KnownHostsArgs(about, env)
+		if unknown := (*TokenError)(nil); !errors.As(err, &unknown) {
 			t.Errorf("%q gave %v", bad, err)
 		}
 	}

@@ -25,6 +25,7 @@ func parse(output []byte) (*Config, error) {
 		UpdateHostKeys:        UpdateNo,
 		VerifyHostKeyDNS:      "no",
 		ServerAliveCountMax:   3,
+		ConnectionAttempts:    1,
 		TCPKeepAlive:          true,
 		PubkeyAuthentication:  true,
 
@@ -68,7 +69,7 @@ func (c *Config) check() error {
 
 // setter finds a key's setter, nil for one that does not matter.
 func setter(key string) func(*Config, string) bool {
-	for _, table := range []map[string]func(*Config, string) bool{setters, hostKeySetters, opensshSetters} {
+	for _, table := range []map[string]func(*Config, string) bool{setters, hostKeySetters, linkSetters, sessionSetters, opensshSetters} {
 		if set := table[key]; set != nil {
 			return set
 		}

@@ -16,8 +16,8 @@ const resolveTimeout = 10 * time.Second
 // Resolve asks ssh what its configuration says about dest ([user@]host or an
 // ssh:// URI). sshCommand is ssh with the user's options (from Words; nil means
 // plain ssh), extra are further options such as -4. Errors: *DestinationError,
-// *NoSSHError, *SSHError, *TimeoutError, *OutputError, *EnvError, or that of
-// ctx.
+// *NoSSHError, *SSHError, *TimeoutError, *OutputError, *EnvError,
+// *TokenError, or that of ctx.
 func Resolve(ctx context.Context, sshCommand []string, dest string, extra ...string) (*Config, error) {
 	if dest == "" || dest[0] == '-' || strings.ContainsFunc(dest, isControl) {
 		return nil, &DestinationError{What: "destination", Value: dest}

@@ -57,7 +57,14 @@ Host dev
   ServerAliveInterval 15
   ServerAliveCountMax 4
   TCPKeepAlive no
-  ForwardAgent yes
+  ForwardAgent /run/forwarded
+  BindInterface eth0
+  ConnectionAttempts 3
+  ProxyUseFdpass yes
+  RekeyLimit 1M 1h
+  IPQoS af21 cs1
+  SendEnv LANG MY_*
+  SetEnv A="x y" B=z
   BatchMode yes
   PreferredAuthentications password,publickey
   PasswordAuthentication no
@@ -81,7 +88,9 @@ Host dev
 		HashKnownHosts: true, CheckHostIP: true,
 		Ciphers: []string{"aes128-ctr", "aes256-ctr"}, MACs: []string{"hmac-sha2-256"},
 		ServerAliveInterval: 15 * time.Second, ServerAliveCountMax: 4,
-		ForwardAgent: "yes", BatchMode: true, PubkeyAuthentication: true,
+		ForwardAgent: "/run/forwarded", BatchMode: true, PubkeyAuthentication: true,
+		BindInterface: "eth0", ConnectionAttempts: 3, ProxyUseFdpass: true, RekeyBytes: 1 << 20, QoS: new(0x48),
+		SendEnv: []string{"LANG", "MY_*"}, SetEnv: []string{"A=x y", "B=z"},
 		UpdateHostKeys: UpdateNo, VerifyHostKeyDNS: "no", RequiredRSASize: 1024, HostbasedAcceptedAlgorithms: c.HostbasedAcceptedAlgorithms,
 		PreferredAuthentications: []string{"password", "publickey"}, NumberOfPasswordPrompts: 2,
 		AddKeysToAgent: "confirm", AddKeysLifetime: time.Hour, LogLevel: "SILENT",

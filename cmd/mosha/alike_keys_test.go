@@ -1,0 +1,147 @@
+//go:build linux
+
+package main_test
+
+import (
+	"strings"
+)
+
+const stranger = "Host box\n Port 2203\n"
+
+// hostKeyRows are about known_hosts.
+var hostKeyRows = []row{
+	{name: "StrictHostKeyChecking yes, unknown key", config: stranger + " StrictHostKeyChecking yes\n", fails: noHostKey},
+	{name: "StrictHostKeyChecking ask, nobody to ask", config: stranger + " StrictHostKeyChecking ask\n", fails: anyCode},
+	{name: "StrictHostKeyChecking accept-new", config: stranger + " StrictHostKeyChecking accept-new\n HashKnownHosts no\n"},
+	{name: "StrictHostKeyChecking no", config: stranger + " StrictHostKeyChecking no\n HashKnownHosts no\n"},
+	{name: "StrictHostKeyChecking off", config: stranger + " StrictHostKeyChecking off\n"},
+	{name: "StrictHostKeyChecking accept-new, changed key", config: "Host box\n StrictHostKeyChecking accept-new\n", prepare: wrongKey, fails: noHostKey},
+	{name: "changed key", prepare: wrongKey, fails: noHostKey},
+	{name: "HashKnownHosts", config: stranger + " StrictHostKeyChecking accept-new\n HashKnownHosts yes\n"},
+	{name: "HostKeyAlias", config: "Host box\n HostName {dev4}\n HostKeyAlias devbox\n"},
+	{name: "HostKeyAlias that is not known", config: "Host box\n HostKeyAlias other\n", fails: anyCode},
+	{name: "HostKeyAlias that becomes known", config: "Host box\n HostKeyAlias other\n StrictHostKeyChecking accept-new\n HashKnownHosts no\n"},
+	{name: "UserKnownHostsFile", config: "Host box\n UserKnownHostsFile ~/known\n", prepare: moveKnown("known")},
+	{name: "UserKnownHostsFile, two of them", config: "Host box\n UserKnownHostsFile ~/nothing ~/known\n", prepare: moveKnown("known")},
+	{name: "UserKnownHostsFile with tokens", config: "Host box\n UserKnownHostsFile %d/%n-%r\n", prepare: moveKnown("box-{user}")},
+	{name: "UserKnownHostsFile with a variable", config: "Host box\n UserKnownHostsFile ${KNOWN_DIR}/known\n", prepare: all(moveKnown("known"), env("KNOWN_DIR", "{home}"))},
+	{name: "UserKnownHostsFile with a space", config: "Host box\n UserKnownHostsFile \"~/my known\"\n", prepare: moveKnown("my known")},
+	{name: "UserKnownHostsFile none", config: "Host box\n UserKnownHostsFile none\n", fails: anyCode},
+	{name: "GlobalKnownHostsFile", config: "Host box\n UserKnownHostsFile none\n GlobalKnownHostsFile {home}/known\n", prepare: moveKnown("known")},
+	{name: "HostKeyAlgorithms", config: "Host box\n Port 2204\n HostKeyAlgorithms rsa-sha2-512\n"},
+	{name: "HostKeyAlgorithms that the server has not", config: "Host box\n HostKeyAlgorithms ecdsa-sha2-nistp256\n", fails: noNetwork},
+	{name: "only one of the server's keys is known", config: "Host box\n Port 2204\n UpdateHostKeys no\n", prepare: oneKey("ssh-rsa")},
+	{name: "host certificate", config: "Host box\n Port 2205\n", prepare: file(".ssh/known_hosts", "@cert-authority [devbox]:2205 {ca}\n")},
+	{name: "host certificate of another authority", config: "Host box\n Port 2205\n", prepare: file(".ssh/known_hosts", "@cert-authority [devbox]:2205 {everybody}\n"), fails: anyCode},
+	{name: "revoked key", prepare: revoked, fails: noHostKey},
+}
+
+// wrongKey lets the devbox be known by another key.
+func wrongKey(p *seat) {
+	p.must(p.me.WriteFile(".ssh/known_hosts", "devbox "+p.site.key.Pub+"\n", 0o600))
+}
+
+// revoked has a line that revokes the devbox's key.
+func revoked(p *seat) {
+	lines, err := p.site.sshds["usual"].HostKeyLines("*")
+	p.must(err)
+	p.must(p.me.AppendFile(".ssh/known_hosts", "@revoked "+lines[0]+"\n"))
+}
+
+// moveKnown gives known_hosts another name.
+func moveKnown(to string) func(*seat) {
+	return func(p *seat) {
+		p.must(p.me.WriteFile(p.fill(to), p.learned(), 0o600))
+		p.must(p.me.WriteFile(".ssh/known_hosts", "", 0o600))
+	}
+}
+
+// oneKey leaves lines of one type of key only.
+func oneKey(keyType string) func(*seat) {
+	return func(p *seat) {
+		var kept strings.Builder
+		for line := range strings.Lines(p.learned()) {
+			if strings.Contains(line, " "+keyType+" ") {
+				kept.WriteString(line)
+			}
+		}
+		p.must(p.me.WriteFile(".ssh/known_hosts", kept.String(), 0o600))
+	}
+}
+
+const identity = "Host box\n IdentitiesOnly yes\n IdentityFile "
+
+// authRows are about how a person proves who they are.
+var authRows = []row{
+	{name: "IdentityFile", config: identity + "~/keys/mine\n", prepare: moveKey("keys/mine")},
+	{name: "IdentityFile with tokens", config: identity + "%d/keys/%u-%r@%h-%p-%n\n", prepare: moveKey("keys/{me}-{user}@devbox-22-box")},
+	{name: "IdentityFile with a hash", config: identity + "~/keys/%C\n", prepare: moveKeyToHash},
+	{name: "IdentityFile with a variable", config: identity + "${KEYS}/mine\n", prepare: all(moveKey("keys/mine"), env("KEYS", "{home}/keys"))},
+	{name: "IdentityFile with an unset variable", config: identity + "${KEYS}/mine\n", fails: 1},
+	{name: "IdentityFile with an unknown token", config: identity + "~/keys/%z\n", fails: 1},
+	{name: "IdentityFile with a space", config: identity + "\"~/my keys/mine\"\n", prepare: moveKey("my keys/mine")},
+	{name: "IdentityFile that is not there", config: identity + "~/keys/nothing\n", fails: noKey},
+	{name: "IdentityFile, the second of two", config: identity + "~/keys/nothing\n IdentityFile ~/.ssh/id_ed25519\n"},
+	{name: "IdentityFile that others may read", prepare: mode("644"), fails: noKey},
+	{name: "key in the agent", prepare: agentInEnv},
+	{name: "IdentitiesOnly and a key in the agent", config: "Host box\n IdentitiesOnly yes\n", prepare: agentInEnv, fails: noKey},
+	{name: "IdentitiesOnly and the agent's key by its public half", config: identity + "~/mine.pub\n", prepare: all(file("mine.pub", "{everybody}\n"), agentInEnv)},
+	{name: "IdentityAgent", config: "Host box\n IdentityAgent ~/agent\n", prepare: agentHasKey},
+	{name: "IdentityAgent with tokens", config: "Host box\n IdentityAgent %d/agent\n", prepare: agentHasKey},
+	{name: "IdentityAgent from a variable", config: "Host box\n IdentityAgent $MY_AGENT\n", prepare: all(agentHasKey, env("MY_AGENT", "{home}/agent"))},
+	{name: "IdentityAgent with a variable", config: "Host box\n IdentityAgent ${MY_DIR}/agent\n", prepare: all(agentHasKey, env("MY_DIR", "{home}"))},
+	{name: "IdentityAgent SSH_AUTH_SOCK", config: "Host box\n IdentityAgent SSH_AUTH_SOCK\n", prepare: agentInEnv},
+	{name: "IdentityAgent none", config: "Host box\n IdentityAgent none\n", prepare: agentInEnv, fails: noKey},
+	{name: "CertificateFile", config: identity + "~/.ssh/id_rsa\n Port 2205\n CertificateFile ~/cert.pub\n", prepare: certified("cert.pub")},
+	{name: "certificate beside the key", config: identity + "~/.ssh/id_rsa\n Port 2205\n", prepare: certified(".ssh/id_rsa-cert.pub")},
+	{name: "certificate for somebody else", config: identity + "~/.ssh/id_rsa\n Port 2205\n", prepare: certifiedFor("nobody", ".ssh/id_rsa-cert.pub"), fails: noKey},
+	{name: "PubkeyAcceptedAlgorithms", config: "Host box\n Port 2202\n PubkeyAcceptedAlgorithms rsa-sha2-512\n", prepare: newKey("rsa")},
+	{name: "PubkeyAcceptedAlgorithms that the key has not", config: "Host box\n PubkeyAcceptedAlgorithms ecdsa-sha2-nistp256\n", fails: noKey},
+	{name: "PubkeyAuthentication no", config: "Host box\n PubkeyAuthentication no\n", fails: noKey},
+	{name: "PreferredAuthentications publickey", config: "Host box\n PreferredAuthentications publickey\n"},
+	{name: "RSA key in OpenSSH's format", prepare: newKey("rsa")},
+	{name: "RSA key as PEM", prepare: newKey("rsa", "-m", "PEM")},
+	{name: "RSA key as PKCS8", prepare: newKey("rsa", "-m", "PKCS8")},
+	{name: "ECDSA key in OpenSSH's format", prepare: newKey("ecdsa")},
+	{name: "ECDSA key as PEM", prepare: newKey("ecdsa", "-m", "PEM")},
+	{name: "ECDSA key as PKCS8", prepare: newKey("ecdsa", "-b", "521", "-m", "PKCS8")},
+}
+
+// moveKeyToHash names the key as ssh would have its %C.
+func moveKeyToHash(p *seat) {
+	p.must(p.me.WriteFile(".ssh/config", p.fill("User {user}\nHostName devbox\n"), 0o600))
+	out, err := p.me.Command(p.ctx(), "ssh", "-G", "-oControlPath=%C", "box").Output()
+	p.must(err)
+	_, hash, _ := strings.Cut(string(out), "\ncontrolpath ")
+	hash, _, _ = strings.Cut(hash, "\n")
+	moveKey("keys/" + hash)(p)
+}
+
+func mode(octal string) func(*seat) {
+	return func(p *seat) { p.must(p.me.Command(p.ctx(), "chmod", octal, ".ssh/id_ed25519").Run()) }
+}
+
+// newKey replaces the person's key by one of another kind, which the devbox
+// lets in.
+func newKey(keyType string, args ...string) func(*seat) {
+	return func(p *seat) {
+		p.must(p.me.Command(p.ctx(), "sh", "-ec", "rm .ssh/id_ed25519*").Run())
+		key, err := p.me.NewKey("id_"+keyType, keyType, args...)
+		p.must(err)
+		p.must(p.dev.WriteFile(".ssh/authorized_keys", key.Pub+"\n", 0o600))
+	}
+}
+
+// certified makes a key that the devbox lets in only by its certificate.
+func certified(at string) func(*seat) { return certifiedFor("{user}", at) }
+
+func certifiedFor(principal, at string) func(*seat) {
+	return func(p *seat) {
+		newKey("rsa")(p)
+		p.must(p.dev.WriteFile(".ssh/authorized_keys", "", 0o600))
+		public, err := p.me.ReadFile(".ssh/id_rsa.pub")
+		p.must(err)
+		cert := p.site.certify(p.world, strings.TrimSpace(public), "-n", p.fill(principal))
+		p.must(p.me.WriteFile(at, cert, 0o600))
+	}
+}

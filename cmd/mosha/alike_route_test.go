@@ -1,0 +1,67 @@
+//go:build linux
+
+package main_test
+
+// jump is a configuration with a hop on which nothing but the hop itself has
+// to be said.
+const jump = "Host hop\n HostName hop.lab\n User {hop}\nHost box\n ProxyJump hop\n"
+
+// routeRows are about the way there.
+var routeRows = []row{
+	{name: "ProxyJump", config: jump, probe: client},
+	{name: "ProxyJump with user and port", config: "Host box\n ProxyJump {hop}@hop.lab:2201\n", probe: client},
+	{name: "ProxyJump as URI", config: "Host box\n ProxyJump ssh://{hop}@hop.lab:2201\n", probe: client},
+	{name: "ProxyJump over two hops", config: "Host box\n ProxyJump {hop}@hop.lab4,{hop}@hop.lab6\n", probe: client},
+	{name: "ProxyJump over three hops, each with its own", config: "Host one\n HostName hop.lab\n User {hop}\n" +
+		"Host two\n HostName hop.lab4\n Port 22\n User {hop}\n" +
+		"Host three\n HostName hop.lab\n Port 2203\n User {hop}\n UserKnownHostsFile ~/known3\n StrictHostKeyChecking accept-new\n IdentityFile ~/keys/third\n" +
+		"Host box\n ProxyJump one,two,three\n", prepare: copyKey("keys/third"), probe: client},
+	{name: "ProxyJump whose hop has a ProxyJump", config: "Host one\n HostName hop.lab4\n User {hop}\n" +
+		"Host two\n HostName hop.lab6\n User {hop}\n ProxyJump one\nHost box\n ProxyJump two\n", probe: client},
+	{name: "ProxyJump none", config: "Host box\n ProxyJump none\nHost *\n ProxyJump nowhere.invalid\n"},
+	{name: "ProxyJump over a hop whose key is not known", config: "Host box\n ProxyJump {hop}@hop.lab:2203\n", fails: noNetwork},
+	{name: "ProxyJump over a hop that lets nobody in", config: "Host box\n ProxyJump nobody-of-that-name@hop.lab\n", fails: noNetwork},
+	{name: "ProxyJump over a hop that is not there", config: "Host box\n ProxyJump {hop}@nohost.invalid\n", fails: noNetwork},
+	{name: "ProxyJump over a hop with a ConnectTimeout", config: "Host hop\n HostName 10.77.99.99\n ConnectTimeout 1\nHost box\n ProxyJump hop\n", fails: noNetwork},
+	{name: "ProxyJump to an address that the laptop cannot resolve", config: "Host hop\n HostName hop.lab\n User {hop}\nHost inside\n HostName {dev4}\n HostKeyAlias devbox\n ProxyJump hop\n", dest: "inside"},
+	{name: "ProxyCommand", config: "Host hop\n HostName hop.lab\n User {hop}\nHost box\n ProxyCommand ssh -W [%h]:%p hop\n", probe: client},
+	{name: "ProxyCommand with tokens", config: "Host box\n ProxyCommand sh -c 'test %r = {user} && test %n = box && exec nc %h %p'\n"},
+	{name: "ProxyCommand none", config: "Host box\n ProxyCommand none\nHost *\n ProxyCommand false\n"},
+	{name: "ProxyCommand with an unknown token", config: "Host box\n ProxyCommand nc %h %z\n", fails: 1},
+	{name: "ProxyCommand that fails", config: "Host box\n ProxyCommand false\n", fails: noNetwork},
+	{name: "ProxyCommand that prints noise", config: "Host box\n ProxyCommand sh -c \"echo noise >&2; exec nc %h %p\"\n"},
+	{name: "ProxyUseFdpass", config: "Host box\n ProxyCommand nc -F %h %p\n ProxyUseFdpass yes\n"},
+	{name: "ProxyUseFdpass that fails", config: "Host box\n ProxyCommand nc -F %h 2299\n ProxyUseFdpass yes\n", fails: noNetwork},
+	{name: "-p", ssh: "-p 2201", probe: port, shows: "2201"},
+	{name: "-l", config: "Host box\n User nobody-of-that-name\n", ssh: "-l {user}"},
+	{name: "-i", ssh: "-i {home}/keys/mine", prepare: moveKey("keys/mine")},
+	{name: "-o", ssh: "-o Port=2201", probe: port, shows: "2201"},
+	{name: "-J", ssh: "-J {hop}@hop.lab", probe: client},
+	{name: "-F", ssh: "-F {home}/other", prepare: file("other", "Host elsewhere\n HostName devbox\n User {user}\n"), dest: "elsewhere"},
+	{name: "-F for the hop too", ssh: "-F {home}/other", prepare: file("other", "Host hop\n HostName hop.lab\n User {hop}\n"+
+		"Host elsewhere\n HostName devbox\n User {user}\n ProxyJump hop\n"), dest: "elsewhere", probe: client},
+	{name: "-4", ssh: "-4", probe: server},
+	{name: "-6", ssh: "-6", probe: server},
+	{name: "-b", ssh: "-4 -b {me4}", probe: client},
+	{name: "-c and -m", config: "Host box\n Port 2202\n", ssh: "-c aes128-ctr -m hmac-sha1"},
+	{name: "-A, -x and -C", ssh: "-AxC"},
+	{name: "an option that does not exist", ssh: "-o NoSuchOption=yes", fails: 1},
+}
+
+// copyKey is the key under another name, and not in its usual place.
+func copyKey(to string) func(*seat) {
+	return func(p *seat) {
+		p.must(p.me.WriteFile(to, p.site.private, 0o600))
+	}
+}
+
+// sessionRows are about what a session finds.
+var sessionRows = []row{
+	{name: "SetEnv", config: "Host box\n SetEnv FIRST=one SECOND=\"two words\"\n", probe: "echo $FIRST, $SECOND", shows: "one, two words"},
+	{name: "SendEnv", config: "Host box\n SendEnv MINE\n", prepare: all(env("MINE", "yes yes"), env("OTHER", "no")), probe: "echo $MINE, $OTHER", shows: "yes yes,"},
+	{name: "SendEnv, less a pattern", config: "Host box\n SendEnv MY_NAME MY_SECRET\n SendEnv -MY_S*\n",
+		prepare: all(env("MY_NAME", "sent"), env("MY_SECRET", "not sent")), probe: "echo $MY_NAME, $MY_SECRET", shows: "sent,"},
+	{name: "SendEnv with a pattern", config: "Host box\n SendEnv MY_?\n", prepare: all(env("MY_1", "sent"), env("MY_22", "not sent")), probe: "echo $MY_1, $MY_22", shows: "sent,"},
+	{name: "SetEnv wins over SendEnv", config: "Host box\n SendEnv MINE\n SetEnv MINE=set\n", prepare: env("MINE", "sent"), probe: "echo $MINE", shows: "set"},
+	{name: "SetEnv with --ssh", ssh: "-o SetEnv=FIRST=one", probe: "echo $FIRST", shows: "one"},
+}

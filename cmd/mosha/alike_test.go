@@ -1,0 +1,374 @@
+//go:build linux
+
+package main_test
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/mosha-ssh/mosha/internal/lab"
+	"github.com/mosha-ssh/mosha/internal/lab/labtest"
+)
+
+// row is a feature of ssh_config, of ssh's command line or of the server. It
+// is tried with ssh and with mosha, which have to succeed, or fail, alike.
+type row struct {
+	name string
+	// config is what ~/.ssh/config begins with. What follows it has the user's
+	// name and that box is the devbox.
+	config string
+	ssh    string // options of ssh, as in --ssh
+	dest   string // box, if it is empty
+	// prepare does what else is to be there.
+	prepare func(*seat)
+	// probe is a command that prints there what the feature leads to. Without one
+	// it is enough to log in.
+	probe string
+	// shows is what the probe prints; empty: whatever ssh has it print.
+	shows string
+	// fails says that neither gets in, and that mosha ends with this code,
+	// anyCode: with whatever code.
+	fails int
+}
+
+// seat is a person on the laptop, with an account on the devbox, who tries one
+// row after the other and begins each with a fresh home.
+type seat struct {
+	*world
+	site *site
+	set  []string // variables
+	end  []func() // what prepare wants done after the row
+}
+
+// site is what all seats share: servers that each are particular in some way.
+type site struct {
+	lab     *lab.Lab
+	mosha   string
+	key     lab.Key // of everybody
+	private string
+	ca      lab.Key              // signs keys of users and hosts
+	known   []string             // lines for known_hosts
+	sshds   map[string]*lab.Sshd // by what is particular
+	hop     *lab.Machine
+	jumper  *lab.User // on the hop
+	seats   chan *seat
+}
+
+// seats is how many rows are tried at once.
+const seats = 6
+
+// TestAsSSH is the table of what mosha has in common with ssh.
+func TestAsSSH(t *testing.T) {
+	s := newSite(t)
+	t.Run("rows", func(t *testing.T) { // ends with the last row
+		for _, r := range slices.Concat(configRows, hostKeyRows, authRows, routeRows, sessionRows) {
+			t.Run(r.name, func(t *testing.T) {
+				t.Parallel()
+				s.try(t, r)
+			})
+		}
+	})
+}
+
+// try takes a seat for a row.
+func (s *site) try(t *testing.T, r row) {
+	p := <-s.seats
+	defer func() { s.seats <- p }()
+	p.world = p.at(t)
+	p.reset()
+	defer p.leave()
+	if r.prepare != nil {
+		r.prepare(p)
+	}
+	p.must(p.me.WriteFile(".ssh/config", p.fill(r.config)+p.fill("\nHost *\n User {user}\nHost box\n HostName devbox\n"), 0o600))
+	before := p.learned()
+	want := p.withSSH(r)
+	learned := p.learned()
+	p.must(p.me.WriteFile(".ssh/known_hosts", before, 0o600))
+	got := p.withMosha(r)
+	if got != want {
+		t.Errorf("mosha: %q\nssh:   %q", got, want)
+	}
+	if now := p.learned(); shape(now) != shape(learned) {
+		t.Errorf("known_hosts after mosha:\n%s\nafter ssh:\n%s", now, learned)
+	}
+	p.nobodyLeft()
+}
+
+// at is the seat's world for another test.
+func (p *seat) at(t *testing.T) *world {
+	w := *p.world
+	w.t = t
+	return &w
+}
+
+// leave ends what prepare began.
+func (p *seat) leave() {
+	p.showLogs()
+	for _, end := range p.end {
+		end()
+	}
+	for _, name := range p.set {
+		p.me.Unsetenv(name)
+	}
+	p.set, p.end = nil, nil
+}
+
+// reset gives the person the home that every row begins with: a key that the
+// devbox and the hop let in, which is in no agent, and the servers' host keys.
+func (p *seat) reset() {
+	p.t.Helper()
+	for _, u := range []*lab.User{p.me, p.dev} {
+		p.must(u.Command(p.ctx(), "find", ".", "-mindepth", "1", "-delete").Run())
+	}
+	p.must(p.me.WriteFile(".ssh/id_ed25519", p.site.private, 0o600))
+	p.must(p.me.WriteFile(".ssh/id_ed25519.pub", p.site.key.Pub+"\n", 0o644))
+	p.must(p.me.WriteFile(".ssh/known_hosts", strings.Join(p.site.known, "\n")+"\n", 0o600))
+	p.must(p.dev.Authorize(p.site.key.Pub))
+}
+
+// fill puts names and addresses for what stands in braces.
+func (p *seat) fill(text string) string {
+	l := p.site.lab
+	return strings.NewReplacer(
+		"{user}", p.dev.Name, "{me}", p.me.Name, "{home}", p.me.Home, "{hop}", p.site.jumper.Name,
+		"{dev4}", l.Devbox.Addr().String(), "{dev6}", l.Devbox.Addr6().String(),
+		"{me4}", l.Laptop.Addr().String(), "{everybody}", p.site.key.Pub, "{ca}", p.site.ca.Pub,
+	).Replace(text)
+}
+
+// withSSH logs in with ssh and returns what the probe printed; "failed" if it
+// did not come to that.
+func (p *seat) withSSH(r row) string {
+	p.t.Helper()
+	args := append(strings.Fields(p.fill(r.ssh)), p.dest(r), "true")
+	if r.probe != "" {
+		args[len(args)-1] = "sh -c '" + r.probe + "'"
+	}
+	cmd := p.me.Command(p.ctx(), "ssh", args...)
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if failed := err != nil; failed != (r.fails != 0) {
+		p.t.Fatalf("ssh: %v, which is not what the row is about: %s", err, stderr.String())
+	}
+	if r.fails != 0 {
+		return "failed"
+	}
+	if got := strings.TrimSpace(string(out)); r.shows == "" || got == r.shows {
+		return got
+	}
+	p.t.Fatalf("ssh printed %q, which is not what the row is about: %q", out, r.shows)
+	return ""
+}
+
+func (p *seat) dest(r row) string {
+	if r.dest == "" {
+		return "box"
+	}
+	return p.fill(r.dest)
+}
+
+// withMosha is withSSH with mosha.
+func (p *seat) withMosha(r row) string {
+	p.t.Helper()
+	ssh := "--ssh=" + strings.TrimSpace("ssh "+p.fill(r.ssh))
+	if r.probe != "" {
+		return p.inSession(ssh, p.dest(r), r.probe)
+	}
+	_, stderr, code := p.local("--setup-only", ssh, p.dest(r))
+	switch {
+	case code == 0:
+		return ""
+	case code == r.fails, r.fails == anyCode:
+		return "failed"
+	}
+	return fmt.Sprintf("exit status %d: %s", code, stderr)
+}
+
+// inSession runs the probe as a session's command.
+func (p *seat) inSession(ssh, dest, probe string) string {
+	p.t.Helper()
+	window := p.runSized(200, 24, ssh, dest, "--", "sh", "-c", "{ "+probe+"; } >probed 2>&1; mv probed answer")
+	if code, err := window.Wait(p.ctx()); err != nil || code != 0 {
+		return fmt.Sprintf("exit status %d, %v:\n%s", code, err, window.Screen())
+	}
+	answer, err := p.dev.ReadFile("answer")
+	p.must(err)
+	return strings.TrimSpace(answer)
+}
+
+// learned is what known_hosts has.
+func (p *seat) learned() string {
+	text, err := p.me.ReadFile(".ssh/known_hosts")
+	p.must(err)
+	return text
+}
+
+// shape is known_hosts without its salts, by which no two writers agree.
+func shape(known string) string {
+	var lines []string
+	for line := range strings.Lines(known) {
+		if strings.HasPrefix(line, "|1|") {
+			_, rest, _ := strings.Cut(line, " ")
+			line = "hashed " + rest
+		}
+		lines = append(lines, strings.TrimSpace(line))
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "\n")
+}
+
+// nobodyLeft waits until nothing of mosha's runs for the person.
+func (p *seat) nobodyLeft() {
+	p.t.Helper()
+	p.must(p.me.WaitGone(p.ctx(), "mosha keeper"))
+	if left := p.listing(p.me, `ls -A "$XDG_RUNTIME_DIR"`); strings.Contains(left, "mosha") {
+		p.t.Errorf("left in the runtime directory: %s", left)
+	}
+}
+
+// newSite starts the servers and takes the seats.
+func newSite(t *testing.T) *site {
+	t.Helper()
+	l := labtest.New(t)
+	s := &site{lab: l, sshds: make(map[string]*lab.Sshd), seats: make(chan *seat, seats)}
+	w := &world{t: t, lab: l}
+	var err error
+	s.mosha, err = lab.BuildMosha(l.Path(""))
+	w.must(err)
+	s.hop, err = l.AddMachine("hop.lab")
+	w.must(err)
+	s.jumper, err = s.hop.AddUser("bash")
+	w.must(err)
+	s.key, err = s.jumper.NewKey("everybody", "ed25519")
+	w.must(err)
+	s.private, err = s.jumper.ReadFile(".ssh/everybody")
+	w.must(err)
+	w.must(s.jumper.Authorize(s.key.Pub))
+	s.ca, err = s.jumper.NewKey("ca", "ed25519")
+	w.must(err)
+	// A canonical name is looked up with a dot at its end.
+	w.must(appendTo(l.Path("hosts"), s.hop.Addr().String()+" hop.lab.\n"))
+	s.startServers(w)
+	for range seats {
+		p := &seat{world: &world{t: t, lab: l, mosha: s.mosha}, site: s}
+		p.me, err = l.Laptop.AddUser("bash")
+		w.must(err)
+		p.dev, err = l.Devbox.AddUser("bash")
+		w.must(err)
+		s.seats <- p
+	}
+	return s
+}
+
+// startServers starts an sshd for each particularity, and on the hop.
+func (s *site) startServers(w *world) {
+	w.t.Helper()
+	start := func(name string, m *lab.Machine, config lab.SshdConfig, names ...string) {
+		sshd, err := m.Sshd(config)
+		w.must(err)
+		s.sshds[name] = sshd
+		if len(names) > 0 {
+			lines, err := sshd.HostKeyLines(names...)
+			w.must(err)
+			s.known = append(s.known, lines...)
+		}
+	}
+	devbox := []string{"devbox", "devbox4", "devbox6", s.lab.Devbox.Addr().String(), s.lab.Devbox.Addr6().String()}
+	start("usual", s.lab.Devbox, lab.SshdConfig{Extra: []string{"AcceptEnv *"}}, devbox...)
+	start("another port", s.lab.Devbox, lab.SshdConfig{Port: 2201}, devbox...)
+	start("few algorithms", s.lab.Devbox, lab.SshdConfig{Port: 2202, HostKeys: []string{"rsa"}, Extra: []string{
+		"Ciphers aes128-ctr", "MACs hmac-sha1", "KexAlgorithms ecdh-sha2-nistp384",
+		"HostKeyAlgorithms rsa-sha2-256,rsa-sha2-512", "PubkeyAcceptedAlgorithms ssh-ed25519,rsa-sha2-512",
+	}}, devbox...)
+	start("stranger", s.lab.Devbox, lab.SshdConfig{Port: 2203})
+	start("all host keys", s.lab.Devbox, lab.SshdConfig{Port: 2204, HostKeys: []string{"rsa", "ecdsa", "ed25519"}}, devbox...)
+	cert := s.lab.Path("host-cert.pub")
+	start("certified", s.lab.Devbox, lab.SshdConfig{Port: 2205, Extra: []string{
+		"HostCertificate " + cert, "TrustedUserCAKeys " + s.ca.Path + ".pub",
+	}})
+	lines, err := s.sshds["certified"].HostKeyLines("devbox")
+	w.must(err)
+	_, public, _ := strings.Cut(lines[0], " ")
+	w.must(os.WriteFile(cert, []byte(s.certify(w, public, "-h", "-n", "devbox")), 0o644))
+	w.must(s.sshds["certified"].Restart())
+	s.known = append(s.known, "@cert-authority [devbox]:2205 "+s.ca.Pub)
+	start("hop", s.hop, lab.SshdConfig{}, "hop.lab", "hop.lab4", "hop.lab6")
+	start("hop, another port", s.hop, lab.SshdConfig{Port: 2201}, "hop.lab")
+	start("strange hop", s.hop, lab.SshdConfig{Port: 2203})
+}
+
+// certify signs a public key, with ssh-keygen's further arguments.
+func (s *site) certify(w *world, public string, args ...string) string {
+	w.t.Helper()
+	name := "to-sign-" + strings.ToLower(rand.Text())
+	w.must(s.jumper.WriteFile(name+".pub", public+"\n", 0o600))
+	args = append([]string{"-q", "-s", s.ca.Path, "-I", "lab"}, append(args, name+".pub")...)
+	out, err := s.jumper.Command(w.ctx(), "ssh-keygen", args...).CombinedOutput()
+	if err != nil {
+		w.t.Fatalf("ssh-keygen: %v: %s", err, out)
+	}
+	cert, err := s.jumper.ReadFile(name + "-cert.pub")
+	w.must(err)
+	return cert
+}
+
+func appendTo(path, text string) error {
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	return errors.Join(err, f.Close())
+}
+
+// file writes a file in the person's home, for prepare.
+func file(path, content string) func(*seat) {
+	return func(p *seat) { p.must(p.me.WriteFile(path, p.fill(content), 0o600)) }
+}
+
+// all does one thing after the other.
+func all(steps ...func(*seat)) func(*seat) {
+	return func(p *seat) {
+		for _, step := range steps {
+			step(p)
+		}
+	}
+}
+
+// env sets a variable for ssh and mosha.
+func env(name, value string) func(*seat) {
+	return func(p *seat) {
+		p.me.Setenv(name, p.fill(value))
+		p.set = append(p.set, name)
+	}
+}
+
+// moveKey gives the key another name.
+func moveKey(to string) func(*seat) {
+	return func(p *seat) {
+		to := p.me.Path(p.fill(to))
+		script := `mkdir -p "$(dirname "$1")"; mv .ssh/id_ed25519 "$1"; mv .ssh/id_ed25519.pub "$1.pub"`
+		p.must(p.me.Command(p.ctx(), "sh", "-ec", script, "sh", to).Run())
+	}
+}
+
+// agentHasKey puts the key, and what other keys are named, into an agent at
+// ~/agent, and leaves no key file.
+func agentHasKey(p *seat) {
+	agent, err := p.me.Agent()
+	p.must(err)
+	p.end = append(p.end, func() { _ = agent.Stop() })
+	p.must(agent.Add(lab.Key{Path: p.me.Path(".ssh/id_ed25519")}))
+	p.must(p.me.Command(p.ctx(), "sh", "-ec", `rm .ssh/id_ed25519 .ssh/id_ed25519.pub; ln -s "$1" agent`, "sh", agent.Sock).Run())
+}
+
+// agentInEnv is agentHasKey, with SSH_AUTH_SOCK.
+var agentInEnv = all(agentHasKey, env("SSH_AUTH_SOCK", filepath.Join("{home}", "agent")))

@@ -1,0 +1,49 @@
+package keeper
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+
+	"github.com/mosha-ssh/mosha/internal/target"
+)
+
+// Note is what a launcher tells its stand-in, which mosh runs in between. It
+// is kept in the lease, where only the user can read it, until the stand-in has
+// taken it: a command line would show it to everybody.
+type Note struct {
+	Env     []target.EnvVar `json:"env,omitempty"`     // for the session
+	Address string          `json:"address,omitempty"` // where mosh's UDP is to go; "": as the keeper says
+}
+
+// maxNote bounds what is read of a note, in bytes. A command line has room for
+// an eighth of that.
+const maxNote = 16 << 20
+
+// Leave writes the note for the stand-in.
+func (l *Lease) Leave(n Note) error {
+	text, err := json.Marshal(n)
+	if err != nil {
+		return err
+	}
+	_, err = l.file.WriteAt(text, 0)
+	return err
+}
+
+// TakeNote reads the note in the lease that was inherited as this descriptor,
+// removes it there and closes the descriptor: the lease is mosh's, and what a
+// stand-in leaves behind must not hold it.
+func TakeNote(fd int) (Note, error) {
+	file := os.NewFile(uintptr(fd), "lease")
+	if file == nil {
+		return Note{}, os.ErrInvalid
+	}
+	defer file.Close()
+	var n Note
+	text, err := io.ReadAll(io.NewSectionReader(file, 0, maxNote))
+	if err != nil {
+		return n, err
+	}
+	return n, errors.Join(json.Unmarshal(text, &n), file.Truncate(0))
+}

@@ -217,31 +217,6 @@ func connectHint(e *sshconn.ConnectError) string {
 	return "is there a network?"
 }
 
-func explainHostKey(err error) (explanation, bool) {
-	var key *sshconn.HostKeyError
-	if !errors.As(err, &key) {
-		return explanation{}, false
-	}
-	e := explanation{message: key.Error(), code: exitHostKey}
-	shown := fmt.Sprintf(" (%s)", key.Fingerprint)
-	switch key.Problem {
-	case sshconn.KeyChanged:
-		e.message = fmt.Sprintf("the host key of %s has CHANGED: somebody may be listening in%s", key.Host, shown)
-		e.hint = fmt.Sprintf("known is %s:%d; if the host was installed anew: ssh-keygen -R '%s'", key.File, key.Line, key.Host)
-	case sshconn.KeyRevoked:
-		e.message = fmt.Sprintf("the host key of %s is revoked in %s:%d%s", key.Host, key.File, key.Line, shown)
-	case sshconn.KeyDeclined:
-		e.message = fmt.Sprintf("the host key of %s was not accepted%s", key.Host, shown)
-	case sshconn.KeyStrict:
-		e.message += shown
-		e.hint = "StrictHostKeyChecking is yes: add the key to known_hosts yourself"
-	case sshconn.KeyUnknown:
-		e.message += shown
-		e.hint = "start mosha on a terminal, where it can ask"
-	}
-	return e, true
-}
-
 func explainAuth(err error) (explanation, bool) {
 	var auth *sshconn.AuthError
 	if !errors.As(err, &auth) {
@@ -325,6 +300,8 @@ func forwardWords(err *keeper.ForwardError) (message, hint string) {
 	switch err.Reason {
 	case "refused":
 		return "the server forwards no agent, so the session has none", "sshd_config there: AllowAgentForwarding yes"
+	case "unverified":
+		return "the agent is not forwarded, since the host key is not the known one", ""
 	case "link":
 		return fmt.Sprintf("the session will not find the agent: %v", err.Err), ""
 	}
@@ -346,12 +323,4 @@ func outcomeLine(f keeper.FileOutcome) string {
 		line += " (" + file.Reason.String() + ")"
 	}
 	return line
-}
-
-// noteText is what ssh says when it has learned a host key.
-func noteText(n sshconn.Note) string {
-	if n.Kind == sshconn.NoteAdded {
-		return fmt.Sprintf("added the %s host key of %s to %s", n.KeyType, n.Host, n.File)
-	}
-	return fmt.Sprintf("could not add the host key of %s to %s: %s", n.Host, n.File, n.Reason)
 }

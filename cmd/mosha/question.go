@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
 // errNoAnswer says that a question found nobody to answer it.
@@ -29,9 +30,14 @@ func askOnTerminal(q keeper.Question) (string, error) {
 	return strings.TrimSpace(in.Text()), nil
 }
 
-// hostKeyText is ssh's own question about an unknown host key.
+// hostKeyText is ssh's own question about a host key.
 func hostKeyText(q keeper.Question) string {
-	if q.Again {
+	switch {
+	case q.Kind == sshconn.AskAddress:
+		return addressText(q)
+	case q.Kind == sshconn.AskUpdate:
+		return updateText(q)
+	case q.Again:
 		return "Please type 'yes', 'no' or the fingerprint: "
 	}
 	host := q.Host
@@ -62,4 +68,37 @@ func otherNames(b *strings.Builder, q keeper.Question) {
 	if more := q.OtherTotal - len(q.OtherNames); more > 0 {
 		fmt.Fprintf(b, "    (%d additional names omitted)\n", more)
 	}
+}
+
+// addressText is ssh's question about a key that is not that of the address.
+func addressText(q keeper.Question) string {
+	if q.Again {
+		return "Please type 'yes' or 'no': "
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "Warning: the %s host key for '%s' differs from the key for the IP address '%s'\n",
+		printable(q.KeyType), printable(q.Host), printable(q.Address))
+	fmt.Fprintf(&b, "Offending key for IP in %s:%d\n", printable(q.Offended.File), q.Offended.Line)
+	if q.Known.File != "" {
+		fmt.Fprintf(&b, "Matching host key in %s:%d\n", printable(q.Known.File), q.Known.Line)
+	}
+	b.WriteString("Are you sure you want to continue connecting (yes/no)? ")
+	return b.String()
+}
+
+// updateText is ssh's question of UpdateHostKeys=ask.
+func updateText(q keeper.Question) string {
+	if q.Again {
+		return "Please enter \"yes\" or \"no\": "
+	}
+	var b strings.Builder
+	b.WriteString("The server has updated its host keys.\nThese changes were verified by the server's existing trusted key.\n")
+	for _, key := range q.Learned {
+		fmt.Fprintf(&b, "Learned new hostkey: %s %s\n", printable(key.Type), printable(key.Fingerprint))
+	}
+	for _, key := range q.Removed {
+		fmt.Fprintf(&b, "Deprecating obsolete hostkey: %s %s\n", printable(key.Type), printable(key.Fingerprint))
+	}
+	b.WriteString("Accept updated hostkeys? (yes/no): ")
+	return b.String()
 }

@@ -65,6 +65,7 @@ func (k *Keeper) newAttempt(pace *backoff) *attempt {
 	k.update(func() {
 		a.attended, a.epoch = k.askable > 0, k.epoch
 		a.options.Identity, a.options.Choice = k.identity, k.choice
+		a.options.Accepted = k.accepted
 		if k.lostAt.IsZero() || a.attended {
 			k.enterLocked(Connecting)
 		} else if k.conn == nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/bootstrap"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/target"
 )
 
 // SetupError says that the remote could not be set up, or that files of it
@@ -22,7 +23,8 @@ func (e *SetupError) Error() string { return fmt.Sprintf("set-up: %v", e.Err) }
 func (e *SetupError) Unwrap() error { return e.Err }
 
 // ForwardError says that the agent cannot be used in the session. Reason is
-// "refused" (the server forwards no agent), "link" (the link could not be
+// "refused" (the server forwards no agent), "unverified" (the host key is not the
+// known one, so it is not to get at the agent), "link" (the link could not be
 // set), or "holder" (the script that sets it did not run).
 type ForwardError struct {
 	Reason string
@@ -65,7 +67,8 @@ var carried = []error{
 	&bootstrap.FileError{}, &bootstrap.LinkError{}, &bootstrap.RemoteError{},
 	&sshconn.ResolveError{}, &sshconn.ConnectError{}, &sshconn.TimeoutError{}, &sshconn.ClosedError{},
 	&sshconn.ProxyError{}, &sshconn.DisconnectError{}, &sshconn.ProtocolError{}, &sshconn.AlgorithmError{},
-	&sshconn.HostKeyError{}, &sshconn.AuthError{}, &sshconn.UnsupportedError{},
+	&sshconn.HostKeyError{}, &sshconn.KnownHostsCommandError{}, &target.CommandError{}, &target.EnvError{},
+	&sshconn.AuthError{}, &sshconn.UnsupportedError{},
 	&sshconn.MasterError{}, &sshconn.PathError{}, &TransportError{},
 }
 

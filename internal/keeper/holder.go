@@ -17,6 +17,8 @@ type holder struct {
 	events  *bootstrap.HolderReader
 	ends    bootstrap.Connection // as the server sees them
 	remains remains              // what will be left of the session if the connection breaks
+	// unverified: whoever the server is, it does not get at the agent.
+	unverified bool
 
 	mu        sync.Mutex    // orders are written one at a time
 	ended     chan struct{} // closed when the script has said its last
@@ -36,7 +38,7 @@ func startHolder(ctx context.Context, c *connection, first bootstrap.Order) (*ho
 	}
 	stop := context.AfterFunc(ctx, func() { _ = s.Close() })
 	defer stop()
-	h := &holder{session: s, events: bootstrap.NewHolderReader(s), ended: make(chan struct{})}
+	h := &holder{session: s, events: bootstrap.NewHolderReader(s), ended: make(chan struct{}), unverified: c.ssh.Facts().Unverified}
 	if err := h.begin(first, c.pulse.rest); err != nil {
 		_ = s.Close()
 		return nil, &ForwardError{Reason: "holder", Err: err}
@@ -47,13 +49,15 @@ func startHolder(ctx context.Context, c *connection, first bootstrap.Order) (*ho
 		return nil, &ForwardError{Reason: "holder", Err: err}
 	}
 	c.linked(link)
-	return h, linkProblem(h.remains.agent != "", link)
+	return h, h.problem(link)
 }
 
 // begin sends all that the script needs without waiting in between.
 func (h *holder) begin(first bootstrap.Order, every time.Duration) error {
-	if err := h.session.forwardAgent(); err != nil {
-		return err
+	if !h.unverified {
+		if err := h.session.forwardAgent(); err != nil {
+			return err
+		}
 	}
 	if err := h.session.exec(shellCommand); err != nil {
 		return err
@@ -83,11 +87,13 @@ func (h *holder) introduce() (bootstrap.Link, error) {
 	}
 }
 
-// linkProblem says what a person is to know of the link, nil if it is set or
-// was rightly left to another machine.
-func linkProblem(forwarded bool, link bootstrap.Link) error {
+// problem says what a person is to know of the link, nil if it is set or was
+// rightly left to another machine.
+func (h *holder) problem(link bootstrap.Link) error {
 	switch {
-	case !forwarded:
+	case h.unverified:
+		return &ForwardError{Reason: "unverified"}
+	case h.remains.agent == "":
 		return &ForwardError{Reason: "refused"}
 	case link.State == bootstrap.LinkFailed:
 		return &ForwardError{Reason: "link", Err: link.Cause}
@@ -110,7 +116,7 @@ func (h *holder) listen(c *connection) {
 			c.pulse.answered(event.Token)
 		case bootstrap.Link:
 			c.linked(event)
-			c.unlink(linkProblem(h.remains.agent != "", event))
+			c.unlink(h.problem(event))
 		case bootstrap.Buried:
 			c.log.Info().Bool("done", event.Done).Msg("remains of the connection before")
 		}

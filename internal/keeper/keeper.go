@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"golang.org/x/crypto/ssh"
 
 	"github.com/mosha-ssh/mosha/internal/guard"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
@@ -77,6 +78,7 @@ type Keeper struct {
 	roundTrip time.Duration // as last measured, 0: not yet
 	address   netip.Addr    // where the last connection went to
 	identity  string        // the key that was let in last
+	accepted  ssh.PublicKey // the host key that a person accepted, which the files need not have
 	remains   remains       // of the connection before, on the server
 	choice    sshconn.Choice
 

@@ -42,6 +42,9 @@ func (k *Keeper) take(dialed sshconn.Connection) *connection {
 		if facts.Choice.Reason != "" {
 			k.choice = facts.Choice // so that the next one begins with it
 		}
+		if facts.Accepted != nil {
+			k.accepted = facts.Accepted
+		}
 		if facts.Remote.IsValid() {
 			k.address = facts.Remote.Addr()
 		}

@@ -73,6 +73,15 @@ func (a *authenticator) prepare(bind *binding) {
 	}
 }
 
+// distrust keeps what a person would type from a server whose key is not the
+// known one, as ssh does.
+func (a *authenticator) distrust() {
+	for _, method := range []string{"password", "keyboard-interactive"} {
+		a.opts.Log.Warn().Str("method", method).Msg("off, since the host key is not the known one")
+		a.order.disable(method)
+	}
+}
+
 // next returns the next method to try, nil when there is none. The error ends
 // the attempt.
 func (a *authenticator) next(attempt *ssh.ClientAuthContext) (ssh.AuthMethod, error) {

@@ -22,6 +22,14 @@ type Conn struct {
 	Typed    bool           // something that a person typed was needed: who dials again without one is not let in, it may be
 	Notes    []Note         // what happened on the way that the user should know
 
+	// Accepted is the host key if a person accepted it, on this connection or
+	// an earlier one.
+	Accepted ssh.PublicKey
+	// Unverified says that the host key is not the known one: the agent must
+	// not be forwarded.
+	Unverified bool
+
+	updater   *updater // nil: UpdateHostKeys does nothing here
 	transport *transport
 	binding   *binding
 	closing   atomic.Bool
@@ -31,6 +39,8 @@ type Conn struct {
 const (
 	NoteAdded    = "added"     // the host key is now in File
 	NoteNotAdded = "not added" // it could not be added to File, see Reason
+	NoteChanged  = "changed"   // the host key is not the one in File, and was let pass
+	NoteAddress  = "address"   // the key that File has for Address is another one
 )
 
 // Note is something that ssh would tell on stderr while connecting.
@@ -38,7 +48,9 @@ type Note struct {
 	Kind    string
 	Host    string // as in known_hosts
 	KeyType string
+	Address string // as in known_hosts; "" if the note is not about it
 	File    string
+	Line    int // NoteChanged, NoteAddress
 	Reason  string
 }
 

@@ -42,6 +42,11 @@ type Facts struct {
 	Typed    bool           // something that a person typed was needed: who dials again without one is not let in, it may be
 	Notes    []Note         // what happened on the way that the user should know
 	Choice   Choice         // what carries it
+	// Accepted is the host key if a person accepted it, for Options.Accepted.
+	Accepted ssh.PublicKey
+	// Unverified says that the host key is not the known one, and was let pass
+	// (StrictHostKeyChecking no): the agent must not be forwarded.
+	Unverified bool
 }
 
 // AgentOffer is an agent channel that the server wants to open. One of its

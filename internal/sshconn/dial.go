@@ -94,6 +94,10 @@ func (d *dialer) dial(ctx context.Context) (*Conn, error) {
 	d.lostWhileAsking = lost
 	stop := context.AfterFunc(ctx, d.abort)
 	defer stop()
+	if algos.hostKeys, err = d.orderHostKeys(algos.hostKeys); err != nil {
+		d.transport.Close()
+		return nil, err
+	}
 	d.watch.start(time.Until(d.deadline), d.limit)
 	defer d.watch.stop()
 	defer d.silence.end()
@@ -106,7 +110,18 @@ func (d *dialer) dial(ctx context.Context) (*Conn, error) {
 		d.transport.Close()
 		return nil, err
 	}
-	return d.result(conn, channels, requests), nil
+	c := d.result(conn, channels, requests)
+	d.updateFirst(c)
+	return c, nil
+}
+
+// orderHostKeys puts the algorithms of known keys first. The server's time does
+// not run while a command is asked about them.
+func (d *dialer) orderHostKeys(configured []string) ([]string, error) {
+	began := time.Now()
+	ordered, err := d.keys.algorithms(configured)
+	d.deadline = d.deadline.Add(time.Since(began))
+	return ordered, err
 }
 
 // begin reports a phase.
@@ -181,7 +196,7 @@ func (d *dialer) clientConfig(algos algorithms) *ssh.ClientConfig {
 		Config:            algos.Config,
 		User:              d.cfg.User,
 		ClientVersion:     clientVersion,
-		HostKeyAlgorithms: d.keys.db.Algorithms(algos.hostKeys, d.keys.host),
+		HostKeyAlgorithms: algos.hostKeys,
 		HostKeyCallback:   d.hostKey,
 		AuthCallback:      d.authenticate,
 		BannerCallback:    d.auth.banner,
@@ -211,6 +226,9 @@ func (d *dialer) authenticate(attempt *ssh.ClientAuthContext) (ssh.AuthMethod, e
 	d.silence.rest()
 	defer d.silence.wake()
 	if !d.auth.prepared {
+		if _, verdict := d.keys.outcome(); verdict.unverified {
+			d.auth.distrust()
+		}
 		d.auth.prepare(d.binding(attempt.Metadata.SessionID()))
 	}
 	return d.auth.next(attempt)
@@ -228,7 +246,11 @@ func (d *dialer) binding(sessionID []byte) *binding {
 func (d *dialer) result(conn ssh.Conn, channels <-chan ssh.NewChannel, requests <-chan *ssh.Request) *Conn {
 	d.auth.succeeded()
 	c := &Conn{Conn: conn, Identity: d.auth.identity, Typed: d.auth.person.typed, NewChannels: channels, Requests: requests, transport: d.transport, binding: d.binding(conn.SessionID())}
-	_, c.Notes = d.keys.outcome()
+	_, verdict := d.keys.outcome()
+	c.Notes, c.Accepted, c.Unverified = verdict.notes, verdict.accepted, verdict.unverified
+	if verdict.updatable && d.cfg.UpdateHostKeys != target.UpdateNo {
+		c.updater = newUpdater(d.keys, conn)
+	}
 	c.Remote = d.transport.remote()
 	if c.binding == nil {
 		d.opts.Log.Warn().Msg("the server's signature was not found: no session-bind")
@@ -272,6 +294,9 @@ func (d *dialer) explain(ctx context.Context, err error) error {
 	}
 	var ask *askError
 	var hostKey *HostKeyError
+	var command *KnownHostsCommandError
+	var malformed *target.CommandError
+	var unset *target.EnvError
 	var unsupported *UnsupportedError
 	var negotiation *ssh.AlgorithmNegotiationError
 	switch {
@@ -279,6 +304,12 @@ func (d *dialer) explain(ctx context.Context, err error) error {
 		return ask.error
 	case errors.As(err, &hostKey):
 		return hostKey
+	case errors.As(err, &command):
+		return command
+	case errors.As(err, &malformed):
+		return malformed
+	case errors.As(err, &unset):
+		return unset
 	case errors.As(err, &unsupported):
 		return unsupported
 	case errors.As(err, &negotiation):

@@ -116,7 +116,28 @@ const (
 	KeyChanged     = "changed"     // the host is known with another key
 	KeyRevoked     = "revoked"     // marked @revoked
 	KeyCertificate = "certificate" // a known authority's certificate is not good, and the key is unknown
+
+	KeyAddress     = "address"     // known for the host, and another one for its address
+	KeyUnwritable  = "unwritable"  // not known, and there is no file, or no name, to write it down with
+	KeyShort       = "short"       // an RSA key that is shorter than RequiredRSASize
+	KeyUncheckable = "uncheckable" // a file of RevokedHostKeys cannot be read
 )
+
+// What is known of the address of a host whose key has changed.
+const (
+	AddressUnknown   = "unknown"   // no key
+	AddressUnchanged = "unchanged" // the key that the server showed
+	AddressDiffers   = "differs"   // a third one
+)
+
+// AddressProblem says what is known of the host's address (CheckHostIP), which
+// may have been made to lead to another machine.
+type AddressProblem struct {
+	Name   string // as in known_hosts: ip or [ip]:port
+	Status string
+	File   string // the line with a key for the address, "" if there is none
+	Line   int
+}
 
 // HostKeyError says why a host key was not accepted.
 type HostKeyError struct {
@@ -125,10 +146,12 @@ type HostKeyError struct {
 	KeyType     string // as ssh names it: ED25519, ECDSA, RSA
 	Fingerprint string // SHA256:...
 	File        string // the known_hosts line that the key differs from, or that revokes it; "" if it changed in a rekey
-	Line        int
+	Line        int    // 0 if the file has no lines (RevokedHostKeys)
 	KnownType   string // type of the key in that line, as in the file
 	CertProblem string // what is wrong with the certificate
-	Strict      string // StrictHostKeyChecking: "no" does not allow a changed key here
+	Strict      string // StrictHostKeyChecking
+	// Address is for KeyAddress, and for KeyChanged where the address tells more.
+	Address *AddressProblem
 }
 
 func (e *HostKeyError) Error() string {
@@ -137,6 +160,12 @@ func (e *HostKeyError) Error() string {
 		return fmt.Sprintf("%s host key of %s changed during the connection", e.KeyType, e.Host)
 	case e.Problem == KeyChanged, e.Problem == KeyRevoked:
 		return fmt.Sprintf("%s host key of %s is %s (%s:%d)", e.KeyType, e.Host, e.Problem, e.File, e.Line)
+	case e.Problem == KeyAddress && e.Address != nil:
+		return fmt.Sprintf("%s host key of %s differs from the key for the IP address %s (%s:%d)", e.KeyType, e.Host, e.Address.Name, e.Address.File, e.Address.Line)
+	case e.Problem == KeyShort:
+		return fmt.Sprintf("%s host key of %s is too short", e.KeyType, e.Host)
+	case e.Problem == KeyUncheckable:
+		return fmt.Sprintf("%s host key of %s cannot be looked up in %s", e.KeyType, e.Host, e.File)
 	case e.Problem == KeyCertificate:
 		return fmt.Sprintf("host certificate of %s: %s", e.Host, e.CertProblem)
 	}

@@ -259,7 +259,6 @@ func TestStrictHostKeyChecking(t *testing.T) {
 		{[]string{"StrictHostKeyChecking accept-new", "HashKnownHosts yes"}, "x\n", ""},
 		{[]string{"StrictHostKeyChecking no"}, "", ""},
 		{[]string{"StrictHostKeyChecking accept-new"}, changed, KeyChanged},
-		{[]string{"StrictHostKeyChecking no"}, changed, KeyChanged},
 	} {
 		s.write("known_hosts", test.known)
 		conn, err := s.dial(s.config(test.lines...))
@@ -270,6 +269,72 @@ func TestStrictHostKeyChecking(t *testing.T) {
 		if err == nil {
 			checkAdded(t, s, conn, strings.Join(test.lines, ","), test.known)
 		}
+	}
+	s.write("known_hosts", "# x\n"+changed)
+	conn, err := s.dial(s.config("StrictHostKeyChecking no"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Note{Kind: NoteChanged, Host: s.knownName(), KeyType: "ED25519", File: s.path("known_hosts"), Line: 2}
+	if !conn.Unverified || len(conn.Notes) != 1 || conn.Notes[0] != want {
+		t.Errorf("a changed key was let pass: unverified %v, notes %+v", conn.Unverified, conn.Notes)
+	}
+}
+
+// TestUntrustedServerGetsNoPassword: a server whose key is let pass although it is
+// not the known one may take a key, and nothing that a person types.
+func TestUntrustedServerGetsNoPassword(t *testing.T) {
+	s := newSite(t, lab.SshdConfig{Extra: []string{"PasswordAuthentication yes", "PubkeyAuthentication no"}})
+	prompted := 0
+	dial := func() error {
+		cfg := s.config("StrictHostKeyChecking no")
+		opts := options(cfg)
+		opts.Prompt = func(context.Context, Prompt) ([][]byte, error) {
+			prompted++
+			return nil, ErrNoAnswer
+		}
+		_, err := Dial(t.Context(), cfg, opts)
+		return err
+	}
+	_ = dial()
+	if prompted != 1 {
+		t.Fatalf("a trusted server's password was asked for %d times", prompted)
+	}
+	s.write("known_hosts", s.knownName()+newKeyLines(s, "other")["ssh-ed25519"])
+	denied := (*AuthError)(nil)
+	if err := dial(); !errors.As(err, &denied) || prompted != 1 {
+		t.Errorf("%v, asked %d times", err, prompted)
+	}
+}
+
+// TestAcceptedBefore: a key that a person accepted and that could not be written
+// down is not asked about when the connection comes back.
+func TestAcceptedBefore(t *testing.T) {
+	s := newSite(t, lab.SshdConfig{HostKeys: []string{"ed25519", "rsa"}})
+	cfg := s.config("UserKnownHostsFile /dev/null")
+	opts := options(cfg)
+	opts.Ask = (&person{answers: []string{"yes"}}).ask
+	conn, err := Dial(t.Context(), cfg, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.Close()
+	opts.Ask, opts.Accepted = nil, conn.Accepted
+	if conn, err = Dial(t.Context(), cfg, opts); err != nil {
+		t.Fatalf("not accepted again: %v", err)
+	}
+	conn.Close()
+	if conn.Accepted == nil {
+		t.Error("the third connection would ask again")
+	}
+	_, err = Dial(t.Context(), s.config("UserKnownHostsFile /dev/null", "HostKeyAlgorithms rsa-sha2-512"), opts)
+	if bad := (*HostKeyError)(nil); !errors.As(err, &bad) || bad.Problem != KeyUnknown {
+		t.Errorf("another key: %v", err)
+	}
+	s.write("known_hosts", s.knownName()+newKeyLines(s, "other")["ssh-ed25519"])
+	_, err = Dial(t.Context(), s.config(), opts)
+	if bad := (*HostKeyError)(nil); !errors.As(err, &bad) || bad.Problem != KeyChanged {
+		t.Errorf("the file knows another key: %v", err)
 	}
 }
 

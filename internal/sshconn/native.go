@@ -1,12 +1,16 @@
 package sshconn
 
 import (
+	"sync"
+
 	"golang.org/x/crypto/ssh"
 )
 
 // Serve is that of Connection.
 func (c *Conn) Serve(agent func(AgentOffer)) {
-	go ssh.DiscardRequests(c.Requests)
+	var requests sync.WaitGroup
+	defer requests.Wait()
+	requests.Go(c.serveRequests)
 	for offered := range c.NewChannels {
 		if offered.ChannelType() != "auth-agent@openssh.com" {
 			_ = offered.Reject(ssh.UnknownChannelType, "not served here")
@@ -25,7 +29,7 @@ func (c *Conn) RoundTrip() error {
 
 // Facts is that of Connection.
 func (c *Conn) Facts() Facts {
-	return Facts{Remote: c.Remote, Identity: c.Identity, Typed: c.Typed, Notes: c.Notes, Choice: Choice{Transport: TransportNative}}
+	return Facts{Remote: c.Remote, Identity: c.Identity, Typed: c.Typed, Notes: c.Notes, Accepted: c.Accepted, Unverified: c.Unverified, Choice: Choice{Transport: TransportNative}}
 }
 
 // nativeOffer is an agent channel of the native transport.

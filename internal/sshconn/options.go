@@ -7,14 +7,15 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"golang.org/x/crypto/ssh"
 )
 
 // Options are what Dial needs beside the configuration.
 type Options struct {
 	Log zerolog.Logger
-	// Ask puts the question about an unknown host key to a person and returns
-	// yes, no or the fingerprint. It must return when ctx ends. Nil if there is
-	// nobody to ask: an unknown key is an error then.
+	// Ask puts a question about host keys to a person and returns yes, no or
+	// the fingerprint. It must return when ctx ends. Nil if there is nobody to
+	// ask: an unknown key is an error then.
 	Ask func(ctx context.Context, q HostKeyQuestion) (answer string, err error)
 	// Prompt puts a question about authentication to a person and returns the
 	// answers, which Dial overwrites when they have been used. It must return
@@ -25,6 +26,10 @@ type Options struct {
 	// Tell, if set, shows something to a person. It must return soon, and is
 	// called from several goroutines, one at a time.
 	Tell func(Notice)
+	// Accepted is a host key that a person accepted on an earlier connection
+	// (Conn.Accepted), which is not asked about again where the files do not
+	// have it; nil if there is none.
+	Accepted ssh.PublicKey
 	// AgentSocket returns the path of the agent's socket, "" if there is none.
 	AgentSocket func() string
 	// Family is mosh's --family: prefer-inet, prefer-inet6, inet, inet6, auto

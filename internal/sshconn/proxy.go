@@ -58,7 +58,7 @@ func startProxy(args []string, log zerolog.Logger) (*proxy, error) {
 }
 
 func newProxy(args []string, log zerolog.Logger) *proxy {
-	p := &proxy{command: strings.Join(args, " "), stderr: &lineLog{log: log}, ended: make(chan struct{})}
+	p := &proxy{command: strings.Join(args, " "), stderr: &lineLog{log: log, from: "proxy"}, ended: make(chan struct{})}
 	p.cmd = exec.Command(args[0], args[1:]...)
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	p.cmd.Stderr = p.stderr
@@ -154,9 +154,10 @@ type proxyAddr struct{}
 func (proxyAddr) Network() string { return "proxy" }
 func (proxyAddr) String() string  { return "proxy" }
 
-// lineLog writes a proxy's stderr to the log, and keeps the last line with text.
+// lineLog writes a program's stderr to the log, and keeps the last line with text.
 type lineLog struct {
 	log     zerolog.Logger
+	from    string // whose
 	mu      sync.Mutex
 	partial string
 	kept    string
@@ -182,7 +183,7 @@ func (l *lineLog) flushLocked() {
 	l.partial = ""
 	if line != "" {
 		l.kept = line
-		l.log.Info().Str("stderr", line).Msg("proxy")
+		l.log.Info().Str("stderr", line).Msg(l.from)
 	}
 }
 

@@ -51,7 +51,7 @@ type Config struct {
 	KnownHostsCommand string   // as configured, see KnownHostsArgs
 	RevokedHostKeys   []string // key lists or KRLs
 	UpdateHostKeys    string   // UpdateNo, UpdateYes or UpdateAsk
-	VerifyHostKeyDNS  string   // no, yes or ask; not acted upon
+	VerifyHostKeyDNS  string   // no, yes or ask
 	RequiredRSASize   int      // bits
 	// NoHostAuthenticationForLocalhost accepts every key of a loopback address.
 	NoHostAuthenticationForLocalhost bool

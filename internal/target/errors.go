@@ -98,6 +98,7 @@ type CommandError struct {
 	Option  string // KnownHostsCommand
 	Value   string // the command, or the word of it that is wrong
 	Problem string // such as "is not an absolute path"
+	Ignored bool   // ssh goes on without the command
 }
 
 func (e *CommandError) Error() string { return fmt.Sprintf("%s %q %s", e.Option, e.Value, e.Problem) }

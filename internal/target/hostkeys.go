@@ -90,10 +90,10 @@ type HostKeyTokens struct {
 func (c *Config) KnownHostsArgs(about HostKeyTokens, env func(string) (string, bool)) ([]string, error) {
 	args, ok := splitArgs(c.KnownHostsCommand)
 	if !ok {
-		return nil, &CommandError{Option: "KnownHostsCommand", Value: c.KnownHostsCommand, Problem: "has an unfinished quote"}
+		return nil, &CommandError{Option: "KnownHostsCommand", Value: c.KnownHostsCommand, Problem: "has an unfinished quote", Ignored: true}
 	}
 	if len(args) == 0 || !strings.HasPrefix(args[0], "/") {
-		return nil, &CommandError{Option: "KnownHostsCommand", Value: c.KnownHostsCommand, Problem: "is not an absolute path"}
+		return nil, &CommandError{Option: "KnownHostsCommand", Value: c.KnownHostsCommand, Problem: "is not an absolute path", Ignored: true}
 	}
 	t := c.tokens()
 	t['I'], t['H'], t['t'], t['f'], t['K'] = about.Invocation, about.Name, about.KeyType, about.Fingerprint, about.Key

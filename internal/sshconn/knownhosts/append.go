@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -20,33 +22,76 @@ func (e *NameError) Error() string {
 	return fmt.Sprintf("host name %q cannot be written to known_hosts", e.Name)
 }
 
-// Append adds key for h to file, with the name hashed if hash is set. The file
-// (mode 0600) and its directory (0700) are made if they are missing. The entry is
-// one write at the file's end, so that others may append at the same time.
-// Errors: *NameError or an *fs.PathError.
-func Append(file string, h Host, key ssh.PublicKey, hash bool) error {
-	if name := h.principal(); name == "" || strings.ContainsAny(name, "@?*#[]|'\"\\, \t\r\n\x00") {
+// Recordable says whether the host's name may be written to known_hosts. Where
+// it may not, ssh refuses a key that is not known.
+func (h Host) Recordable() bool {
+	return h.Hostname != "" && !strings.ContainsAny(h.Hostname, "@?*#[]|'\"\\")
+}
+
+// checkName looks at what would be written: an alias too, and no blank or comma,
+// which would make it something else.
+func (h Host) checkName() error {
+	name := h.principal()
+	if !h.Recordable() && h.Alias == "" || name == "" || strings.ContainsAny(name, "@?*#[]|'\"\\, \t\r\n\x00") {
 		return &NameError{Name: name}
 	}
-	name := h.Name()
-	if hash {
-		salt := make([]byte, sha1.Size)
-		rand.Read(salt)
-		name = hashName(name, salt)
+	return nil
+}
+
+// Names are what a key is written down for.
+type Names int
+
+const (
+	NameOnly Names = iota
+	AddressOnly
+	NameAndAddress
+)
+
+// Append adds key for h to file: for the name, the address or both, which are
+// hashed if hash is set, and are a line each then. The file (mode 0600) and its
+// directory (0700) are made if they are missing. The entry is one write at the
+// file's end, so that others may append at the same time. Errors: *NameError or
+// an *fs.PathError.
+func Append(file string, h Host, which Names, key ssh.PublicKey, hash bool) error {
+	if err := h.checkName(); err != nil {
+		return err
 	}
-	entry := name + " " + string(ssh.MarshalAuthorizedKey(uncertified(key)))
+	text := ""
+	switch which {
+	case NameOnly:
+		text = newLines(key, hash, h.Name())
+	case AddressOnly:
+		text = newLines(key, hash, h.AddressName())
+	case NameAndAddress:
+		text = newLines(key, hash, h.Name(), h.AddressName())
+	}
 	if err := os.Mkdir(filepath.Dir(file), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
+	f, err := openLocked(file, os.O_RDWR|os.O_CREATE|os.O_APPEND)
 	if err != nil {
 		return err
 	}
 	if !endsInNewline(f) {
-		entry = "\n" + entry
+		text = "\n" + text
 	}
-	_, err = f.WriteString(entry)
+	_, err = f.WriteString(text)
 	return errors.Join(err, f.Close())
+}
+
+// newLines returns the lines for a key under these names.
+func newLines(key ssh.PublicKey, hash bool, names ...string) string {
+	entry := " " + string(ssh.MarshalAuthorizedKey(uncertified(key)))
+	if !hash {
+		return strings.Join(names, ",") + entry
+	}
+	lines := ""
+	for _, name := range names {
+		salt := make([]byte, sha1.Size)
+		rand.Read(salt)
+		lines += hashName(name, salt) + entry
+	}
+	return lines
 }
 
 // endsInNewline says whether a line can begin at the end of f.
@@ -58,4 +103,47 @@ func endsInNewline(f *os.File) bool {
 	var last [1]byte
 	_, err = f.ReadAt(last[:], info.Size()-1)
 	return err != nil || last[0] == '\n'
+}
+
+// lockPatience is how long another process of ours may hold a file. ssh takes
+// no lock, so without one nothing is worse than it is there.
+const lockPatience = 2 * time.Second
+
+// openLocked opens a file that Update may replace at the same time, and locks it.
+// The lock goes with the file's end of use.
+func openLocked(file string, flag int) (*os.File, error) {
+	for {
+		f, err := os.OpenFile(file, flag, 0o600)
+		if err != nil {
+			return nil, err
+		}
+		locked := lock(f)
+		if !locked || isCurrent(f, file) {
+			return f, nil
+		}
+		f.Close() // it was replaced while we waited
+	}
+}
+
+// lock says whether the lock was to be had: not every file system has locks.
+func lock(f *os.File) bool {
+	for deadline := time.Now().Add(lockPatience); ; time.Sleep(10 * time.Millisecond) {
+		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil {
+			return true
+		}
+		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) || time.Now().After(deadline) {
+			return false
+		}
+	}
+}
+
+// isCurrent says whether the file of that name is still the one that is open.
+func isCurrent(f *os.File, name string) bool {
+	opened, err := f.Stat()
+	if err != nil {
+		return true
+	}
+	named, err := os.Stat(name)
+	return err == nil && os.SameFile(opened, named)
 }

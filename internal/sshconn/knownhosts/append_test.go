@@ -24,14 +24,14 @@ func TestAppend(t *testing.T) {
 		{"", "[fe80::1%eth0]:2222 {ed1}\n", Host{Hostname: "fe80::1%eth0", Port: 2222}},
 	} {
 		file := write(t, test.before)
-		if err := Append(file, test.host, public("ed1"), false); err != nil {
+		if err := Append(file, test.host, NameOnly, public("ed1"), false); err != nil {
 			t.Fatal(err)
 		}
 		got, _ := os.ReadFile(file)
 		if want, _ := os.ReadFile(write(t, test.after)); string(got) != string(want) {
 			t.Errorf("after %q:\n got %q\nwant %q", test.before, got, want)
 		}
-		if r := Read([]string{file}, nil).Check(test.host, public("ed1"), now); r.Status != Match {
+		if r := Read([]string{file}, nil).check(test.host, public("ed1")); r.Status != Match {
 			t.Errorf("%+v is not known after Append: %+v", test.host, r)
 		}
 	}
@@ -39,10 +39,10 @@ func TestAppend(t *testing.T) {
 
 func TestAppendCertificate(t *testing.T) {
 	file := write(t, "")
-	if err := Append(file, host, cert(t, "ed1", "ca1"), false); err != nil {
+	if err := Append(file, host, NameOnly, cert(t, "ed1", "ca1"), false); err != nil {
 		t.Fatal(err)
 	}
-	if r := Read([]string{file}, nil).Check(host, public("ed1"), now); r.Status != Match {
+	if r := Read([]string{file}, nil).check(host, public("ed1")); r.Status != Match {
 		t.Errorf("the certified key is not known: %+v", r)
 	}
 }
@@ -50,7 +50,7 @@ func TestAppendCertificate(t *testing.T) {
 func TestAppendMakesFiles(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), ".ssh")
 	file := filepath.Join(dir, "known_hosts")
-	if err := Append(file, host, public("ed1"), false); err != nil {
+	if err := Append(file, host, NameOnly, public("ed1"), false); err != nil {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]fs.FileMode{dir: fs.ModeDir | 0o700, file: 0o600} {
@@ -58,7 +58,7 @@ func TestAppendMakesFiles(t *testing.T) {
 			t.Errorf("%s: %v, %v, want mode %v", path, info, err, want)
 		}
 	}
-	if err := Append(filepath.Join(file, "x"), host, public("ed1"), false); err == nil {
+	if err := Append(filepath.Join(file, "x"), host, NameOnly, public("ed1"), false); err == nil {
 		t.Error("a file below a file was written")
 	}
 }
@@ -68,7 +68,7 @@ func TestAppendKeepsMode(t *testing.T) {
 	if err := os.Chmod(file, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := Append(file, host, public("ed1"), false); err != nil {
+	if err := Append(file, host, NameOnly, public("ed1"), false); err != nil {
 		t.Fatal(err)
 	}
 	if info, _ := os.Stat(file); info.Mode() != 0o644 {
@@ -79,7 +79,7 @@ func TestAppendKeepsMode(t *testing.T) {
 func TestAppendBadName(t *testing.T) {
 	file := write(t, "")
 	for _, name := range []string{"", "a b", "a,b", "a\nb", "*", "h?", "@revoked", "#x", "|1|", "[x]", "a\tb"} {
-		err := Append(file, Host{Hostname: name, Port: 22}, public("ed1"), false)
+		err := Append(file, Host{Hostname: name, Port: 22}, NameOnly, public("ed1"), false)
 		if bad := (*NameError)(nil); !errors.As(err, &bad) {
 			t.Errorf("name %q: %v", name, err)
 		}
@@ -93,7 +93,7 @@ func TestAppendBadName(t *testing.T) {
 func TestAppendHashed(t *testing.T) {
 	file := write(t, "")
 	for _, h := range []Host{host, hostOn(2222)} {
-		if err := Append(file, h, public("ed1"), true); err != nil {
+		if err := Append(file, h, NameOnly, public("ed1"), true); err != nil {
 			t.Fatal(err)
 		}
 		if out, err := exec.Command("ssh-keygen", "-F", h.Name(), "-f", file).CombinedOutput(); err != nil {
@@ -110,7 +110,7 @@ func TestAppendTogether(t *testing.T) {
 	var group sync.WaitGroup
 	for range 20 {
 		group.Go(func() {
-			if err := Append(file, host, public("ed1"), false); err != nil {
+			if err := Append(file, host, NameOnly, public("ed1"), false); err != nil {
 				t.Error(err)
 			}
 		})

@@ -1,43 +1,10 @@
 package knownhosts
 
 import (
-	"bytes"
-	"encoding/base64"
-	"slices"
-	"strconv"
 	"time"
 
 	"golang.org/x/crypto/ssh"
 )
-
-// Host is what a key is looked up for.
-type Host struct {
-	// Hostname is the name connected to, without port.
-	Hostname string
-	// Alias is HostKeyAlias: if set, it stands for host name and port.
-	Alias string
-	Port  int
-	// CASignatureAlgorithms are the algorithms with which an authority may
-	// have signed a host certificate; empty means any.
-	CASignatureAlgorithms []string
-}
-
-// Name is the name that known_hosts has for h: the alias, the host name, or
-// [host]:port where the port is not 22, all in lower case.
-func (h Host) Name() string {
-	if h.Alias == "" && h.Port != 22 && h.Port != 0 {
-		return lower("[" + h.Hostname + "]:" + strconv.Itoa(h.Port))
-	}
-	return h.principal()
-}
-
-// principal is the name that a host certificate has to be for.
-func (h Host) principal() string {
-	if h.Alias != "" {
-		return lower(h.Alias)
-	}
-	return lower(h.Hostname)
-}
 
 // Status is the outcome of a check.
 type Status int
@@ -54,195 +21,157 @@ const (
 	Revoked
 )
 
+// Found is a line, and the type of the key in it. The zero value is no line.
+type Found struct {
+	File    string // for a command's output KnownHostsCommand- and its purpose
+	Line    int    // from 1
+	KeyType string
+	Origin  Origin
+}
+
 // Result is what the files say about a host's key.
 type Result struct {
 	Status Status
-	// File and Line (from 1) say where the key was found: the matching one,
-	// the last of those that differ, or the revocation.
-	File string
-	Line int
-	// KeyType is the type of the key in that line.
-	KeyType string
+	// Found is the line that decided: the matching one, the last of those that
+	// differ, or the revocation.
+	Found
+	// Portless says that the match was found only without the port.
+	Portless bool
+	// Certified says that it is an authority that matched.
+	Certified bool
 	// CertProblem says why the certificate of a known authority was not
 	// accepted; "" if there was none. The check then went on with the plain
 	// key that it certifies, as ssh does.
 	CertProblem string
+	// Address is what the lines for the address say (CheckHostIP), nil if it
+	// was not looked up.
+	Address *AddressResult
 }
 
-// Check looks key up for h. A certificate is checked against the authorities
+// AddressResult is what the files say about the key for the host's address.
+type AddressResult struct {
+	Status Status
+	Found
+	Name string // as known_hosts has it
+	// Differs says that the host's key has changed, and that its address does
+	// not have the same other key: the name may lead to another machine.
+	Differs bool
+}
+
+// Query is one question to the known_hosts files.
+type Query struct {
+	Host Host
+	Key  ssh.PublicKey
+	Now  time.Time
+	// Command returns the output of KnownHostsCommand for a name or address,
+	// whose lines count after those of the files; nil if there is none.
+	Command func(purpose, name string) (output string, err error)
+}
+
+// Purposes of a run of KnownHostsCommand.
+const (
+	ForOrder   = "ORDER"
+	ForName    = "HOSTNAME"
+	ForAddress = "ADDRESS"
+)
+
+// Check looks a key up. A certificate is checked against the authorities
 // first; if none vouches for it, its plain key is looked up. A host on another
-// port than 22 is looked up without the port as well, where only a match counts.
-func (db *DB) Check(h Host, key ssh.PublicKey, now time.Time) Result {
-	if h.Name() == h.principal() {
-		return db.find(h.Name()).check(h, key, now, nil)
+// port than 22 is looked up without the port as well, where only a match
+// counts, and a revocation. The error is that of Command.
+func (db *DB) Check(q Query) (Result, error) {
+	l := lookup{db: db, Query: q}
+	if err := l.load(); err != nil {
+		return Result{}, err
 	}
-	portless := db.find(h.principal())
-	return db.find(h.Name()).check(h, key, now, portless)
+	return l.check(), nil
 }
 
-// entry is a line that matches the host, with its key.
-type entry struct {
-	line
-	key ssh.PublicKey
+// lookup is sshconnect.c's check_host_key up to the point where it asks.
+type lookup struct {
+	db *DB
+	Query
+	byName    entries
+	byAddress entries // nil: not looked up
+	portless  *lookup // nil: there is no port
 }
 
-type entries []entry
-
-// find returns the lines for name, in order.
-func (db *DB) find(name string) entries {
-	found := entries{}
-	for _, l := range db.lines {
-		if match, _ := matchHosts(l.hosts, name); !match {
-			continue
-		}
-		if key, ok := l.publicKey(); ok {
-			found = append(found, entry{l, key})
+// load finds the lines. A certificate's address is not looked up.
+func (l *lookup) load() (err error) {
+	if l.byName, err = l.find(ForName, l.Host.Name()); err != nil {
+		return err
+	}
+	if _, isCert := l.Key.(*ssh.Certificate); l.Host.Address != "" && !isCert {
+		if l.byAddress, err = l.find(ForAddress, l.Host.AddressName()); err != nil {
+			return err
 		}
 	}
-	return found
+	if host, ok := l.Host.portless(); ok {
+		l.portless = &lookup{db: l.db, Query: Query{Host: host, Key: l.Key, Now: l.Now}}
+		return l.portless.load()
+	}
+	return nil
 }
 
-// check is sshconnect.c's check_host_key up to the point where it asks.
-// portless are the lines for the name without the port, nil if there is no port.
-func (es entries) check(h Host, key ssh.PublicKey, now time.Time, portless entries) Result {
+func (l *lookup) find(purpose, name string) (entries, error) {
+	found := l.db.find(name)
+	if l.Command == nil {
+		return found, nil
+	}
+	output, err := l.Command(purpose, name)
+	if err != nil {
+		return nil, err
+	}
+	return append(found, commandDB(purpose, output).find(name)...), nil
+}
+
+func (l *lookup) check() Result {
 	problem := ""
+	key := l.Key
 	if cert, ok := key.(*ssh.Certificate); ok {
-		r := es.checkCert(h, cert, now)
-		if r.Status == Unknown && r.CertProblem == "" && portless != nil {
-			r = portless.check(h, cert, now, nil).ifTold()
+		r := l.byName.checkCert(l.Host, cert, l.Now)
+		if r.Status == Unknown && r.CertProblem == "" {
+			r = l.withoutPort(r)
 		}
 		if r.Status != Unknown {
 			return r
 		}
 		problem, key = r.CertProblem, cert.Key
 	}
-	r := es.checkPlain(key)
-	if r.Status == Unknown && portless != nil {
-		r = portless.check(h, key, now, nil).ifTold()
+	r := l.byName.checkPlain(key)
+	r.Address = l.checkAddress(r, key)
+	if r.Status == Unknown {
+		r = l.withoutPort(r)
 	}
 	r.CertProblem = problem
 	return r
 }
 
-// ifTold drops what a look-up without the port may not decide.
-func (r Result) ifTold() Result {
-	if r.Status == Changed {
-		return Result{CertProblem: r.CertProblem}
+// withoutPort replaces what is not known by what a look-up without the port
+// says, as far as that counts.
+func (l *lookup) withoutPort(r Result) Result {
+	if l.portless == nil {
+		return r
 	}
+	p := l.portless.check()
+	switch p.Status {
+	case Match, Revoked:
+		p.Portless = true
+		if p.Address == nil || p.Address.Status != Changed {
+			p.Address = r.Address
+		}
+		return p
+	}
+	r.CertProblem = p.CertProblem
 	return r
 }
 
-// checkCert looks for an authority that vouches for cert.
-func (es entries) checkCert(h Host, cert *ssh.Certificate, now time.Time) Result {
-	if r, found := es.findRevoked(cert); found {
-		return r
+func (l *lookup) checkAddress(named Result, key ssh.PublicKey) *AddressResult {
+	if l.byAddress == nil {
+		return nil
 	}
-	for _, e := range es {
-		if e.marker != authority || !sameKey(e.key, cert.SignatureKey) {
-			continue
-		}
-		if problem := certProblem(h, cert, now); problem != "" {
-			return Result{CertProblem: problem}
-		}
-		return e.result(Match)
-	}
-	return Result{}
-}
-
-// checkPlain looks for the key itself. A host that is known with other keys
-// only has changed, also if those are of other types: ssh orders its algorithms
-// by what is known, so a server that still has the known key shows it.
-func (es entries) checkPlain(key ssh.PublicKey) Result {
-	if r, found := es.findRevoked(key); found {
-		return r
-	}
-	last := Result{}
-	for _, e := range es {
-		if e.marker != plain {
-			continue
-		}
-		if sameKey(e.key, key) {
-			return e.result(Match)
-		}
-		last = e.result(Changed)
-	}
-	return last
-}
-
-// findRevoked looks for a revocation of the key, of the key that a certificate
-// certifies, or of its authority.
-func (es entries) findRevoked(key ssh.PublicKey) (Result, bool) {
-	keys := []ssh.PublicKey{key}
-	if cert, ok := key.(*ssh.Certificate); ok {
-		keys = []ssh.PublicKey{cert.Key, cert.SignatureKey}
-	}
-	for _, e := range es {
-		if e.marker == revoked && slices.ContainsFunc(keys, func(k ssh.PublicKey) bool { return sameKey(uncertified(e.key), k) }) {
-			return e.result(Revoked), true
-		}
-	}
-	return Result{}, false
-}
-
-func (es entries) revoked(key ssh.PublicKey) bool {
-	_, found := es.findRevoked(key)
-	return found
-}
-
-func (e entry) result(s Status) Result {
-	return Result{Status: s, File: e.file, Line: e.number, KeyType: e.key.Type()}
-}
-
-func uncertified(key ssh.PublicKey) ssh.PublicKey {
-	if cert, ok := key.(*ssh.Certificate); ok {
-		return cert.Key
-	}
-	return key
-}
-
-func sameKey(a, b ssh.PublicKey) bool { return bytes.Equal(a.Marshal(), b.Marshal()) }
-
-// OtherName is a line that has the same key for another host.
-type OtherName struct {
-	File  string
-	Line  int
-	Hosts string // as written, "[hashed name]" if hashed
-}
-
-// maxOtherNames is how many ssh shows, and more than anyone reads.
-const maxOtherNames = 8
-
-// OtherNames returns where else key is known: at most 8 lines, and how many
-// there are.
-func (db *DB) OtherNames(h Host, key ssh.PublicKey) (names []OtherName, total int) {
-	encoded := base64.StdEncoding.EncodeToString(uncertified(key).Marshal())
-	for _, l := range db.lines {
-		_, text, ok := l.keyFields()
-		if !ok || text != encoded || l.marker != plain {
-			continue
-		}
-		if match, _ := matchHosts(l.hosts, h.Name()); match {
-			continue
-		}
-		if total++; total <= maxOtherNames {
-			names = append(names, OtherName{l.file, l.number, l.shownHosts()})
-		}
-	}
-	return names, total
-}
-
-func (l line) shownHosts() string {
-	if l.hosts[0] == '|' {
-		return "[hashed name]"
-	}
-	return l.hosts
-}
-
-// DisplayAddress is an address as ssh shows it beside a name: [ip]:port where
-// the port is not 22.
-func DisplayAddress(ip string, port int) string {
-	if port == 22 {
-		return ip
-	}
-	return "[" + ip + "]:" + strconv.Itoa(port)
+	r := l.byAddress.checkPlain(key)
+	a := &AddressResult{Status: r.Status, Found: r.Found, Name: l.Host.AddressName()}
+	a.Differs = named.Status == Changed && (a.Status != Changed || !sameKey(l.byAddress.last(), l.byName.last()))
+	return a
 }

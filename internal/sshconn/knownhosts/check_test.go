@@ -70,7 +70,7 @@ func TestCheck(t *testing.T) {
 		{"authority's own key is not the host's", "@cert-authority * {ed1}", host, Unknown, 0},
 		{"authority beside the key", "@cert-authority * {ca1}\nhost.example {ed1}", host, Match, 2},
 	} {
-		r := read(t, test.file).Check(test.host, public("ed1"), now)
+		r := read(t, test.file).check(test.host, public("ed1"))
 		if r.Status != test.status || r.Line != test.line {
 			t.Errorf("%s: got %+v, want status %d in line %d", test.name, r, test.status, test.line)
 		}
@@ -109,7 +109,7 @@ func TestCheckCertificate(t *testing.T) {
 		{"bad, but the plain key is known", "@cert-authority * {ca1}\nhost.example {ed1}", host, change(func(c *ssh.Certificate) { c.ValidBefore = 1 }), Match, "expired"},
 		{"principal is the alias", "@cert-authority * {ca1}", Host{Hostname: "h", Alias: "host.example", Port: 2222}, nil, Match, ""},
 	} {
-		r := read(t, test.file).Check(test.host, cert(t, "ed1", "ca1", test.change...), now)
+		r := read(t, test.file).check(test.host, cert(t, "ed1", "ca1", test.change...))
 		if r.Status != test.status || r.CertProblem != test.problem {
 			t.Errorf("%s: got %+v, want status %d and problem %q", test.name, r, test.status, test.problem)
 		}
@@ -121,7 +121,7 @@ func TestCheckCertificate(t *testing.T) {
 func TestCertificateSignature(t *testing.T) {
 	forged := cert(t, "ed1", "ca1", func(c *ssh.Certificate) { c.ValidPrincipals = []string{"other"} })
 	forged.ValidPrincipals = []string{"host.example"}
-	r := read(t, "@cert-authority * {ca1}").Check(host, forged, now)
+	r := read(t, "@cert-authority * {ca1}").check(host, forged)
 	if r.Status != Unknown || r.CertProblem != "bad signature" {
 		t.Errorf("forged certificate: %+v", r)
 	}
@@ -130,7 +130,7 @@ func TestCertificateSignature(t *testing.T) {
 func TestCertificateAlgorithm(t *testing.T) {
 	h := host
 	h.CASignatureAlgorithms = []string{ssh.KeyAlgoRSASHA512}
-	r := read(t, "@cert-authority * {ca1}").Check(h, cert(t, "ed1", "ca1"), now)
+	r := read(t, "@cert-authority * {ca1}").check(h, cert(t, "ed1", "ca1"))
 	if r.Status != Unknown || r.CertProblem != "signed with disallowed algorithm" {
 		t.Errorf("got %+v", r)
 	}
@@ -138,12 +138,12 @@ func TestCertificateAlgorithm(t *testing.T) {
 
 func TestSeveralFiles(t *testing.T) {
 	user, global := write(t, "host.example {ed2}"), write(t, "\nhost.example {ed1}")
-	r := Read([]string{user, "/nonexistent"}, []string{global}).Check(host, public("ed1"), now)
-	if want := (Result{Status: Match, File: global, Line: 2, KeyType: "ssh-ed25519"}); r != want {
+	r := Read([]string{user, "/nonexistent"}, []string{global}).check(host, public("ed1"))
+	if want := (Result{Status: Match, Found: Found{File: global, Line: 2, KeyType: "ssh-ed25519", Origin: FromGlobal}}); r != want {
 		t.Errorf("got %+v, want %+v", r, want)
 	}
-	r = Read([]string{user}, nil).Check(host, public("ec1"), now)
-	if want := (Result{Status: Changed, File: user, Line: 1, KeyType: "ssh-ed25519"}); r != want {
+	r = Read([]string{user}, nil).check(host, public("ec1"))
+	if want := (Result{Status: Changed, Found: Found{File: user, Line: 1, KeyType: "ssh-ed25519"}}); r != want {
 		t.Errorf("got %+v, want %+v", r, want)
 	}
 }
@@ -173,11 +173,11 @@ func TestAlgorithms(t *testing.T) {
 				want = append(want, name)
 			}
 		}
-		if got := read(t, test.file).Algorithms(all, host); !slices.Equal(got, want) {
+		if got := read(t, test.file).Algorithms(all, host, ""); !slices.Equal(got, want) {
 			t.Errorf("%q:\n got %q\nwant %q", test.file, got, want)
 		}
 	}
-	if got := (&DB{}).Algorithms(nil, host); len(got) != 0 {
+	if got := (&DB{}).Algorithms(nil, host, ""); len(got) != 0 {
 		t.Errorf("from nothing came %q", got)
 	}
 }

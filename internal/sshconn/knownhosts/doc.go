@@ -5,5 +5,6 @@
 // Where ssh would go on in spite of a revoked key (StrictHostKeyChecking no, or
 // a revocation found only without the port), this package says Revoked.
 //
-// It is a leaf: it asks nobody, and writes only when Append is called.
+// It is a leaf: it asks nobody, runs nothing, and writes only when Append or
+// Update.Apply is called.
 package knownhosts

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"golang.org/x/crypto/ssh"
@@ -21,11 +22,23 @@ const (
 	revoked          // @revoked
 )
 
+// Origin says where a line is from.
+type Origin int
+
+// FromUser is a file of UserKnownHostsFile, FromGlobal one of
+// GlobalKnownHostsFile, also if it is in both, FromCommand KnownHostsCommand.
+const (
+	FromUser Origin = iota
+	FromGlobal
+	FromCommand
+)
+
 // line is a line of a known_hosts file that could be read up to the key, which
 // is parsed only when the line's hosts match.
 type line struct {
 	file   string
 	number int // from 1
+	origin Origin
 	marker marker
 	hosts  string
 	key    string // "type base64 comment", not yet looked at
@@ -42,12 +55,19 @@ type DB struct {
 // cannot be parsed; beyond 16 MB a file is not read.
 func Read(user, global []string) *DB {
 	db := &DB{}
-	for _, files := range [][]string{user, global} {
-		for _, file := range files {
-			db.lines = append(db.lines, parse(file, contents(file))...)
+	for _, file := range slices.Concat(user, global) {
+		origin := FromUser
+		if slices.Contains(global, file) {
+			origin = FromGlobal
 		}
+		db.lines = append(db.lines, parse(file, origin, contents(file))...)
 	}
 	return db
+}
+
+// commandDB holds what KnownHostsCommand printed.
+func commandDB(purpose, output string) *DB {
+	return &DB{lines: parse("KnownHostsCommand-"+purpose, FromCommand, output)}
 }
 
 func contents(file string) string {
@@ -64,13 +84,13 @@ func contents(file string) string {
 }
 
 // parse is hostfile.c's hostkeys_foreach_file.
-func parse(file, text string) []line {
+func parse(file string, origin Origin, text string) []line {
 	var lines []line
 	number := 0
 	for raw := range strings.Lines(text) {
 		number++
 		if l, ok := parseLine(raw); ok {
-			l.file, l.number = file, number
+			l.file, l.number, l.origin = file, number, origin
 			lines = append(lines, l)
 		}
 	}
@@ -125,9 +145,12 @@ func parseMarker(s string) (marker, string, bool) {
 	return 0, "", false
 }
 
-// publicKey parses the line's key (sshkey.c, sshkey_read).
-func (l line) publicKey() (ssh.PublicKey, bool) {
-	name, encoded, ok := l.keyFields()
+// publicKey parses the line's key.
+func (l line) publicKey() (ssh.PublicKey, bool) { return publicKey(l.key) }
+
+// publicKey parses "type base64 comment" (sshkey.c, sshkey_read).
+func publicKey(s string) (ssh.PublicKey, bool) {
+	name, encoded, ok := keyFields(s)
 	if !ok {
 		return nil, false
 	}
@@ -142,17 +165,17 @@ func (l line) publicKey() (ssh.PublicKey, bool) {
 	return key, true
 }
 
-// keyFields returns the key's type and its base64 text.
-func (l line) keyFields() (name, encoded string, ok bool) {
-	end := strings.IndexAny(l.key, " \t")
+// keyFields returns a key's type and its base64 text.
+func keyFields(s string) (name, encoded string, ok bool) {
+	end := strings.IndexAny(s, " \t")
 	if end < 0 {
 		return "", "", false
 	}
-	encoded = strings.TrimLeft(l.key[end:], " \t")
+	encoded = strings.TrimLeft(s[end:], " \t")
 	if i := strings.IndexAny(encoded, " \t"); i >= 0 {
 		encoded = encoded[:i]
 	}
 	// b64_pton passes over white space: that is the \r of a DOS file here.
 	encoded = strings.TrimRight(encoded, "\r\v\f")
-	return l.key[:end], encoded, encoded != ""
+	return s[:end], encoded, encoded != ""
 }

@@ -1,6 +1,7 @@
 package knownhosts
 
 import (
+	"slices"
 	"strings"
 
 	"golang.org/x/crypto/ssh"
@@ -39,31 +40,27 @@ func plainType(algorithm string) string { return SignatureAlgorithm(KeyType(algo
 // Algorithms puts those host key algorithms first for which a key of h is
 // known, and certificates if an authority is, so that a server that has several
 // keys shows the known one (sshconnect2.c, order_hostkeyalgs). It drops none, and
-// keeps the order otherwise.
-func (db *DB) Algorithms(configured []string, h Host) []string {
-	entries := db.find(h.Name())
-	known := map[string]bool{}
-	authorities := false
-	for _, e := range entries {
-		switch e.marker {
-		case plain:
-			if !entries.revoked(e.key) {
-				known[e.key.Type()] = true
-			}
-		case authority:
-			authorities = true
-		}
-	}
-	if len(configured) == 0 || known[plainType(configured[0])] {
+// keeps the order otherwise. output is what KnownHostsCommand printed for this.
+func (db *DB) Algorithms(configured []string, h Host, output string) []string {
+	found := append(db.find(h.Name()), commandDB(ForOrder, output).find(lower(h.Hostname))...)
+	if len(configured) == 0 || found.has(plainType(configured[0])) {
 		return configured
 	}
+	authorities := slices.ContainsFunc(found, func(e entry) bool { return e.marker == authority })
 	var first, last []string
 	for _, name := range configured {
-		if known[plainType(name)] || isCertType(name) && authorities {
+		if found.has(plainType(name)) || isCertType(name) && authorities {
 			first = append(first, name)
 		} else {
 			last = append(last, name)
 		}
 	}
 	return append(first, last...)
+}
+
+// has says whether a key of that type is known. As for ssh, the first one counts:
+// if it is revoked, there is none.
+func (es entries) has(keyType string) bool {
+	i := slices.IndexFunc(es, func(e entry) bool { return e.marker == plain && e.key.Type() == keyType })
+	return i >= 0 && !es.revoked(es[i].key)
 }

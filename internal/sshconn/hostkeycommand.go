@@ -1,0 +1,114 @@
+package sshconn
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"syscall"
+	"time"
+
+	"github.com/mosha-ssh/mosha/internal/target"
+	"golang.org/x/crypto/ssh"
+)
+
+const (
+	// maxCommandOutput bounds what a command about host keys may print.
+	maxCommandOutput = 4 << 20
+	// commandLimit bounds how long it may take; somebody may look the keys up in
+	// a directory that is far away.
+	commandLimit = time.Minute
+)
+
+// KnownHostsCommandError says that KnownHostsCommand ran and failed, with which
+// ssh gives up.
+type KnownHostsCommandError struct {
+	Program string
+	Status  int    // exit status, -1 if it was ended
+	Message string // the last line that it wrote to stderr, or why it was ended
+}
+
+func (e *KnownHostsCommandError) Error() string {
+	if e.Message == "" {
+		return fmt.Sprintf("KnownHostsCommand %s ended with status %d", e.Program, e.Status)
+	}
+	return fmt.Sprintf("KnownHostsCommand %s: %s", e.Program, e.Message)
+}
+
+// command returns what runs KnownHostsCommand for a name or an address, nil if
+// there is none. key is the server's, nil before it is seen.
+func (h *hostKeys) command(key ssh.PublicKey) func(purpose, name string) (string, error) {
+	if h.cfg.KnownHostsCommand == "" {
+		return nil
+	}
+	return func(purpose, name string) (string, error) {
+		about := target.HostKeyTokens{Invocation: purpose, Name: name, KeyType: "NONE", Fingerprint: "NONE", Key: "NONE"}
+		if key != nil {
+			about.KeyType, about.Fingerprint = key.Type(), ssh.FingerprintSHA256(plainKey(key))
+			about.Key = base64.StdEncoding.EncodeToString(key.Marshal())
+		}
+		args, err := h.cfg.KnownHostsArgs(about, os.LookupEnv)
+		if bad := (*target.CommandError)(nil); errors.As(err, &bad) && bad.Ignored {
+			h.log.Error().Err(err).Msg("no keys from KnownHostsCommand")
+			return "", nil
+		}
+		if err != nil {
+			return "", err
+		}
+		return h.runCommand(args)
+	}
+}
+
+// runCommand returns what the command printed. One that is not there prints
+// nothing, as for ssh: some distributions configure one that need not be
+// installed.
+func (h *hostKeys) runCommand(args []string) (string, error) {
+	ctx, cancel := context.WithTimeout(h.ctx, commandLimit)
+	defer cancel()
+	stdout := limitedBuffer{left: maxCommandOutput}
+	stderr := &lineLog{log: h.log, from: "KnownHostsCommand"}
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+	cmd.Stdout, cmd.Stderr = &stdout, stderr
+	endWithGroup(cmd)
+	err := cmd.Run()
+	var exit *exec.ExitError
+	switch {
+	case h.ctx.Err() != nil:
+		return "", context.Cause(h.ctx)
+	case ctx.Err() != nil:
+		return "", &KnownHostsCommandError{Program: args[0], Status: -1, Message: fmt.Sprintf("no end within %v", commandLimit)}
+	case errors.As(err, &exit):
+		return "", &KnownHostsCommandError{Program: args[0], Status: exit.ExitCode(), Message: stderr.last()}
+	case stdout.left < 0:
+		return "", &KnownHostsCommandError{Program: args[0], Status: -1, Message: fmt.Sprintf("more than %d MB of output", maxCommandOutput>>20)}
+	case err != nil && !errors.Is(err, exec.ErrWaitDelay):
+		h.log.Error().Err(err).Msg("no keys from KnownHostsCommand")
+		return "", nil
+	}
+	return stdout.kept.String(), nil
+}
+
+// endWithGroup gives a command a process group of its own, with which it ends.
+func endWithGroup(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = proxyGrace // what it left behind may hold its output
+}
+
+// limitedBuffer keeps the first bytes written to it. left is negative if there
+// were more.
+type limitedBuffer struct {
+	kept bytes.Buffer
+	left int
+}
+
+func (b *limitedBuffer) Write(p []byte) (int, error) {
+	if n := min(len(p), b.left); n > 0 {
+		b.kept.Write(p[:n])
+	}
+	b.left = max(b.left-len(p), -1)
+	return len(p), nil
+}

@@ -1,0 +1,150 @@
+package knownhosts
+
+import (
+	"bytes"
+	"encoding/base64"
+	"slices"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// entry is a line that matches the host, with its key.
+type entry struct {
+	line
+	key ssh.PublicKey
+}
+
+type entries []entry
+
+// find returns the lines for name, in order; never nil.
+func (db *DB) find(name string) entries {
+	found := entries{}
+	for _, l := range db.lines {
+		if match, _ := matchHosts(l.hosts, name); !match {
+			continue
+		}
+		if key, ok := l.publicKey(); ok {
+			found = append(found, entry{l, key})
+		}
+	}
+	return found
+}
+
+// checkCert looks for an authority that vouches for cert.
+func (es entries) checkCert(h Host, cert *ssh.Certificate, now time.Time) Result {
+	if r, found := es.findRevoked(cert); found {
+		return r
+	}
+	for _, e := range es {
+		if e.marker != authority || !sameKey(uncertified(e.key), cert.SignatureKey) {
+			continue
+		}
+		if problem := certProblem(h, cert, now); problem != "" {
+			return Result{CertProblem: problem}
+		}
+		r := e.result(Match)
+		r.Certified = true
+		return r
+	}
+	return Result{}
+}
+
+// checkPlain looks for the key itself. A host that is known with other keys
+// only has changed, also if those are of other types: ssh orders its algorithms
+// by what is known, so a server that still has the known key shows it.
+func (es entries) checkPlain(key ssh.PublicKey) Result {
+	if r, found := es.findRevoked(key); found {
+		return r
+	}
+	last := Result{}
+	for _, e := range es {
+		if e.marker != plain {
+			continue
+		}
+		if sameKey(e.key, key) {
+			return e.result(Match)
+		}
+		last = e.result(Changed)
+	}
+	return last
+}
+
+// last returns the key of the last plain line, nil if there is none.
+func (es entries) last() ssh.PublicKey {
+	for _, e := range slices.Backward(es) {
+		if e.marker == plain {
+			return e.key
+		}
+	}
+	return nil
+}
+
+// findRevoked looks for a revocation of the key, of the key that a certificate
+// certifies, or of its authority.
+func (es entries) findRevoked(key ssh.PublicKey) (Result, bool) {
+	keys := []ssh.PublicKey{key}
+	if cert, ok := key.(*ssh.Certificate); ok {
+		keys = []ssh.PublicKey{cert.Key, cert.SignatureKey}
+	}
+	for _, e := range es {
+		if e.marker == revoked && slices.ContainsFunc(keys, func(k ssh.PublicKey) bool { return sameKey(uncertified(e.key), k) }) {
+			return e.result(Revoked), true
+		}
+	}
+	return Result{}, false
+}
+
+func (es entries) revoked(key ssh.PublicKey) bool {
+	_, found := es.findRevoked(key)
+	return found
+}
+
+func (e entry) result(s Status) Result {
+	return Result{Status: s, Found: Found{File: e.file, Line: e.number, KeyType: e.key.Type(), Origin: e.origin}}
+}
+
+func uncertified(key ssh.PublicKey) ssh.PublicKey {
+	if cert, ok := key.(*ssh.Certificate); ok {
+		return cert.Key
+	}
+	return key
+}
+
+func sameKey(a, b ssh.PublicKey) bool { return bytes.Equal(a.Marshal(), b.Marshal()) }
+
+// OtherName is a line that has the same key for another host.
+type OtherName struct {
+	File  string
+	Line  int
+	Hosts string // as written, "[hashed name]" if hashed
+}
+
+// maxOtherNames is how many ssh shows, and more than anyone reads.
+const maxOtherNames = 8
+
+// OtherNames returns where else key is known: at most 8 lines, and how many
+// there are.
+func (db *DB) OtherNames(h Host, key ssh.PublicKey) (names []OtherName, total int) {
+	encoded := base64.StdEncoding.EncodeToString(uncertified(key).Marshal())
+	for _, l := range db.lines {
+		_, text, ok := keyFields(l.key)
+		if !ok || text != encoded || l.marker != plain {
+			continue
+		}
+		if match, _ := matchHosts(l.hosts, h.Name()); match {
+			continue
+		}
+		if total++; total <= maxOtherNames {
+			names = append(names, OtherName{l.file, l.number, l.shownHosts()})
+		}
+	}
+	return names, total
+}
+
+func (l line) shownHosts() string {
+	if l.hosts[0] == '|' {
+		return "[hashed name]"
+	}
+	return l.hosts
+}

@@ -1,0 +1,70 @@
+package knownhosts
+
+import "strconv"
+
+// Host is what a key is looked up for.
+type Host struct {
+	// Hostname is the name connected to, without port.
+	Hostname string
+	// Alias is HostKeyAlias: if set, it stands for host name and port.
+	Alias string
+	Port  int
+	// Address is the IP address connected to, as text without port, if it is to
+	// be looked up beside the name (CheckHostIP); "" if not.
+	Address string
+	// CASignatureAlgorithms are the algorithms with which an authority may
+	// have signed a host certificate; empty means any.
+	CASignatureAlgorithms []string
+}
+
+// Name is the name that known_hosts has for h: the alias, the host name, or
+// [host]:port where the port is not 22, all in lower case.
+func (h Host) Name() string {
+	if h.Alias == "" && h.hasPort() {
+		return lower(withPort(h.Hostname, h.Port))
+	}
+	return h.principal()
+}
+
+// AddressName is how known_hosts has the address: as it is, or [address]:port
+// where the port is not 22; "" if no address is to be looked up.
+func (h Host) AddressName() string {
+	if h.Address == "" {
+		return ""
+	}
+	return DisplayAddress(h.Address, h.Port)
+}
+
+// portless is the host as it is looked up without the port, where ok says that
+// it is: by a name with a port, and not by an alias.
+func (h Host) portless() (_ Host, ok bool) {
+	if h.Alias != "" || !h.hasPort() {
+		return Host{}, false
+	}
+	h.Port = 22
+	if h.Address == h.Hostname {
+		h.Address = ""
+	}
+	return h, true
+}
+
+func (h Host) hasPort() bool { return h.Port != 22 && h.Port != 0 }
+
+// principal is the name that a host certificate has to be for.
+func (h Host) principal() string {
+	if h.Alias != "" {
+		return lower(h.Alias)
+	}
+	return lower(h.Hostname)
+}
+
+// DisplayAddress is an address as ssh shows it beside a name: [ip]:port where
+// the port is not 22.
+func DisplayAddress(ip string, port int) string {
+	if port == 22 || port == 0 {
+		return ip
+	}
+	return withPort(ip, port)
+}
+
+func withPort(host string, port int) string { return "[" + host + "]:" + strconv.Itoa(port) }

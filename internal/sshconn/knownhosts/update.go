@@ -1,0 +1,124 @@
+package knownhosts
+
+import (
+	"slices"
+	"strings"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// Why an update does not go on (UpdateHostKeys).
+const (
+	NothingNew     = "nothing new"
+	Complex        = "a line for the host has a marker, a wildcard or several names"
+	KnownElsewhere = "a key is known for another name or address"
+)
+
+// Update is what would bring the user's files in line with the keys that a
+// server says it has (PROTOCOL, section 2.5; clientloop.c, client_input_hostkeys).
+type Update struct {
+	New []ssh.PublicKey // not known for the host: the server has to prove that it has them
+	Old []ssh.PublicKey // known for the host, and no longer the server's
+	// Skip says why nothing may be changed; "" if it may.
+	Skip string
+
+	offered []ssh.PublicKey
+}
+
+// PlanUpdate compares the keys that a server offers, which are plain and differ
+// from one another, with the user's files.
+func PlanUpdate(files []string, h Host, offered []ssh.PublicKey) Update {
+	p := planner{host: h, match: make([]matched, len(offered)), Update: Update{offered: offered}}
+	lines := Read(files, nil).lines
+	for _, l := range lines {
+		p.see(l)
+	}
+	for i, key := range offered {
+		if p.match[i] == 0 {
+			p.New = append(p.New, key)
+		}
+	}
+	switch {
+	case len(p.New) == 0 && len(p.Old) == 0:
+		p.Skip = NothingNew
+	case p.complex:
+		p.Skip = Complex
+	case p.elsewhere || slices.ContainsFunc(lines, p.hasOldElsewhere):
+		p.Skip = KnownElsewhere
+	}
+	return p.Update
+}
+
+// planner is clientloop.c's hostkeys_find and hostkeys_check_old.
+type planner struct {
+	Update
+	host      Host
+	match     []matched // of the offered keys, what their lines are for
+	complex   bool
+	elsewhere bool
+}
+
+func (p *planner) see(l line) {
+	key, ok := l.publicKey()
+	m, readable := l.matches(p.host)
+	if !ok || !readable {
+		return
+	}
+	offered := indexKey(p.offered, key)
+	names := strings.Count(l.hosts, ",") + 1
+	switch {
+	case m == 0:
+		p.elsewhere = p.elsewhere || offered >= 0
+		return
+	case l.marker != plain:
+		p.complex = true
+		return
+	case p.host.Address != "" && names > 1 && m != byName|byAddress:
+		p.elsewhere = true
+		if m == byAddress {
+			return
+		}
+	}
+	switch {
+	case names > 2 || strings.ContainsAny(l.hosts, "*?"):
+		p.complex = true
+	case offered >= 0:
+		p.match[offered] |= m
+	default:
+		p.Old = append(p.Old, key)
+	}
+}
+
+// hasOldElsewhere says whether a key that would go is known under another name.
+func (p *planner) hasOldElsewhere(l line) bool {
+	key, ok := l.publicKey()
+	m, readable := l.matches(p.host)
+	return ok && readable && m == 0 && indexKey(p.Old, key) >= 0
+}
+
+func indexKey(keys []ssh.PublicKey, key ssh.PublicKey) int {
+	return slices.IndexFunc(keys, func(k ssh.PublicKey) bool { return sameKey(k, key) })
+}
+
+// matched says what of a host a line is for.
+type matched int
+
+const (
+	byName matched = 1 << iota
+	byAddress
+)
+
+// matches says what of a host the line is for. ok is false if its hosts are a
+// hash that cannot be read.
+func (l line) matches(h Host) (m matched, ok bool) {
+	named, ok := matchHosts(l.hosts, h.Name())
+	if named {
+		m |= byName
+	}
+	if h.Address != "" {
+		if addressed, _ := matchHosts(l.hosts, h.AddressName()); addressed {
+			m |= byAddress
+		}
+	}
+	return m, ok
+}

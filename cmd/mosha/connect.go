@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"os"
 	"os/exec"
 	"runtime"
@@ -292,11 +291,7 @@ func (c *connectCmd) execMosh(ssh string) error {
 // checkFamily refuses a family that the open connection does not have:
 // mosh-server answers from the address that ssh came in on.
 func checkFamily(family, address string) error {
-	addr, err := netip.ParseAddr(address)
-	if err != nil {
-		return nil
-	}
-	if family == "inet" && !addr.Is4() || family == "inet6" && addr.Is4() {
+	if !mosh.FamilyFits(family, address) {
 		return &familyError{Family: family, Address: address}
 	}
 	return nil

@@ -33,6 +33,7 @@ type cli struct {
 	Keep    keepCmd    `cmd:"" help:"Connect, and stay connected until mosha stop."`
 	Status  statusCmd  `cmd:"" help:"Say what the keepers are doing."`
 	Log     logCmd     `cmd:"" help:"Show a keeper's log."`
+	Doctor  doctorCmd  `cmd:"" help:"Say what works, what does not, and what to do about it."`
 	Stop    stopCmd    `cmd:"" help:"End keepers and their connections. Their mosh sessions go on, without the agent."`
 
 	SSH    standInCmd `cmd:"" name:"ssh" hidden:""`

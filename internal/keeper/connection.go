@@ -171,7 +171,8 @@ func (c *connection) address() (address string, beyond *Beyond) {
 // up says what a launcher wants to know of the connection.
 func (c *connection) up() *Connected {
 	address, _ := c.address()
-	return &Connected{Address: address, Notes: c.ssh.Facts().Notes, Agent: c.k.forwarded()}
+	facts := c.ssh.Facts()
+	return &Connected{Address: address, Notes: facts.Notes, Agent: c.k.forwarded(), Identity: facts.Identity}
 }
 
 // tellSettled tells a client when the set-up and the link are done or have

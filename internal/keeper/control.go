@@ -138,6 +138,8 @@ func (k *Keeper) answer(ctx context.Context, w *wire, c call, calls <-chan call)
 		return k.attach(ctx, w, *c.Attach, calls)
 	case c.Op == opStart && c.Start != nil:
 		return k.startServer(ctx, w, *c.Start)
+	case c.Op == opShell && c.Shell != nil:
+		return k.runShell(ctx, w, *c.Shell, calls)
 	case c.Op == opSetup:
 		return k.setUp(ctx, w)
 	case c.Op == opStatus:

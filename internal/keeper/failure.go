@@ -63,7 +63,7 @@ type wireError struct {
 // carried are the errors that keep their type between processes. Their
 // exported fields are plain data.
 var carried = []error{
-	&SetupError{}, &ForwardError{}, &VersionError{},
+	&SetupError{}, &ForwardError{}, &VersionError{}, &RoomError{},
 	&bootstrap.FileError{}, &bootstrap.LinkError{}, &bootstrap.RemoteError{},
 	&sshconn.ResolveError{}, &sshconn.ConnectError{}, &sshconn.TimeoutError{}, &sshconn.ClosedError{},
 	&sshconn.ProxyError{}, &sshconn.DisconnectError{}, &sshconn.ProtocolError{}, &sshconn.AlgorithmError{},

@@ -34,6 +34,8 @@ type call struct {
 	Answer *answer `json:"answer,omitempty"`
 	Lease  string  `json:"lease,omitempty"`
 	Start  *Start  `json:"start,omitempty"`
+	Shell  *Shell  `json:"shell,omitempty"`
+	Input  []byte  `json:"input,omitempty"`
 }
 
 // What a client can want.
@@ -43,6 +45,9 @@ const (
 	opLease  = "lease"  // within an attach: count this session
 	opKeep   = "keep"   // within an attach: stay until stopped
 	opStart  = "start"  // have mosh-server started
+	opShell  = "shell"  // run a shell on the remote
+	opInput  = "input"  // within a shell: for its input
+	opEnd    = "end"    // within a shell: the end of its input
 	opSetup  = "setup"  // set the remote up, say what changed
 	opStatus = "status"
 	opStop   = "stop" // in every version
@@ -69,6 +74,12 @@ type Start struct {
 type Pty struct {
 	Term          string `json:"term"`
 	Columns, Rows uint32
+}
+
+// Shell is a request for a POSIX shell on the remote, beside whatever else the
+// connection carries.
+type Shell struct {
+	Agent bool `json:"agent"` // with the agent forwarded
 }
 
 type answer struct {
@@ -110,6 +121,9 @@ type Connected struct {
 	Address string         `json:"address"`         // the server's, as this side sees it; empty behind a proxy
 	Notes   []sshconn.Note `json:"notes,omitempty"` // what ssh would tell while connecting
 	Agent   string         `json:"agent"`           // socket of the agent that is forwarded, "" if none answers
+	// Identity is the fingerprint (SHA256:...) of the key that was let in, ""
+	// if none was needed or it is not known.
+	Identity string `json:"identity,omitempty"`
 }
 
 // errLineTooLong ends the conversation with a peer that sends more than

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/mosha-ssh/mosha/internal/doctor"
+	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/target"
+)
+
+// doctorCmd says what works and what does not. Its flags are those of a launch
+// that decide what is needed.
+type doctorCmd struct {
+	JSON bool `help:"Print JSON, an object a line for each check."`
+
+	sshFlag
+	UDPAddress string `name:"udp-address" placeholder:"HOST" help:"Where mosh's UDP is to go, as given to mosha [user@]host."`
+	transportFlag
+	Client     string `placeholder:"PATH" group:"mosh's own flags:" help:"mosh client here (mosh-client)."`
+	Server     string `placeholder:"COMMAND" group:"mosh's own flags:" help:"mosh server there (mosh-server)."`
+	Family     string `placeholder:"FAMILY" group:"mosh's own flags:" xor:"family" help:"Address family: inet, inet6, auto, all, prefer-inet or prefer-inet6."`
+	Inet       bool   `name:"4" short:"4" group:"mosh's own flags:" xor:"family" help:"As --family=inet."`
+	Inet6      bool   `name:"6" short:"6" group:"mosh's own flags:" xor:"family" help:"As --family=inet6."`
+	Port       string `short:"p" placeholder:"PORT[:PORT2]" group:"mosh's own flags:" help:"UDP port or range on the server."`
+	BindServer string `placeholder:"ADDRESS" group:"mosh's own flags:" help:"Address the server replies from: ssh, any or an IP address."`
+
+	Host string `arg:"" placeholder:"[user@]host" help:"Destination, as for ssh."`
+}
+
+// Validate refuses what a launch would refuse.
+func (d *doctorCmd) Validate() error { return d.launch().Validate() }
+
+// launch is the launch that is asked about.
+func (d *doctorCmd) launch() *connectCmd {
+	return &connectCmd{
+		Client: d.Client, Server: d.Server, Family: d.Family, Inet: d.Inet, Inet6: d.Inet6, Port: d.Port,
+		BindServer: d.BindServer, UDPAddress: d.UDPAddress, SSH: d.SSH, transportFlag: d.transportFlag,
+	}
+}
+
+// Run prints a line a check, and below what fails its cause and its cure. It
+// fails unless all that is needed is there.
+func (d *doctorCmd) Run() error {
+	ssh, err := target.Words(d.SSH)
+	if err != nil {
+		return err
+	}
+	launch := d.launch()
+	if err := launch.findUDPAddress(context.Background()); err != nil {
+		return err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	// What was started for the checks is ended, also when a person has enough.
+	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
+	defer stop()
+	out := d.printer()
+	doctor.Examine(ctx, doctor.Options{
+		Destination: d.Host, SSH: ssh, Transport: d.Transport, Flags: launch.flags(), UDPAddress: launch.UDPAddress,
+		Env: os.Getenv, Keeper: []string{self, "keeper"},
+		Ask:     out.ask,
+		Waiting: func(key string) { say("waiting for the agent to sign with %s: it may want you to confirm that", key) },
+	}, out.take)
+	if ctx.Err() != nil {
+		return &exitError{Code: exitFailure}
+	}
+	return out.end()
+}
+
+// diagnosis prints checks as they come and keeps the exit code of the first
+// that failed.
+type diagnosis struct {
+	host     string
+	unasked  bool // the connection asked something, and there was nowhere to put it
+	print    func(doctor.Check, advice)
+	failures int
+	warnings int
+	code     int
+}
+
+// ask puts the connection's question to the person.
+func (d *diagnosis) ask(q keeper.Question) (string, error) {
+	text, err := askOnTerminal(q)
+	d.unasked = d.unasked || errors.Is(err, errNoAnswer)
+	return text, err
+}
+
+func (d *diagnosis) take(c doctor.Check) {
+	a := advise(c, d.host)
+	if d.unasked && c.Problem != nil && c.Problem.Kind == doctor.NoConnection {
+		a = advice{"the connection needs an answer of yours, and there is no terminal to ask on", "run it on a terminal", exitFailure}
+	}
+	switch c.State {
+	case doctor.Fail:
+		d.failures++
+		if d.code == 0 {
+			d.code = a.code
+		}
+	case doctor.Warn:
+		d.warnings++
+	}
+	d.print(c, a)
+}
+
+func (d *diagnosis) end() error {
+	d.print(doctor.Check{}, advice{})
+	if d.code != 0 {
+		return &exitError{Code: d.code}
+	}
+	return nil
+}
+
+// verdict is the last line for a person.
+func (d *diagnosis) verdict() string {
+	switch {
+	case d.failures == 1:
+		return "one thing is in the way"
+	case d.failures > 1:
+		return fmt.Sprintf("%d things are in the way", d.failures)
+	case d.warnings > 0:
+		return "all that a session needs is there"
+	}
+	return "all is well"
+}

@@ -1,0 +1,134 @@
+package doctor
+
+import "fmt"
+
+// Place is where something was looked at.
+type Place string
+
+// The places.
+const (
+	Here    Place = "here"
+	Between Place = "between"
+	There   Place = "there"
+)
+
+// State is how a check ended.
+type State string
+
+// The states of a check.
+const (
+	OK   State = "ok"
+	Warn State = "warn" // a session works, something else may not
+	Fail State = "fail" // a session, or the agent in it, does not work
+	Skip State = "skip" // it was not looked at
+)
+
+// Names of checks. They stay as they are.
+const (
+	CheckSSH        = "ssh"
+	CheckMosh       = "mosh"
+	CheckMoshClient = "mosh-client"
+	CheckLocale     = "locale"
+	CheckAgent      = "agent"
+	CheckKeeper     = "keeper"
+
+	CheckConnection = "connection"
+	CheckUDP        = "udp"
+
+	CheckShell        = "shell"
+	CheckMoshServer   = "mosh-server"
+	CheckServerLocale = "server-locale"
+	CheckForwarding   = "forwarding"
+	CheckLink         = "link"
+	CheckSignature    = "signature"
+	CheckSetup        = "setup"
+	CheckUserRC       = "user-rc"
+	CheckLoginShell   = "login-shell"
+	// CheckOtherShell is followed by the shell's name, as in shell-zsh.
+	CheckOtherShell = "shell-"
+)
+
+// Check is one thing that was looked at.
+type Check struct {
+	Name  string
+	Place Place
+	State State
+	// Facts are what was seen, by name. Those that come from the remote are
+	// printable ASCII.
+	Facts map[string]string
+	// Problem says what is wrong, or why it was not looked at; nil if State is OK.
+	Problem *Problem
+}
+
+// Problem is what is wrong.
+type Problem struct {
+	Kind    Kind
+	Subject string // what it is about: a program, a path, a shell
+	Detail  string // what a program or the remote said
+	Err     error  // the error behind it, or nil
+}
+
+func (p *Problem) Error() string {
+	s := string(p.Kind)
+	for _, more := range []string{p.Subject, p.Detail} {
+		if more != "" {
+			s += ": " + more
+		}
+	}
+	if p.Err != nil {
+		s += fmt.Sprintf(": %v", p.Err)
+	}
+	return s
+}
+
+func (p *Problem) Unwrap() error { return p.Err }
+
+// Kind says what is wrong.
+type Kind string
+
+// The kinds of a Problem.
+const (
+	NotInstalled Kind = "not installed"    // Subject is the program
+	Broken       Kind = "broken"           // Subject is the program, which failed with Detail
+	OldVersion   Kind = "old version"      // Subject is the program, Detail its version
+	NoConfig     Kind = "no configuration" // Err is package target's
+	NotUTF8      Kind = "not UTF-8"        // Subject is the character set
+	NoAgent      Kind = "no agent"         // Subject is the path of its socket, if one is named
+	AgentFails   Kind = "agent fails"      // Subject is the path
+	AgentEmpty   Kind = "no key"           // Subject is the path
+	NoDirs       Kind = "no directories"   // Err is package keeper's
+	KeeperFails  Kind = "keeper fails"     // Err is package keeper's
+	KeeperWaits  Kind = "keeper waits"     // it wants a person
+
+	NoConnection Kind = "no connection" // Err is that of packages keeper and sshconn
+	WrongFamily  Kind = "wrong family"  // Subject is the family, Detail the address
+	NoAddress    Kind = "no address"    // a server behind a proxy did not say its own
+	UDPSilent    Kind = "silent"        // Subject is the port
+	UDPRefused   Kind = "refused"       // Subject is the port
+	UDPFails     Kind = "UDP fails"     // Subject is the port, Err the system's
+
+	NoRoom       Kind = "no room"         // MaxSessions
+	NoShell      Kind = "no shell"        // Detail is what was said in its place
+	Noise        Kind = "noise"           // Detail is its first line
+	ServerFails  Kind = "server fails"    // Detail is what it said
+	NoForwarding Kind = "no forwarding"   // Subject is the line that is to blame, Detail where it is
+	LinkOccupied Kind = "link occupied"   // no link, but a file
+	LinkDead     Kind = "link dead"       // it leads nowhere; Subject says where
+	AgentHides   Kind = "no key seen"     // the agent shows none of its keys there
+	Touch        Kind = "touch"           // all its keys want one
+	NoAnswer     Kind = "no answer"       // the agent did not sign in time; Subject is the key
+	Refused      Kind = "refused to sign" // Subject is the key, Detail what ssh-add said
+	NoTool       Kind = "no tool"         // Subject is the program that is missing there
+	NotSetUp     Kind = "not set up"      // Subject is the files
+	CannotSetUp  Kind = "cannot set up"   // Err is package bootstrap's
+	HomeFixed    Kind = "home read-only"  // and not set up
+	RCIdle       Kind = "rc does not run" // Subject is the line that is to blame, Detail where it is
+	RCUnseen     Kind = "rc not seen"     // there was nothing for it to do
+	ShellUnset   Kind = "shell unset"     // Subject is the shell
+	ShellOther   Kind = "shell other"     // Subject is the shell, Detail the live socket
+	ShellDead    Kind = "shell dead"      // Subject is the shell, Detail the value
+	ShellSilent  Kind = "shell silent"    // Subject is the shell
+	ShellElse    Kind = "shell else"      // Subject is the shell, whose start-up files end it or start another
+
+	NotReached Kind = "not reached" // something before it failed; Subject is that check
+)

@@ -1,0 +1,206 @@
+package doctor
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"strconv"
+	"sync"
+
+	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/mosh"
+	"github.com/mosha-ssh/mosha/internal/target"
+)
+
+// Options say what is examined.
+type Options struct {
+	Destination string   // [user@]host, as for ssh
+	SSH         []string // ssh and its options; none: plain ssh
+	Flags       mosh.Flags
+	Transport   string              // as keeper.Attach has it
+	UDPAddress  string              // an IP address for UDP; "" for that of the connection
+	Env         func(string) string // looks up a variable of the environment
+	Keeper      []string            // the command that runs a keeper
+	// Ask puts a question that the connection needs to a person.
+	Ask func(keeper.Question) (string, error)
+	// Waiting, if set, is told that the agent has not signed yet: it may want
+	// a person to confirm that. It is called at most once a signature.
+	Waiting func(key string)
+}
+
+// Examine makes all checks and reports each when it and those before it are
+// known: their order is always the same. A check that cannot be made, as one
+// before it failed, is reported as Skip. It returns when all that was started
+// for the checks has ended, or with ctx.
+func Examine(ctx context.Context, o Options, report func(Check)) {
+	e := &examination{ctx: ctx, options: o, report: report}
+	e.here()
+	client, connection := e.connect()
+	report(connection)
+	if client == nil {
+		e.skipRest(CheckConnection)
+		return
+	}
+	defer client.Close()
+	e.overConnection()
+}
+
+// examination is the state of one Examine.
+type examination struct {
+	ctx     context.Context
+	options Options
+	report  func(Check)
+
+	config   *target.Config // nil: ssh did not say
+	dirs     keeper.Dirs
+	canKeep  bool   // a keeper runs and answers, or could run
+	running  bool   // a keeper ran before
+	keysHere int    // how many the agent shows here
+	ran      string // whether ~/.ssh/rc was seen to run
+	up       *keeper.Connected
+	spec     keeper.Spec
+}
+
+// here makes the checks of this machine.
+func (e *examination) here() {
+	var all [6]Check
+	var programs sync.WaitGroup
+	client := e.options.Flags.Client
+	if client == "" {
+		client = "mosh-client"
+	}
+	programs.Go(func() { all[1] = e.program(CheckMosh, "mosh") })
+	programs.Go(func() { all[2] = e.program(CheckMoshClient, client) })
+	programs.Go(func() { all[3] = e.locale() })
+	all[0] = e.ssh()
+	all[4], all[5] = e.agent(), e.keeper()
+	programs.Wait()
+	for _, c := range all {
+		e.report(c)
+	}
+}
+
+// connect has the destination's keeper connect, and starts one if none runs.
+// The connection is there for as long as the client.
+func (e *examination) connect() (*keeper.Client, Check) {
+	c := newCheck(Between, CheckConnection)
+	switch {
+	case e.config == nil:
+		return nil, c.skips(NotReached, CheckSSH)
+	case !e.canKeep:
+		return nil, c.skips(NotReached, CheckKeeper)
+	}
+	e.spec = keeper.Spec{Dirs: e.dirs, Config: e.config, Family: e.options.Flags.AddressFamily()}
+	client, err := e.attach()
+	if err != nil {
+		return nil, c.fails(NoConnection, "", "", err)
+	}
+	c.Facts["address"], c.Facts["identity"] = e.up.Address, printable(e.up.Identity)
+	c.Facts["port"] = strconv.Itoa(e.config.Port)
+	if status, err := keeper.StatusOf(e.ctx, e.dirs, e.config.ID()); err == nil && status.Trip > 0 {
+		c.Facts["round_trip"] = strconv.FormatFloat(status.Trip, 'f', -1, 64)
+	}
+	if address := cmp.Or(e.options.UDPAddress, e.up.Address); !mosh.FamilyFits(e.spec.Family, address) {
+		return client, c.fails(WrongFamily, e.spec.Family, address, nil)
+	}
+	return client, c
+}
+
+// attachTries is how often a keeper is looked for anew, when the one that was
+// found was just ending.
+const attachTries = 5
+
+// attach waits for the connection. No session is to follow, so that a keeper
+// that is started for this neither sets the remote up nor holds the link. The
+// agent that a running keeper forwards stays the same.
+func (e *examination) attach() (client *keeper.Client, err error) {
+	a := keeper.Attach{Transport: e.options.Transport}
+	if !e.running {
+		a.AgentSocket = e.options.Env("SSH_AUTH_SOCK")
+	}
+	for range attachTries {
+		client, err = keeper.Find(e.ctx, e.spec, e.options.Keeper)
+		if err == nil {
+			if e.up, err = client.Attach(a, e.options.Ask); err == nil {
+				return client, nil
+			}
+			client.Close()
+		}
+		if !errors.Is(err, keeper.ErrGone) && !errors.Is(err, keeper.ErrNoKeeper) {
+			break
+		}
+	}
+	return nil, err
+}
+
+// shell starts a shell on the remote.
+func (e *examination) shell(ctx context.Context, agent bool) (*keeper.RemoteShell, error) {
+	client, err := keeper.Connect(ctx, e.dirs, e.spec.ID())
+	if err != nil {
+		return nil, err
+	}
+	shell, err := client.Shell(agent)
+	if err != nil {
+		client.Close()
+		return nil, err
+	}
+	return shell, nil
+}
+
+// overConnection makes the checks that need the connection. What the remote is
+// and whether UDP gets through is found out side by side; where the server
+// allows too few sessions for that, one after the other. The agent comes last:
+// it has every session that begins after it run ~/.ssh/rc with a socket.
+func (e *examination) overConnection() {
+	var seen remoteSeen
+	var start startSeen
+	var both sync.WaitGroup
+	both.Go(func() { start = e.startServer() })
+	seen = e.look()
+	both.Wait()
+	if isNoRoom(start.err) {
+		start = e.startServer()
+	}
+	e.report(start.udp())
+	if isNoRoom(seen.err) {
+		seen = e.look()
+	}
+	e.reportShell(seen, start)
+	if seen.err != nil {
+		e.skipFrom(CheckForwarding, CheckShell)
+		return
+	}
+	e.reportAgent(seen)
+	e.reportDotfiles(seen)
+}
+
+func isNoRoom(err error) bool {
+	var room *keeper.RoomError
+	return errors.As(err, &room)
+}
+
+// order has the checks that follow the connection.
+var order = []struct {
+	place Place
+	name  string
+}{
+	{Between, CheckUDP},
+	{There, CheckShell}, {There, CheckMoshServer}, {There, CheckServerLocale},
+	{There, CheckForwarding}, {There, CheckLink}, {There, CheckSignature},
+	{There, CheckSetup}, {There, CheckUserRC}, {There, CheckLoginShell},
+}
+
+// skipRest reports all that needs the connection as skipped because of a check
+// that failed.
+func (e *examination) skipRest(failed string) { e.skipFrom(CheckUDP, failed) }
+
+// skipFrom skips the check named first and those after it.
+func (e *examination) skipFrom(first, failed string) {
+	skipping := false
+	for _, o := range order {
+		skipping = skipping || o.name == first
+		if skipping {
+			e.report(newCheck(o.place, o.name).skips(NotReached, failed))
+		}
+	}
+}

@@ -1,0 +1,197 @@
+package doctor
+
+import (
+	"net/netip"
+	"path"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// linkState is what the link on the remote is: none, occupied (a file of
+// another kind), live or dead, and the text of a link.
+type linkState struct{ state, text string }
+
+func parseLink(rest string) (linkState, bool) {
+	state, text, _ := strings.Cut(rest, " ")
+	switch state {
+	case "none", "occupied":
+		return linkState{state: state}, true
+	case "live", "dead":
+		return linkState{state: state, text: text}, true
+	}
+	return linkState{}, false
+}
+
+// parseServer returns the server's address in SSH_CONNECTION, not valid if it
+// does not say (ssh(1), ENVIRONMENT).
+func parseServer(rest string) netip.Addr {
+	words := strings.Split(rest, " ")
+	if len(words) != 4 {
+		return netip.Addr{}
+	}
+	addr, err := netip.ParseAddr(words[2])
+	if err != nil || addr.Zone() != "" {
+		return netip.Addr{}
+	}
+	return addr.Unmap()
+}
+
+// shellName is what may be the name of a shell.
+var shellName = regexp.MustCompile(`^[A-Za-z0-9._+-]{1,32}$`)
+
+// facts are what the probe sees at once.
+type facts struct {
+	fixed      bool // the home cannot be written to
+	link       linkState
+	sshd       []configLine
+	unreadable string   // an sshd_config that cannot be read
+	keys       []string // lines of authorized_keys
+	login      string   // the login shell's name
+	others     []string
+	said       map[string]shellWords
+}
+
+// shellWords are what a fresh login shell said, or that it ended.
+type shellWords struct {
+	said, ended bool
+	agentPID    int    // above 1 if a start-up file names one
+	sock        string // SSH_AUTH_SOCK
+}
+
+// take reads a line of the facts part. It returns false for one that the
+// script does not print.
+func (f *facts) take(word, rest string) bool {
+	switch word {
+	case "conn":
+	case "home":
+		f.fixed = rest == "fixed"
+	case "link":
+		var ok bool
+		f.link, ok = parseLink(rest)
+		return ok
+	case "sshd":
+		if line, ok := parseConfigLine(rest); ok {
+			f.sshd = append(f.sshd, line)
+		}
+	case "unreadable":
+		f.unreadable = printable(rest)
+	case "key":
+		f.keys = append(f.keys, rest)
+	case "login":
+		f.login, _, _ = strings.Cut(rest, " ")
+		return shellName.MatchString(f.login)
+	case "other":
+		f.others = append(f.others, rest)
+		return shellName.MatchString(rest)
+	default:
+		return f.takeShell(word, rest)
+	}
+	return true
+}
+
+// takeShell reads what may come at any time. Of what csh prints beside, and of
+// what it makes no sense of, it says nothing.
+func (f *facts) takeShell(word, rest string) bool {
+	name, rest, _ := strings.Cut(rest, " ")
+	if f.said == nil {
+		f.said = map[string]shellWords{}
+	}
+	words := f.said[name]
+	switch word {
+	case "sh":
+		pid, sock, _ := strings.Cut(rest, " ")
+		n, err := strconv.ParseUint(pid, 10, 31)
+		if err == nil && n > 1 {
+			words.agentPID = int(n)
+		}
+		words.said, words.sock = true, sock
+	case "ended":
+		words.ended = true
+	default:
+		return true
+	}
+	if shellName.MatchString(name) {
+		f.said[name] = words
+	}
+	return true
+}
+
+// complete says whether every shell that was asked has answered or ended.
+func (f *facts) complete() bool {
+	for _, name := range f.shells() {
+		if words := f.said[name]; !words.said && !words.ended {
+			return false
+		}
+	}
+	return true
+}
+
+// shells are those that were asked, the login shell first.
+func (f *facts) shells() []string { return append([]string{f.login}, f.others...) }
+
+// isLink says whether a value of SSH_AUTH_SOCK is the link's name.
+func isLink(sock string) bool {
+	return path.IsAbs(sock) && strings.HasSuffix(path.Clean(sock), "/.ssh/ssh_auth_sock")
+}
+
+// serverStart is what the probe says of mosh-server's start.
+type serverStart struct {
+	address netip.Addr
+	charmap string
+	said    []string
+	code    int
+	done    bool
+}
+
+func (s *serverStart) take(word, rest string) bool {
+	switch word {
+	case "conn":
+		s.address = parseServer(rest)
+	case "charmap":
+		s.charmap = printable(rest)
+	case "said":
+		s.said = append(s.said, rest)
+	case "code":
+		n, err := strconv.ParseUint(rest, 10, 8)
+		s.code, s.done = int(n), err == nil
+		return err == nil
+	default:
+		return false
+	}
+	return true
+}
+
+// agentSeen is what the probe says of the forwarded agent.
+type agentSeen struct {
+	path string // its socket, "" if none is forwarded
+	link linkState
+	keys []string // as ssh-add -L prints them
+	code int      // ssh-add's
+	via  string   // link, socket or none
+	done bool
+}
+
+func (a *agentSeen) take(word, rest string) bool {
+	switch word {
+	case "conn":
+	case "agent":
+		if rest != "none" {
+			a.path = printable(rest)
+		}
+	case "link":
+		var ok bool
+		a.link, ok = parseLink(rest)
+		return ok
+	case "key":
+		a.keys = append(a.keys, rest)
+	case "keys":
+		code, via, _ := strings.Cut(rest, " ")
+		n, err := strconv.ParseUint(code, 10, 8)
+		a.code, a.via, a.done = int(n), printable(via), err == nil
+		return err == nil
+	default:
+		return false
+	}
+	return true
+}

@@ -1,0 +1,161 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	"github.com/mosha-ssh/mosha/internal/bootstrap"
+)
+
+// shellsLimit is how long the login shells on the remote may take for their
+// start-up files.
+const shellsLimit = 5 * time.Second
+
+// remoteSeen is what was seen of the remote.
+type remoteSeen struct {
+	facts  facts
+	noise  string
+	states map[string]string // of the sockets that shells named: live, dead or none
+	setup  bootstrap.Report
+	setErr error // why it could not be seen whether the remote is set up
+	err    error // no probe ran
+}
+
+// look asks the remote's shell.
+func (e *examination) look() (seen remoteSeen) {
+	ctx, cancel := context.WithTimeout(e.ctx, probeLimit)
+	defer cancel()
+	shell, err := e.shell(ctx, false)
+	if err != nil {
+		return remoteSeen{err: err}
+	}
+	p, err := startProbe(ctx, shell, "facts")
+	if err != nil {
+		return remoteSeen{err: inTime(ctx, err)}
+	}
+	defer p.end()
+	seen.noise = p.noise
+	if err := p.facts(&seen.facts); err != nil {
+		seen.err = inTime(ctx, err)
+		return seen
+	}
+	seen.states = p.aftermath(&seen.facts)
+	seen.setup, seen.setErr = bootstrap.PreviewSetup(ctx, runner{e})
+	return seen
+}
+
+// errSlow says that the remote did not answer in time.
+var errSlow = errors.New("no answer in time")
+
+// inTime names the time limit as the cause if it was.
+func inTime(ctx context.Context, err error) error {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return &shellError{Said: said(err), Err: errSlow}
+	}
+	return err
+}
+
+// said is what came in the place of the probe's answer.
+func said(err error) string {
+	var shell *shellError
+	if errors.As(err, &shell) {
+		return shell.Said
+	}
+	return ""
+}
+
+// facts reads that part. The shells have their own limit: what they did not
+// say by then they do not say.
+func (p *probe) facts(f *facts) error {
+	lines := p.listen()
+	for {
+		l := <-lines
+		switch {
+		case l.err != nil:
+			return l.err
+		case l.word == "end":
+			return p.awaitShells(lines, f)
+		case !f.take(l.word, l.rest):
+			return errGarbled
+		}
+	}
+}
+
+func (p *probe) awaitShells(lines <-chan spoken, f *facts) error {
+	timer := time.NewTimer(shellsLimit)
+	defer timer.Stop()
+	for !f.complete() {
+		select {
+		case l := <-lines:
+			if l.err != nil {
+				return l.err
+			}
+			f.takeShell(l.word, l.rest)
+		case <-timer.C:
+			return nil
+		}
+	}
+	return nil
+}
+
+// spoken is a line of the probe's, or why there are no more.
+type spoken struct {
+	word, rest string
+	err        error
+}
+
+// listen reads lines in the background until the output ends, with an error as
+// the last. end reads what nobody else does.
+func (p *probe) listen() <-chan spoken {
+	lines := make(chan spoken)
+	p.heard = lines
+	go func() {
+		defer close(lines)
+		for {
+			var l spoken
+			l.word, l.rest, l.err = p.next()
+			lines <- l
+			if l.err != nil {
+				return
+			}
+		}
+	}()
+	return lines
+}
+
+// aftermath asks whether the sockets that shells named live, and has the
+// agents ended that start-up files started for them.
+func (p *probe) aftermath(f *facts) map[string]string {
+	states := map[string]string{}
+	for _, name := range f.shells() {
+		words := f.said[name]
+		if words.sock != "" && !isLink(words.sock) && states[words.sock] == "" {
+			states[words.sock] = p.state(f, words.sock)
+		}
+		if words.agentPID != 0 {
+			_ = p.say("reap " + strconv.Itoa(words.agentPID))
+		}
+	}
+	return states
+}
+
+func (p *probe) state(f *facts, sock string) string {
+	if p.say("state "+sock) != nil {
+		return ""
+	}
+	for l := range p.heard {
+		if l.err != nil || l.word == "state" {
+			return l.rest
+		}
+		f.takeShell(l.word, l.rest)
+	}
+	return ""
+}
+
+// runner lets package bootstrap run its scripts over the keeper's connection.
+type runner struct{ e *examination }
+
+// Shell starts a shell for a script.
+func (r runner) Shell(ctx context.Context) (bootstrap.Shell, error) { return r.e.shell(ctx, false) }

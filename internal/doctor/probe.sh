@@ -1,0 +1,212 @@
+# The doctor's probe: looks at the remote and changes nothing there.
+#
+# It is sent to /bin/sh on its standard input, and its orders follow on the same stream. Some shells read a script in
+# blocks, so all of it is one compound command, parsed before it runs, and no order is sent before its first line of
+# output. Assignments precede it: part, what to look at, and what that part needs. probe.go has the other side and
+# describes the lines. The end of input is the last order: what was started for the probe is ended then.
+#
+# shellcheck shell=sh disable=SC2154,SC3013
+{
+exec 2>/dev/null
+trap '' PIPE
+PATH=${PATH:+$PATH:}/usr/bin:/bin
+export PATH
+link=$HOME/.ssh/ssh_auth_sock
+
+# text WORD LIMIT: the first lines of its input, cut, each with the word before it.
+text() { head -n "$2" | cut -c 1-2000 | sed "s/^/$1 /"; }
+
+# plain: sets plain to the text of the link without the mark of a holder's repair.
+plain() {
+  plain=$(readlink "$1")
+  case $plain in /./*) plain=${plain#/.} ;; esac
+}
+
+# listens SOCKET: whether somebody listens there. Linux has a list. Where it shows none, ssh-add connects: it does so
+# first, and then finds nothing to do, so that it asks the agent nothing. Its exit status is 2 if it cannot.
+listens() {
+  [ -S "$1" ] || return
+  name=$1
+  [ ! -h "$1" ] || { plain "$1"; name=$plain; }
+  grep -Fq " $name" /proc/net/unix && return
+  SSH_AUTH_SOCK=$1 ssh-add -d /dev/null/none </dev/null >/dev/null
+  [ $? -ne 2 ]
+}
+
+# state SOCKET: none, live or dead.
+state() {
+  if listens "$1"; then echo live; elif [ -e "$1" ] || [ -h "$1" ]; then echo dead; else echo none; fi
+}
+
+# link_line: what the link is.
+link_line() {
+  if [ -h "$link" ]; then
+    printf 'link %s %s\n' "$(state "$link")" "$(readlink "$link")"
+  elif [ -e "$link" ]; then
+    echo 'link occupied -'
+  else
+    echo 'link none -'
+  fi
+}
+
+# configured FILE...: the lines of sshd_config(5) that can keep a session from what it needs.
+configured() {
+  for file; do
+    [ -e "$file" ] || continue
+    [ -r "$file" ] || { echo "unreadable $file"; continue; }
+    grep -n -i -E '^[[:space:]]*(match|allowagentforwarding|disableforwarding|permituserrc|forcecommand)[[:space:]=]' \
+      "$file" /dev/null | text sshd 60
+  done
+}
+
+# agents: the process ids of the ssh-agents there are.
+agents() {
+  ps -A -o pid= -o comm= | while read -r pid name; do
+    case $name in *ssh-agent*) printf ' %s ' "$pid" ;; esac
+  done
+}
+
+# tells: what a login shell is told to say. It means the same to every shell. bash keeps its further
+# descriptors from programs, so it is the shell that has to redirect.
+tells() { printf '%s\n' "sh -c 'printf \"\\nsh %s %s %s\\n\" $1 \"\${SSH_AGENT_PID:--}\" \"\${SSH_AUTH_SOCK-}\"'"; }
+
+# fresh NAME PATH: a login shell as a login finds it, without an agent of its own. What its start-up files print goes
+# nowhere, but that of csh, which has no further descriptors.
+# shellcheck disable=SC2086
+fresh() {
+  trap 'kill -KILL "$job"; exit' TERM
+  set -- "$1" env -i HOME="$HOME" USER="$user" LOGNAME="$user" SHELL="$2" PATH="$PATH" TERM=dumb \
+    ${LANG:+"LANG=$LANG"} SSH_CONNECTION="${SSH_CONNECTION-}" SSH_CLIENT="${SSH_CLIENT-}" "$2" -l
+  name=$1
+  shift
+  case $name in
+  *csh) tells "$name" | "$@" & ;;
+  *) "$@" -i -c "$(tells "$name") >&3" 3>&1 >/dev/null </dev/null & ;;
+  esac
+  job=$!
+  wait "$job"
+  echo "ended $name"
+}
+
+# used NAME: whether the user has start-up files for that shell.
+used() {
+  case $1 in
+  bash) set -- .bashrc .bash_profile .bash_login ;;
+  zsh) set -- .zshenv .zprofile .zshrc .zlogin ;;
+  fish) set -- .config/fish ;;
+  tcsh) set -- .tcshrc .cshrc .login ;;
+  mksh | ksh) set -- .mkshrc .kshrc ;;
+  esac
+  for file; do [ ! -e "$HOME/$file" ] || return 0; done
+  return 1
+}
+
+# shells: asks the login shell and the others that the user has start-up files for.
+shells() {
+  user=$(id -un)
+  known=$(agents)
+  own=${SHELL:-/bin/sh}
+  jobs=
+  echo "login ${own##*/} $own"
+  fresh "${own##*/}" "$own" &
+  jobs=$!
+  for name in bash zsh fish tcsh mksh ksh; do
+    if [ "$name" = "${own##*/}" ] || ! used "$name"; then continue; fi
+    path=$(command -v "$name") || continue
+    case $path in /*) ;; *) continue ;; esac
+    echo "other $name"
+    fresh "$name" "$path" &
+    jobs="$jobs $!"
+  done
+}
+
+# reap PID: ends an ssh-agent that a start-up file has started for one of our shells.
+reap() {
+  case $known in *" $1 "*) return ;; esac
+  case $(ps -o comm= -p "$1") in *ssh-agent*) kill "$1" ;; esac
+}
+
+facts() {
+  if [ -w "$HOME" ]; then echo 'home writable'; else echo 'home fixed'; fi
+  link_line
+  configured /etc/ssh/sshd_config /etc/ssh/sshd_config.d/*.conf
+  if [ -r "$HOME/.ssh/authorized_keys" ]; then
+    grep -v '^[[:space:]]*#' "$HOME/.ssh/authorized_keys" | text key 100
+  fi
+  shells
+  echo end
+  while IFS= read -r order; do
+    case $order in
+    'state '*) echo "state $(state "${order#state }")" ;;
+    'reap '*) reap "${order#reap }" ;;
+    esac
+  done
+  # shellcheck disable=SC2086
+  kill -TERM $jobs
+  wait
+}
+
+# server: starts mosh-server as a launch does, and ends it. It ends itself when nobody has come for a minute.
+server() {
+  said=$(MOSH_SERVER_NETWORK_TMOUT=60 MOSH_SERVER_SIGNAL_TMOUT=60 "${SHELL:-/bin/sh}" -c "$command" 2>&1 </dev/null)
+  code=$?
+  echo "charmap $(locale charmap || echo unknown)"
+  printf '%s\n' "$said" | text said 60
+  echo "code $code"
+  while read -r _; do :; done
+  pid=$(printf '%s\n' "$said" | sed -n 's/.*mosh-server detached, pid = \([0-9][0-9]*\).*/\1/p' | head -n 1)
+  [ -n "$pid" ] || return
+  # A second signal ends one that still says goodbye to a client.
+  for signal in TERM TERM KILL; do
+    kill -s "$signal" "$pid" || return
+    for _ in 1 2 3 4 5 6 7 8 9 10; do kill -0 "$pid" || return; sleep .1 || sleep 1; done
+  done
+}
+
+# agent: looks for the forwarded agent. before is what the link was, to tell what ~/.ssh/rc has made of it, which is
+# taken back.
+agent() {
+  LC_ALL=C
+  export LC_ALL
+  find_agent
+  printf 'agent %s\n' "${agent:-none}"
+  via='socket'
+  if [ -n "$agent" ] && [ "$link" -ef "$agent" ]; then via='link'; fi
+  link_line
+  if [ -n "$agent" ]; then
+    sock=$agent
+    [ "$via" = 'socket' ] || sock=$link
+    keys=$(SSH_AUTH_SOCK=$sock ssh-add -L 2>&1 </dev/null)
+    code=$?
+    printf '%s\n' "$keys" | text key 100
+    echo "keys $code $via"
+    while IFS= read -r key; do
+      why=$(printf '%s\n' "$key" | SSH_AUTH_SOCK=$sock ssh-add -T /dev/stdin 2>&1)
+      echo "signed $? $(printf '%s\n' "$why" | head -n 1 | cut -c 1-300)"
+    done
+  else
+    echo 'keys 2 none'
+    while read -r _; do :; done
+  fi
+  # What a start-up file such as ~/.ssh/rc has made of the link for this session is of no use after it.
+  plain "$link"
+  if [ -n "$agent" ] && [ -h "$link" ] && [ "$plain" = "$agent" ] && [ "$before" != "$(readlink "$link")" ]; then
+    new=$link.$$
+    case $before in
+    ?*) ln -s "$before" "$new" && rm -f "$link" && mv -f "$new" "$link" ;;
+    *) rm -f "$link" ;;
+    esac
+  fi
+}
+
+# The empty line ends whatever start-up files have printed.
+echo
+echo 'mosha-probe 1'
+printf 'conn %s\n' "${SSH_CONNECTION:--}"
+case $part in
+facts) facts ;;
+server) server ;;
+agent) agent ;;
+esac
+exit 0
+}

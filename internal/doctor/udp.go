@@ -1,0 +1,158 @@
+package doctor
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/mosha-ssh/mosha/internal/bootstrap"
+	"github.com/mosha-ssh/mosha/internal/mosh"
+)
+
+// contactLimit is how long a mosh-server may take to answer: what takes longer
+// is no fun to type over, and a person waits.
+const contactLimit = 5 * time.Second
+
+// startSeen is what became of the start of a mosh-server, and of the handshake
+// with it.
+type startSeen struct {
+	start   serverStart
+	session mosh.Session
+	started bool
+	address netip.Addr
+	trip    time.Duration
+	contact error // why the server was not heard
+	err     error // the start could not be tried
+}
+
+// startServer has a real mosh-server started as a launch does, says to it what
+// mosh-client says first, and ends it again.
+func (e *examination) startServer() (seen startSeen) {
+	ctx, cancel := context.WithTimeout(e.ctx, probeLimit)
+	defer cancel()
+	shell, err := e.shell(ctx, false)
+	if err != nil {
+		return startSeen{err: err}
+	}
+	command := mosh.ServerCommand(e.options.Flags.ServerStart(e.options.Env, "sleep", "60"), bootstrap.LinkPath)
+	p, err := startProbe(ctx, shell, "server", "command", command)
+	if err != nil {
+		return startSeen{err: inTime(ctx, err)}
+	}
+	defer p.end()
+	for !seen.start.done {
+		word, rest, err := p.next()
+		if err == nil && !seen.start.take(word, rest) {
+			err = errGarbled
+		}
+		if err != nil {
+			seen.err = inTime(ctx, err)
+			return seen
+		}
+	}
+	if seen.read(); seen.started {
+		seen.meet(ctx, cmp.Or(e.options.UDPAddress, e.up.Address))
+	}
+	return seen
+}
+
+// read finds the CONNECT line.
+func (s *startSeen) read() {
+	for _, line := range s.start.said {
+		if session, ok := mosh.ParseConnect(strings.TrimSpace(line)); ok && !s.started {
+			s.session, s.started = session, true
+		}
+	}
+}
+
+// meet makes the handshake, with the address that is given, that the connection
+// goes to or, behind a proxy, that the server has.
+func (s *startSeen) meet(ctx context.Context, address string) {
+	s.address = s.start.address
+	if addr, err := netip.ParseAddr(address); err == nil {
+		s.address = addr.Unmap()
+	}
+	if !s.address.IsValid() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, contactLimit)
+	defer cancel()
+	s.trip, s.contact = s.session.Contact(ctx, s.address)
+}
+
+// udp is the check of the way to the server.
+func (s *startSeen) udp() Check {
+	c := newCheck(Between, CheckUDP)
+	if !s.started {
+		return c.skips(NotReached, CheckMoshServer)
+	}
+	port := strconv.Itoa(s.session.Port)
+	c.Facts["port"] = port
+	var failed *mosh.ContactError
+	switch {
+	case !s.address.IsValid():
+		return c.fails(NoAddress, "", "", nil)
+	case s.contact == nil:
+		c.Facts["address"] = s.address.String()
+		c.Facts["round_trip"] = strconv.FormatFloat(s.trip.Round(10*time.Microsecond).Seconds(), 'f', -1, 64)
+		return c
+	case !errors.As(s.contact, &failed) || failed.Err != nil && !failed.Refused():
+		return c.fails(UDPFails, port, s.address.String(), s.contact)
+	case failed.Refused():
+		return c.fails(UDPRefused, port, s.address.String(), s.contact)
+	}
+	return c.fails(UDPSilent, port, s.address.String(), s.contact)
+}
+
+// server is the check of the program.
+func (s *startSeen) server() Check {
+	c := newCheck(There, CheckMoshServer)
+	if version := moshVersion.FindString(strings.Join(s.start.said, "\n")); version != "" {
+		c.Facts["version"] = printable(strings.TrimPrefix(version, "mosh "))
+	}
+	switch {
+	case isNoRoom(s.err):
+		return c.fails(NoRoom, "", "", s.err)
+	case s.err != nil:
+		return c.skips(NotReached, CheckShell)
+	case s.started:
+		return c
+	case s.start.code == 127: // the shell's: not found
+		return c.fails(NotInstalled, "mosh-server", s.words(), nil)
+	case s.lacksLocale():
+		return c // it runs
+	}
+	return c.fails(ServerFails, "mosh-server", s.words(), nil)
+}
+
+// lacksLocale says whether the server ended since it found no UTF-8 locale.
+func (s *startSeen) lacksLocale() bool {
+	return strings.Contains(strings.Join(s.start.said, "\n"), "needs a UTF-8 native locale")
+}
+
+// words are the last that came from the start.
+func (s *startSeen) words() string {
+	for i := len(s.start.said) - 1; i >= 0; i-- {
+		if words := printable(s.start.said[i]); words != "" && mosh.Classify(s.start.said[i]) == mosh.Other {
+			return words
+		}
+	}
+	return ""
+}
+
+// locale is the check of what mosh-server needs most.
+func (s *startSeen) locale() Check {
+	c := newCheck(There, CheckServerLocale)
+	c.Facts["charmap"] = s.start.charmap
+	switch {
+	case s.started:
+		return c
+	case s.lacksLocale():
+		return c.fails(NotUTF8, s.start.charmap, "", nil)
+	}
+	return c.skips(NotReached, CheckMoshServer)
+}

@@ -1,0 +1,97 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+)
+
+// RoomError says that the server opens no further session on a connection
+// (MaxSessions in sshd_config(5)).
+type RoomError struct{}
+
+func (e *RoomError) Error() string { return "the server opens no more sessions on the connection" }
+
+// runShell runs a shell for a client: what the client sends goes to its input,
+// what it prints comes back, its standard error is dropped. Nothing else is
+// done to the remote. When the client is gone, the shell's input ends, and it
+// has detachLimit to clean up behind itself; for so long the keeper stays.
+func (k *Keeper) runShell(ctx context.Context, w *wire, s Shell, calls <-chan call) error {
+	failures, leave := k.attend(false)
+	defer leave()
+	conn, err := k.connected(ctx, failures, nil, nil)
+	if err != nil {
+		return failed(w, err)
+	}
+	session, err := conn.openShell(ctx, s)
+	if isRejected(err) {
+		return failed(w, &RoomError{})
+	}
+	if err != nil {
+		return failed(w, err)
+	}
+	defer session.Close()
+	fed := make(chan error, 1)
+	go func() { fed <- feed(ctx, w, session, calls) }()
+	go func() { _, _ = io.Copy(io.Discard, session.channel.Stderr()) }()
+	copyTo(func(p []byte) { _ = w.send(reply{Output: p}) }, session)
+	code, err := session.Wait(conn.ctx)
+	if err != nil {
+		return failed(w, errLostInShell)
+	}
+	_ = w.send(reply{Exit: &code})
+	return <-fed
+}
+
+var errLostInShell = errors.New("the connection was lost while a shell ran on it")
+
+// openShell starts the shell. A client that leaves before is no reason to stop:
+// feed ends the shell then.
+func (c *connection) openShell(ctx context.Context, s Shell) (*session, error) {
+	session, err := c.trySessions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if s.Agent {
+		c.forward.Store(true)
+		err = session.forwardAgent()
+	}
+	if err == nil {
+		err = session.exec(shellCommand)
+	}
+	if err != nil {
+		_ = session.Close()
+		return nil, err
+	}
+	return session, nil
+}
+
+// feed writes what the client sends to the shell, a call at a time, each of
+// which is answered when it is written. It returns when the client has gone.
+func feed(ctx context.Context, w *wire, session *session, calls <-chan call) error {
+	defer func() {
+		_ = session.CloseWrite()
+		time.AfterFunc(detachLimit, func() { _ = session.Close() })
+	}()
+	for {
+		select {
+		case c := <-calls:
+			switch c.Op {
+			case opInput:
+				if _, err := session.Write(c.Input); err != nil {
+					return nil // its end shows on the output
+				}
+			case opEnd:
+				_ = session.CloseWrite()
+			default:
+				return errUnknownCall
+			}
+			if err := w.send(reply{Done: true}); err != nil {
+				return nil
+			}
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}

@@ -1,0 +1,166 @@
+package mosh
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+var loopback = netip.MustParseAddr("127.0.0.1")
+
+// server starts a real mosh-server on loopback and returns its session. The
+// server's command makes the file began when the server releases it.
+func server(t *testing.T, began string) Session {
+	t.Helper()
+	cmd := exec.Command("mosh-server", "new", "-i", loopback.String(), "--", "sh", "-c", "touch '"+began+"'; exec sleep 60")
+	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("mosh-server: %v: %s", err, out)
+	}
+	pid := regexp.MustCompile(`detached, pid = (\d+)`).FindSubmatch(out)
+	if pid == nil {
+		t.Fatalf("mosh-server said no pid: %s", out)
+	}
+	n, err := strconv.Atoi(string(pid[1]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = syscall.Kill(n, syscall.SIGKILL) })
+	for line := range strings.Lines(string(out)) {
+		if s, ok := ParseConnect(strings.TrimSpace(line)); ok {
+			return s
+		}
+	}
+	t.Fatalf("no CONNECT line: %s", out)
+	return Session{}
+}
+
+func within(t *testing.T, d time.Duration) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// TestContact: the real server takes what we say for a client's first words.
+func TestContact(t *testing.T) {
+	began := t.TempDir() + "/began"
+	s := server(t, began)
+	trip, err := s.Contact(within(t, 30*time.Second), loopback)
+	if err != nil || trip <= 0 {
+		t.Fatalf("contact: %v, %v", trip, err)
+	}
+	for ctx := within(t, 30*time.Second); ctx.Err() == nil; pause(ctx, 10*time.Millisecond) {
+		if _, err := os.Stat(began); err == nil {
+			return
+		}
+	}
+	t.Error("the server did not release its command")
+}
+
+// TestContactNeedsTheKey: a server with another key says nothing.
+func TestContactNeedsTheKey(t *testing.T) {
+	s := server(t, t.TempDir()+"/began")
+	s.key[3] ^= 1
+	_, err := s.Contact(within(t, 2*time.Second), loopback)
+	var failed *ContactError
+	if !errors.As(err, &failed) || failed.Sent < 1 || failed.Err != nil {
+		t.Errorf("contact with a wrong key: %v (%+v)", err, failed)
+	}
+}
+
+// TestContactRefused: where nothing listens, it ends long before its time.
+func TestContactRefused(t *testing.T) {
+	taken, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(loopback, 0)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := Session{Port: taken.LocalAddr().(*net.UDPAddr).Port}
+	_ = taken.Close()
+	ctx := within(t, time.Minute)
+	_, err = s.Contact(ctx, loopback)
+	var failed *ContactError
+	if !errors.As(err, &failed) || !failed.Refused() || ctx.Err() != nil {
+		t.Errorf("contact with nobody: %v", err)
+	}
+}
+
+// TestContactIgnoresStrangers: who has not the key cannot answer for the
+// server, not even with our own datagram.
+func TestContactIgnoresStrangers(t *testing.T) {
+	echo, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(loopback, 0)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer echo.Close()
+	go func() {
+		buf := make([]byte, mtu)
+		for {
+			n, from, err := echo.ReadFromUDPAddrPort(buf)
+			if err != nil {
+				return
+			}
+			for _, p := range [][]byte{nil, buf[:n], append([]byte{0x80}, buf[1:n]...)} {
+				_, _ = echo.WriteToUDPAddrPort(p, from)
+			}
+		}
+	}()
+	s := Session{Port: echo.LocalAddr().(*net.UDPAddr).Port}
+	_, err = s.Contact(within(t, time.Second), loopback)
+	var failed *ContactError
+	if !errors.As(err, &failed) || failed.Foreign < 3 {
+		t.Errorf("contact with an echo: %v (%+v)", err, failed)
+	}
+}
+
+func TestParseConnect(t *testing.T) {
+	key := base64.RawStdEncoding.EncodeToString([]byte("0123456789abcdef"))
+	s, ok := ParseConnect("MOSH CONNECT 60001 " + key)
+	if !ok || s.Port != 60001 || string(s.key[:]) != "0123456789abcdef" {
+		t.Errorf("got %v, %v", s, ok)
+	}
+	for _, format := range []string{"%v", "%+v", "%#v", "%s"} {
+		if shown := fmt.Sprintf(format, s); strings.Contains(shown, "48") || strings.Contains(shown, "0123") {
+			t.Errorf("%s shows %s", format, shown)
+		}
+	}
+	for _, line := range []string{
+		"", "MOSH CONNECT", "MOSH CONNECT 0 " + key, "MOSH CONNECT 65536 " + key, "MOSH CONNECT 60001 " + key + "A",
+		"MOSH CONNECT 60001 " + key[:21], "MOSH CONNECT 60001 " + key[:21] + "-", "xMOSH CONNECT 60001 " + key,
+		"MOSH CONNECT -1 " + key,
+	} {
+		if s, ok := ParseConnect(line); ok {
+			t.Errorf("%q is read as %v", line, s)
+		}
+	}
+}
+
+func FuzzOpen(f *testing.F) {
+	box, err := newBox([16]byte{})
+	if err != nil {
+		f.Fatal(err)
+	}
+	sealed, err := seal(box, 1, 2, firstInstruction)
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, seed := range [][]byte{nil, sealed, sealed[:20], make([]byte, 28), make([]byte, mtu)} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, datagram []byte) {
+		if open(box, datagram) == nil {
+			t.Errorf("%x is taken for the server's", datagram)
+		}
+	})
+}

@@ -25,7 +25,8 @@ import (
 // connectCmd is a launch. All flags but the first ones are mosh's own.
 type connectCmd struct {
 	transportFlag
-	SetupOnly  bool     `help:"Set the remote up, say what changed, and start no session."`
+	SetupOnly  bool     `help:"Set the remote up, say what changed, and start no session. Takes several hosts."`
+	DryRun     bool     `help:"Say what setting up would change there, with a diff, and change nothing. Takes several hosts."`
 	Linger     lingerer `placeholder:"DURATION" help:"Keep the connection that long after the last session: 90, 10m, 8h, at most 720h."`
 	UDPAddress string   `name:"udp-address" placeholder:"HOST" help:"Where mosh's UDP is to go, if not to the address that SSH goes to or, behind a proxy, that the server has."`
 
@@ -75,25 +76,24 @@ func (c *connectCmd) Run() error {
 	if c.Host == "" {
 		return &usageError{Text: "which host? mosha takes [user@]host"}
 	}
+	if c.SetupOnly || c.DryRun {
+		job := remoteJob{ssh: c.SSH, transport: c.Transport, family: c.flags().AddressFamily(), preview: c.DryRun}
+		return job.run(append([]string{c.Host}, c.Command...))
+	}
 	if c.Local {
 		return c.execMosh("")
 	}
-	if !c.SetupOnly {
-		if err := c.checkHere(); err != nil {
-			return err
-		}
-		if err := c.findUDPAddress(context.Background()); err != nil {
-			return err
-		}
+	if err := c.checkHere(); err != nil {
+		return err
+	}
+	if err := c.findUDPAddress(context.Background()); err != nil {
+		return err
 	}
 	launch, err := c.prepare(context.Background())
 	if err != nil {
 		return err
 	}
 	defer launch.client.Close()
-	if c.SetupOnly {
-		return launch.setUpOnly()
-	}
 	return c.begin(launch)
 }
 
@@ -153,6 +153,7 @@ func (c *connectCmd) checkHere() error {
 // launch is a destination whose connection is up.
 type launch struct {
 	spec   keeper.Spec
+	ask    func(keeper.Question) (string, error)
 	client *keeper.Client
 	up     *keeper.Connected
 }
@@ -163,7 +164,7 @@ func (c *connectCmd) prepare(ctx context.Context) (*launch, error) {
 	if err != nil {
 		return nil, err
 	}
-	attach := keeper.Attach{Session: !c.SetupOnly, Linger: time.Duration(c.Linger), Transport: c.Transport}
+	attach := keeper.Attach{Session: true, Linger: time.Duration(c.Linger), Transport: c.Transport}
 	return dest.open(ctx, c.flags().AddressFamily(), attach)
 }
 
@@ -172,6 +173,7 @@ func (c *connectCmd) prepare(ctx context.Context) (*launch, error) {
 type destination struct {
 	config *target.Config
 	dirs   keeper.Dirs
+	ask    func(keeper.Question) (string, error) // puts the keeper's questions to the person
 }
 
 // find asks ssh, with the options of the --ssh flag, what it makes of a host.
@@ -185,12 +187,12 @@ func find(ctx context.Context, ssh, host string) (*destination, error) {
 		return nil, err
 	}
 	dirs, err := keeper.FindDirs(os.Getenv)
-	return &destination{config: config, dirs: dirs}, err
+	return &destination{config: config, dirs: dirs, ask: askOnTerminal}, err
 }
 
 // open has the destination's keeper connect, for this terminal's agent.
 func (d *destination) open(ctx context.Context, family string, attach keeper.Attach) (*launch, error) {
-	l := &launch{spec: keeper.Spec{Dirs: d.dirs, Config: d.config, Family: family}}
+	l := &launch{ask: d.ask, spec: keeper.Spec{Dirs: d.dirs, Config: d.config, Family: family}}
 	attach.AgentSocket = os.Getenv("SSH_AUTH_SOCK")
 	if err := l.connect(ctx, attach); err != nil {
 		return nil, &keptError{Log: d.dirs.Log(l.spec.ID()), Err: err}
@@ -211,7 +213,7 @@ func (l *launch) connect(ctx context.Context, attach keeper.Attach) error {
 	for range attachTries {
 		l.client, err = keeper.Find(ctx, l.spec, []string{self, "keeper"})
 		if err == nil {
-			l.up, err = l.client.Attach(attach, askOnTerminal)
+			l.up, err = l.client.Attach(attach, l.ask)
 		}
 		if !errors.Is(err, keeper.ErrGone) && !errors.Is(err, keeper.ErrNoKeeper) {
 			break
@@ -295,21 +297,4 @@ func checkFamily(family, address string) error {
 		return &familyError{Family: family, Address: address}
 	}
 	return nil
-}
-
-// setUpOnly sets the remote up and prints a line a file.
-func (l *launch) setUpOnly() error {
-	second, err := keeper.Connect(context.Background(), l.spec.Dirs, l.spec.ID())
-	if err != nil {
-		return err
-	}
-	defer second.Close()
-	report, err := second.Setup()
-	if err != nil {
-		return err
-	}
-	for _, file := range report.Files {
-		fmt.Println(printable(outcomeLine(file)))
-	}
-	return report.Err()
 }

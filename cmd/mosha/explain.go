@@ -38,7 +38,7 @@ type explanation struct {
 // that wraps another may add to what that one says.
 func explain(err error) explanation {
 	for _, words := range []func(error) (explanation, bool){
-		explainKept, explainUsage, explainHere, explainKeeper, explainDirs, explainTransport, explainNetwork, explainHostKey, explainAuth, explainRemote,
+		explainHost, explainKept, explainUsage, explainHere, explainKeeper, explainDirs, explainTransport, explainNetwork, explainHostKey, explainAuth, explainRemote,
 	} {
 		if e, ok := words(err); ok {
 			return e
@@ -306,21 +306,4 @@ func forwardWords(err *keeper.ForwardError) (message, hint string) {
 		return fmt.Sprintf("the session will not find the agent: %v", err.Err), ""
 	}
 	return fmt.Sprintf("the agent could not be forwarded: %v", err.Err), ""
-}
-
-// outcomeLine says what the set-up did with a file.
-func outcomeLine(f keeper.FileOutcome) string {
-	words := map[bootstrap.Action]string{
-		bootstrap.InPlace: "already in place",
-		bootstrap.Created: "created",
-		bootstrap.Changed: "changed",
-		bootstrap.Skipped: "left alone",
-		bootstrap.Failed:  "failed",
-	}
-	line := f.Path + ": " + words[f.Action]
-	var file *bootstrap.FileError
-	if errors.As(f.Err(), &file) {
-		line += " (" + file.Reason.String() + ")"
-	}
-	return line
 }

@@ -36,6 +36,8 @@ type cli struct {
 	Doctor  doctorCmd  `cmd:"" help:"Say what works, what does not, and what to do about it."`
 	Stop    stopCmd    `cmd:"" help:"End keepers and their connections. Their mosh sessions go on, without the agent."`
 
+	Unsetup unsetupCmd `cmd:"" help:"Take back what set-up wrote on the remote, and the link."`
+
 	SSH    standInCmd `cmd:"" name:"ssh" hidden:""`
 	Keeper keeperCmd  `cmd:"" hidden:""`
 }
@@ -44,7 +46,7 @@ const description = `mosh with your SSH agent: in the session, git, ssh and ssh-
 
   mosha [flags] [user@]host [-- command...]
 
-The flags are mosh's own, --setup-only, --linger and --transport: mosha connect --help.
+The flags are mosh's own, --setup-only, --dry-run, --linger and --transport: mosha connect --help.
 
 Exit status: mosh's own once the session has begun; before that ` + exitCodes
 

@@ -120,5 +120,13 @@ func (s *screen) draw(block string) {
 	s.lines = len(lines)
 }
 
+// erase takes the block off the terminal.
+func (s *screen) erase() {
+	if s.lines > 0 {
+		fmt.Fprintf(s.out, "\x1b[%dA\r\x1b[J", s.lines)
+		s.lines = 0
+	}
+}
+
 // leave gives the terminal back as it was, the block still on it.
 func (s *screen) leave() { _, _ = s.out.WriteString("\r\x1b[J\x1b[?7h\x1b[?25h") }

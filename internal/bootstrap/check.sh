@@ -6,7 +6,12 @@ check() {
   resolve "$1"
   case $kind in
   data) writable "$1" || return ;;
-  missing) real=$up/. ;;
+  missing)
+    up=${real%/*}
+    while [ ! -e "$up" ] && [ ! -h "$up" ]; do up=${up%/*}; done
+    [ -d "$up" ] || { why='Not a directory'; fail "$1" mkdir; return; }
+    real=$up/.
+    ;;
   *) echo "changed $1"; return ;;
   esac
   [ -w "${real%/*}" ] || { why='Permission denied'; fail "$1" write; return; }

@@ -1,10 +1,12 @@
 package bootstrap
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -255,4 +257,50 @@ func TestUndoBesideSetups(t *testing.T) {
 	undo(t, l)
 	compare(t, ".bashrc", debianBashrc, l.read(".bashrc"))
 	compare(t, "files", 4, len(l.tree()))
+}
+
+// TestPreviewIsAPatch has patch(1) do what set-up would have done.
+func TestPreviewIsAPatch(t *testing.T) {
+	t.Parallel()
+	outer := newLocal(t, shells[0].argv, false)
+	for _, s := range slices.Concat(corpus, otherCorpus) {
+		if slices.ContainsFunc(s.entries, func(e entry) bool { return e.link != "" }) || s.env != nil {
+			continue // patch writes a file in a link's place, and knows of no ZDOTDIR
+		}
+		t.Run(s.name, func(t *testing.T) {
+			l, other := outer.another(t), outer.another(t)
+			for _, h := range []*local{l, other} {
+				if s.shell != "" {
+					h.env = append(h.env, "SHELL="+s.shell)
+				}
+				h.lay(s.entries...)
+			}
+			before := l.tree()
+			report, err := PreviewSetup(t.Context(), l)
+			check(t, err)
+			if d := differences(before, l.tree()); d != "" {
+				t.Errorf("a preview changed something: %s", d)
+			}
+			written := setUp(t, other)
+			var patch []byte
+			for i, f := range report.Files {
+				// That a copy would lose something, or not fit, shows only when it is made.
+				if f.Action != written.Files[i].Action && written.Files[i].Action != Skipped {
+					t.Errorf("%s: %v, but %v", f.Path, f.Action, written.Files[i].Action)
+				}
+				if written.Files[i].Cause == nil {
+					patch = append(patch, f.Diff...)
+				}
+			}
+			c := l.command("patch", "-p0", "--no-backup-if-mismatch", "--binary", "-f")
+			c.Stdin = bytes.NewReader(patch)
+			if out, err := c.CombinedOutput(); err != nil && len(patch) > 0 {
+				t.Fatalf("%v: %s\n%s", err, out, patch)
+			}
+			now, want := l.tree(), other.tree()
+			for path, n := range want {
+				compare(t, path, n.content, now[path].content)
+			}
+		})
+	}
 }

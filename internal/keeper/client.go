@@ -157,9 +157,29 @@ func (c *Client) Start(s Start, to Server) (code int, err error) {
 	return 0, nil
 }
 
-// Setup has the remote set up and says what changed there, a row a file.
-func (c *Client) Setup() (*SetupReport, error) {
-	r, err := c.once(opSetup)
+// Setup has the remote set up and says what changed there, a row a file; with
+// preview, what would change, with a diff, and nothing is written.
+func (c *Client) Setup(preview bool) (*SetupReport, error) {
+	if preview {
+		return c.report(opTry)
+	}
+	return c.report(opSetup)
+}
+
+// Unset is Setup for taking it back. While sessions use the remote, that is a
+// *BusyError.
+func (c *Client) Unset(preview bool) (*SetupReport, error) {
+	if preview {
+		return c.report(opTryUn)
+	}
+	return c.report(opUnset)
+}
+
+func (c *Client) report(op string) (*SetupReport, error) {
+	r, err := c.once(op)
+	if err == nil && r.Report == nil {
+		err = ErrGone
+	}
 	return r.Report, err
 }
 

@@ -6,7 +6,6 @@ import (
 	"net"
 	"sync"
 
-	"github.com/mosha-ssh/mosha/internal/bootstrap"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
@@ -140,8 +139,8 @@ func (k *Keeper) answer(ctx context.Context, w *wire, c call, calls <-chan call)
 		return k.startServer(ctx, w, *c.Start)
 	case c.Op == opShell && c.Shell != nil:
 		return k.runShell(ctx, w, *c.Shell, calls)
-	case c.Op == opSetup:
-		return k.setUp(ctx, w)
+	case remoteTasks[c.Op].do != nil:
+		return k.runTask(ctx, w, remoteTasks[c.Op])
 	case c.Op == opStatus:
 		return w.send(reply{Status: k.status()})
 	case c.Op == opStop:
@@ -339,21 +338,4 @@ func (k *Keeper) startOn(ctx context.Context, conn *connection, w *wire, s Start
 	}
 	<-told // mosh wants to hear the address, also where it then hears of no server
 	return code, err
-}
-
-// setUp runs the set-up for --setup-only.
-func (k *Keeper) setUp(ctx context.Context, w *wire) error {
-	failures, leave := k.attend(false)
-	defer leave()
-	conn, err := k.connected(ctx, failures, nil, nil)
-	if err != nil {
-		return failed(w, err)
-	}
-	ctx, cancel := context.WithTimeout(ctx, settleLimit)
-	defer cancel()
-	report, err := bootstrap.Setup(ctx, conn)
-	if err != nil {
-		return failed(w, &SetupError{Err: err})
-	}
-	return w.send(reply{Report: newSetupReport(report)})
 }

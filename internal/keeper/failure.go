@@ -63,7 +63,7 @@ type wireError struct {
 // carried are the errors that keep their type between processes. Their
 // exported fields are plain data.
 var carried = []error{
-	&SetupError{}, &ForwardError{}, &VersionError{}, &RoomError{},
+	&SetupError{}, &ForwardError{}, &VersionError{}, &RoomError{}, &BusyError{},
 	&bootstrap.FileError{}, &bootstrap.LinkError{}, &bootstrap.RemoteError{},
 	&sshconn.ResolveError{}, &sshconn.ConnectError{}, &sshconn.TimeoutError{}, &sshconn.ClosedError{},
 	&sshconn.ProxyError{}, &sshconn.DisconnectError{}, &sshconn.ProtocolError{}, &sshconn.AlgorithmError{},
@@ -184,7 +184,7 @@ func (e *toldError) Unwrap() []error {
 	return chain
 }
 
-// SetupReport is what the set-up did.
+// SetupReport is what the set-up did, or what took it back.
 type SetupReport struct {
 	Files    []FileOutcome
 	Failures []*wireError // one for each reason
@@ -193,11 +193,12 @@ type SetupReport struct {
 // Err returns why files are not as they should be, nil if all are.
 func (r *SetupReport) Err() error { return errors.Join(decodeAll(r.Failures)...) }
 
-// FileOutcome is what the set-up did with one file, for another process.
+// FileOutcome is what became of one file, for another process.
 type FileOutcome struct {
 	Path   string
 	Action bootstrap.Action
 	Cause  *wireError `json:",omitempty"`
+	Diff   []byte     `json:",omitempty"` // of a preview, as the remote's files have it
 }
 
 // Err returns why the file was skipped or failed, nil otherwise.
@@ -206,20 +207,21 @@ func (f FileOutcome) Err() error { return f.Cause.decode() }
 func newSetupReport(r bootstrap.Report) *SetupReport {
 	told := &SetupReport{Failures: encodeAll(failures(r, true))}
 	for _, f := range r.Files {
-		told.Files = append(told.Files, FileOutcome{Path: f.Path, Action: f.Action, Cause: encodeError(f.Cause)})
+		told.Files = append(told.Files, FileOutcome{Path: f.Path, Action: f.Action, Cause: encodeError(f.Cause), Diff: f.Diff})
 	}
 	return told
 }
 
 // failures returns an error for each reason for which files were not written:
-// because that failed or, with skipped, because they were left alone as well.
+// because that failed or, with skipped, because they were left alone as well. A
+// link that is the person's own is no failure.
 func failures(r bootstrap.Report, skipped bool) []error {
 	var all []error
 	byReason := map[bootstrap.Reason]*SetupError{}
 	for _, f := range r.Files {
 		var cause *bootstrap.FileError
 		counts := f.Action == bootstrap.Failed || skipped && f.Action == bootstrap.Skipped
-		if !counts || !errors.As(f.Cause, &cause) {
+		if !counts || !errors.As(f.Cause, &cause) || cause.Reason == bootstrap.Needed {
 			continue
 		}
 		known := byReason[cause.Reason]

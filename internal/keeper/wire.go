@@ -49,6 +49,9 @@ const (
 	opInput  = "input"  // within a shell: for its input
 	opEnd    = "end"    // within a shell: the end of its input
 	opSetup  = "setup"  // set the remote up, say what changed
+	opUnset  = "unset"  // take that back
+	opTry    = "try"    // say what setup would do
+	opTryUn  = "try-un" // say what unset would do
 	opStatus = "status"
 	opStop   = "stop" // in every version
 )

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/mosha-ssh/mosha/internal/bootstrap"
+	"github.com/mosha-ssh/mosha/internal/keeper"
+)
+
+// hostError is what failed for one of the hosts that were named.
+type hostError struct {
+	Name string // what its line begins with, empty if it was the only one
+	Host string
+	Undo bool // its set-up was to be taken back
+	Err  error
+}
+
+func (e *hostError) Error() string { return e.Name + e.Err.Error() }
+func (e *hostError) Unwrap() error { return e.Err }
+
+func explainHost(err error) (explanation, bool) {
+	var host *hostError
+	var busy *keeper.BusyError
+	var setup *keeper.SetupError
+	if !errors.As(err, &host) {
+		return explanation{}, false
+	}
+	e := explain(host.Err)
+	switch {
+	case errors.As(host.Err, &busy):
+		e = explanation{busyWords(busy), "mosha stop " + host.Host + " ends the agent's connection; then do this again", exitRemote}
+	case host.Undo && errors.As(host.Err, &setup):
+		e.message, e.hint = undoWords(setup)
+	}
+	e.message = host.Name + e.message
+	return e, true
+}
+
+func busyWords(e *keeper.BusyError) string {
+	switch {
+	case e.Sessions == 1:
+		return "nothing was taken back: a session uses it"
+	case e.Sessions > 1:
+		return fmt.Sprintf("nothing was taken back: %d sessions use it", e.Sessions)
+	}
+	return "nothing was taken back: mosha keep keeps the connection"
+}
+
+// undoWords is setupWords for what could not be taken back.
+func undoWords(err *keeper.SetupError) (message, hint string) {
+	var file *bootstrap.FileError
+	if !errors.As(err.Err, &file) {
+		return fmt.Sprintf("nothing was taken back: %v", err.Err), ""
+	}
+	switch file.Reason {
+	case bootstrap.Edited, bootstrap.Unfinished, bootstrap.Several:
+		hint = "remove mosha's lines from it by hand"
+	case bootstrap.Full, bootstrap.Quota:
+		hint = "make room there, and do this again"
+	}
+	return fmt.Sprintf("still on the remote: %s: %v", strings.Join(err.Paths, ", "), file.Reason), hint
+}
+
+// outcomeLine says what was done with a file, or in a preview would be.
+func outcomeLine(f keeper.FileOutcome, preview bool) string {
+	words := map[bootstrap.Action]string{
+		bootstrap.InPlace:  "already in place",
+		bootstrap.Created:  "created",
+		bootstrap.Changed:  "changed",
+		bootstrap.Restored: "restored",
+		bootstrap.Removed:  "removed",
+		bootstrap.Skipped:  "left alone",
+		bootstrap.Failed:   "failed",
+	}
+	line := f.Path + ": "
+	switch f.Action {
+	case bootstrap.Created, bootstrap.Changed, bootstrap.Restored, bootstrap.Removed:
+		if preview {
+			line += "would be "
+		}
+	}
+	line += words[f.Action]
+	var file *bootstrap.FileError
+	if errors.As(f.Err(), &file) {
+		line += " (" + file.Reason.String() + ")"
+	}
+	return line
+}

@@ -1,0 +1,174 @@
+//go:build linux
+
+package main_test
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// homeFiles is all that is in the remote home and that a login does not leave.
+func (w *world) homeFiles() string {
+	w.t.Helper()
+	return w.remote(`find . -name '.bash_history' -o -printf '%p %M %l ' -type f -exec cksum {} \; -o -printf '\n' | sort`)
+}
+
+func TestUnsetup(t *testing.T) {
+	w := newWorld(t)
+	w.must(w.dev.WriteFile(".bashrc", "alias ll='ls -l'", 0o640)) // no last newline
+	before := w.homeFiles()
+	window := w.shell("devbox")
+	w.exit(window)
+	w.nothingLeft()
+	if w.homeFiles() == before {
+		t.Fatal("a launch did not set up")
+	}
+	out, stderr, code := w.local("unsetup", "devbox")
+	if want := "~/.ssh/rc: removed\n~/.bashrc: restored\n~/.profile: removed\n"; code != 0 || out != want {
+		t.Errorf("exit %d, printed\n%swant\n%s%s", code, out, want, stderr)
+	}
+	w.nothingLeft()
+	if after := w.homeFiles(); after != before {
+		t.Errorf("home was\n%s\nand is\n%s", before, after)
+	}
+	if out, _, code := w.local("unsetup", "devbox"); code != 0 || out != "nothing to take back\n" {
+		t.Errorf("a second one: exit %d, %s", code, out)
+	}
+	w.nothingLeft()
+}
+
+// TestUnsetupWhileInUse changes nothing as long as the keeper is needed.
+func TestUnsetupWhileInUse(t *testing.T) {
+	w := newWorld(t)
+	window := w.shell("devbox")
+	refused := func(words string) {
+		t.Helper()
+		_, stderr, code := w.local("unsetup", "devbox")
+		if code != 7 || !strings.Contains(stderr, words) || !strings.Contains(stderr, "mosha stop devbox") {
+			t.Errorf("exit %d, %s", code, stderr)
+		}
+	}
+	refused("a session uses it")
+	out, stderr, code := w.local("unsetup", "--dry-run", "devbox")
+	if code != 0 || !strings.Contains(out, "~/.ssh/ssh_auth_sock: would be removed\n~/.ssh/rc: would be removed\n--- .ssh/rc\n") {
+		t.Errorf("exit %d, %s%s", code, out, stderr)
+	}
+	w.do(window, "clear; ssh-add -l", w.fingerprint())
+	if _, stderr, code := w.local("keep", "devbox"); code != 0 {
+		t.Fatal(stderr)
+	}
+	w.exit(window)
+	refused("mosha keep keeps the connection")
+	if _, stderr, code := w.local("stop", "devbox"); code != 0 {
+		t.Fatal(stderr)
+	}
+	if _, stderr, code := w.local("unsetup", "devbox"); code != 0 {
+		t.Errorf("exit %d, %s", code, stderr)
+	}
+	w.nothingLeft()
+}
+
+// TestUnsetupOfAnEditedBlock leaves that one file and says so.
+func TestUnsetupOfAnEditedBlock(t *testing.T) {
+	w := newWorld(t)
+	w.local("--setup-only", "devbox")
+	w.remote("sed -i s/export/EXPORT/ .bashrc")
+	out, stderr, code := w.local("unsetup", "devbox")
+	if code != 7 || !strings.Contains(out, "~/.bashrc: left alone (the block was edited)\n~/.profile: removed\n") ||
+		!strings.Contains(stderr, "still on the remote: ~/.bashrc: the block was edited\nmosha: hint: remove mosha's lines from it by hand") {
+		t.Errorf("exit %d, %s%s", code, out, stderr)
+	}
+	w.nothingLeft()
+}
+
+func TestDryRun(t *testing.T) {
+	w := newWorld(t)
+	w.must(w.dev.WriteFile(".bashrc", "alias a=b\n", 0o644))
+	w.must(w.dev.WriteFile(".bash_profile", "\x1b[2Jecho\r\n", 0o444))
+	before := w.homeFiles()
+	out, stderr, code := w.local("--dry-run", "devbox")
+	if code != 7 || !strings.Contains(stderr, "~/.bash_profile: no permission to write it") {
+		t.Errorf("exit %d, %s", code, stderr)
+	}
+	for _, want := range []string{
+		"~/.ssh/rc: would be created\n--- /dev/null\n+++ .ssh/rc\n", "~/.bashrc: would be changed\n--- .bashrc\n+++ .bashrc\n@@ -1,1 +1,",
+		"\n+export SSH_AUTH_SOCK\n", "\n alias a=b\n", "~/.bash_profile: left alone (no permission to write it)\n",
+	} {
+		if !strings.Contains(strings.ReplaceAll(out, "+  ", "+"), want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+	w.must(w.dev.Command(w.ctx(), "chmod", "644", ".bash_profile").Run())
+	window := w.runSized(100, 80, "--dry-run", "devbox")
+	w.must(window.WaitFor(w.ctx(), `\\x1b\[2Jecho\\r`))
+	if code, err := window.Wait(w.ctx()); err != nil || code != 0 {
+		t.Errorf("on a terminal: exit %d, %v", code, err)
+	}
+	w.must(w.dev.Command(w.ctx(), "chmod", "444", ".bash_profile").Run())
+	if after := w.homeFiles(); after != before {
+		t.Errorf("home was\n%s\nand is\n%s", before, after)
+	}
+	w.nothingLeft()
+}
+
+// TestSetupOfManyHosts has one that cannot be reached and one that is named
+// twice.
+func TestSetupOfManyHosts(t *testing.T) {
+	w := newWorld(t)
+	all := []string{"devbox", "nowhere.invalid", "devbox4", "devbox", "devbox6"}
+	out, stderr, code := w.local(append([]string{"--setup-only"}, all...)...)
+	if code != 4 {
+		t.Errorf("exit %d", code)
+	}
+	for _, host := range []string{"devbox", "devbox4", "devbox6"} {
+		for _, file := range []string{"~/.ssh/rc", "~/.bashrc", "~/.profile"} {
+			if !regexp.MustCompile(`(?m)^` + host + `: ` + file + `: (created|already in place)$`).MatchString(out) {
+				t.Errorf("no word about %s on %s", file, host)
+			}
+		}
+	}
+	lines := strings.Split(strings.TrimSpace(stderr), "\n")
+	if !slices.ContainsFunc(lines, func(l string) bool { return strings.HasPrefix(l, "mosha: nowhere.invalid: ") }) ||
+		lines[len(lines)-1] != "mosha: 4 hosts: 3 set up, 1 failed (nowhere.invalid)" || strings.Contains(stderr, "\x1b") {
+		t.Errorf("said\n%s", stderr)
+	}
+	if t.Failed() {
+		t.Logf("printed\n%s", out)
+	}
+	w.nothingLeft()
+	out, stderr, code = w.local("unsetup", "devbox", "devbox4")
+	if code != 0 || !strings.Contains(stderr, "mosha: 2 hosts: 2 as before") {
+		t.Errorf("unsetup: exit %d, %s%s", code, out, stderr)
+	}
+	w.nothingLeft()
+	if _, stderr, code := w.local("--setup-only", "devbox", "--verbose"); code != 2 {
+		t.Errorf("a flag behind a host: exit %d, %s", code, stderr)
+	}
+}
+
+// TestSetupOfManyHostsOnATerminal shows who is worked on, makes room for a
+// question, and gives the terminal back.
+func TestSetupOfManyHostsOnATerminal(t *testing.T) {
+	w := newWorld(t)
+	w.must(w.me.WriteFile(".ssh/known_hosts", "", 0o600))
+	window := w.runSized(100, 40, "--setup-only", "devbox4", "devbox6")
+	for _, question := range []string{`Are you sure`, `(?s)Are you sure.*Are you sure`} {
+		w.must(window.WaitFor(w.ctx(), question))
+		w.must(window.Send("yes\r"))
+	}
+	code, err := window.Wait(w.ctx())
+	w.must(err)
+	screen, all := window.Screen(), string(window.Transcript())
+	if code != 0 || strings.Count(screen, "~/.bashrc: ") != 2 || !strings.Contains(screen, "mosha: 2 hosts: 2 set up") {
+		t.Errorf("exit %d:\n%s", code, screen)
+	}
+	if strings.Contains(screen, "of 2 done") || !strings.Contains(all, "devbox4: connecting") || !strings.Contains(all, "1 of 2 done") {
+		t.Errorf("the display was not there, or still is:\n%q", all)
+	}
+	if hidden, shown := strings.LastIndex(all, "\x1b[?25l"), strings.LastIndex(all, "\x1b[?25h"); hidden > shown {
+		t.Error("the cursor stays hidden")
+	}
+	w.nothingLeft()
+}

@@ -34,10 +34,12 @@ func fromProxy(ctx context.Context, args []string, deadline time.Time, log zerol
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return nil, err
 	}
-	if failed := p.failure(ctx); failed != nil {
-		return nil, failed
+	failed := &ProxyError{Command: p.command}
+	_ = errors.As(p.failure(ctx), &failed)
+	if failed.Message == "" {
+		failed.Message = errNoSocket.Error()
 	}
-	return nil, &ProxyError{Command: p.command, Message: err.Error()}
+	return nil, failed
 }
 
 // startOnSocket starts the child with a socket as its standard input and

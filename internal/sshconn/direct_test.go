@@ -1,0 +1,171 @@
+//go:build linux
+
+package sshconn
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/mosha-ssh/mosha/internal/lab"
+	"github.com/mosha-ssh/mosha/internal/target"
+	"github.com/rs/zerolog"
+	"golang.org/x/crypto/ssh"
+	"golang.org/x/sys/unix"
+)
+
+// onLine calls then at the first log line that has the text.
+type onLine struct {
+	text string
+	once sync.Once
+	then func()
+}
+
+func (o *onLine) Write(line []byte) (int, error) {
+	if strings.Contains(string(line), o.text) {
+		o.once.Do(o.then)
+	}
+	return len(line), nil
+}
+
+// TestConnectionAttempts has the server begin when the first attempt has failed.
+func TestConnectionAttempts(t *testing.T) {
+	s := newSite(t, lab.SshdConfig{})
+	if err := s.sshd.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	cfg := s.config("ConnectionAttempts 2")
+	opts := options(cfg)
+	opts.Log = zerolog.New(&onLine{text: "trying again", then: func() {
+		if err := s.sshd.Restart(); err != nil {
+			t.Error(err)
+		}
+	}})
+	conn, err := Dial(t.Context(), cfg, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	works(t, conn)
+	conn.Close()
+	if err := s.sshd.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.dial(cfg); !isRefused(err) {
+		t.Errorf("where nobody listens: %v", err)
+	}
+	opts.Log = zerolog.New(&onLine{text: "trying again", then: func() { t.Error("an attempt that is to fail early was repeated") }})
+	opts.Limits.Connect = limitForTest
+	if _, err := Dial(t.Context(), cfg, opts); !isRefused(err) {
+		t.Errorf("with a limit: %v", err)
+	}
+	cfg.ConnectionAttempts = 1
+	if _, err := s.dial(cfg); !isRefused(err) {
+		t.Errorf("with one attempt: %v", err)
+	}
+}
+
+const limitForTest = defaultTimeout
+
+func isRefused(err error) bool {
+	failed := (*ConnectError)(nil)
+	return errors.As(err, &failed) && failed.Cause == CauseRefused
+}
+
+// TestLocalEnd takes the connection from where the configuration says.
+func TestLocalEnd(t *testing.T) {
+	s := newSite(t, lab.SshdConfig{})
+	for _, test := range []struct{ line, from string }{
+		{"BindAddress 127.0.0.2", "127.0.0.2"},
+		{"BindAddress localhost", "127.0.0.1"},
+		{"BindInterface lo", "127.0.0.1"},
+		{"BindAddress 127.0.0.3\nBindInterface no-such-interface", "127.0.0.3"},
+	} {
+		conn, err := s.dial(s.config(test.line))
+		if err != nil {
+			t.Errorf("%s: %v", test.line, err)
+			continue
+		}
+		if from, _, _ := net.SplitHostPort(conn.LocalAddr().String()); from != test.from {
+			t.Errorf("%s: from %s", test.line, from)
+		}
+		works(t, conn)
+	}
+	for _, line := range []string{"BindAddress ::1", "BindAddress 192.0.2.1", "BindInterface no-such-interface"} {
+		_, err := s.dial(s.config(line))
+		if failed := (*ConnectError)(nil); !errors.As(err, &failed) {
+			t.Errorf("%s: %v", line, err)
+		}
+	}
+}
+
+// TestPacketsAreMarked as IPQoS says.
+func TestPacketsAreMarked(t *testing.T) {
+	qos := 0x48
+	for address, option := range map[string][2]int{
+		"127.0.0.1:0": {unix.IPPROTO_IP, unix.IP_TOS},
+		"[::1]:0":     {unix.IPPROTO_IPV6, unix.IPV6_TCLASS},
+	} {
+		listener, err := net.Listen("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer listener.Close()
+		remote := netip.MustParseAddrPort(listener.Addr().String())
+		for _, want := range []*int{nil, &qos} {
+			d, err := tcpDialer(t.Context(), &target.Config{QoS: want}, remote.Addr(), zerolog.Nop())
+			if err != nil {
+				t.Fatal(err)
+			}
+			conn, err := d.DialContext(t.Context(), "tcp", remote.String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			if got := socketOption(t, conn, option); got != 0 && want == nil || want != nil && got != *want {
+				t.Errorf("%s: %#x", address, got)
+			}
+		}
+	}
+}
+
+func socketOption(t *testing.T, conn net.Conn, option [2]int) (value int) {
+	t.Helper()
+	raw, err := conn.(*net.TCPConn).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = raw.Control(func(fd uintptr) { value, err = unix.GetsockoptInt(int(fd), option[0], option[1]) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return value
+}
+
+// TestRekeyLimit agrees on new keys when so many bytes have passed.
+func TestRekeyLimit(t *testing.T) {
+	s := newSite(t, lab.SshdConfig{})
+	for line, again := range map[string]bool{"RekeyLimit 64K": true, "RekeyLimit default": false} {
+		var log syncBuffer
+		cfg := s.config(line)
+		opts := options(cfg)
+		opts.Log = zerolog.New(&log)
+		conn, err := Dial(t.Context(), cfg, opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		session, err := ssh.NewClient(conn, conn.NewChannels, conn.Requests).NewSession()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if out, err := session.Output("head -c 1000000 /dev/zero"); err != nil || len(out) != 1000000 {
+			t.Errorf("%s: %d bytes, %v", line, len(out), err)
+		}
+		conn.Close()
+		if got := strings.Contains(log.String(), "host key shown again"); got != again {
+			t.Errorf("%s: new keys %v", line, got)
+		}
+	}
+}

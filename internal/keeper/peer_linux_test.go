@@ -124,7 +124,7 @@ func TestStatusJSON(t *testing.T) {
 		Destination: "devbox", HostName: "devbox.example", User: "me", Port: 22,
 		State: Waiting, Since: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Lost: 61.5, Retry: 1.25, Trip: 0.052,
 		Sessions: 2, Kept: true, Reconnects: 3, Requests: 40, Signatures: 12, Link: "own",
-		Problems: []string{"p"}, Log: "/log",
+		Transport: "openssh", Reason: "r", Problems: []string{"p"}, Log: "/log",
 	}
 	got, err := json.Marshal(s)
 	if err != nil {
@@ -133,7 +133,7 @@ func TestStatusJSON(t *testing.T) {
 	want := `{"destination":"devbox","host_name":"devbox.example","user":"me","port":22,` +
 		`"state":"waiting","since":"2026-01-02T03:04:05Z","lost_for":61.5,"retry_in":1.25,"round_trip":0.052,` +
 		`"sessions":2,"kept":true,"reconnects":3,"agent_requests":40,"agent_signatures":12,"link":"own",` +
-		`"problems":["p"],"log":"/log"}`
+		`"transport":"openssh","transport_reason":"r","problems":["p"],"log":"/log"}`
 	if string(got) != want {
 		t.Errorf("is\n%s\nwant\n%s", got, want)
 	}

@@ -3,10 +3,20 @@
 package sshconn
 
 import (
+	"context"
+	"errors"
+	"net"
 	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
+	"time"
+
+	"golang.org/x/crypto/ssh"
 
 	"github.com/mosha-ssh/mosha/internal/lab"
+	"github.com/mosha-ssh/mosha/internal/target"
 )
 
 // TestMain lets the test's own program be what the ssh of a master runs.
@@ -17,8 +27,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// place is where the masters of a test have their sockets.
-func place(t *testing.T) MasterPlace {
+// over returns options for that transport, with a place for a master's sockets.
+func over(t *testing.T, cfg *target.Config, transport string) Options {
 	t.Helper()
 	dir, err := os.MkdirTemp("/tmp", "mosha-test-")
 	if err != nil {
@@ -29,24 +39,262 @@ func place(t *testing.T) MasterPlace {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return MasterPlace{Dir: dir, Program: program}
+	opts := options(cfg)
+	opts.Master = MasterPlace{Dir: dir, Program: program}
+	opts.Choice.Transport = transport
+	return opts
 }
 
+// echoes runs a command over the connection.
+func echoes(t *testing.T, conn Connection) {
+	t.Helper()
+	channel, requests, err := conn.OpenChannel("session", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go ssh.DiscardRequests(requests)
+	if _, err := channel.SendRequest("exec", false, ssh.Marshal(struct{ Command string }{"echo over-ssh"})); err != nil {
+		t.Fatal(err)
+	}
+	out := make([]byte, 9)
+	if n, err := channel.Read(out); err != nil || string(out[:n]) != "over-ssh\n" {
+		t.Errorf("the command gave %q, %v", out[:n], err)
+	}
+}
+
+// TestMaster is a connection's life over OpenSSH: nothing of it stays.
 func TestMaster(t *testing.T) {
 	s := newSite(t, lab.SshdConfig{})
 	cfg := s.config()
-	opts := options(cfg)
-	opts.Master = place(t)
-	opts.Choice.Transport = TransportOpenSSH
-	leavesNothing(t, func() {
-		conn, err := Open(t.Context(), cfg, opts)
-		if err != nil {
-			t.Fatal(err)
+	agent := s.agent(s.key)
+	opts := over(t, cfg, TransportOpenSSH)
+	opts.AgentSocket = func() string { return agent }
+	for name, end := range map[string]func(*master){
+		"closed":        func(m *master) { m.Close() },
+		"ssh is killed": func(m *master) { m.process.signal(syscall.SIGKILL) },
+		"ssh is told":   func(m *master) { m.process.signal(syscall.SIGTERM) },
+		"server gone": func(*master) {
+			if err := s.sshd.KillSessions(); err != nil {
+				t.Error(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			leavesNothing(t, func() {
+				conn, err := Open(t.Context(), cfg, opts)
+				if err != nil {
+					t.Fatal(err)
+				}
+				served := make(chan struct{})
+				go func() {
+					defer close(served)
+					conn.Serve(func(o AgentOffer) { o.Refuse(ssh.Prohibited) })
+				}()
+				if err := conn.RoundTrip(); err != nil {
+					t.Error(err)
+				}
+				echoes(t, conn)
+				facts := conn.Facts()
+				if facts.Identity != s.fingerprint(s.key) || !facts.Remote.IsValid() || facts.Choice.Transport != TransportOpenSSH {
+					t.Errorf("%+v", facts)
+				}
+				end(conn.(*master))
+				_ = conn.Wait()
+				<-served
+				if err := conn.RoundTrip(); err == nil {
+					t.Error("a round trip on a connection that has ended")
+				}
+			})
+			if left, err := os.ReadDir(opts.Master.Dir); err != nil || len(left) > 0 {
+				t.Errorf("left are %v, %v", left, err)
+			}
+		})
+	}
+}
+
+func (s *site) fingerprint(key string) string {
+	return strings.Fields(s.run("ssh-keygen", "-l", "-f", key))[1]
+}
+
+// TestErrorsAreAlike: whatever is in the way of a connection is the same error
+// over both transports.
+func TestErrorsAreAlike(t *testing.T) {
+	s := newSite(t, lab.SshdConfig{Extra: []string{"MaxAuthTries 2", "KexAlgorithms curve25519-sha256", "Ciphers aes128-ctr,aes256-ctr"}})
+	other := s.newKey("other", "ed25519")
+	wrong := s.write("wrong", strings.ReplaceAll(s.hostKeys(s.knownName()), strings.Fields(s.hostKeys("x"))[2], strings.Fields(s.read("other.pub"))[1]))
+	revoked := s.write("revoked", "@revoked "+s.hostKeys(s.knownName()))
+	none := s.write("none", "")
+	several := []string{"IdentityFile " + other}
+	for _, n := range []string{"a", "b", "c"} {
+		several = append(several, "IdentityFile "+s.newKey(n, "ed25519"))
+	}
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed.Close()
+	mute := saying(t, "")
+	half := saying(t, "SSH-2.0-half\r\n")
+	hangup := server(t, func(net.Conn) {})
+	for name, configure := range map[string]func() *target.Config{
+		"changed key":      func() *target.Config { return s.config("UserKnownHostsFile " + wrong) },
+		"revoked key":      func() *target.Config { return s.config("UserKnownHostsFile " + revoked) },
+		"strict":           func() *target.Config { return s.config("UserKnownHostsFile "+none, "StrictHostKeyChecking yes") },
+		"nobody to ask":    func() *target.Config { return s.config("UserKnownHostsFile " + none) },
+		"no changed key":   func() *target.Config { return s.config("UserKnownHostsFile "+wrong, "StrictHostKeyChecking no") },
+		"key not accepted": func() *target.Config { return s.config("IdentityFile "+other, "IdentitiesOnly yes", "User nobody") },
+		"too many keys":    func() *target.Config { return s.config(append(several, "User nobody")...) },
+		"no cipher":        func() *target.Config { return s.config("Ciphers aes256-gcm@openssh.com") },
+		"no key exchange":  func() *target.Config { return s.config("KexAlgorithms ecdh-sha2-nistp256") },
+		"no such name":     func() *target.Config { return s.config("HostName no-such-host.invalid") },
+		"refused":          func() *target.Config { return configTo(t, closed.Addr()) },
+		"mute":             func() *target.Config { return configTo(t, mute, "ConnectTimeout 1") },
+		"half":             func() *target.Config { return configTo(t, half, "ConnectTimeout 1") },
+		"hangs up":         func() *target.Config { return configTo(t, hangup) },
+		"proxy fails":      func() *target.Config { return s.config("ProxyCommand sh -c 'echo no way >&2; exit 3'") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := configure() // ssh reads the file that it writes, too
+			_, native := Open(t.Context(), cfg, over(t, cfg, TransportNative))
+			_, openssh := Open(t.Context(), cfg, over(t, cfg, TransportOpenSSH))
+			if native == nil || openssh == nil {
+				t.Fatalf("native: %v, OpenSSH: %v", native, openssh)
+			}
+			if a, b := essence(native), essence(openssh); a != b {
+				t.Errorf("native:  %s\nOpenSSH: %s\nof %#v", a, b, openssh)
+			}
+		})
+	}
+}
+
+// TestMasterIsAborted: however far it has come, the end of the context ends it
+// at once, with the context's cause.
+func TestMasterIsAborted(t *testing.T) {
+	s := newSite(t, lab.SshdConfig{})
+	cause := errors.New("no longer wanted")
+	for name, cfg := range map[string]*target.Config{
+		"while the server is silent": configTo(t, saying(t, ""), "ConnectTimeout 60"),
+		"while a person is asked":    s.config("UserKnownHostsFile " + s.write("none", "")),
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithCancelCause(t.Context())
+			opts := over(t, cfg, TransportOpenSSH)
+			opts.Progress = func(phase string) {
+				if phase == PhaseBanner && strings.Contains(name, "silent") {
+					cancel(cause)
+				}
+			}
+			opts.Ask = func(ctx context.Context, _ HostKeyQuestion) (string, error) {
+				cancel(cause)
+				<-ctx.Done()
+				return "", ctx.Err()
+			}
+			leavesNothing(t, func() {
+				if _, err := Open(ctx, cfg, opts); !errors.Is(err, cause) {
+					t.Errorf("%v, want the context's cause", err)
+				}
+			})
+		})
+	}
+}
+
+// TestMasterAsks: the questions of ssh reach those who can answer them, and its
+// clock waits for them.
+func TestMasterAsks(t *testing.T) {
+	s := newSite(t, lab.SshdConfig{})
+	locked := s.newKey("locked", "ed25519", "-N", "secret phrase")
+	s.authorize(locked)
+	known := s.write("asked", "")
+	cfg := s.config("IdentityFile "+locked, "IdentitiesOnly yes", "UserKnownHostsFile "+known, "ConnectTimeout 1")
+	cfg.IdentityFiles = []string{locked}
+	var keys []HostKeyQuestion
+	var prompts []string
+	opts := over(t, cfg, TransportOpenSSH)
+	opts.Ask = func(_ context.Context, q HostKeyQuestion) (string, error) {
+		keys = append(keys, q)
+		time.Sleep(1200 * time.Millisecond) // longer than ConnectTimeout
+		return []string{"perhaps", "yes"}[len(keys)-1], nil
+	}
+	opts.Prompt = func(_ context.Context, p Prompt) ([][]byte, error) {
+		prompts = append(prompts, p.Fields[0].Text)
+		return [][]byte{[]byte([]string{"wrong", "secret phrase"}[len(prompts)-1])}, nil
+	}
+	s.key = locked
+	conn, err := Open(t.Context(), s.config("IdentitiesOnly yes", "UserKnownHostsFile "+known, "ConnectTimeout 1"), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if len(keys) != 2 || keys[0].Again || !keys[1].Again || keys[0].Host != s.knownName() || keys[0].Fingerprint == "" {
+		t.Errorf("asked about %+v", keys)
+	}
+	for _, text := range prompts {
+		if !strings.HasPrefix(text, "Enter passphrase for key '"+locked) {
+			t.Errorf("asked %q", text)
 		}
-		t.Logf("%+v", conn.Facts())
-		if err := conn.RoundTrip(); err != nil {
-			t.Error(err)
-		}
-		conn.Close()
-	})
+	}
+	facts := conn.Facts()
+	if !facts.Typed || len(facts.Notes) != 1 || facts.Notes[0].Kind != NoteAdded || facts.Notes[0].File != known {
+		t.Errorf("%+v", facts)
+	}
+}
+
+// TestMasterIsRefusedAnswers: who does not answer is asked no more, and an error
+// of theirs ends the attempt.
+func TestMasterIsRefusedAnswers(t *testing.T) {
+	s := newSite(t, lab.SshdConfig{})
+	gone := errors.New("gone")
+	for name, c := range map[string]struct {
+		answer string
+		err    error
+		want   string
+	}{
+		"no":     {answer: "no", want: KeyDeclined},
+		"nobody": {err: ErrNoAnswer, want: KeyUnknown},
+		"error":  {err: gone},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := s.config("UserKnownHostsFile " + s.write("none", ""))
+			opts := over(t, cfg, TransportOpenSSH)
+			opts.Ask = func(context.Context, HostKeyQuestion) (string, error) { return c.answer, c.err }
+			_, err := Open(t.Context(), cfg, opts)
+			var key *HostKeyError
+			if c.want == "" && !errors.Is(err, gone) || c.want != "" && (!errors.As(err, &key) || key.Problem != c.want) {
+				t.Errorf("%#v", err)
+			}
+		})
+	}
+}
+
+// TestMasterCannotBe: an ssh that cannot be a master says why, and is not tried
+// again.
+func TestMasterCannotBe(t *testing.T) {
+	s := newSite(t, lab.SshdConfig{})
+	for name, c := range map[string]struct{ ssh, dir string }{
+		"not there":     {ssh: "/no/such/ssh"},
+		"ends at once":  {ssh: "false"},
+		"long a name":   {dir: strings.Repeat("x", 80)},
+		"no place":      {dir: "gone"},
+		"odd option":    {ssh: "ssh -o NoSuchOption=1"},
+		"not a program": {ssh: "/dev/null"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := s.config()
+			opts := over(t, cfg, TransportOpenSSH)
+			if c.ssh != "" {
+				cfg.SSH = strings.Fields(c.ssh)
+			}
+			if c.dir != "" {
+				opts.Master.Dir = filepath.Join(opts.Master.Dir, c.dir)
+			}
+			leavesNothing(t, func() {
+				_, err := Open(t.Context(), cfg, opts)
+				var master *MasterError
+				var path *PathError
+				if !(errors.As(err, &master) && master.Early && master.Message != "") && !errors.As(err, &path) && !errors.Is(err, os.ErrNotExist) {
+					t.Errorf("%#v", err)
+				}
+			})
+		})
+	}
 }

@@ -21,6 +21,7 @@ var (
 	saysDisconnect  = regexp.MustCompile(`^Received disconnect from .* port \d+:(\d+): ?(.*)$`)
 	saysOffer       = regexp.MustCompile(`^debug1: Offering public key: (.*) ([A-Z0-9-]+) (SHA256:\S+)(.*)$`)
 	saysAccept      = regexp.MustCompile(`^debug1: Server accepts key: (.*) ([A-Z0-9-]+) (SHA256:\S+)(.*)$`)
+	saysMethods     = regexp.MustCompile(`^debug1: Authentications that can continue: (\S+)$`)
 	saysSignFailed  = regexp.MustCompile(`^sign_and_send_pubkey: signing failed for .*: (.*)$`)
 	saysNotLoaded   = regexp.MustCompile(`^Load key "(.*)": (.*)$`)
 	saysOffending   = regexp.MustCompile(`^(?:debug1: )?Offending (\S+) key in (.*):(\d+)$`)
@@ -120,15 +121,17 @@ func (f *sshFailure) hostKeyError() error {
 	return e
 }
 
+// authError puts together what ssh has said of the login. methods are those of
+// its last word, nil if that has none.
 func (f *sshFailure) authError(methods []string, disconnect string) error {
-	e := &AuthError{User: f.cfg.User, Host: f.cfg.HostName, Methods: methods, Disconnect: disconnect, Typed: f.typed}
-	e.Interactive = !f.attended && (f.cfg.PasswordAuthentication && slices.Contains(methods, "password") ||
-		f.cfg.KbdInteractive && slices.Contains(methods, "keyboard-interactive"))
+	e := &AuthError{User: f.cfg.User, Host: f.cfg.HostName, Disconnect: disconnect, Typed: f.typed}
 	for _, line := range f.lines {
 		if m := saysOffer.FindStringSubmatch(line); m != nil {
 			e.Tried = append(e.Tried, TriedKey{
 				Type: m[2], Fingerprint: m[3], Source: m[1], FromAgent: strings.Contains(m[4], " agent"),
 			})
+		} else if m := saysMethods.FindStringSubmatch(line); m != nil {
+			e.Methods = strings.Split(m[1], ",")
 		} else if m := saysSignFailed.FindStringSubmatch(line); m != nil && len(e.Tried) > 0 {
 			e.Tried[len(e.Tried)-1].Problem = m[1]
 		} else if m := saysNotLoaded.FindStringSubmatch(line); m != nil {
@@ -139,6 +142,11 @@ func (f *sshFailure) authError(methods []string, disconnect string) error {
 			e.Agent = AgentEmpty
 		}
 	}
+	if methods != nil {
+		e.Methods = methods
+	}
+	e.Interactive = !f.attended && (f.cfg.PasswordAuthentication && slices.Contains(e.Methods, "password") ||
+		f.cfg.KbdInteractive && slices.Contains(e.Methods, "keyboard-interactive"))
 	return e
 }
 

@@ -31,7 +31,7 @@ func hostKeyWords(key *sshconn.HostKeyError) explanation {
 		e.message = fmt.Sprintf("the host key of %s has CHANGED: somebody may be listening in%s", key.Host, shown) + addressWords(key.Address)
 		e.hint = fmt.Sprintf("known is %s:%d; if the host was installed anew: ssh-keygen -R '%s'", key.File, key.Line, key.Host)
 	case sshconn.KeyRevoked:
-		e.message = fmt.Sprintf("the host key of %s is revoked in %s%s", key.Host, place(key.File, key.Line), shown)
+		e.message = fmt.Sprintf("the host key of %s is revoked%s%s", key.Host, inPlace(key.File, key.Line), shown)
 	case sshconn.KeyDeclined:
 		e.message = fmt.Sprintf("the host key of %s was not accepted%s", key.Host, shown)
 	case sshconn.KeyStrict:
@@ -95,4 +95,12 @@ func noteText(n sshconn.Note) string {
 		return fmt.Sprintf("warning: the %s host key of %s is not the one that %s:%d has for the address", n.KeyType, host, n.File, n.Line)
 	}
 	return fmt.Sprintf("could not add the host key of %s to %s: %s", host, n.File, n.Reason)
+}
+
+// inPlace is place where OpenSSH may not have said it.
+func inPlace(file string, line int) string {
+	if file == "" {
+		return ""
+	}
+	return " in " + place(file, line)
 }

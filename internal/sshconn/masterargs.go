@@ -36,9 +36,6 @@ func masterArgs(cfg *target.Config, dir masterDir, attended bool) []string {
 	} {
 		args = append(args, "-o", option.name+"="+option.value)
 	}
-	if cfg.StrictHostKeyChecking == "no" {
-		args = append(args, "-o", "StrictHostKeyChecking=accept-new") // a changed key is never taken
-	}
 	if cfg.CanonicalizeHostname {
 		args = append(args, "-o", "CanonicalizeHostname=always") // behind a ProxyCommand, too
 	}

@@ -31,14 +31,13 @@ func TestMasterArgs(t *testing.T) {
  ProxyJump hop
  LogLevel QUIET
  CanonicalizeHostname no
- StrictHostKeyChecking no
  Compression yes
 `
 	if err := os.WriteFile(config, []byte(lines), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	cfg := &target.Config{
-		Dest: "me@devbox", StrictHostKeyChecking: "no", CanonicalizeHostname: true,
+		Dest: "me@devbox", CanonicalizeHostname: true,
 		SSH: []string{"ssh", "-F", config, "-J", "hop", "-S", "/my/own", "-M", "-L", "1:h:3", "-o", "ControlPath=none", "-p", "2222", "-q"},
 	}
 	args := masterArgs(cfg, `/run/a "b" c%d\e/ssh1`, true)
@@ -49,7 +48,7 @@ func TestMasterArgs(t *testing.T) {
 	for _, want := range []string{
 		"controlmaster true", `controlpath /run/a "b" c%d\e/ssh1/c`, "controlpersist no", `forwardagent /run/a "b" c%d\e/ssh1/a`,
 		"clearallforwardings yes", "permitlocalcommand no", "serveraliveinterval 0", "batchmode no", "proxyusefdpass yes",
-		"loglevel DEBUG", "port 2222", "user me", "canonicalizehostname always", "stricthostkeychecking accept-new", "compression yes",
+		"loglevel DEBUG", "port 2222", "user me", "canonicalizehostname always", "compression yes",
 		`proxycommand '/run/a "b" c%%d\e/ssh1/mosha-pass'`,
 	} {
 		if !slices.Contains(strings.Split(string(out), "\n"), want) {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/mosha-ssh/mosha/internal/sshconn/knownhosts"
@@ -77,6 +79,7 @@ func (d *dialer) startMaster(ctx context.Context) (*master, error) {
 	}
 	lines, _ := process.stderr.said()
 	m.facts.Identity, m.facts.Notes = learned(d.cfg, lines)
+	m.facts.Unverified = slices.ContainsFunc(lines, func(line string) bool { return strings.Contains(line, saysKeyChanged) })
 	m.facts.Remote, m.facts.Typed = d.transport.remote(), q.wasTyped()
 	return m, nil
 }

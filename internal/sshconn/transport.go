@@ -70,7 +70,18 @@ func (t *transport) Write(p []byte) (int, error) {
 	if o.wrote != nil {
 		o.wrote()
 	}
-	return t.Conn.Write(p)
+	n, err := t.Conn.Write(p)
+	if err != nil {
+		t.lose()
+	}
+	return n, err
+}
+
+// lose notes that the other side has ended the connection, unless we have.
+func (t *transport) lose() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.isLost = t.isLost || !t.isClosed
 }
 
 // Close may be called more than once; only the first call counts.

@@ -172,3 +172,37 @@ func TestSetupOfManyHostsOnATerminal(t *testing.T) {
 	}
 	w.nothingLeft()
 }
+
+// TestEveryLoginShell: the agent is there in a session, in a command in place
+// of a shell, and in an ssh beside the session that forwards none, as far as
+// that shell reads a file for one.
+func TestEveryLoginShell(t *testing.T) {
+	w := newWorld(t)
+	for shell, reads := range map[string]bool{"zsh": true, "fish": true, "tcsh": true, "csh": true, "mksh": false, "dash": false} {
+		t.Run(shell, func(t *testing.T) {
+			account, err := w.lab.Devbox.AddUser(shell)
+			w.must(err)
+			w.must(account.Authorize(w.key.Pub))
+			host := account.Name + "@devbox"
+			window := w.run(host, "--", "sh", "-c", "ssh-add -l; read x")
+			w.must(window.WaitFor(w.ctx(), w.fingerprint()))
+			if reads {
+				out, err := w.me.Command(w.ctx(), "ssh", "-a", host, "ssh-add -l").CombinedOutput()
+				if err != nil || !strings.Contains(string(out), w.shown(w.key)) {
+					t.Errorf("an ssh beside it: %v, %s", err, out)
+				}
+			}
+			w.must(window.Send("\r"))
+			_, err = window.Wait(w.ctx())
+			w.must(err)
+
+			window = w.run(host)
+			w.do(window, "sh -c 'echo =$SSH_AUTH_SOCK=; ssh-add -l'", "="+account.Path(".ssh/ssh_auth_sock")+"=\\s+256 "+w.fingerprint())
+			w.exit(window)
+			w.nothingLeft()
+			if _, stderr, code := w.local("unsetup", host); code != 0 {
+				t.Errorf("unsetup: exit %d, %s", code, stderr)
+			}
+		})
+	}
+}

@@ -1,6 +1,8 @@
 package bootstrap
 
 import (
+	"maps"
+	"net"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -12,14 +14,21 @@ import (
 
 // agents are real ssh-agents of the shell's user, by name.
 type agents struct {
-	l   *local
-	dir string
+	l         *local
+	dir       string
+	elsewhere map[string]string // sockets that are not in dir
 }
 
 func newAgents(l *local) agents {
 	l.t.Helper()
-	// Not below t.TempDir, whose names are too long for a socket.
-	dir, err := os.MkdirTemp("/tmp", "ssh-") // as sshd's
+	return newAgentsIn(l, "ssh-") // as sshd's
+}
+
+// newAgentsIn has their sockets in a directory whose name begins so. It is not
+// below t.TempDir, whose names are too long for a socket.
+func newAgentsIn(l *local, prefix string) agents {
+	l.t.Helper()
+	dir, err := os.MkdirTemp("/tmp", prefix)
 	check(l.t, err)
 	l.t.Cleanup(func() { check(l.t, os.RemoveAll(dir)) })
 	check(l.t, os.Chmod(dir, 0o755))
@@ -76,6 +85,11 @@ var rcCases = []rcCase{
 	{name: "link to a directory", agent: "own", link: "directory", want: "own"},
 	{name: "not a link", agent: "own", tty: true, link: "file", want: "file"},
 	{name: "relative name", agent: "relative", tty: true, link: "other", want: "other"},
+	{name: "a keyring of one's own", agent: "keyring", tty: true, link: "other", want: "other"},
+	{name: "a keyring and a dead link", agent: "keyring", tty: true, link: "dead", want: "dead"},
+	{name: "sshd from 10.1 on", agent: "newer", tty: true, link: "other", want: "newer"},
+	{name: "an agent that never answers", agent: "silent", tty: true, link: "other", want: "silent"},
+	{name: "a link to one that never answers", agent: "own", tty: true, link: "silent", want: "own"},
 }
 
 // leads returns what the link is after a case, in the words of rcCase.
@@ -102,6 +116,14 @@ func TestRC(t *testing.T) {
 		a := newAgents(outer)
 		a.start("own")
 		a.start("other")
+		silent, err := net.Listen("unix", a.dir+"/silent")
+		check(t, err)
+		defer silent.Close()
+		elsewhere := newAgentsIn(outer, "run-")
+		a.elsewhere = map[string]string{"keyring": elsewhere.start("keyring")}
+		newer := filepath.Join(elsewhere.dir, ".ssh/agent")
+		check(t, outer.command("mkdir", "-p", newer).Run())
+		a.elsewhere["newer"] = elsewhere.start(".ssh/agent/s.x.sshd.y")
 		for _, c := range rcCases {
 			t.Run(c.name, func(t *testing.T) { testRC(t, outer.another(t), a, c, "") })
 		}
@@ -123,6 +145,8 @@ func testRC(t *testing.T, l *local, a agents, c rcCase, mine string) {
 		"link": filepath.Join(l.home, LinkPath), "itself": "ssh_auth_sock", "directory": a.dir,
 		"alias": filepath.Join(l.home, "alias"), "relative": "own",
 	}
+	targets["silent"] = a.dir + "/silent"
+	maps.Copy(targets, a.elsewhere)
 	l.lay(link("alias", LinkPath))
 	switch c.link {
 	case "":

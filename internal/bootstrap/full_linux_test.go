@@ -1,7 +1,9 @@
 package bootstrap
 
 import (
+	"context"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -108,5 +110,66 @@ func TestHomeOfRoot(t *testing.T) {
 		if a, b := before[".bashrc"], after[".bashrc"]; a.mode != b.mode || a.uid != b.uid {
 			t.Errorf("mode %v and owner %d became %v and %d", a.mode, a.uid, b.mode, b.uid)
 		}
+	})
+}
+
+// TestImmutableFile has a dotfile that not even root may write.
+func TestImmutableFile(t *testing.T) {
+	t.Parallel()
+	eachShell(t, func(t *testing.T, l *local) {
+		for _, user := range []int{nobody, 0} {
+			l := l.another(t)
+			l.user = user
+			l.lay(file(".bashrc", "x\n"), file(".profile", envBlock+"y\n"), file(".ssh/rc", rcBlock))
+			freeze := func(to string) {
+				out, err := exec.Command("chattr", to, filepath.Join(l.home, ".bashrc"), filepath.Join(l.home, ".profile")).CombinedOutput()
+				if err != nil {
+					t.Fatalf("chattr %s: %v, %s", to, err, out)
+				}
+			}
+			freeze("+i")
+			t.Cleanup(func() { freeze("-i") })
+			before := l.tree()
+			compare(t, "report", rows(inPlace(".ssh/rc"), skipped(".bashrc", Unwritable), inPlace(".profile")), reported(t, setUp(t, l)))
+			compare(t, "undo", rows(restored(".ssh/rc"), skipped(".profile", Unwritable)), reported(t, undo(t, l)))
+			if d := differences(before, l.tree(), ".ssh/rc"); d != "" {
+				t.Error(d)
+			}
+		}
+	})
+}
+
+// acl is the access list user::rw-, user:1234:r--, group::r--, mask::r--,
+// other::r-- as the kernel has it: the version, and of each entry its tag,
+// permissions and user.
+var acl = []byte("\x02\x00\x00\x00\x01\x00\x06\x00\xff\xff\xff\xff\x02\x00\x04\x00\xd2\x04\x00\x00" +
+	"\x04\x00\x04\x00\xff\xff\xff\xff\x10\x00\x04\x00\xff\xff\xff\xff\x20\x00\x04\x00\xff\xff\xff\xff")
+
+// TestExtendedAttributes are kept, as a security context would be, where cp
+// knows of them. Where it does not and ls does, the file stays as it is.
+func TestExtendedAttributes(t *testing.T) {
+	t.Parallel()
+	eachShell(t, func(t *testing.T, l *local) {
+		if strings.Contains(l.argv[0], "busybox") {
+			return // neither its cp nor its ls does
+		}
+		l.lay(file(".bashrc", "x\n"), file(".profile", debianProfile))
+		bashrc := filepath.Join(l.home, ".bashrc")
+		want := map[string]string{"user.origin": "somewhere", "system.posix_acl_access": string(acl)}
+		for name, value := range want {
+			check(t, syscall.Setxattr(bashrc, name, []byte(value), 0))
+		}
+		for _, do := range []func(context.Context, Runner) (Report, error){Setup, Undo} {
+			report, err := do(t.Context(), l)
+			check(t, err)
+			for name, value := range want {
+				got := make([]byte, 100)
+				n, err := syscall.Getxattr(bashrc, name, got)
+				if err != nil || string(got[:n]) != value {
+					t.Errorf("%s is %q, %v after %v", name, got[:max(n, 0)], err, report)
+				}
+			}
+		}
+		compare(t, ".bashrc", "x\n", l.read(".bashrc"))
 	})
 }

@@ -231,7 +231,7 @@ func TestHolderFindsTheSocket(t *testing.T) {
 		finds("another program's socket", other, "SSH_AUTH_SOCK="+other)
 
 		// OpenSSH 10.1 names no process: the newest is taken.
-		agents := agents{l, filepath.Join(l.home, ".ssh/agent")}
+		agents := agents{l: l, dir: filepath.Join(l.home, ".ssh/agent")}
 		newest, older := agents.start("s.b.sshd.x"), agents.start("s.a.sshd.x")
 		past := time.Now().Add(-time.Hour)
 		check(t, os.Chtimes(older, past, past))

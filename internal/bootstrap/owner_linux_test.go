@@ -210,7 +210,7 @@ func TestBuryTheStubborn(t *testing.T) {
 			check(t, err)
 			defer os.RemoveAll(tmp)
 			l.own(tmp)
-			a := agents{l, tmp}
+			a := agents{l: l, dir: tmp}
 			a.start("agent." + strconv.Itoa(s.PID))
 			h.order(Bury(s), Buried{Done: true})
 			if gone(sshd.Process.Pid)() {

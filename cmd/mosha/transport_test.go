@@ -78,7 +78,6 @@ func TestTransportIsChosen(t *testing.T) {
 	}{
 		"only the server has it not": {server: "KexAlgorithms sntrup761x25519-sha512@openssh.com", reason: "key exchange", asked: 1},
 		"the configuration wants it": {config: "KexAlgorithms sntrup761x25519-sha512@openssh.com", reason: "key exchange"},
-		"host keys in the DNS":       {config: "VerifyHostKeyDNS yes", reason: "VerifyHostKeyDNS"},
 		"a library for smart cards":  {config: "PKCS11Provider /usr/lib/none.so", reason: "/usr/lib/none.so"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,0 +1,94 @@
+package sshconn
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/mosha-ssh/mosha/internal/target"
+)
+
+// TestBeyondNative: what the configuration alone shows.
+func TestBeyondNative(t *testing.T) {
+	for _, c := range []struct {
+		cfg  target.Config
+		want bool
+	}{
+		{target.Config{VerifyHostKeyDNS: "yes"}, true},
+		{target.Config{VerifyHostKeyDNS: "ask"}, false},
+		{target.Config{VerifyHostKeyDNS: "no"}, false},
+		{target.Config{PreferredAuthentications: []string{"gssapi-with-mic", "hostbased"}}, true},
+		{target.Config{PreferredAuthentications: []string{"gssapi-with-mic", "password"}}, false},
+		{target.Config{}, false},
+	} {
+		if err := beyondNative(&c.cfg); (err != nil) != c.want {
+			t.Errorf("%+v: %v", c.cfg, err)
+		}
+	}
+}
+
+// TestNeedsOpenSSH: a failure is tried again only where OpenSSH has what was
+// missing, and never a refusal.
+func TestNeedsOpenSSH(t *testing.T) {
+	cfg := &target.Config{KexAlgorithms: []string{"sntrup", "curve"}, MACs: []string{"umac"}, Ciphers: []string{"aes"}, HostKeyAlgorithms: []string{"dss"}}
+	for _, c := range []struct {
+		err  error
+		want bool
+	}{
+		{&UnsupportedError{Feature: FeatureSecurityKey}, true},
+		{&AlgorithmError{What: "cipher", Ours: []string{"aes"}}, true},
+		{&AlgorithmError{What: "key exchange", Theirs: []string{"other", "sntrup"}}, true},
+		{&AlgorithmError{What: "key exchange", Theirs: []string{"other"}}, false},
+		{&AlgorithmError{What: "host key", Theirs: []string{"dss"}}, true},
+		{&AlgorithmError{What: "server to client MAC", Theirs: []string{"umac"}}, true},
+		{&AlgorithmError{What: "client to server MAC", Theirs: []string{"md5"}}, false},
+		{&AlgorithmError{What: "client to server cipher", Theirs: []string{"aes"}}, true},
+		{&AlgorithmError{What: "client to server compression", Theirs: []string{"zlib@openssh.com"}}, true},
+		{&AlgorithmError{What: "client to server compression", Theirs: []string{"lzo"}}, false},
+		{&AlgorithmError{What: "something new", Theirs: []string{"aes"}}, false},
+		{&HostKeyError{Problem: KeyChanged}, false},
+		{&AuthError{Methods: []string{"publickey", "gssapi-with-mic"}}, false},
+		{&ConnectError{}, false},
+		{&TimeoutError{}, false},
+		{errors.New("no answer"), false},
+	} {
+		if err := needsOpenSSH(cfg, c.err); (err != nil) != c.want {
+			t.Errorf("%#v: %v", c.err, err)
+		}
+	}
+}
+
+// TestOpenSSHMethod: a method counts if it is offered, configured and of use.
+func TestOpenSSHMethod(t *testing.T) {
+	ticket := func(klist string) {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "klist"), []byte("#!/bin/sh\n[ \"$*\" = -s ] && "+klist+"\n"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		t.Setenv("PATH", dir)
+	}
+	all := []string{"publickey", "gssapi-with-mic", "hostbased", "password"}
+	for _, c := range []struct {
+		klist   string
+		cfg     target.Config
+		offered []string
+		want    string
+	}{
+		{"exit 0", target.Config{GSSAPIAuthentication: true, HostbasedAuthentication: true}, all, "gssapi-with-mic"},
+		{"exit 1", target.Config{GSSAPIAuthentication: true, HostbasedAuthentication: true}, all, "hostbased"},
+		{"exit 1", target.Config{GSSAPIAuthentication: true}, all, ""},
+		{"exit 0", target.Config{GSSAPIAuthentication: true}, []string{"publickey"}, ""},
+		{"exit 0", target.Config{GSSAPIAuthentication: true, PreferredAuthentications: []string{"publickey"}}, all, ""},
+		{"exit 0", target.Config{}, all, ""},
+	} {
+		ticket(c.klist)
+		got := ""
+		if method := openSSHMethod(&c.cfg, c.offered); method != nil {
+			got = method.Detail
+		}
+		if got != c.want {
+			t.Errorf("%s, %+v, %q: %q, want %q", c.klist, c.cfg, c.offered, got, c.want)
+		}
+	}
+}

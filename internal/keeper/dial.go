@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/target"
 )
 
 // silence is how long a server may say nothing while the keeper comes back, on
@@ -61,6 +62,7 @@ func (k *Keeper) newAttempt(pace *backoff) *attempt {
 	a := &attempt{k: k, began: time.Now()}
 	a.options = sshconn.Options{
 		Log: k.log, AgentSocket: k.identityAgent, Family: k.spec.Family, Progress: a.progress, Master: k.masterPlace(),
+		ProxyAgent: func() string { return k.answering(new(target.Config).AgentSocket) },
 	}
 	k.update(func() {
 		a.attended, a.epoch = k.askable > 0, k.epoch

@@ -24,7 +24,27 @@ func lookup(ctx context.Context, cfg *target.Config, opts Options) ([]netip.Addr
 	if len(addrs) == 0 {
 		return nil, &ResolveError{Host: cfg.HostName, NotFound: true, Message: "no address of family " + cfg.AddressFamily + " and " + opts.Family}
 	}
-	return addrs, nil
+	return interleave(addrs), nil
+}
+
+// interleave has the families take turns, beginning with that of the first
+// address (RFC 8305, section 4): a network without one of them then costs one
+// head start, however many addresses of it a host has.
+func interleave(addrs []netip.Addr) []netip.Addr {
+	var same, other []netip.Addr
+	for _, addr := range addrs {
+		if addr.Is4() == addrs[0].Is4() {
+			same = append(same, addr)
+		} else {
+			other = append(other, addr)
+		}
+	}
+	turns := make([]netip.Addr, 0, len(addrs))
+	for i := range max(len(same), len(other)) {
+		turns = append(turns, same[min(i, len(same)):min(i+1, len(same))]...)
+		turns = append(turns, other[min(i, len(other)):min(i+1, len(other))]...)
+	}
+	return turns
 }
 
 // Lookup returns the address of a host that is tried first, of a family in

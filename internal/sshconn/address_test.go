@@ -1,8 +1,10 @@
 package sshconn
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -32,5 +34,28 @@ func TestOrder(t *testing.T) {
 	}
 	if got := order(order(addrs(system...), "inet"), "prefer-inet6"); !slices.Equal(got, addrs(a4, b4)) {
 		t.Errorf("restricted, then ordered: %v", got)
+	}
+}
+
+func TestInterleave(t *testing.T) {
+	for in, want := range map[string]string{
+		"": "", "4": "4", "4a 4b": "4a 4b", "6a 6b 6c 4a": "6a 4a 6b 6c", "4a 4b 6a 6b": "4a 6a 4b 6b", "6a 4a 4b 6b 4c": "6a 4a 6b 4b 4c",
+	} {
+		var addrs []netip.Addr
+		names := map[netip.Addr]string{}
+		for i, name := range strings.Fields(in) {
+			addr := netip.MustParseAddr(fmt.Sprintf("192.0.2.%d", i))
+			if name[0] == '6' {
+				addr = netip.MustParseAddr(fmt.Sprintf("2001:db8::%d", i))
+			}
+			addrs, names[addr] = append(addrs, addr), name
+		}
+		var got []string
+		for _, addr := range interleave(addrs) {
+			got = append(got, names[addr])
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s became %s, want %s", in, got, want)
+		}
 	}
 }

@@ -16,6 +16,9 @@ import (
 const (
 	// defaultTimeout is for an absent ConnectTimeout.
 	defaultTimeout = 10 * time.Second
+	// proxyTimeout is for an absent ConnectTimeout where a proxy has its own way
+	// to go, and a person is there who may have to touch a key for a hop.
+	proxyTimeout = time.Minute
 	// authTimeout bounds authentication, in which a person may have to touch a
 	// key or confirm at the agent. It is sshd's default LoginGraceTime.
 	authTimeout = 2 * time.Minute
@@ -45,7 +48,8 @@ type dialer struct {
 	limit    time.Duration
 	deadline time.Time // of everything up to the host key
 
-	proxy     *proxy // nil for TCP
+	proxy     *proxy        // nil for TCP
+	hops      *hopQuestions // of the proxy; nil if it cannot ask
 	transport *transport
 	watch     *watch
 	silence   *silence
@@ -63,6 +67,9 @@ func newDialer(cfg *target.Config, opts Options) *dialer {
 	d := &dialer{cfg: cfg, opts: opts, limit: cfg.ConnectTimeout}
 	if d.limit <= 0 {
 		d.limit = defaultTimeout
+		if d.attended() && (cfg.ProxyJump != "" || cfg.ProxyCommand != "") {
+			d.limit = proxyTimeout
+		}
 	}
 	d.deadline = time.Now().Add(d.limit)
 	d.silence = newSilence(opts.Limits.Silence, d.abort)
@@ -78,6 +85,7 @@ func (d *dialer) dial(ctx context.Context) (*Conn, error) {
 		return nil, &UnsupportedError{Feature: FeaturePKCS11, Detail: d.cfg.PKCS11Provider}
 	}
 	d.begin(PhaseConnect)
+	defer func() { d.hops.close() }()
 	raw, err := d.connect(ctx)
 	if err != nil {
 		return nil, err
@@ -100,6 +108,7 @@ func (d *dialer) dial(ctx context.Context) (*Conn, error) {
 	}
 	d.watch.start(time.Until(d.deadline), d.limit)
 	defer d.watch.stop()
+	defer d.hops.serve(ctx)()
 	defer d.silence.end()
 	d.begin(PhaseBanner)
 	d.listen()
@@ -177,9 +186,10 @@ func (d *dialer) connect(ctx context.Context) (net.Conn, error) {
 			conn, err := fromProxy(ctx, args, d.deadline, d.opts.Log)
 			return conn, d.inTime(err, d.limit)
 		}
-		d.proxy, err = startProxy(args, d.opts.Log)
-		if err != nil {
-			return nil, err
+		d.proxy = newProxy(args, d.opts.Log)
+		d.proxy.cmd.Env = d.proxyEnv()
+		if err := d.proxy.start(); err != nil {
+			return nil, d.proxy.failedToStart(err)
 		}
 		return d.proxy, nil
 	}
@@ -245,7 +255,7 @@ func (d *dialer) binding(sessionID []byte) *binding {
 
 func (d *dialer) result(conn ssh.Conn, channels <-chan ssh.NewChannel, requests <-chan *ssh.Request) *Conn {
 	d.auth.succeeded()
-	c := &Conn{Conn: conn, Identity: d.auth.identity, Typed: d.auth.person.typed, NewChannels: channels, Requests: requests, transport: d.transport, binding: d.binding(conn.SessionID())}
+	c := &Conn{Conn: conn, Identity: d.auth.identity, Typed: d.auth.person.typed || d.hops.typed(), NewChannels: channels, Requests: requests, transport: d.transport, binding: d.binding(conn.SessionID())}
 	_, verdict := d.keys.outcome()
 	c.Notes, c.Accepted, c.Unverified = verdict.notes, verdict.accepted, verdict.unverified
 	if verdict.updatable && d.cfg.UpdateHostKeys != target.UpdateNo {
@@ -291,6 +301,9 @@ func (d *dialer) explain(ctx context.Context, err error) error {
 	phase := d.phase()
 	if limit, expired := d.expired(); expired {
 		return d.timeout(phase, limit)
+	}
+	if err := d.hops.failure(); err != nil {
+		return err
 	}
 	var ask *askError
 	var hostKey *HostKeyError

@@ -23,6 +23,7 @@ const promptPatience = 5 * time.Second
 // more, and ssh goes on without.
 type questions struct {
 	d    *dialer
+	hop  bool // they are a proxy's, on the way to the server
 	work sync.WaitGroup
 
 	one sync.Mutex // one question at a time
@@ -66,7 +67,11 @@ func (q *questions) answer(ctx context.Context, conn net.Conn) {
 		_, _ = io.Copy(io.Discard, conn)
 	})
 	q.d.watch.stop()
-	defer q.d.watch.start(authTimeout, authTimeout)
+	limit := authTimeout
+	if q.hop {
+		limit = q.d.limit
+	}
+	defer q.d.watch.start(limit, limit)
 	answer, err := q.put(ctx, asked)
 	switch {
 	case err == nil:
@@ -88,7 +93,7 @@ func (q *questions) put(ctx context.Context, asked masterPrompt) (string, error)
 		q.show(ctx, asked.Text)
 		return "", ErrNoAnswer
 	}
-	if key, again := q.aboutHostKey(asked.Text); key != nil {
+	if key, again := q.aboutHostKey(asked.Text); key != nil && !q.hop {
 		return q.confirmHostKey(ctx, key, again)
 	}
 	if q.d.opts.Prompt == nil {

@@ -1,6 +1,7 @@
 package sshconn
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -32,6 +33,7 @@ func dialMaster(ctx context.Context, cfg *target.Config, opts Options) (*master,
 
 func (d *dialer) dialMaster(ctx context.Context) (*master, error) {
 	d.begin(PhaseConnect)
+	defer func() { d.hops.close() }()
 	raw, err := d.connect(ctx)
 	if err != nil {
 		return nil, err
@@ -61,6 +63,7 @@ func (d *dialer) startMaster(ctx context.Context) (*master, error) {
 	d.watch = newWatch(d.abort)
 	d.watch.start(time.Until(d.deadline), d.limit)
 	defer d.watch.stop()
+	defer d.hops.serve(ctx)()
 	defer d.silence.end()
 	d.begin(PhaseBanner)
 	d.watchMaster()
@@ -80,7 +83,7 @@ func (d *dialer) startMaster(ctx context.Context) (*master, error) {
 	lines, _ := process.stderr.said()
 	m.facts.Identity, m.facts.Notes = learned(d.cfg, lines)
 	m.facts.Unverified = slices.ContainsFunc(lines, func(line string) bool { return strings.Contains(line, saysKeyChanged) })
-	m.facts.Remote, m.facts.Typed = d.transport.remote(), q.wasTyped()
+	m.facts.Remote, m.facts.Typed = d.transport.remote(), q.wasTyped() || d.hops.typed()
 	return m, nil
 }
 
@@ -132,7 +135,7 @@ func (d *dialer) explainMaster(ctx context.Context, m *master, q *questions, fai
 	if limit, expired := d.expired(); expired {
 		return d.timeout(phase, limit)
 	}
-	if err := q.failure(); err != nil {
+	if err := cmp.Or(d.hops.failure(), q.failure()); err != nil {
 		return err
 	}
 	f := sshFailure{cfg: d.cfg, attended: d.attended(), declined: q.saidNo(), typed: q.wasTyped(), auth: phase == PhaseAuth}

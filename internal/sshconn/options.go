@@ -32,6 +32,10 @@ type Options struct {
 	Accepted ssh.PublicKey
 	// AgentSocket returns the path of the agent's socket, "" if there is none.
 	AgentSocket func() string
+	// ProxyAgent returns the path of the agent's socket that SSH_AUTH_SOCK is to
+	// have for a proxy, whose hops may have an IdentityAgent of their own; "" if
+	// there is none.
+	ProxyAgent func() string
 	// Family is mosh's --family: prefer-inet, prefer-inet6, inet, inet6, auto
 	// or all. AddressFamily restricts too.
 	Family string
@@ -51,7 +55,8 @@ type Options struct {
 	Alone bool
 	// Choice says over which transport Open connects; the zero value is auto.
 	Choice Choice
-	// Master is what an OpenSSH master needs. Without, there can be none.
+	// Master is what an OpenSSH master needs, and a proxy that asks. Without,
+	// there can be no master, and no proxy may ask.
 	Master MasterPlace
 	// Progress, if set, is told each phase as it begins: PhaseConnect,
 	// PhaseBanner, PhaseKex, PhaseAuth. It must return at once, and is called

@@ -47,16 +47,7 @@ func proxyCommand(cfg *target.Config) ([]string, error) {
 	return []string{shell, "-c", "exec " + command}, nil
 }
 
-// startProxy starts the proxy. Errors are *ProxyError.
-func startProxy(args []string, log zerolog.Logger) (*proxy, error) {
-	p := newProxy(args, log)
-	if err := p.start(); err != nil {
-		return nil, p.failedToStart(err)
-	}
-	go p.reap()
-	return p, nil
-}
-
+// newProxy makes a proxy that is still to be started.
 func newProxy(args []string, log zerolog.Logger) *proxy {
 	p := &proxy{command: strings.Join(args, " "), stderr: &lineLog{log: log, from: "proxy"}, ended: make(chan struct{})}
 	p.cmd = exec.Command(args[0], args[1:]...)
@@ -93,6 +84,7 @@ func (p *proxy) start() error {
 	if err := p.cmd.Start(); err != nil {
 		return errors.Join(err, in.Close(), out.Close())
 	}
+	go p.reap()
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package sshconn
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -73,9 +74,11 @@ func (q *questions) answer(ctx context.Context, conn net.Conn) {
 	}
 	defer q.d.watch.start(limit, limit)
 	answer, err := q.put(ctx, asked)
+	defer clear(answer)
 	switch {
 	case err == nil:
-		_ = json.NewEncoder(conn).Encode(masterAnswer{Text: answer, OK: true})
+		_, _ = conn.Write([]byte{answered})
+		_, _ = conn.Write(answer)
 	case ctx.Err() == nil && !errors.Is(err, ErrNoAnswer):
 		q.mu.Lock()
 		q.failed = err
@@ -84,38 +87,35 @@ func (q *questions) answer(ctx context.Context, conn net.Conn) {
 	}
 }
 
-// put puts one question to whom it concerns. The error is ErrNoAnswer, which
-// stands for a no as well, or one that ends the attempt.
-func (q *questions) put(ctx context.Context, asked masterPrompt) (string, error) {
+// put puts one question to whom it concerns. The answer is to be overwritten
+// after its use. The error is ErrNoAnswer, which stands for a no as well, or one
+// that ends the attempt.
+func (q *questions) put(ctx context.Context, asked masterPrompt) ([]byte, error) {
 	q.one.Lock()
 	defer q.one.Unlock()
 	if asked.Hint == hintNone {
 		q.show(ctx, asked.Text)
-		return "", ErrNoAnswer
+		return nil, ErrNoAnswer
 	}
 	if key, again := q.aboutHostKey(asked.Text); key != nil && !q.hop {
 		return q.confirmHostKey(ctx, key, again)
 	}
 	if q.d.opts.Prompt == nil {
-		return "", ErrNoAnswer
+		return nil, ErrNoAnswer
 	}
 	closed := asked.Hint == hintConfirm || strings.Contains(asked.Text, "(yes/no")
 	answers, err := q.d.opts.Prompt(ctx, Prompt{
 		Kind: PromptWords, User: q.d.cfg.User, Host: q.d.cfg.HostKeyName(),
 		Fields: []PromptField{{Text: bounded(asked.Text), Echo: closed}},
 	})
-	defer wipe(answers)
-	if err != nil || len(answers) != 1 {
-		return "", cmp.Or(err, ErrNoAnswer)
-	}
-	answer := string(answers[0])
-	if asked.Hint == hintConfirm && !strings.EqualFold(strings.TrimSpace(answer), "yes") {
-		return "", ErrNoAnswer
+	if err != nil || len(answers) != 1 || asked.Hint == hintConfirm && !isYes(answers[0]) {
+		wipe(answers)
+		return nil, cmp.Or(err, ErrNoAnswer)
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.typed = q.typed || !closed
-	return answer, nil
+	return answers[0], nil
 }
 
 // show shows what ssh says until it ends our program: that a key waits for a
@@ -131,20 +131,22 @@ func (q *questions) show(ctx context.Context, text string) {
 }
 
 // confirmHostKey asks whether the host has that key.
-func (q *questions) confirmHostKey(ctx context.Context, key ssh.PublicKey, again bool) (string, error) {
+func (q *questions) confirmHostKey(ctx context.Context, key ssh.PublicKey, again bool) ([]byte, error) {
 	if q.d.opts.Ask == nil {
-		return "", ErrNoAnswer
+		return nil, ErrNoAnswer
 	}
 	text, err := q.d.opts.Ask(ctx, q.hostKeyQuestion(key, again))
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	text = strings.TrimSpace(text)
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.no = text == "" || strings.EqualFold(text, "no")
-	return text, nil
+	return []byte(text), nil
 }
+
+func isYes(answer []byte) bool { return bytes.EqualFold(bytes.TrimSpace(answer), []byte("yes")) }
 
 // askAgain is what ssh says after an answer that was none (sshconnect.c,
 // confirm).

@@ -1,7 +1,9 @@
 package sshconn
 
 import (
+	"cmp"
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -78,18 +80,18 @@ const (
 	hintNone    = "none"
 )
 
-// masterAnswer is what a person said to it; OK is false for a no, or where
-// nobody answered.
-type masterAnswer struct {
-	Text string `json:"text"`
-	OK   bool   `json:"ok"`
-}
+// answered begins what our program is told if there was an answer. The rest,
+// to the end, is what was typed: no JSON, which would leave copies of it.
+const answered = '+'
 
 // maxPrompt bounds a prompt and an answer on their way, in bytes.
 const maxPrompt = 16 << 10
 
-// errNotAnswered makes ssh go on without an answer.
-var errNotAnswered = io.ErrUnexpectedEOF
+var (
+	// errNotAnswered makes ssh go on without an answer.
+	errNotAnswered = errors.New("there is no answer")
+	errLongAnswer  = errors.New("the answer is too long")
+)
 
 // askKeeper has the keeper ask, and writes the answer for ssh to read.
 func askKeeper(path, prompt, hint string, to io.Writer) error {
@@ -101,13 +103,16 @@ func askKeeper(path, prompt, hint string, to io.Writer) error {
 	if err := json.NewEncoder(conn).Encode(masterPrompt{Text: prompt, Hint: hint}); err != nil {
 		return err
 	}
-	var answer masterAnswer
-	if err := json.NewDecoder(io.LimitReader(conn, maxPrompt)).Decode(&answer); err != nil {
-		return err
+	answer := make([]byte, maxPrompt)
+	defer clear(answer)
+	n, err := io.ReadFull(conn, answer)
+	if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return cmp.Or(err, errLongAnswer)
 	}
-	if !answer.OK {
+	if n == 0 || answer[0] != answered {
 		return errNotAnswered
 	}
-	_, err = io.WriteString(to, answer.Text+"\n")
+	answer[n] = '\n'
+	_, err = to.Write(answer[1 : n+1])
 	return err
 }

@@ -204,22 +204,23 @@ func TestMasterAsks(t *testing.T) {
 	locked := s.newKey("locked", "ed25519", "-N", "secret phrase")
 	s.authorize(locked)
 	known := s.write("asked", "")
-	cfg := s.config("IdentityFile "+locked, "IdentitiesOnly yes", "UserKnownHostsFile "+known, "ConnectTimeout 1")
-	cfg.IdentityFiles = []string{locked}
+	s.key = locked
+	cfg := s.config("IdentitiesOnly yes", "UserKnownHostsFile "+known, "ConnectTimeout 4")
 	var keys []HostKeyQuestion
 	var prompts []string
 	opts := over(t, cfg, TransportOpenSSH)
 	opts.Ask = func(_ context.Context, q HostKeyQuestion) (string, error) {
 		keys = append(keys, q)
-		time.Sleep(1200 * time.Millisecond) // longer than ConnectTimeout
+		if len(keys) == 1 {
+			time.Sleep(4100 * time.Millisecond) // longer than ConnectTimeout: the experiment's parameter
+		}
 		return []string{"perhaps", "yes"}[len(keys)-1], nil
 	}
 	opts.Prompt = func(_ context.Context, p Prompt) ([][]byte, error) {
 		prompts = append(prompts, p.Fields[0].Text)
 		return [][]byte{[]byte([]string{"wrong", "secret phrase"}[len(prompts)-1])}, nil
 	}
-	s.key = locked
-	conn, err := Open(t.Context(), s.config("IdentitiesOnly yes", "UserKnownHostsFile "+known, "ConnectTimeout 1"), opts)
+	conn, err := Open(t.Context(), cfg, opts)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -153,7 +153,7 @@ func (c *connectCmd) checkHere() error {
 // launch is a destination whose connection is up.
 type launch struct {
 	spec   keeper.Spec
-	ask    func(keeper.Question) (string, error)
+	person keeper.Person
 	client *keeper.Client
 	up     *keeper.Connected
 }
@@ -173,7 +173,7 @@ func (c *connectCmd) prepare(ctx context.Context) (*launch, error) {
 type destination struct {
 	config *target.Config
 	dirs   keeper.Dirs
-	ask    func(keeper.Question) (string, error) // puts the keeper's questions to the person
+	person keeper.Person // answers the keeper's questions
 }
 
 // find asks ssh, with the options of the --ssh flag, what it makes of a host.
@@ -187,12 +187,12 @@ func find(ctx context.Context, ssh, host string) (*destination, error) {
 		return nil, err
 	}
 	dirs, err := keeper.FindDirs(os.Getenv)
-	return &destination{config: config, dirs: dirs, ask: askOnTerminal}, err
+	return &destination{config: config, dirs: dirs, person: &person{tty: &console}}, err
 }
 
 // open has the destination's keeper connect, for this terminal's agent.
 func (d *destination) open(ctx context.Context, family string, attach keeper.Attach) (*launch, error) {
-	l := &launch{ask: d.ask, spec: keeper.Spec{Dirs: d.dirs, Config: d.config, Family: family}}
+	l := &launch{person: d.person, spec: keeper.Spec{Dirs: d.dirs, Config: d.config, Family: family}}
 	attach.AgentSocket = os.Getenv("SSH_AUTH_SOCK")
 	if err := l.connect(ctx, attach); err != nil {
 		return nil, &keptError{Log: d.dirs.Log(l.spec.ID()), Err: err}
@@ -213,7 +213,7 @@ func (l *launch) connect(ctx context.Context, attach keeper.Attach) error {
 	for range attachTries {
 		l.client, err = keeper.Find(ctx, l.spec, []string{self, "keeper"})
 		if err == nil {
-			l.up, err = l.client.Attach(attach, l.ask)
+			l.up, err = l.client.Attach(attach, l.person)
 		}
 		if !errors.Is(err, keeper.ErrGone) && !errors.Is(err, keeper.ErrNoKeeper) {
 			break

@@ -66,7 +66,7 @@ func (d *doctorCmd) Run() error {
 	doctor.Examine(ctx, doctor.Options{
 		Destination: d.Host, SSH: ssh, Transport: d.Transport, Flags: launch.flags(), UDPAddress: launch.UDPAddress,
 		Env: os.Getenv, Keeper: []string{self, "keeper"},
-		Ask:     out.ask,
+		Person:  out,
 		Waiting: func(key string) { say("waiting for the agent to sign with %s: it may want you to confirm that", key) },
 	}, out.take)
 	if ctx.Err() != nil {
@@ -86,12 +86,15 @@ type diagnosis struct {
 	code     int
 }
 
-// ask puts the connection's question to the person.
-func (d *diagnosis) ask(q keeper.Question) (string, error) {
-	text, err := askOnTerminal(q)
-	d.unasked = d.unasked || errors.Is(err, errNoAnswer)
-	return text, err
+// Answer puts the connection's question to the person.
+func (d *diagnosis) Answer(ctx context.Context, q keeper.Inquiry) ([][]byte, error) {
+	answers, err := (&person{tty: &console}).Answer(ctx, q)
+	d.unasked = d.unasked || errors.Is(err, errNoTTY)
+	return answers, err
 }
+
+// Tell shows a notice.
+func (d *diagnosis) Tell(n keeper.Notice) { (&person{tty: &console}).Tell(n) }
 
 func (d *diagnosis) take(c doctor.Check) {
 	a := advise(c, d.host)

@@ -217,44 +217,6 @@ func connectHint(e *sshconn.ConnectError) string {
 	return "is there a network?"
 }
 
-func explainAuth(err error) (explanation, bool) {
-	var auth *sshconn.AuthError
-	if !errors.As(err, &auth) {
-		return explanation{}, false
-	}
-	e := explanation{code: exitAuth}
-	e.message = fmt.Sprintf("%s was not let in as %s: ", auth.Host, auth.User)
-	switch {
-	case auth.Disconnect != "":
-		e.message += auth.Disconnect
-	case len(auth.Tried) == 0:
-		e.message += "there was no key to try"
-	default:
-		e.message += fmt.Sprintf("none of %d keys was accepted (the server takes %s)", len(auth.Tried), strings.Join(auth.Methods, ","))
-	}
-	e.hint = authHint(auth)
-	return e, true
-}
-
-// authHint names the likeliest cure.
-func authHint(e *sshconn.AuthError) string {
-	for _, skipped := range e.Skipped {
-		switch skipped.Reason {
-		case sshconn.SkipEncrypted:
-			return skipped.File + " has a passphrase: ssh-add " + skipped.File
-		case sshconn.SkipPermissions:
-			return skipped.File + " can be read by others: chmod 600 " + skipped.File
-		}
-	}
-	switch e.Agent {
-	case sshconn.AgentAbsent:
-		return "no SSH agent runs here: eval $(ssh-agent) && ssh-add"
-	case sshconn.AgentEmpty:
-		return "the agent has no key: ssh-add"
-	}
-	return "is the right key loaded (ssh-add -l) and in the host's authorized_keys?"
-}
-
 func explainRemote(err error) (explanation, bool) {
 	var noServer *noServerError
 	var setup *keeper.SetupError

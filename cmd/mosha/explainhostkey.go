@@ -80,13 +80,15 @@ func place(file string, line int) string {
 	return fmt.Sprintf("%s:%d", file, line)
 }
 
-// noteText is what ssh says of a host key that it lets pass.
+// noteText says what happened while connecting: of a host key in ssh's words.
 func noteText(n sshconn.Note) string {
 	host := n.Host
 	if n.Address != "" {
 		host += " (" + n.Address + ")"
 	}
 	switch n.Kind {
+	case sshconn.NoteTyped:
+		return typedText(n)
 	case sshconn.NoteAdded:
 		return fmt.Sprintf("added the %s host key of %s to %s", n.KeyType, host, n.File)
 	case sshconn.NoteChanged:

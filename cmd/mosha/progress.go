@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/signal"
@@ -86,10 +87,15 @@ func (p *progress) end(host string, tell func()) {
 	})
 }
 
-// ask puts a question, with the display out of the way.
-func (p *progress) ask(q keeper.Question) (answer string, err error) {
-	p.aside(func() { answer, err = askOnTerminal(q) })
-	return answer, err
+// Answer puts a question, with the display out of the way.
+func (p *progress) Answer(ctx context.Context, q keeper.Inquiry) (answers [][]byte, err error) {
+	p.aside(func() { answers, err = (&person{tty: &console}).Answer(ctx, q) })
+	return answers, err
+}
+
+// Tell shows a notice, with the display out of the way.
+func (p *progress) Tell(n keeper.Notice) {
+	p.aside(func() { (&person{tty: &console}).Tell(n) })
 }
 
 // change draws the display after a change.

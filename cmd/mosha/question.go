@@ -1,34 +1,20 @@
 package main
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/mosha-ssh/mosha/internal/keeper"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
-// errNoAnswer says that a question found nobody to answer it.
-var errNoAnswer = errors.New("no terminal to ask on")
-
-// askOnTerminal puts the keeper's question about an unknown host key to the
-// person, in ssh's own words. An answer that is none is asked for again.
-func askOnTerminal(q keeper.Question) (string, error) {
-	tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
-	if err != nil {
-		return "", errNoAnswer
-	}
-	defer tty.Close()
-	fmt.Fprint(tty, hostKeyText(q))
-	in := bufio.NewScanner(tty)
-	if !in.Scan() {
-		return "", errNoAnswer
-	}
-	return strings.TrimSpace(in.Text()), nil
-}
+var (
+	// errNoTTY says that there is neither a terminal to ask on nor another way.
+	errNoTTY = errors.New("no terminal to ask on")
+	// errNoAnswer says that a question was not answered.
+	errNoAnswer = errors.New("no answer")
+)
 
 // hostKeyText is ssh's own question about a host key.
 func hostKeyText(q keeper.Question) string {

@@ -78,7 +78,7 @@ func (j remoteJob) work(ctx context.Context, host string, p *progress) (*keeper.
 	if err != nil {
 		return nil, err
 	}
-	dest.ask = p.ask
+	dest.person = p
 	l, err := dest.open(ctx, j.family, keeper.Attach{Transport: j.transport})
 	if err != nil {
 		return nil, err

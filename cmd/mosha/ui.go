@@ -5,7 +5,8 @@ package main
 //   - stdout has what a command was asked for, and nothing else;
 //   - stderr has everything else, each line beginning with "mosha: ";
 //   - a failure is one line, a hint at most one more;
-//   - questions are asked on the terminal itself, as ssh does;
+//   - questions are asked on the terminal itself, as ssh does, or through
+//     SSH_ASKPASS by ssh's rules; a server's banner is shown as it is on stderr;
 //   - what comes from the remote is shown with its control characters escaped.
 
 import (

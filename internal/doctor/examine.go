@@ -21,8 +21,8 @@ type Options struct {
 	UDPAddress  string              // an IP address for UDP; "" for that of the connection
 	Env         func(string) string // looks up a variable of the environment
 	Keeper      []string            // the command that runs a keeper
-	// Ask puts a question that the connection needs to a person.
-	Ask func(keeper.Question) (string, error)
+	// Person answers what the connection needs to know.
+	Person keeper.Person
 	// Waiting, if set, is told that the agent has not signed yet: it may want
 	// a person to confirm that. It is called at most once a signature.
 	Waiting func(key string)
@@ -121,7 +121,7 @@ func (e *examination) attach() (client *keeper.Client, err error) {
 	for range attachTries {
 		client, err = keeper.Find(e.ctx, e.spec, e.options.Keeper)
 		if err == nil {
-			if e.up, err = client.Attach(a, e.options.Ask); err == nil {
+			if e.up, err = client.Attach(a, e.options.Person); err == nil {
 				return client, nil
 			}
 			client.Close()

@@ -73,32 +73,80 @@ func (c *Client) hear() (reply, error) {
 }
 
 // Attach waits until the connection is up. The keeper's questions are put to
-// ask, whose error means that the person did not answer. What fails the
-// connection is returned as the error that package sshconn gave. A keeper that
-// says nothing at all within patience is a *SilentError.
-func (c *Client) Attach(a Attach, ask func(Question) (string, error)) (*Connected, error) {
+// person. What fails the connection is returned as the error that package
+// sshconn gave. A keeper that says nothing at all within patience is a
+// *SilentError.
+func (c *Client) Attach(a Attach, person Person) (*Connected, error) {
 	if err := c.say(call{Op: opAttach, Attach: &a}); err != nil {
 		return nil, err
 	}
 	_ = c.w.conn.SetReadDeadline(time.Now().Add(patience))
-	for heard := false; ; {
-		r, err := c.hear()
-		if err != nil {
-			return nil, err
-		}
-		if !heard {
-			heard = true
-			_ = c.w.conn.SetReadDeadline(time.Time{})
-		}
+	first, err := c.hear()
+	if err != nil {
+		return nil, err
+	}
+	_ = c.w.conn.SetReadDeadline(time.Time{})
+	next := make(chan heard, 1)
+	next <- heard{reply: first}
+	for {
+		said := <-next
+		r, err := said.reply, said.err
 		switch {
+		case err != nil:
+			return nil, err
 		case r.Up != nil:
 			return r.Up, nil
-		case r.Ask != nil:
-			text, err := ask(*r.Ask)
-			if err := c.say(call{Op: opAnswer, Answer: &answer{Text: text, OK: err == nil}}); err != nil {
-				return nil, err
-			}
 		}
+		next = c.listen()
+		if r.Tell != nil {
+			person.Tell(*r.Tell)
+		}
+		if r.Ask == nil {
+			continue
+		}
+		if next, err = c.consult(person, r, next); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// heard is what hear returned.
+type heard struct {
+	reply reply
+	err   error
+}
+
+// listen hears the next line in the background.
+func (c *Client) listen() chan heard {
+	next := make(chan heard, 1)
+	go func() {
+		r, err := c.hear()
+		next <- heard{r, err}
+	}()
+	return next
+}
+
+// consult puts a question to the person and sends the answer. If the keeper
+// says something meanwhile, the question is void. It returns where the
+// keeper's next line comes.
+func (c *Client) consult(person Person, r reply, next chan heard) (chan heard, error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	answered := make(chan answer, 1)
+	go func() {
+		secrets, err := person.Answer(ctx, *r.Ask)
+		answered <- answer{Number: r.Number, OK: err == nil, secrets: secrets}
+	}()
+	select {
+	case got := <-answered:
+		return next, got.send(c.w)
+	case said := <-next:
+		cancel()
+		got := <-answered
+		got.wipe()
+		again := make(chan heard, 1)
+		again <- said
+		return again, nil
 	}
 }
 

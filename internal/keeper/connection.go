@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -54,6 +55,7 @@ type connection struct {
 	ends      bootstrap.Connection // as the server sees them
 	setup     chan struct{}        // closed when the last set-up ended; nil: none began
 	unwritten []error              // what that could not do
+	noted     bool                 // a launcher was told of what happened while connecting
 	unlinked  error                // why the agent cannot be used
 	crowded   bool                 // the holder had no room or made room, and is to come back
 
@@ -172,7 +174,19 @@ func (c *connection) address() (address string, beyond *Beyond) {
 func (c *connection) up() *Connected {
 	address, _ := c.address()
 	facts := c.ssh.Facts()
-	return &Connected{Address: address, Notes: facts.Notes, Agent: c.k.forwarded(), Identity: facts.Identity}
+	return &Connected{Address: address, Notes: c.news(), Agent: c.k.forwarded(), Identity: facts.Identity}
+}
+
+// news returns what happened while connecting. What it took of a person is
+// told once: whoever attaches later has nothing to do with it.
+func (c *connection) news() []sshconn.Note {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	told := c.noted
+	c.noted = true
+	return slices.DeleteFunc(slices.Clone(c.ssh.Facts().Notes), func(n sshconn.Note) bool {
+		return told && n.Kind == sshconn.NoteTyped
+	})
 }
 
 // tellSettled tells a client when the set-up and the link are done or have

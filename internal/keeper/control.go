@@ -5,59 +5,7 @@ import (
 	"errors"
 	"net"
 	"sync"
-
-	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
-
-// Question is what the person is asked about an unknown host key.
-type Question = sshconn.HostKeyQuestion
-
-// ask is a question on its way to whoever is attached.
-type ask struct {
-	question Question
-	answered chan answer // one slot
-}
-
-// errNobody says that the person who was asked did not answer.
-var errNobody = errors.New("nobody answered the question")
-
-// ask puts a question to an attached launcher and waits for the answer. Where
-// that launcher leaves without one, the next is asked.
-func (k *Keeper) ask(ctx context.Context, q Question) (string, error) {
-	for {
-		a := ask{question: q, answered: make(chan answer, 1)}
-		select {
-		case k.asks <- a:
-		case <-ctx.Done():
-			return "", ctx.Err()
-		}
-		select {
-		case got := <-a.answered:
-			if got.OK {
-				return got.Text, nil
-			}
-			if !got.left {
-				return "", errNobody
-			}
-			if !k.canAsk() {
-				return "", errLeft
-			}
-		case <-ctx.Done():
-			return "", ctx.Err()
-		}
-	}
-}
-
-// errLeft says that whoever was asked went away without a word: whoever comes
-// next is asked anew.
-var errLeft = errors.New("the launcher that was asked is gone")
-
-// canAsk says whether somebody else is attached than the launcher that leaves.
-func (k *Keeper) canAsk() bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.askable > 1
-}
 
 // serveControl answers clients until the listener is closed, and returns when
 // the last conversation has ended.
@@ -122,9 +70,19 @@ func listen(cancel func(), w *wire, calls chan<- call) {
 		if err := w.receive(&c); err != nil {
 			return
 		}
+		if c.Answer != nil {
+			if c.Answer.receive(w) != nil {
+				return
+			}
+			if int64(c.Answer.Number) != w.asking.Load() { // to a question that is void
+				c.Answer.wipe()
+				continue
+			}
+		}
 		select {
 		case calls <- c:
 		default:
+			c.Answer.wipe()
 			return
 		}
 	}
@@ -231,7 +189,7 @@ func (k *Keeper) attach(ctx context.Context, w *wire, a Attach, calls <-chan cal
 	k.use(a)
 	failures, leave := k.attend(true)
 	defer leave()
-	put := func(q ask) error { return putQuestion(ctx, w, q, calls) }
+	put := func(q ask) error { return deliver(ctx, w, q, calls) }
 	conn, err := k.connected(ctx, failures, k.asks, put)
 	if err != nil {
 		return failed(w, err)
@@ -248,6 +206,10 @@ func (k *Keeper) attach(ctx context.Context, w *wire, a Attach, calls <-chan cal
 	for {
 		select {
 		case c := <-calls:
+			if c.Op == opAnswer { // to a question that is void
+				c.Answer.wipe()
+				continue
+			}
 			done, err := k.follow(ctx, conn, c)
 			if err != nil {
 				return failed(w, err)
@@ -274,25 +236,6 @@ func (k *Keeper) follow(ctx context.Context, conn *connection, c call) (reply, e
 		return reply{Settled: &settled{Warnings: encodeAll(conn.warned())}}, nil
 	}
 	return reply{}, errUnknownCall
-}
-
-// putQuestion asks the client and hands its answer on.
-func putQuestion(ctx context.Context, w *wire, q ask, calls <-chan call) error {
-	got := answer{left: true}
-	defer func() { q.answered <- got }()
-	if err := w.send(reply{Ask: &q.question}); err != nil {
-		return err
-	}
-	select {
-	case c := <-calls:
-		if c.Answer == nil {
-			return errUnknownCall
-		}
-		got = *c.Answer
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // startServer has mosh-server started for the stand-in and relays what that

@@ -121,15 +121,15 @@ func TestRubbish(t *testing.T) {
 		"another protocol":        {"GET / HTTP/1.1\r\n\r\n", ""},
 		"an empty line":           {"\n", ""},
 		"another kind of value":   {`["mosha", 1]` + "\n", ""},
-		"a number too large":      {`{"mosha":1e99,"op":"status"}` + "\n", ""},
+		"a number too large":      {`{"mosha":2e99,"op":"status"}` + "\n", ""},
 		"a megabyte without end":  {long, ""},
-		"a megabyte, then an end": {`{"mosha":1,"op":"` + long + "\"}\n", ""},
+		"a megabyte, then an end": {`{"mosha":2,"op":"` + long + "\"}\n", ""},
 		"deeply nested":           {strings.Repeat("[", maxLine-1) + "\n", ""},
 		"no version":              {`{"op":"status"}` + "\n", "keeper.VersionError"},
-		"nothing wanted":          {`{"mosha":1}` + "\n", "unknown call"},
-		"unknown call":            {`{"mosha":1,"op":"reboot"}` + "\n", "unknown call"},
-		"an attach without form":  {`{"mosha":1,"op":"attach"}` + "\n", "unknown call"},
-		"a start without form":    {`{"mosha":1,"op":"start","start":null}` + "\n", "unknown call"},
+		"nothing wanted":          {`{"mosha":2}` + "\n", "unknown call"},
+		"unknown call":            {`{"mosha":2,"op":"reboot"}` + "\n", "unknown call"},
+		"an attach without form":  {`{"mosha":2,"op":"attach"}` + "\n", "unknown call"},
+		"a start without form":    {`{"mosha":2,"op":"start","start":null}` + "\n", "unknown call"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := listenForTest(t)
@@ -151,8 +151,8 @@ func TestRubbishLater(t *testing.T) {
 	for name, rubbish := range map[string]string{
 		"a word":     "hello\n",
 		"a megabyte": strings.Repeat("x", 1<<20),
-		"two calls":  strings.Repeat(`{"mosha":1,"op":"lease","lease":"../../x"}`+"\n", 2),
-		"many calls": strings.Repeat(`{"mosha":1,"op":"lease","lease":"../../x"}`+"\n", 10000),
+		"two calls":  strings.Repeat(`{"mosha":2,"op":"lease","lease":"../../x"}`+"\n", 2),
+		"many calls": strings.Repeat(`{"mosha":2,"op":"lease","lease":"../../x"}`+"\n", 10000),
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := listenForTest(t)
@@ -172,7 +172,7 @@ func TestEarlyCall(t *testing.T) {
 	l := listenForTest(t)
 	conn := l.dial()
 	l.attach(conn)
-	_, _ = conn.Write([]byte(`{"mosha":1,"op":"keep"}` + "\n"))
+	_, _ = conn.Write([]byte(`{"mosha":2,"op":"keep"}` + "\n"))
 	_ = conn.Close()
 	l.left()
 }
@@ -180,7 +180,7 @@ func TestEarlyCall(t *testing.T) {
 // attach has the keeper count a client.
 func (l *listening) attach(conn net.Conn) {
 	l.t.Helper()
-	if _, err := conn.Write([]byte(`{"mosha":1,"op":"attach","attach":{}}` + "\n")); err != nil {
+	if _, err := conn.Write([]byte(`{"mosha":2,"op":"attach","attach":{}}` + "\n")); err != nil {
 		l.t.Fatal(err)
 	}
 	l.counted(1)
@@ -201,7 +201,7 @@ func (l *listening) counted(n int) {
 func TestSilence(t *testing.T) {
 	for name, say := range map[string]func(net.Conn){
 		"nothing":     func(net.Conn) {},
-		"half a line": func(c net.Conn) { _, _ = c.Write([]byte(`{"mosha":1,`)) },
+		"half a line": func(c net.Conn) { _, _ = c.Write([]byte(`{"mosha":2,`)) },
 		"a byte a second": func(c net.Conn) {
 			for {
 				if _, err := c.Write([]byte(" ")); err != nil {
@@ -233,7 +233,7 @@ func TestDeafClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := newKeeper(Spec{Config: &target.Config{}}, zerolog.Nop())
 		ours, theirs := net.Pipe()
-		go func() { _, _ = theirs.Write([]byte(`{"mosha":1,"op":"status"}` + "\n")) }()
+		go func() { _, _ = theirs.Write([]byte(`{"mosha":2,"op":"status"}` + "\n")) }()
 		began := time.Now()
 		k.converse(t.Context(), newWire(ours), func() {})
 		if took := time.Since(began); took < patience || took > 2*patience {
@@ -324,11 +324,11 @@ func TestSilentKeeper(t *testing.T) {
 // and the keeper lives.
 func FuzzControl(f *testing.F) {
 	for _, seed := range []string{
-		"", "\n", "{}\n", `{"mosha":1}`, `{"mosha":1,"op":"status"}` + "\n", `{"mosha":2,"op":"status"}` + "\n",
-		`{"mosha":1,"op":"stop"}` + "\n", `{"mosha":1,"op":"setup"}` + "\n",
-		`{"mosha":1,"op":"attach","attach":{"agent_socket":"/x","session":true,"linger":-1}}` + "\n" + `{"mosha":1,"op":"answer","answer":{"text":"yes","ok":true}}` + "\n",
-		`{"mosha":1,"op":"attach","attach":{}}` + "\n" + `{"mosha":1,"op":"lease","lease":"AAAAAAAAAAAAAAAAAAAAAAAAAA"}` + "\n" + `{"mosha":1,"op":"keep"}` + "\n",
-		`{"mosha":1,"op":"start","start":{"command":"mosh-server new","pty":{"Term":"xterm","Columns":80,"Rows":24}}}` + "\n",
+		"", "\n", "{}\n", `{"mosha":2}`, `{"mosha":1,"op":"status"}` + "\n", `{"mosha":2,"op":"status"}` + "\n",
+		`{"mosha":2,"op":"stop"}` + "\n", `{"mosha":2,"op":"setup"}` + "\n",
+		`{"mosha":2,"op":"attach","attach":{"agent_socket":"/x","session":true,"linger":-1}}` + "\n" + `{"mosha":2,"op":"answer","answer":{"number":1,"ok":true,"lengths":[3]}}` + "\nyes",
+		`{"mosha":2,"op":"attach","attach":{}}` + "\n" + `{"mosha":2,"op":"lease","lease":"AAAAAAAAAAAAAAAAAAAAAAAAAA"}` + "\n" + `{"mosha":2,"op":"keep"}` + "\n",
+		`{"mosha":2,"op":"start","start":{"command":"mosh-server new","pty":{"Term":"xterm","Columns":80,"Rows":24}}}` + "\n",
 	} {
 		f.Add([]byte(seed))
 	}
@@ -337,7 +337,7 @@ func FuzzControl(f *testing.F) {
 		ours, theirs := socketPair(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		go func() { _, _ = k.ask(ctx, Question{Host: "devbox"}) }()
+		go func() { _, _ = k.askHostKey(ctx, Question{Host: "devbox"}) }()
 		done := make(chan struct{})
 		go func() {
 			defer close(done)

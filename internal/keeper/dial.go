@@ -74,7 +74,7 @@ func (k *Keeper) newAttempt(pace *backoff) *attempt {
 			k.enterLocked(Lost)
 		}
 		if a.attended {
-			a.options.Ask = k.ask
+			a.options.Ask, a.options.Prompt = k.askHostKey, k.prompt
 			return
 		}
 		a.options.Limits = sshconn.Limits{
@@ -95,6 +95,9 @@ func (a *attempt) progress(phase string) { a.k.update(func() { a.k.dialing = pha
 func (a *attempt) run(ctx context.Context) (sshconn.Connection, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	if a.attended {
+		a.options.Tell = func(n Notice) { a.k.tell(ctx, n) }
+	}
 	go func() {
 		if a.k.until(ctx, 0, func() bool { return !a.k.wantedLocked() || a.uselessLocked() }) {
 			cancel(errAborted)

@@ -70,7 +70,7 @@ func TestStranger(t *testing.T) {
 		}
 		file := os.NewFile(uintptr(fd), "stranger")
 		defer file.Close()
-		_, _ = file.WriteString(`{"mosha":1,"op":"status"}` + "\n")
+		_, _ = file.WriteString(`{"mosha":2,"op":"status"}` + "\n")
 		said, _ = io.ReadAll(file)
 	})
 	if len(said) > 0 {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mosha-ssh/mosha/internal/sshconn"
@@ -16,7 +17,7 @@ import (
 
 const (
 	// protocolVersion is counted up when a message changes its meaning.
-	protocolVersion = 1
+	protocolVersion = 2
 	// maxLine bounds one message on the control socket, in bytes.
 	maxLine = 64 << 10
 	// patience is how long a peer on the control socket may take to say its
@@ -85,17 +86,12 @@ type Shell struct {
 	Agent bool `json:"agent"` // with the agent forwarded
 }
 
-type answer struct {
-	Text string `json:"text"`
-	OK   bool   `json:"ok"` // false: the person ended the question
-
-	left bool // the client went without a word
-}
-
 // reply is one line from the keeper; one field is set.
 type reply struct {
 	Heard   bool         `json:"heard,omitempty"` // an attach: the keeper lives, whatever is to come may take its time
-	Ask     *Question    `json:"ask,omitempty"`
+	Ask     *Inquiry     `json:"ask,omitempty"`
+	Number  int          `json:"number,omitempty"` // of Ask
+	Tell    *Notice      `json:"tell,omitempty"`
 	Up      *Connected   `json:"up,omitempty"`
 	Error   *wireError   `json:"error,omitempty"`
 	Output  []byte       `json:"output,omitempty"` // of the server's start
@@ -139,6 +135,8 @@ type wire struct {
 	conn net.Conn
 	in   *bufio.Reader
 	mu   sync.Mutex // one line at a time
+
+	asking atomic.Int64 // number of the question that is open, 0: none
 }
 
 func newWire(conn net.Conn) *wire {

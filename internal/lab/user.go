@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // User is a real Unix user at home on one of the machines.
@@ -99,6 +101,26 @@ func (u *User) ownDir(dir string) error {
 		return err
 	}
 	return os.Chown(dir, u.UID, u.GID)
+}
+
+// SetPassword gives the user a password, with which an sshd that has
+// PasswordAuthentication lets them in.
+func (u *User) SetPassword(password string) error {
+	global, err := lockFile(passwdLock, unix.LOCK_EX)
+	if err != nil {
+		return err
+	}
+	defer global.Close()
+	program, err := findProgram("chpasswd")
+	if err != nil {
+		return err
+	}
+	cmd := exec.Command(program)
+	cmd.Stdin = strings.NewReader(u.Name + ":" + password + "\n")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("chpasswd: %w: %s", err, out)
+	}
+	return nil
 }
 
 // Setenv sets a variable for every command that is made from now on.

@@ -168,12 +168,23 @@ func (a *authenticator) failure(disconnect string, cause error) error {
 	e := &AuthError{
 		User: a.cfg.User, Host: a.cfg.HostName, Methods: a.offered,
 		Skipped: a.skipped, Agent: a.agentProblem, Disconnect: disconnect,
-		Interactive: a.wanted, Typed: a.person.typed, Expired: isPasswordChange(cause),
+		Interactive: a.wanted && !a.cfg.BatchMode, Typed: a.typed(), Expired: isPasswordChange(cause),
 	}
 	for _, key := range a.tried {
 		e.Tried = append(e.Tried, *key)
 	}
 	return e
+}
+
+// typed says whether something that a person typed was used.
+func (a *authenticator) typed() bool { return a.person.typed || a.keys.unlocked != "" }
+
+// typedNote says what the next login will need of a person, if this one did.
+func typedNote(cfg *target.Config, typed bool, file string) []Note {
+	if !typed {
+		return nil
+	}
+	return []Note{{Kind: NoteTyped, Host: cfg.HostKeyName(), File: file}}
 }
 
 // isPasswordChange says whether x/crypto met a request to change the password

@@ -41,6 +41,7 @@ const (
 	NoteNotAdded = "not added" // it could not be added to File, see Reason
 	NoteChanged  = "changed"   // the host key is not the one in File, and was let pass
 	NoteAddress  = "address"   // the key that File has for Address is another one
+	NoteTyped    = "typed"     // a person had to type something, the passphrase of File or if that is "" something else, and will have to again
 )
 
 // Note is something that ssh would tell on stderr while connecting.

@@ -105,7 +105,9 @@ func (k *keyring) unlock(name string, file *keyfile.File) (*keyfile.Private, err
 		private, err := k.opens(name, file, answers[0])
 		wipe(answers)
 		if !errors.Is(err, keyfile.ErrPassphrase) {
-			k.auth.person.typed = k.auth.person.typed || err == nil
+			if err == nil {
+				k.unlocked = name
+			}
 			return private, err
 		}
 	}
@@ -164,6 +166,9 @@ func (k *keyring) addToAgent(name string, private *keyfile.Private) {
 		err = agent.NewClient(conn).Add(key)
 	}
 	log.Info().Str("file", name).AnErr("failed", err).Msg("identity added to the agent")
+	if err == nil && k.unlocked == name {
+		k.unlocked = ""
+	}
 }
 
 // mayAdd asks the person.

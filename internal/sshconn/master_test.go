@@ -234,7 +234,7 @@ func TestMasterAsks(t *testing.T) {
 		}
 	}
 	facts := conn.Facts()
-	if !facts.Typed || len(facts.Notes) != 1 || facts.Notes[0].Kind != NoteAdded || facts.Notes[0].File != known {
+	if !facts.Typed || len(facts.Notes) != 2 || facts.Notes[0].Kind != NoteAdded || facts.Notes[0].File != known || facts.Notes[1].Kind != NoteTyped {
 		t.Errorf("%+v", facts)
 	}
 }

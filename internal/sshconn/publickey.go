@@ -19,6 +19,7 @@ type keyring struct {
 	queue     []identity
 	spent     []identity                  // were offered, or cannot be
 	opened    map[string]*keyfile.Private // by file name, for the time of the attempt
+	unlocked  string                      // the file that was opened with a passphrase and that the agent did not get
 }
 
 func (k *keyring) prepare(bind *binding) {

@@ -57,7 +57,7 @@ const (
 	NoticeBanner  = "banner"  // Text is the server's, RFC 4252, section 5.4
 	NoticeTouch   = "touch"   // the key Key waits for a person's touch
 	NoticeWait    = "wait"    // the agent has not signed with Key yet
-	NoticeSigned  = "signed"  // what the two before were about is over
+	NoticeSigned  = "signed"  // the key was touched
 	NoticeSkipped = "skipped" // the key file File was not used: Reason and Text
 )
 
@@ -102,7 +102,7 @@ type prompter struct {
 	pause  func() (resume func())
 
 	shown   int   // bytes of the server's that were shown
-	typed   bool  // the server was given something that was typed, or it opened a key
+	typed   bool  // the server was given something that was typed
 	refused error // why the whole attempt is over, from prompt
 }
 

@@ -22,36 +22,36 @@ type reportingSigner struct {
 func (s *reportingSigner) SignWithAlgorithm(rand io.Reader, data []byte, algorithm string) (*ssh.Signature, error) {
 	s.auth.silence.rest()
 	defer s.auth.silence.wake()
+	waited := func() {}
 	if s.key.FromAgent {
-		defer s.announce()()
+		waited = s.announce()
 	}
 	signature, err := s.MultiAlgorithmSigner.SignWithAlgorithm(rand, data, algorithm)
+	waited()
 	if err != nil {
 		s.key.Problem = err.Error()
+	} else if s.key.FromAgent && onToken(plainKey(s.PublicKey())) {
+		s.auth.person.say(Notice{Kind: NoticeSigned})
 	}
 	return signature, err
 }
 
 // announce says that a signature may wait for a person: of a key on a FIDO
-// token at once, of any other when it takes long. It returns what says that
-// the waiting is over.
-func (s *reportingSigner) announce() (over func()) {
+// token at once, of any other when it takes long. It returns what ends that.
+func (s *reportingSigner) announce() (end func()) {
 	public := plainKey(s.PublicKey())
-	name := keyTypeName(public) + " " + s.key.Fingerprint
 	if token, ok := tokenNames[public.Type()]; ok {
-		name = token + " " + s.key.Fingerprint
-		s.auth.person.say(Notice{Kind: NoticeTouch, Key: name})
-		return func() { s.auth.person.say(Notice{Kind: NoticeSigned, Key: name}) }
+		s.auth.person.say(Notice{Kind: NoticeTouch, Key: token + " " + s.key.Fingerprint})
+		return func() {}
 	}
 	said := make(chan struct{})
 	timer := time.AfterFunc(signPatience, func() {
 		defer close(said)
-		s.auth.person.say(Notice{Kind: NoticeWait, Key: name})
+		s.auth.person.say(Notice{Kind: NoticeWait, Key: keyTypeName(public) + " " + s.key.Fingerprint})
 	})
 	return func() {
 		if !timer.Stop() {
 			<-said
-			s.auth.person.say(Notice{Kind: NoticeSigned, Key: name})
 		}
 	}
 }

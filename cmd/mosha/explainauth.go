@@ -1,0 +1,68 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/mosha-ssh/mosha/internal/sshconn"
+)
+
+func explainAuth(err error) (explanation, bool) {
+	var auth *sshconn.AuthError
+	if !errors.As(err, &auth) {
+		return explanation{}, false
+	}
+	e := explanation{code: exitAuth}
+	e.message = fmt.Sprintf("%s was not let in as %s: ", auth.Host, auth.User)
+	switch {
+	case auth.Disconnect != "":
+		e.message += auth.Disconnect
+	case auth.Expired:
+		e.message += "the password has expired"
+	case auth.Typed:
+		e.message += fmt.Sprintf("what was typed was not accepted (the server takes %s)", strings.Join(auth.Methods, ","))
+	case len(auth.Tried) == 0:
+		e.message += "there was no key to try"
+	default:
+		e.message += fmt.Sprintf("none of %d keys was accepted (the server takes %s)", len(auth.Tried), strings.Join(auth.Methods, ","))
+	}
+	e.hint = authHint(auth)
+	return e, true
+}
+
+// authHint names the likeliest cure.
+func authHint(e *sshconn.AuthError) string {
+	switch {
+	case e.Expired:
+		return "set a new one: ssh -t " + e.User + "@" + e.Host
+	case e.Interactive:
+		return "start mosha on a terminal, where it can ask"
+	case e.Typed:
+		return ""
+	}
+	for _, skipped := range e.Skipped {
+		switch skipped.Reason {
+		case sshconn.SkipEncrypted:
+			return skipped.File + " has a passphrase: ssh-add " + skipped.File
+		case sshconn.SkipPermissions:
+			return skipped.File + " can be read by others: chmod 600 " + skipped.File
+		}
+	}
+	switch e.Agent {
+	case sshconn.AgentAbsent:
+		return "no SSH agent runs here: eval $(ssh-agent) && ssh-add"
+	case sshconn.AgentEmpty:
+		return "the agent has no key: ssh-add"
+	}
+	return "is the right key loaded (ssh-add -l) and in the host's authorized_keys?"
+}
+
+// typedText says that the connection cannot come back by itself.
+func typedText(n sshconn.Note) string {
+	text := "if this connection is lost, it needs you again"
+	if n.File != "" {
+		text += fmt.Sprintf(", unless an agent has the key: ssh-add %s, or AddKeysToAgent yes in ssh_config", n.File)
+	}
+	return text
+}

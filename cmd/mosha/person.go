@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/sshconn"
+)
+
+// person answers a keeper's questions for this launch, with ssh's own words:
+// on the terminal, or through SSH_ASKPASS by ssh's rules (askpass.go).
+type person struct{ tty *terminal }
+
+// asked is one question in words.
+type asked struct {
+	before string // what is shown first, whole lines
+	text   string // what stands before the answer
+	echo   bool   // what is typed may be seen
+	hint   string // for SSH_ASKPASS_PROMPT
+}
+
+// Answer puts the questions one after the other. The first one that is not
+// answered ends it.
+func (p *person) Answer(ctx context.Context, q keeper.Inquiry) ([][]byte, error) {
+	if q.Prompt != nil && len(q.Prompt.Fields) == 0 { // something to read only
+		fmt.Fprint(os.Stderr, lines(q.Prompt.Name)+lines(q.Prompt.Instruction))
+	}
+	var answers [][]byte
+	for _, one := range inquiryWords(q) {
+		answer, err := p.ask(ctx, one)
+		if err != nil {
+			for _, typed := range answers {
+				clear(typed)
+			}
+			return nil, err
+		}
+		answers = append(answers, answer)
+	}
+	return answers, nil
+}
+
+func (p *person) ask(ctx context.Context, q asked) ([]byte, error) {
+	program, ask := askpass(os.Getenv, p.tty.open)
+	if ask && program == "" {
+		return nil, errNoTTY
+	}
+	if ask {
+		fmt.Fprint(os.Stderr, q.before)
+		return runAskpass(ctx, program, q)
+	}
+	return p.tty.ask(ctx, q)
+}
+
+// Tell shows a notice.
+func (p *person) Tell(n keeper.Notice) {
+	switch n.Kind {
+	case sshconn.NoticeBanner:
+		fmt.Fprint(os.Stderr, lines(n.Text))
+	case sshconn.NoticeTouch:
+		say("Confirm user presence for key %s", n.Key)
+	case sshconn.NoticeWait:
+		say("the agent has not signed yet: it may wait for you to confirm the use of key %s", n.Key)
+	case sshconn.NoticeSigned:
+		say("User presence confirmed")
+	case sshconn.NoticeSkipped:
+		say("%s", skippedWords(n.File, n.Reason, n.Text))
+	}
+}
+
+// skippedWords says why a key file is not used.
+func skippedWords(file, reason, detail string) string {
+	if reason == sshconn.SkipPermissions {
+		return file + " is not used: others can read it (chmod 600 " + file + ")"
+	}
+	return file + " is not used: " + detail
+}
+
+// inquiryWords returns the questions, each wanting one answer.
+func inquiryWords(q keeper.Inquiry) []asked {
+	switch {
+	case q.HostKey != nil:
+		return []asked{{text: hostKeyText(*q.HostKey), echo: true}}
+	case q.Prompt != nil:
+		return promptWords(*q.Prompt)
+	}
+	return nil
+}
+
+func promptWords(p sshconn.Prompt) []asked {
+	switch p.Kind {
+	case sshconn.PromptPassphrase:
+		file := printable(p.File)
+		if p.Again {
+			return []asked{{text: fmt.Sprintf("Bad passphrase, try again for key '%s': ", file)}}
+		}
+		return []asked{{text: fmt.Sprintf("Enter passphrase for key '%s': ", file)}}
+	case sshconn.PromptPassword:
+		q := asked{text: fmt.Sprintf("%s@%s's password: ", printable(p.User), printable(p.Host))}
+		if p.Again {
+			q.before = "Permission denied, please try again.\n"
+		}
+		return []asked{q}
+	case sshconn.PromptAddKey:
+		text := fmt.Sprintf("Add key %s (%s) to agent? (yes/no) ", printable(p.File), printable(p.Comment))
+		return []asked{{text: text, echo: true, hint: "confirm"}}
+	case sshconn.PromptRound:
+		return roundWords(p)
+	}
+	var all []asked
+	for _, field := range p.Fields {
+		all = append(all, asked{text: block(field.Text), echo: field.Echo})
+	}
+	return all
+}
+
+// roundWords are those of keyboard-interactive. Each question begins with user
+// and host, so that a server cannot pass it off as another's.
+func roundWords(p sshconn.Prompt) []asked {
+	before := lines(p.Name) + lines(p.Instruction)
+	var all []asked
+	for _, field := range p.Fields {
+		text := fmt.Sprintf("(%s@%s) %s", printable(p.User), printable(p.Host), block(field.Text))
+		all = append(all, asked{before: before, text: text, echo: field.Echo})
+		before = ""
+	}
+	return all
+}
+
+// maxLines bounds what one text of a server takes of the screen.
+const maxLines = 60
+
+// lines is a server's text for the terminal, as whole lines: its control
+// characters are escaped but for the ends of lines.
+func lines(s string) string {
+	if s = block(s); s == "" || strings.HasSuffix(s, "\n") {
+		return s
+	}
+	return s + "\n"
+}
+
+// block is lines without an end of line at the end.
+func block(s string) string {
+	all := strings.Split(strings.ReplaceAll(s, "\r\n", "\n"), "\n")
+	all = all[:min(len(all), maxLines)]
+	for i, line := range all {
+		all[i] = printable(strings.ReplaceAll(line, "\t", "    "))
+	}
+	return strings.Join(all, "\n")
+}

@@ -1,0 +1,91 @@
+package keeper
+
+import (
+	"encoding/json"
+	"errors"
+	"time"
+)
+
+const (
+	// maxSecret is how long one answer may be, in bytes, as in ssh.
+	maxSecret = 1023
+	// maxSecrets is how many answers a question may want.
+	maxSecrets = 32
+)
+
+// answer is what a person said. What was typed follows the line of JSON as it
+// is, so that every place where it was can be overwritten.
+type answer struct {
+	Number  int   `json:"number"`
+	OK      bool  `json:"ok"`                // false: the person ended the question
+	Lengths []int `json:"lengths,omitempty"` // of what follows, in bytes
+
+	secrets [][]byte
+	left    bool // the client went without a word
+}
+
+// wipe overwrites what was typed. A nil answer has nothing.
+func (a *answer) wipe() {
+	if a == nil {
+		return
+	}
+	for _, secret := range a.secrets {
+		clear(secret)
+	}
+	a.secrets = nil
+}
+
+// errTooLong says that an answer is longer than any can be.
+var errTooLong = errors.New("an answer is too long")
+
+// send sends the answer and overwrites it.
+func (a *answer) send(w *wire) error {
+	defer a.wipe()
+	var typed []byte
+	total := 0
+	for _, secret := range a.secrets {
+		a.Lengths = append(a.Lengths, len(secret))
+		total += len(secret)
+	}
+	typed = make([]byte, 0, total)
+	defer func() { clear(typed[:cap(typed)]) }()
+	for _, secret := range a.secrets {
+		typed = append(typed, secret...)
+	}
+	line, err := json.Marshal(call{Version: protocolVersion, Op: opAnswer, Answer: a})
+	if err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	_ = w.conn.SetWriteDeadline(time.Now().Add(patience))
+	for _, part := range [][]byte{append(line, '\n'), typed} {
+		if _, err := w.conn.Write(part); err != nil {
+			return ErrGone
+		}
+	}
+	return nil
+}
+
+// receive reads what follows the line.
+func (a *answer) receive(w *wire) error {
+	if len(a.Lengths) > maxSecrets {
+		return errTooLong
+	}
+	for _, length := range a.Lengths {
+		if length < 0 || length > maxSecret {
+			a.wipe()
+			return errTooLong
+		}
+		buffered, err := w.in.Peek(length)
+		if err != nil {
+			clear(buffered)
+			a.wipe()
+			return err
+		}
+		a.secrets = append(a.secrets, append(make([]byte, 0, length), buffered...))
+		clear(buffered)
+		_, _ = w.in.Discard(length)
+	}
+	return nil
+}

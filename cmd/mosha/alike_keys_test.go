@@ -34,6 +34,16 @@ var hostKeyRows = []row{
 	{name: "host certificate", config: "Host box\n Port 2205\n", prepare: file(".ssh/known_hosts", "@cert-authority [devbox]:2205 {ca}\n")},
 	{name: "host certificate of another authority", config: "Host box\n Port 2205\n", prepare: file(".ssh/known_hosts", "@cert-authority [devbox]:2205 {everybody}\n"), fails: anyCode},
 	{name: "revoked key", prepare: revoked, fails: noHostKey},
+	{name: "StrictHostKeyChecking no, changed key", config: "Host box\n StrictHostKeyChecking no\n", prepare: wrongKey},
+	{name: "KnownHostsCommand", config: "Host box\n UserKnownHostsFile none\n KnownHostsCommand /bin/cat \"%d/known %H\"\n", prepare: moveKnown("known devbox")},
+	{name: "KnownHostsCommand that fails", config: "Host box\n KnownHostsCommand /bin/false\n", fails: noHostKey},
+	{name: "KnownHostsCommand that is not there", config: "Host box\n KnownHostsCommand /bin/nothing\n"},
+	{name: "KnownHostsCommand with an unknown token", config: "Host box\n KnownHostsCommand /bin/true %z\n", fails: 1},
+	{name: "RevokedHostKeys", config: "Host box\n RevokedHostKeys {home}/revoked\n", prepare: revokedKeys, fails: noHostKey},
+	{name: "RevokedHostKeys that is not there", config: "Host box\n RevokedHostKeys {home}/revoked\n", fails: noHostKey},
+	{name: "CheckHostIP", config: "Host box\n CheckHostIP yes\n HashKnownHosts no\n AddressFamily inet\n", prepare: nameOnly},
+	{name: "CheckHostIP, another key", config: "Host box\n CheckHostIP yes\n StrictHostKeyChecking yes\n AddressFamily inet\n", prepare: addressKey, fails: noHostKey},
+	{name: "RequiredRSASize", config: "Host box\n Port 2204\n HostKeyAlgorithms rsa-sha2-512\n RequiredRSASize 8192\n", fails: noHostKey},
 }
 
 // wrongKey lets the devbox be known by another key.
@@ -43,9 +53,27 @@ func wrongKey(p *seat) {
 
 // revoked has a line that revokes the devbox's key.
 func revoked(p *seat) {
-	lines, err := p.site.sshds["usual"].HostKeyLines("*")
+	p.must(p.me.AppendFile(".ssh/known_hosts", "@revoked "+p.hostKey("*")+"\n"))
+}
+
+// revokedKeys has the devbox's key in a list of revoked ones.
+func revokedKeys(p *seat) {
+	p.must(p.me.WriteFile("revoked", "# stolen\n"+strings.TrimPrefix(p.hostKey("*"), "* ")+"\n", 0o600))
+}
+
+// nameOnly lets the devbox be known by its name, and not by its address.
+func nameOnly(p *seat) { p.must(p.me.WriteFile(".ssh/known_hosts", p.hostKey("devbox")+"\n", 0o600)) }
+
+// addressKey has another key for the devbox's address.
+func addressKey(p *seat) {
+	p.must(p.me.WriteFile(".ssh/known_hosts", p.hostKey("devbox")+p.fill("\n{dev4} {everybody}\n"), 0o600))
+}
+
+// hostKey is a line of known_hosts for the devbox's key.
+func (p *seat) hostKey(name string) string {
+	lines, err := p.site.sshds["usual"].HostKeyLines(name)
 	p.must(err)
-	p.must(p.me.AppendFile(".ssh/known_hosts", "@revoked "+lines[0]+"\n"))
+	return lines[0]
 }
 
 // moveKnown gives known_hosts another name.

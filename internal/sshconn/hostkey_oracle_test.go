@@ -92,16 +92,11 @@ type outcome struct {
 func (o *oracle) compare(about string, files map[string]string, lines ...string) {
 	o.t.Helper()
 	lines = append(slices.Clone(o.common), append(lines, "BatchMode yes")...)
-	restore := func() {
-		for name, text := range files {
-			o.write(name, text)
-		}
-	}
-	restore()
+	o.restore(files)
 	args := append(o.ssh(lines...), "-n", "site", "true")
 	said, err := o.run(args)
 	want := outcome{o.sshVerdict(string(said), err), o.contents(files, lines)}
-	restore()
+	o.restore(files)
 	got := o.dialOutcome(files, lines)
 	switch {
 	case want.verdict == KeyRevoked, strings.HasPrefix(want.verdict, KeyAddress):
@@ -111,6 +106,14 @@ func (o *oracle) compare(about string, files map[string]string, lines ...string)
 	}
 	if got != want {
 		o.t.Errorf("%s\nconfiguration %q\nfiles %q\nDial: %s\nssh:  %s\nssh said %s", about, lines, files, got, want, said)
+	}
+}
+
+// restore writes the files.
+func (o *oracle) restore(files map[string]string) {
+	o.t.Helper()
+	for name, text := range files {
+		o.write(name, text)
 	}
 }
 
@@ -227,20 +230,6 @@ func (o *oracle) contents(files map[string]string, lines []string) string {
 	return text
 }
 
-// seed returns the seed of a test that makes its cases by chance: another one
-// each time, or that of MOSHA_SEED.
-func seed(t *testing.T) *rand.Rand {
-	n := rand.Uint64()
-	if text := os.Getenv("MOSHA_SEED"); text != "" {
-		var err error
-		if n, err = strconv.ParseUint(text, 10, 64); err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Logf("MOSHA_SEED=%d", n)
-	return rand.New(rand.NewPCG(n, 0))
-}
-
 func oneOf(r *rand.Rand, from ...string) string { return from[r.IntN(len(from))] }
 
 // TestHostKeysAsSSH makes files and configurations by chance.
@@ -261,7 +250,7 @@ func compareByChance(t *testing.T, o *oracle) {
 	if n, err := strconv.Atoi(os.Getenv("MOSHA_CASES")); err == nil {
 		cases = n
 	}
-	r := seed(t)
+	r := labtest.Rand(t)
 	g := generator{Rand: r, o: o, host: o.lines(), other: newKeyLines(o.site, "other")}
 	for i := range cases {
 		if t.Context().Err() != nil || t.Failed() {

@@ -78,45 +78,43 @@ func refuse(r *ssh.Request) {
 	}
 }
 
-// updateFirst has UpdateHostKeys=ask ask while there is somebody. sshd makes its
-// offer when it lets us in, so that it is there before the answer to a request.
+// updateFirst has UpdateHostKeys=ask ask while there is somebody.
 func (d *dialer) updateFirst(c *Conn) {
 	if c.updater == nil || d.cfg.UpdateHostKeys != target.UpdateAsk || d.keys.ask == nil {
 		return
 	}
-	answered := make(chan error, 1)
-	go func() { answered <- c.RoundTrip() }()
-	limit := time.NewTimer(d.limit)
-	defer limit.Stop()
 	d.watch.stop()
 	d.silence.end()
-	for {
-		select {
-		case r := <-c.Requests:
-			if r == nil || d.updateBy(c, r) {
-				return
-			}
-		case <-answered:
-			for len(c.Requests) > 0 {
-				if r := <-c.Requests; r == nil || d.updateBy(c, r) {
-					return
-				}
-			}
-			return
-		case <-limit.C:
-			return
-		}
+	if r := c.awaitOffer(d.limit); r != nil {
+		refuse(r)
+		c.updater.take(r.Payload)
 	}
 }
 
-// updateBy takes the request if it is the offer.
-func (d *dialer) updateBy(c *Conn, r *ssh.Request) bool {
-	refuse(r)
-	if !c.updater.isOffer(r) {
-		return false
+// awaitOffer returns the server's offer, nil if it makes none. sshd makes it when
+// it lets us in, so that it is there before the answer to a request.
+func (c *Conn) awaitOffer(limit time.Duration) *ssh.Request {
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		_ = c.RoundTrip() // where it fails, the connection is gone
+	}()
+	expired := time.NewTimer(limit)
+	defer expired.Stop()
+	for over := false; !over || len(c.Requests) > 0; {
+		select {
+		case r := <-c.Requests:
+			if r == nil || c.updater.isOffer(r) {
+				return r
+			}
+			refuse(r)
+		case <-answered:
+			over, answered = true, nil
+		case <-expired.C:
+			return nil
+		}
 	}
-	c.updater.take(r.Payload)
-	return true
+	return nil
 }
 
 // offer takes the payload of a server's offer. What comes from the server and is

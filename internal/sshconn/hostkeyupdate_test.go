@@ -22,18 +22,13 @@ import (
 func (o *oracle) compareUpdate(about string, files map[string]string, lines ...string) {
 	o.t.Helper()
 	lines = append(slices.Clone(o.common), append(lines, "BatchMode yes")...)
-	restore := func() {
-		for name, text := range files {
-			o.write(name, text)
-		}
-	}
-	restore()
+	o.restore(files)
 	// ssh has looked at the offer, and at the proof, before the command's end.
 	if out, err := o.run(append(o.ssh(lines...), "-n", "site", "true")); err != nil {
 		o.t.Fatalf("%s: %v: %s", about, err, out)
 	}
 	want := o.contents(files, lines)
-	restore()
+	o.restore(files)
 	o.serve(about, lines)
 	if got := o.contents(files, lines); got != want {
 		o.t.Errorf("%s\nconfiguration %q\nfiles %q\nDial leaves %q\nssh leaves  %q", about, lines, files, got, want)
@@ -144,6 +139,7 @@ func TestCertificateIsNotUpdated(t *testing.T) {
 		t.Fatal(err)
 	}
 	o.compareUpdate("certificate", map[string]string{"known_hosts": "@cert-authority * " + o.read("ca.pub")}, "UpdateHostKeys yes")
+	o.compareUpdate("authority without the port", map[string]string{"known_hosts": "@cert-authority 127.0.0.1 " + o.read("ca.pub")}, "UpdateHostKeys yes")
 	o.compareUpdate("its plain key", map[string]string{"known_hosts": o.name + o.lines()["ssh-ed25519"]}, "UpdateHostKeys yes")
 }
 

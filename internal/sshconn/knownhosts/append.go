@@ -28,11 +28,14 @@ func (h Host) Recordable() bool {
 	return h.Hostname != "" && !strings.ContainsAny(h.Hostname, "@?*#[]|'\"\\")
 }
 
-// checkName looks at what would be written: an alias too, and no blank or comma,
-// which would make it something else.
+// checkName looks at what would be written, which a blank, a comma or a wildcard
+// would make something else. Only an alias may have brackets of its own.
 func (h Host) checkName() error {
-	name := h.principal()
-	if !h.Recordable() && h.Alias == "" || name == "" || strings.ContainsAny(name, "@?*#[]|'\"\\, \t\r\n\x00") {
+	name, bad := h.principal(), "@?*#|'\"\\, \t\r\n\x00"
+	if h.Alias == "" {
+		bad += "[]"
+	}
+	if name == "" || strings.ContainsAny(name, bad) {
 		return &NameError{Name: name}
 	}
 	return nil
@@ -41,6 +44,7 @@ func (h Host) checkName() error {
 // Names are what a key is written down for.
 type Names int
 
+// The name that Host.Name returns, the address of Host.AddressName, or both.
 const (
 	NameOnly Names = iota
 	AddressOnly

@@ -21,6 +21,7 @@ func TestAppend(t *testing.T) {
 		{"a {ed2}", "a {ed2}\nhost.example {ed1}\n", host},
 		{"", "[host.example]:2222 {ed1}\n", Host{Hostname: "HOST.example", Port: 2222}},
 		{"", "alias {ed1}\n", Host{Hostname: "x", Alias: "Alias", Port: 2222}},
+		{"", "[git.example]:443 {ed1}\n", Host{Hostname: "x", Alias: "[git.example]:443", Port: 2222}},
 		{"", "[fe80::1%eth0]:2222 {ed1}\n", Host{Hostname: "fe80::1%eth0", Port: 2222}},
 	} {
 		file := write(t, test.before)
@@ -82,6 +83,12 @@ func TestAppendBadName(t *testing.T) {
 		err := Append(file, Host{Hostname: name, Port: 22}, NameOnly, public("ed1"), false)
 		if bad := (*NameError)(nil); !errors.As(err, &bad) {
 			t.Errorf("name %q: %v", name, err)
+		}
+	}
+	for _, alias := range []string{"a b", "a,b", "*", "a\nb", "|1|a", "#"} {
+		err := Append(file, Host{Hostname: "h", Alias: alias}, NameOnly, public("ed1"), false)
+		if bad := (*NameError)(nil); !errors.As(err, &bad) {
+			t.Errorf("alias %q: %v", alias, err)
 		}
 	}
 	if b, _ := os.ReadFile(file); len(b) != 0 {

@@ -5,20 +5,21 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"os/exec"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 )
 
 // TestFindAsSSHKeygen compares the lines found for a name with those that
 // ssh-keygen -F finds, over files made of pieces that go wrong easily.
 func TestFindAsSSHKeygen(t *testing.T) {
 	const files = 120
-	r := seeded(t)
+	r := labtest.Rand(t)
 	for range files {
 		content := randomFile(r)
 		file := write(t, content)
@@ -33,19 +34,6 @@ func TestFindAsSSHKeygen(t *testing.T) {
 			}
 		}
 	}
-}
-
-// seeded makes another sequence each time, or that of MOSHA_SEED.
-func seeded(t *testing.T) *rand.Rand {
-	seed := rand.Uint64()
-	if text := os.Getenv("MOSHA_SEED"); text != "" {
-		var err error
-		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Logf("MOSHA_SEED=%d", seed)
-	return rand.New(rand.NewPCG(seed, 0))
 }
 
 func pick(r *rand.Rand, from ...string) string { return from[r.IntN(len(from))] }

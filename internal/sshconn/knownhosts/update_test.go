@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 	"golang.org/x/crypto/ssh"
 )
 
@@ -215,7 +216,7 @@ func TestUpdateAndAppendTogether(t *testing.T) {
 
 // TestRemoveAsSSHKeygen compares what goes with ssh-keygen -R.
 func TestRemoveAsSSHKeygen(t *testing.T) {
-	r := seeded(t)
+	r := labtest.Rand(t)
 	for range 60 {
 		content := expand(strings.ReplaceAll(randomKeys(r), "\r", ""))
 		ours, theirs := write(t, content), write(t, content)
@@ -238,7 +239,7 @@ func TestRemoveAsSSHKeygen(t *testing.T) {
 
 // TestHashedAsSSHKeygen: ssh-keygen -H changes nothing about what is known.
 func TestHashedAsSSHKeygen(t *testing.T) {
-	r := seeded(t)
+	r := labtest.Rand(t)
 	for range 40 {
 		content := expand(randomKeys(r))
 		plain, hashed := write(t, content), write(t, content)
@@ -295,4 +296,74 @@ func FuzzEdit(f *testing.F) {
 			t.Errorf("a second edit makes %q of %q", again, after)
 		}
 	})
+}
+
+// TestUnchanged: ssh takes no lock, so what it writes has to be seen.
+func TestUnchanged(t *testing.T) {
+	for name, change := range map[string]func(file string) error{
+		"nothing": func(string) error { return nil },
+		"appended": func(file string) error {
+			f, err := os.OpenFile(file, os.O_APPEND|os.O_WRONLY, 0)
+			if err != nil {
+				return err
+			}
+			_, err = f.WriteString("x\n")
+			return errors.Join(err, f.Close())
+		},
+		"replaced": func(file string) error {
+			return errors.Join(os.WriteFile(file+".new", []byte(expand("a {ed1}\n")), 0o600), os.Rename(file+".new", file))
+		},
+		"removed": os.Remove,
+	} {
+		file := write(t, "a {ed1}\n")
+		f, err := openLocked(file, os.O_RDWR)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before, err := f.Stat()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := change(file); err != nil {
+			t.Fatal(err)
+		}
+		if got := unchanged(f, file, before); got != (name == "nothing") {
+			t.Errorf("%s: unchanged is %v", name, got)
+		}
+		f.Close()
+	}
+}
+
+// TestFileThatKeepsChanging: an update gives up, and takes its traces with it.
+func TestFileThatKeepsChanging(t *testing.T) {
+	file := write(t, "host.example {ed1}\n")
+	stop, done := make(chan struct{}), make(chan struct{})
+	f, err := os.OpenFile(file, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				_, _ = f.WriteString("#\n")
+			}
+		}
+	}()
+	err = PlanUpdate([]string{file}, host, keysNamed("ed1 rsa1")).Apply([]string{file}, host, false)
+	close(stop)
+	<-done
+	f.Close()
+	if err != nil && !errors.Is(err, errChanging) {
+		t.Errorf("got %v", err)
+	}
+	left, _ := filepath.Glob(file + ".*")
+	for _, name := range left {
+		if name != file+".old" {
+			t.Errorf("left behind: %s", name)
+		}
+	}
 }

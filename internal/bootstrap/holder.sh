@@ -20,6 +20,10 @@
 #
 # While the link is our own a ping starts no process.
 #
+# A home that several hosts share has one link for all of them. There it leads to a link of each host's own, in the
+# directory that systemd makes for the user's sessions, and that one is what this is about. Where there is no such
+# directory, the hosts take the one link from each other.
+#
 # shellcheck shell=sh disable=SC2154,SC3013,SC3067
 {
 exec 2>/dev/null
@@ -28,8 +32,15 @@ PATH=${PATH:+$PATH:}/usr/bin:/bin
 export LC_ALL PATH
 newline='
 '
-link=$HOME/.ssh/ssh_auth_sock
-new=$link.$$
+home=$HOME/.ssh/ssh_auth_sock
+link=$home
+case ${XDG_RUNTIME_DIR-} in
+/run/user/*)
+  case $(stat -f -c %T "$HOME") in
+  nfs* | cifs | smb* | afs | ceph | lustre | gpfs | panfs | fhgfs | v9fs | fuse*) link=$XDG_RUNTIME_DIR/ssh_auth_sock ;;
+  esac
+  ;;
+esac
 
 # stamp PID: sets start to what tells the sshd process PID from a later one of that number: from proc(5) the 22nd field,
 # of which the 2nd may have blanks and parentheses in it, else from ps(1). Fails if it is not sshd's, has ended,
@@ -52,8 +63,8 @@ stamp() {
   case $start in '' | ___ | *[!0-9A-Za-z:_]*) return 1 ;; esac
 }
 
-# holds: whether the link leads to our agent, by whatever text.
-holds() { [ -n "$agent" ] && [ -h "$link" ] && [ "$link" -ef "$agent" ]; }
+# holds: whether the link leads to our agent, by whatever text, and so does the one in the home.
+holds() { [ -n "$agent" ] && [ -h "$link" ] && [ "$link" -ef "$agent" ] && [ "$home" -ef "$agent" ]; }
 
 # lives: whether somebody listens at the other end of the link, whose text is in target. Linux has a list of sockets. Where
 # it shows none, another system's or another container's, ssh-add connects: it does so first, and then finds nothing to do,
@@ -69,30 +80,33 @@ lives() {
 # bare: sets plain to the text of the link without its mark.
 bare() { case $target in /./*) plain=${target#/.} ;; *) plain=$target ;; esac; }
 
-# point TEXT: makes TEXT the link's, if that is not so. Fails with the step and why.
+# point LINK TEXT: makes TEXT the link's, if that is not so. Fails with the step and why.
 point() {
-  why=
-  if [ -h "$link" ]; then
-    [ "$(readlink "$link")" != "$1" ] || return 0
-  elif [ -e "$link" ]; then
+  why='' new=$1.$$
+  if [ -h "$1" ]; then
+    [ "$(readlink "$1")" != "$2" ] || return 0
+  elif [ -e "$1" ]; then
     step=occupied
     return 1
   fi
   step='mkdir'
   why=$( (umask 077; mkdir -p "$HOME/.ssh") 2>&1) || return
   step='write'
-  why=$({ rm -f "$new" && ln -s "$1" "$new"; } 2>&1) || return
+  why=$({ rm -f "$new" && ln -s "$2" "$new"; } 2>&1) || return
   # A link of no use goes first: mv would move the new one into a directory that it leads to, or fail at a loop.
-  [ -S "$link" ] || rm -f "$link"
+  [ -S "$1" ] || rm -f "$1"
   step=rename
-  why=$(mv -f "$new" "$link" 2>&1)
+  why=$(mv -f "$new" "$1" 2>&1)
 }
+
+# both TEXT: makes TEXT the link's, and has the one in the home lead to it.
+both() { point "$link" "$1" && { [ "$home" = "$link" ] || point "$home" "$link"; }; }
 
 # take: points the link to our agent, with the mark unless we are the actor.
 take() {
   step=agent why='' target=''
   [ -S "$agent" ] || return
-  if [ -n "$actor" ]; then point "$agent"; else point "/.$agent"; fi || { rm -f "$new"; return 1; }
+  if [ -n "$actor" ]; then both "$agent"; else both "/.$agent"; fi || { rm -f "$new"; return 1; }
 }
 
 # say_taken: takes the link and says in one line what became of it. Not by echo, which may take a backslash for an order.
@@ -234,7 +248,7 @@ obey() {
   esac
 }
 
-agent='' actor='' target='' watcher='' grave=''
+agent='' actor='' target='' watcher='' grave='' new=$link.$$
 trap release 0
 trap 'exit 0' HUP INT TERM
 trap '' PIPE

@@ -21,11 +21,12 @@ type site struct {
 	person  *lab.User
 	key     lab.Key
 	account *lab.User // the login in use on the devbox
+	host    string
 }
 
 func newSite(t *testing.T, extra ...string) *site {
 	t.Helper()
-	s := &site{t: t, lab: labtest.New(t)}
+	s := &site{t: t, lab: labtest.New(t), host: "devbox"}
 	var err error
 	s.sshd, err = s.lab.Devbox.Sshd(lab.SshdConfig{Extra: extra})
 	check(t, err)
@@ -58,7 +59,7 @@ func (s *site) login(t *testing.T, shell string) *site {
 func (s *site) ssh(args ...string) *lab.Cmd {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	s.t.Cleanup(cancel)
-	return s.person.Command(ctx, "ssh", append([]string{"-l", s.account.Name, "devbox"}, args...)...)
+	return s.person.Command(ctx, "ssh", append([]string{"-l", s.account.Name, s.host}, args...)...)
 }
 
 // run runs a command on the devbox and returns what it printed.

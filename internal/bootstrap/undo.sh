@@ -22,8 +22,10 @@ delete() {
   echo "ok $1"
 }
 
-# unlink NAME: removes a link, and what is left of attempts to set it.
+# unlink NAME: removes a link, this host's own if it leads to that, and what is left of attempts to set it.
 unlink() {
+  to=$(readlink "$1")
+  case $to in /run/user/*/ssh_auth_sock) [ ! -h "$to" ] || rm -f "$to" ;; esac
   [ ! -h "$1" ] || why=$(rm -f "$1" 2>&1) || { fail "$1" remove; return; }
   set +f
   for rest in "$1".[0-9]*; do

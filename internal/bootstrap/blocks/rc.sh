@@ -5,16 +5,30 @@
 
 # Written by mosha: points ~/.ssh/ssh_auth_sock to the SSH agent that this connection forwards.
 (
-  agent=${SSH_AUTH_SOCK-} link=$HOME/.ssh/ssh_auth_sock new=$HOME/.ssh/ssh_auth_sock.$$
+  agent=${SSH_AUTH_SOCK-} home=$HOME/.ssh/ssh_auth_sock
+  link=$home
   # Only a socket of sshd, up to 10.0 and from 10.1 on: a start-up file may have named an agent of another kind, or the
   # link itself. And only a live one, to which the link does not already lead.
   case $agent in /tmp/ssh-*/* | /*/.ssh/agent/*.sshd.*) ;; *) exit ;; esac
-  if [ ! -S "$agent" ] || [ "$agent" -ef "$link" ]; then exit; fi
+  if [ ! -S "$agent" ] || [ "$agent" -ef "$home" ]; then exit; fi
+  # In a home that several hosts share, the link leads to one of each host's own.
+  case ${XDG_RUNTIME_DIR-} in
+  /run/user/*)
+    case $(stat -f -c %T "$HOME") in
+    nfs* | cifs | smb* | afs | ceph | lustre | gpfs | panfs | fhgfs | v9fs | fuse*) link=$XDG_RUNTIME_DIR/ssh_auth_sock ;;
+    esac
+    ;;
+  esac
   # A person who logs in takes the link; a command in the background only one that is of no use to anybody.
-  if [ -z "${SSH_TTY-}" ] && [ -S "$link" ]; then exit; fi
-  if [ -e "$link" ] && [ ! -h "$link" ]; then exit; fi
-  rm -f "$new" && ln -s "$agent" "$new" || exit
-  # A link of no use goes first: mv would move the new one into a directory that it leads to, or fail at a loop.
-  [ -S "$link" ] || rm -f "$link"
-  mv -f "$new" "$link" || rm -f "$new"
+  if [ -z "${SSH_TTY-}" ] && [ -S "$home" ] && [ -S "$link" ]; then exit; fi
+  point() {
+    new=$1.$$
+    if [ -e "$1" ] && [ ! -h "$1" ]; then exit; fi
+    rm -f "$new" && ln -s "$2" "$new" || exit
+    # A link of no use goes first: mv would move the new one into a directory that it leads to, or fail at a loop.
+    [ -S "$1" ] || rm -f "$1"
+    mv -f "$new" "$1" || rm -f "$new"
+  }
+  point "$link" "$agent"
+  [ "$home" -ef "$agent" ] || point "$home" "$link"
 ) >/dev/null 2>&1 || :

@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/mosha-ssh/mosha/internal/doctor"
+	"github.com/mosha-ssh/mosha/internal/keeper"
 )
 
 // seenWords are the words for a check that went well.
@@ -38,6 +38,9 @@ func seenThere(c doctor.Check) string {
 	case doctor.CheckShell:
 		return f["login_shell"]
 	case doctor.CheckServerLocale:
+		if f["charmap"] != "UTF-8" {
+			return "its own is " + f["charmap"] + ", so mosh-server takes yours"
+		}
 		return f["charmap"]
 	case doctor.CheckForwarding:
 		return "the server forwards the agent"
@@ -99,8 +102,5 @@ func duration(seconds string) string {
 	if err != nil {
 		return ""
 	}
-	if ms := s * 1000; ms < 10 {
-		return fmt.Sprintf("%.1f ms", ms)
-	}
-	return time.Duration(s * float64(time.Second)).Round(time.Millisecond).String()
+	return roundTripWords(&keeper.Status{Trip: s})
 }

@@ -154,8 +154,8 @@ func (s *serverStart) take(word, rest string) bool {
 		s.said = append(s.said, rest)
 	case "code":
 		n, err := strconv.ParseUint(rest, 10, 8)
-		s.code, s.done = int(n), err == nil
-		return err == nil
+		s.code, s.done = int(n), err == nil || rest == "unknown"
+		return s.done
 	default:
 		return false
 	}

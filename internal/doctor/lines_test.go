@@ -4,21 +4,35 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"regexp"
 	"strings"
 	"testing"
 )
 
-// spokenBy is a shell that says these bytes and hears nothing.
-type spokenBy struct{ io.Reader }
+// spokenBy is a shell that says these bytes, TOKEN in which is the one that it
+// is told.
+type spokenBy struct {
+	output string
+	out    io.Reader
+}
 
-func (spokenBy) Write(p []byte) (int, error) { return len(p), nil }
-func (spokenBy) Close() error                { return nil }
-func (spokenBy) CloseWrite() error           { return nil }
+var told = regexp.MustCompile(`(?m)^token=(\w+)$`)
+
+func (s *spokenBy) Write(p []byte) (int, error) {
+	if token := told.FindSubmatch(p); token != nil {
+		s.out = strings.NewReader(strings.ReplaceAll(s.output, "TOKEN", string(token[1])))
+	}
+	return len(p), nil
+}
+
+func (s *spokenBy) Read(p []byte) (int, error) { return s.out.Read(p) }
+func (*spokenBy) Close() error                 { return nil }
+func (*spokenBy) CloseWrite() error            { return nil }
 
 // hear reads a part's lines as they would come from a remote.
 func hear(t *testing.T, output string, take func(word, rest string) bool) (noise string, err error) {
 	t.Helper()
-	p, err := startProbe(t.Context(), spokenBy{strings.NewReader(output)}, "facts")
+	p, err := startProbe(t.Context(), &spokenBy{output: output}, "facts")
 	if err != nil {
 		return "", err
 	}
@@ -37,7 +51,7 @@ func hear(t *testing.T, output string, take func(word, rest string) bool) (noise
 	}
 }
 
-const began = "\nmosha-probe 1\n"
+const began = "\nmosha-probe TOKEN\n"
 
 func TestFactsAreRead(t *testing.T) {
 	var f facts
@@ -74,6 +88,7 @@ func TestNonsenseIsRefused(t *testing.T) {
 	for name, output := range map[string]string{
 		"nothing":          "",
 		"no probe":         "This account is not available.\n",
+		"another's marker": "mosha-probe 1\n",
 		"endless noise":    strings.Repeat(long+"\n", 2*maxNoise/maxLine),
 		"a long line":      began + long + "\n",
 		"too many lines":   began + strings.Repeat("home x\n", maxLines+1),

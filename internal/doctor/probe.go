@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/rand"
 	_ "embed"
 	"errors"
 	"fmt"
@@ -21,7 +22,7 @@ var probeScript string
 
 // The lines of probe.sh, by its part; TEXT and LINE are the rest of the line:
 //
-//	mosha-probe 1              it runs
+//	mosha-probe TOKEN          it runs
 //	conn FOUR FIELDS | conn -  SSH_CONNECTION
 //
 //	facts:   home writable | home fixed
@@ -38,13 +39,13 @@ var probeScript string
 //	                                    reap PID is not answered
 //	server:  charmap TEXT
 //	         said LINE                  of mosh-server's start
-//	         code N                     its exit code
+//	         code N                     its exit code, or unknown
 //	agent:   agent PATH | agent none
 //	         link ...
 //	         key LINE                   of ssh-add -L
 //	         keys CODE link|socket|none ssh-add's exit code, and what it was given
 //	         signed CODE TEXT           answers a public key
-const probeMarker = "mosha-probe 1"
+const probeMarker = "mosha-probe "
 
 const (
 	maxNoise = 256 << 10 // bytes that start-up files may print before the probe begins
@@ -70,6 +71,7 @@ type Shell interface {
 type probe struct {
 	shell Shell
 	out   *bufio.Reader
+	token string // what start-up files cannot print
 	noise string // what start-up files printed first
 	lines int
 	heard <-chan spoken // once listen was called
@@ -93,9 +95,9 @@ var errGarbled = errors.New("the remote's answer makes no sense")
 
 // startProbe sends the script and waits until it runs. The probe ends with ctx.
 func startProbe(ctx context.Context, shell Shell, part string, vars ...string) (*probe, error) {
-	p := &probe{shell: shell, out: bufio.NewReaderSize(shell, maxLine)}
+	p := &probe{shell: shell, out: bufio.NewReaderSize(shell, maxLine), token: rand.Text()}
 	p.stop = context.AfterFunc(ctx, func() { _ = shell.Close() })
-	if _, err := shell.Write([]byte(scriptFor(part, vars...))); err != nil {
+	if _, err := shell.Write([]byte(scriptFor(part, append(vars, "token", p.token)...))); err != nil {
 		p.close()
 		return nil, err
 	}
@@ -122,7 +124,7 @@ func (p *probe) awaitMarker() error {
 	fresh := true // whether a line begins here
 	for skipped := 0; skipped <= maxNoise; {
 		piece, err := p.out.ReadSlice('\n')
-		if err == nil && fresh && string(piece) == probeMarker+"\n" {
+		if err == nil && fresh && string(piece) == probeMarker+p.token+"\n" {
 			return nil
 		}
 		if p.noise == "" {

@@ -2,7 +2,8 @@
 #
 # It is sent to /bin/sh on its standard input, and its orders follow on the same stream. Some shells read a script in
 # blocks, so all of it is one compound command, parsed before it runs, and no order is sent before its first line of
-# output. Assignments precede it: part, what to look at, and what that part needs. probe.go has the other side and
+# output. Assignments precede it: part, what to look at, token, a word
+# that nothing else prints, and what the part needs. probe.go has the other side and
 # describes the lines. The end of input is the last order: what was started for the probe is ended then.
 #
 # shellcheck shell=sh disable=SC2154,SC3013
@@ -74,6 +75,7 @@ tells() { printf '%s\n' "sh -c 'printf \"\\nsh %s %s %s\\n\" $1 \"\${SSH_AGENT_P
 # nowhere, but that of csh, which has no further descriptors.
 # shellcheck disable=SC2086
 fresh() {
+  trap - PIPE
   trap 'kill -KILL "$job"; exit' TERM
   set -- "$1" env -i HOME="$HOME" USER="$user" LOGNAME="$user" SHELL="$2" PATH="$PATH" TERM=dumb \
     ${LANG:+"LANG=$LANG"} SSH_CONNECTION="${SSH_CONNECTION-}" SSH_CLIENT="${SSH_CLIENT-}" "$2" -l
@@ -146,20 +148,43 @@ facts() {
   wait
 }
 
-# server: starts mosh-server as a launch does, and ends it. It ends itself when nobody has come for a minute.
+# server: starts mosh-server as a launch does, and ends it. It ends itself when nobody has come for a minute. Start-up
+# files that print without end are ended before they get to it; dd bounds a line.
 server() {
-  said=$(MOSH_SERVER_NETWORK_TMOUT=60 MOSH_SERVER_SIGNAL_TMOUT=60 "${SHELL:-/bin/sh}" -c "$command" 2>&1 </dev/null)
-  code=$?
   echo "charmap $(locale charmap || echo unknown)"
-  printf '%s\n' "$said" | text said 60
-  echo "code $code"
-  while read -r _; do :; done
-  pid=$(printf '%s\n' "$said" | sed -n 's/.*mosh-server detached, pid = \([0-9][0-9]*\).*/\1/p' | head -n 1)
-  [ -n "$pid" ] || return
-  # A second signal ends one that still says goodbye to a client.
+  exec 3<&0
+  {
+    trap - PIPE
+    MOSH_SERVER_NETWORK_TMOUT=60 MOSH_SERVER_SIGNAL_TMOUT=60 "${SHELL:-/bin/sh}" -c "$command" 2>&1 </dev/null 3<&- &
+    echo "$token job $!"
+    wait $!
+    echo "$token $?"
+  } | dd bs=512 count=4000 | {
+    job='' pid='' code='' lines=0
+    while [ -z "$code" ] && [ "$lines" -lt 1000 ] && IFS= read -r line; do
+      lines=$((lines + 1))
+      case $line in
+      "$token job "*) job=${line##* } ;;
+      "$token "*) code=${line##* } ;;
+      *)
+        case $line in *'mosh-server detached, pid = '*) pid=${line##*pid = } pid=${pid%%]*} ;; esac
+        printf '%s\n' "said $line"
+        ;;
+      esac
+    done
+    [ -n "$code" ] || kill -KILL "$job"
+    echo "code ${code:-unknown}"
+    while read -r _ <&3; do :; done
+    end_server "$pid"
+  }
+}
+
+# end_server PID: a second signal ends one that still says goodbye to a client.
+end_server() {
+  case $1 in '' | *[!0-9]*) return ;; esac
   for signal in TERM TERM KILL; do
-    kill -s "$signal" "$pid" || return
-    for _ in 1 2 3 4 5 6 7 8 9 10; do kill -0 "$pid" || return; sleep .1 || sleep 1; done
+    kill -s "$signal" "$1" || return
+    for _ in 1 2 3 4 5 6 7 8 9 10; do kill -0 "$1" || return; sleep .1 || sleep 1; done
   done
 }
 
@@ -201,7 +226,7 @@ agent() {
 
 # The empty line ends whatever start-up files have printed.
 echo
-echo 'mosha-probe 1'
+echo "mosha-probe $token"
 printf 'conn %s\n' "${SSH_CONNECTION:--}"
 case $part in
 facts) facts ;;

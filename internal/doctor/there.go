@@ -127,7 +127,7 @@ func (e *examination) reportDotfiles(seen remoteSeen) {
 // setupChecks are those of the set-up and of ~/.ssh/rc.
 func (s *remoteSeen) setupChecks(ran string, b blame) (setup, rc Check) {
 	setup, rc = newCheck(There, CheckSetup), newCheck(There, CheckUserRC)
-	var missing []string
+	var missing, unwritable []string
 	var blocked error
 	rcThere := false
 	for _, f := range s.setup.Files {
@@ -138,16 +138,17 @@ func (s *remoteSeen) setupChecks(ran string, b blame) (setup, rc Check) {
 			rcThere = rcThere || f.Path == "~/.ssh/rc"
 		default:
 			blocked = errors.Join(blocked, f.Cause)
+			unwritable = append(unwritable, f.Path)
 		}
 	}
 	files := strings.Join(missing, ", ")
 	switch {
 	case s.setErr != nil:
 		setup = setup.warns(CannotSetUp, "", "", s.setErr)
+	case s.facts.fixed && len(missing)+len(unwritable) > 0:
+		setup = setup.warns(HomeFixed, strings.Join(append(missing, unwritable...), ", "), "", nil)
 	case blocked != nil:
 		setup = setup.warns(CannotSetUp, "", "", blocked)
-	case files != "" && s.facts.fixed:
-		setup = setup.warns(HomeFixed, files, "", nil)
 	case files != "":
 		setup = setup.warns(NotSetUp, files, "", nil)
 	}

@@ -60,10 +60,15 @@ func (e *examination) startServer() (seen startSeen) {
 	return seen
 }
 
-// read finds the CONNECT line.
+// connectWord begins the line that has the session's key.
+const connectWord = "MOSH CONNECT "
+
+// read finds the CONNECT line. On a terminal, which a launch gives it, mosh-server
+// begins a new line for that; here a start-up file's words may stand before it.
 func (s *startSeen) read() {
 	for _, line := range s.start.said {
-		if session, ok := mosh.ParseConnect(strings.TrimSpace(line)); ok && !s.started {
+		_, rest, found := strings.Cut(line, connectWord)
+		if session, ok := mosh.ParseConnect(connectWord + strings.TrimSpace(rest)); found && ok && !s.started {
 			s.session, s.started = session, true
 		}
 	}
@@ -137,7 +142,7 @@ func (s *startSeen) lacksLocale() bool {
 // words are the last that came from the start.
 func (s *startSeen) words() string {
 	for i := len(s.start.said) - 1; i >= 0; i-- {
-		if words := printable(s.start.said[i]); words != "" && mosh.Classify(s.start.said[i]) == mosh.Other {
+		if words := printable(s.start.said[i]); words != "" && !strings.Contains(words, connectWord) {
 			return words
 		}
 	}

@@ -91,7 +91,7 @@ func (s *RemoteShell) Read(p []byte) (int, error) {
 }
 
 // Write writes to the shell's input. It fails with ErrGone once the shell has
-// ended.
+// ended, and else as Read does.
 func (s *RemoteShell) Write(p []byte) (int, error) {
 	n := 0
 	for n < len(p) {
@@ -117,6 +117,11 @@ func (s *RemoteShell) ask(what call) error {
 	case <-s.written:
 		return nil
 	case <-s.gone:
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if !errors.Is(s.err, io.EOF) {
+			return s.err
+		}
 		return ErrGone
 	}
 }

@@ -32,10 +32,24 @@ func (k *Keeper) runShell(ctx context.Context, w *wire, s Shell, calls <-chan ca
 		return failed(w, err)
 	}
 	defer session.Close()
+	go func() { _, _ = io.Copy(io.Discard, session.channel.Stderr()) }()
+	// Where the remote's process does not end, its output does not either.
+	printed := make(chan struct{})
+	go func() {
+		defer close(printed)
+		copyTo(func(p []byte) { _ = w.send(reply{Output: p}) }, session)
+	}()
 	fed := make(chan error, 1)
 	go func() { fed <- feed(ctx, w, session, calls) }()
-	go func() { _, _ = io.Copy(io.Discard, session.channel.Stderr()) }()
-	copyTo(func(p []byte) { _ = w.send(reply{Output: p}) }, session)
+	select {
+	case <-printed:
+	case err := <-fed:
+		select {
+		case <-printed:
+		case <-time.After(detachLimit):
+		}
+		return err
+	}
 	code, err := session.Wait(conn.ctx)
 	if err != nil {
 		return failed(w, errLostInShell)
@@ -70,10 +84,7 @@ func (c *connection) openShell(ctx context.Context, s Shell) (*session, error) {
 // feed writes what the client sends to the shell, a call at a time, each of
 // which is answered when it is written. It returns when the client has gone.
 func feed(ctx context.Context, w *wire, session *session, calls <-chan call) error {
-	defer func() {
-		_ = session.CloseWrite()
-		time.AfterFunc(detachLimit, func() { _ = session.Close() })
-	}()
+	defer func() { _ = session.CloseWrite() }()
 	for {
 		select {
 		case c := <-calls:

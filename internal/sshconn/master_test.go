@@ -5,6 +5,7 @@ package sshconn
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -315,5 +316,38 @@ func TestMasterIsNotVerified(t *testing.T) {
 			t.Errorf("%s: %+v", transport, conn.Facts())
 		}
 		conn.Close()
+	}
+}
+
+// TestMasterRekeys: what runs over ssh is not harmed when it changes its keys.
+func TestMasterRekeys(t *testing.T) {
+	s := newSite(t, lab.SshdConfig{})
+	cfg := s.config("RekeyLimit 128K", "KexAlgorithms curve25519-sha256")
+	conn, err := Open(t.Context(), cfg, over(t, cfg, TransportOpenSSH))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	channel, requests, err := conn.OpenChannel("session", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go ssh.DiscardRequests(requests)
+	const size, piece = 1 << 20, 8 << 10
+	if _, err := channel.SendRequest("exec", false, ssh.Marshal(struct{ Command string }{"cat"})); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		for range size / piece {
+			_, _ = channel.Write(make([]byte, piece))
+			if err := conn.RoundTrip(); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+		_ = channel.CloseWrite()
+	}()
+	if n, err := io.Copy(io.Discard, channel); n != size || err != nil {
+		t.Errorf("%d bytes came back, %v", n, err)
 	}
 }

@@ -37,6 +37,8 @@ var overOpenSSH = map[string]func(*testing.T){
 	"Options":          TestSSHOptionsCount,
 	"NoSecret":         TestNoSecretInTheLog,
 	"Command":          TestCommandHasTheAgent,
+	"Password":         TestPassword,
+	"PasswordWrong":    TestPasswordWrongThreeTimes,
 }
 
 // TestOverOpenSSH runs them.

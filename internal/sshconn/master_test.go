@@ -208,7 +208,7 @@ func TestMasterAsks(t *testing.T) {
 	s.key = locked
 	cfg := s.config("IdentitiesOnly yes", "UserKnownHostsFile "+known, "ConnectTimeout 4")
 	var keys []HostKeyQuestion
-	var prompts []string
+	var prompts []Prompt
 	opts := over(t, cfg, TransportOpenSSH)
 	opts.Ask = func(_ context.Context, q HostKeyQuestion) (string, error) {
 		keys = append(keys, q)
@@ -218,7 +218,7 @@ func TestMasterAsks(t *testing.T) {
 		return []string{"perhaps", "yes"}[len(keys)-1], nil
 	}
 	opts.Prompt = func(_ context.Context, p Prompt) ([][]byte, error) {
-		prompts = append(prompts, p.Fields[0].Text)
+		prompts = append(prompts, p)
 		return [][]byte{[]byte([]string{"wrong", "secret phrase"}[len(prompts)-1])}, nil
 	}
 	conn, err := Open(t.Context(), cfg, opts)
@@ -229,9 +229,9 @@ func TestMasterAsks(t *testing.T) {
 	if len(keys) != 2 || keys[0].Again || !keys[1].Again || keys[0].Host != s.knownName() || keys[0].Fingerprint == "" {
 		t.Errorf("asked about %+v", keys)
 	}
-	for _, text := range prompts {
-		if !strings.HasPrefix(text, "Enter passphrase for key '"+locked) {
-			t.Errorf("asked %q", text)
+	for i, p := range prompts {
+		if p.Kind != PromptPassphrase || p.File != locked || p.Again != (i > 0) {
+			t.Errorf("asked %+v", p)
 		}
 	}
 	facts := conn.Facts()

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"io"
 	"net"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -27,7 +29,8 @@ type questions struct {
 	hop  bool // they are a proxy's, on the way to the server
 	work sync.WaitGroup
 
-	one sync.Mutex // one question at a time
+	one   sync.Mutex // one question at a time
+	asked []string   // passwords and passphrases that were asked for
 
 	mu     sync.Mutex
 	failed error // what Ask or Prompt returned
@@ -104,10 +107,7 @@ func (q *questions) put(ctx context.Context, asked masterPrompt) ([]byte, error)
 		return nil, ErrNoAnswer
 	}
 	closed := asked.Hint == hintConfirm || strings.Contains(asked.Text, "(yes/no")
-	answers, err := q.d.opts.Prompt(ctx, Prompt{
-		Kind: PromptWords, User: q.d.cfg.User, Host: q.d.cfg.HostKeyName(),
-		Fields: []PromptField{{Text: bounded(asked.Text), Echo: closed}},
-	})
+	answers, err := q.d.opts.Prompt(ctx, q.prompt(bounded(asked.Text), closed))
 	if err != nil || len(answers) != 1 || asked.Hint == hintConfirm && !isYes(answers[0]) {
 		wipe(answers)
 		return nil, cmp.Or(err, ErrNoAnswer)
@@ -117,6 +117,33 @@ func (q *questions) put(ctx context.Context, asked masterPrompt) ([]byte, error)
 	q.typed = q.typed || !closed
 	return answers[0], nil
 }
+
+// prompt is ssh's question as the native transport would put it, or in ssh's
+// own words. closed says that yes and no are the only answers.
+func (q *questions) prompt(text string, closed bool) Prompt {
+	p := Prompt{Kind: PromptWords, User: q.d.cfg.User, Host: q.d.cfg.HostKeyName()}
+	key := asksPassphrase.FindStringSubmatch(text)
+	switch {
+	case q.hop || closed:
+	case key != nil:
+		p.Kind, p.File = PromptPassphrase, key[1]
+	case asksPassword.MatchString(text):
+		p.Kind = PromptPassword
+	}
+	if p.Kind == PromptWords {
+		p.Fields = []PromptField{{Text: text, Echo: closed}}
+		return p
+	}
+	p.Again = slices.Contains(q.asked, text) // what ssh says between is on its standard error
+	q.asked = append(q.asked, text)
+	return p
+}
+
+// What ssh asks (sshconnect2.c: load_identity_file, userauth_passwd).
+var (
+	asksPassphrase = regexp.MustCompile(`^Enter passphrase for key '(.*)': $`)
+	asksPassword   = regexp.MustCompile(`^\S+@\S+'s password: $`)
+)
 
 // show shows what ssh says until it ends our program: that a key waits for a
 // touch.

@@ -44,6 +44,15 @@ var hostKeyRows = []row{
 	{name: "CheckHostIP", config: "Host box\n CheckHostIP yes\n HashKnownHosts no\n AddressFamily inet\n", prepare: nameOnly},
 	{name: "CheckHostIP, another key", config: "Host box\n CheckHostIP yes\n StrictHostKeyChecking yes\n AddressFamily inet\n", prepare: addressKey, fails: noHostKey},
 	{name: "RequiredRSASize", config: "Host box\n Port 2204\n HostKeyAlgorithms rsa-sha2-512\n RequiredRSASize 8192\n", fails: noHostKey},
+	{name: "KnownHostsCommand that is no path", config: "Host box\n KnownHostsCommand cat known\n"},
+	{name: "UpdateHostKeys", config: "Host box\n Port 2204\n UpdateHostKeys yes\n HashKnownHosts no\n", prepare: oneKey("ssh-ed25519")},
+	{name: "UpdateHostKeys no", config: "Host box\n Port 2204\n UpdateHostKeys no\n", prepare: oneKey("ssh-ed25519")},
+	{name: "RequiredRSASize that the host key has", config: "Host box\n Port 2202\n RequiredRSASize 2048\n MACs +hmac-sha1\n"},
+	{name: "hashed names", prepare: hashed},
+	{name: "a name with a pattern", prepare: known("dev*,!devil {key}\n")},
+	{name: "a name in capitals", prepare: known("DEVBOX {key}\n")},
+	{name: "a name without the port", config: "Host box\n Port 2203\n", prepare: strangerWithoutPort},
+	{name: "lines that are none", prepare: known("devbox junk\n# a comment\n\ndevbox 1024 35 123\n{key}\ndevbox {key}\n")},
 }
 
 // wrongKey lets the devbox be known by another key.
@@ -74,6 +83,33 @@ func (p *seat) hostKey(name string) string {
 	lines, err := p.site.sshds["usual"].HostKeyLines(name)
 	p.must(err)
 	return lines[0]
+}
+
+// keyOf is the host key of one of the servers.
+func (p *seat) keyOf(name string) string {
+	p.t.Helper()
+	lines, err := p.site.sshds[name].HostKeyLines("x")
+	p.must(err)
+	_, key, _ := strings.Cut(lines[0], " ")
+	return key
+}
+
+// known writes known_hosts, with the usual server's key for {key}.
+func known(text string) func(*seat) {
+	return func(p *seat) {
+		p.must(p.me.WriteFile(".ssh/known_hosts", strings.ReplaceAll(text, "{key}", p.keyOf("usual")), 0o600))
+	}
+}
+
+// strangerWithoutPort knows the stranger, but not at its port.
+func strangerWithoutPort(p *seat) {
+	p.must(p.me.WriteFile(".ssh/known_hosts", "devbox "+p.keyOf("stranger")+"\n", 0o600))
+}
+
+// hashed is known_hosts as ssh-keygen hashes it.
+func hashed(p *seat) {
+	p.must(p.me.Command(p.ctx(), "ssh-keygen", "-q", "-H", "-f", ".ssh/known_hosts").Run())
+	p.must(p.me.Command(p.ctx(), "rm", ".ssh/known_hosts.old").Run())
 }
 
 // moveKnown gives known_hosts another name.

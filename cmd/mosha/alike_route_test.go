@@ -55,6 +55,20 @@ func copyKey(to string) func(*seat) {
 	}
 }
 
+// keys prints the comments of the agent's keys.
+const keys = "ssh-add -l | cut -d\" \" -f3"
+
+// anotherAgent is one at ~/another with a key that opens nothing.
+func anotherAgent(p *seat) {
+	agent, err := p.me.Agent()
+	p.must(err)
+	p.end = append(p.end, func() { _ = agent.Stop() })
+	key, err := p.me.NewKey("another", "ed25519")
+	p.must(err)
+	p.must(agent.Add(key))
+	p.must(p.me.Command(p.ctx(), "ln", "-s", agent.Sock, "another").Run())
+}
+
 // sessionRows are about what a session finds.
 var sessionRows = []row{
 	{name: "SetEnv", config: "Host box\n SetEnv FIRST=one SECOND=\"two words\"\n", probe: "echo $FIRST, $SECOND", shows: "one, two words"},
@@ -63,5 +77,9 @@ var sessionRows = []row{
 		prepare: all(env("MY_NAME", "sent"), env("MY_SECRET", "not sent")), probe: "echo $MY_NAME, $MY_SECRET", shows: "sent,"},
 	{name: "SendEnv with a pattern", config: "Host box\n SendEnv MY_?\n", prepare: all(env("MY_1", "sent"), env("MY_22", "not sent")), probe: "echo $MY_1, $MY_22", shows: "sent,"},
 	{name: "SetEnv wins over SendEnv", config: "Host box\n SendEnv MINE\n SetEnv MINE=set\n", prepare: env("MINE", "sent"), probe: "echo $MINE", shows: "set"},
+	{name: "ForwardAgent yes", config: "Host box\n ForwardAgent yes\n", prepare: all(anotherAgent, env("SSH_AUTH_SOCK", "{home}/another")), probe: keys, shows: "another"},
+	{name: "ForwardAgent with a path", config: "Host box\n ForwardAgent ~/another\n", prepare: all(anotherAgent, agentInEnv), probe: keys, shows: "another"},
+	{name: "ForwardAgent with a variable", config: "Host box\n ForwardAgent $ANOTHER\n", prepare: all(anotherAgent, agentInEnv, env("ANOTHER", "{home}/another")), probe: keys, shows: "another"},
+	{name: "ForwardAgent and another IdentityAgent", config: "Host box\n ForwardAgent ~/another\n IdentityAgent ~/agent\n", prepare: all(anotherAgent, agentHasKey), probe: keys, shows: "another"},
 	{name: "SetEnv with --ssh", ssh: "-o SetEnv=FIRST=one", probe: "echo $FIRST", shows: "one"},
 }

@@ -61,9 +61,10 @@ type site struct {
 }
 
 // seats is how many rows are tried at once.
-const seats = 6
+const seats = 8
 
-// TestAsSSH is the table of what mosha has in common with ssh.
+// TestAsSSH is the table of what mosha has in common with ssh, whatever carries
+// its connection.
 func TestAsSSH(t *testing.T) {
 	s := newSite(t)
 	t.Run("rows", func(t *testing.T) { // ends with the last row
@@ -90,15 +91,17 @@ func (s *site) try(t *testing.T, r row) {
 	before := p.learned()
 	want := p.withSSH(r)
 	learned := p.learned()
-	p.must(p.me.WriteFile(".ssh/known_hosts", before, 0o600))
-	got := p.withMosha(r)
-	if got != want {
-		t.Errorf("mosha: %q\nssh:   %q", got, want)
+	for _, transport := range []string{"auto", "openssh"} {
+		p.must(p.me.WriteFile(".ssh/known_hosts", before, 0o600))
+		got := p.withMosha(r, transport)
+		if got != want {
+			t.Errorf("mosha, %s: %q\nssh: %q", transport, got, want)
+		}
+		if now := p.learned(); shape(now) != shape(learned) {
+			t.Errorf("known_hosts after mosha, %s:\n%s\nafter ssh:\n%s", transport, now, learned)
+		}
+		p.nobodyLeft()
 	}
-	if now := p.learned(); shape(now) != shape(learned) {
-		t.Errorf("known_hosts after mosha:\n%s\nafter ssh:\n%s", now, learned)
-	}
-	p.nobodyLeft()
 }
 
 // at is the seat's world for another test.
@@ -175,14 +178,14 @@ func (p *seat) dest(r row) string {
 	return p.fill(r.dest)
 }
 
-// withMosha is withSSH with mosha.
-func (p *seat) withMosha(r row) string {
+// withMosha is withSSH with mosha, over one of its transports.
+func (p *seat) withMosha(r row, transport string) string {
 	p.t.Helper()
 	ssh := "--ssh=" + strings.TrimSpace("ssh "+p.fill(r.ssh))
 	if r.probe != "" {
-		return p.inSession(ssh, p.dest(r), r.probe)
+		return p.inSession(r.probe, "--transport="+transport, ssh, p.dest(r))
 	}
-	_, stderr, code := p.local("--setup-only", ssh, p.dest(r))
+	_, stderr, code := p.local("--setup-only", "--transport="+transport, ssh, p.dest(r))
 	switch {
 	case code == 0:
 		return ""
@@ -193,14 +196,15 @@ func (p *seat) withMosha(r row) string {
 }
 
 // inSession runs the probe as a session's command.
-func (p *seat) inSession(ssh, dest, probe string) string {
+func (p *seat) inSession(probe string, args ...string) string {
 	p.t.Helper()
-	window := p.runSized(200, 24, ssh, dest, "--", "sh", "-c", "{ "+probe+"; } >probed 2>&1; mv probed answer")
+	args = append(args, "--", "sh", "-c", "{ "+probe+"; } >probed 2>&1; mv probed answer")
+	window := p.runSized(200, 24, args...)
 	if code, err := window.Wait(p.ctx()); err != nil || code != 0 {
 		return fmt.Sprintf("exit status %d, %v:\n%s", code, err, window.Screen())
 	}
 	answer, err := p.dev.ReadFile("answer")
-	p.must(err)
+	p.must(errors.Join(err, p.dev.Command(p.ctx(), "rm", "answer").Run()))
 	return strings.TrimSpace(answer)
 }
 

@@ -63,6 +63,7 @@ func (d *doctorCmd) Run() error {
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
 	defer stop()
 	out := d.printer()
+	out.ctx = ctx
 	doctor.Examine(ctx, doctor.Options{
 		Destination: d.Host, SSH: ssh, Transport: d.Transport, Flags: launch.flags(), UDPAddress: launch.UDPAddress,
 		Env: os.Getenv, Keeper: []string{self, "keeper"},
@@ -78,6 +79,7 @@ func (d *doctorCmd) Run() error {
 // diagnosis prints checks as they come and keeps the exit code of the first
 // that failed.
 type diagnosis struct {
+	ctx      context.Context // ended by a signal: nobody reads on
 	host     string
 	unasked  bool // the connection asked something, and there was nowhere to put it
 	print    func(doctor.Check, advice)
@@ -97,6 +99,9 @@ func (d *diagnosis) Answer(ctx context.Context, q keeper.Inquiry) ([][]byte, err
 func (d *diagnosis) Tell(n keeper.Notice) { (&person{tty: &console}).Tell(n) }
 
 func (d *diagnosis) take(c doctor.Check) {
+	if d.ctx.Err() != nil {
+		return
+	}
 	a := advise(c, d.host)
 	if d.unasked && c.Problem != nil && c.Problem.Kind == doctor.NoConnection {
 		a = advice{"the connection needs an answer of yours, and there is no terminal to ask on", "run it on a terminal", exitFailure}

@@ -237,6 +237,16 @@ func TestDoctorAsksAboutAHostKey(t *testing.T) {
 	code, err := window.Wait(w.ctx())
 	w.must(err)
 	w.failed(window.Screen(), code, 5, `^  FAIL  connection +the host key of devbox was not accepted`)
+
+	window = w.runSized(120, 50, "doctor", "devbox")
+	w.must(window.WaitFor(w.ctx(), regexp.QuoteMeta(`(yes/no/[fingerprint])?`)))
+	w.must(window.Send("\x03"))
+	_, err = window.Wait(w.ctx())
+	w.must(err)
+	if screen := window.Screen(); strings.Contains(screen, "FAIL") {
+		t.Errorf("after Ctrl-C it goes on:\n%s", screen)
+	}
+	w.nothingLeft()
 }
 
 // TestDoctorNeedsPrograms here and there.

@@ -261,6 +261,30 @@ func TestDoctorOnTheAgent(t *testing.T) {
 	w.nothingLeft()
 }
 
+// TestDoctorSaysWhatItWaitsFor: an agent that asks before it signs asks now.
+func TestDoctorSaysWhatItWaitsFor(t *testing.T) {
+	w := newWorld(t)
+	confirmed := filepath.Join(w.me.RuntimeDir, "confirmed")
+	w.must(w.me.WriteFile("askpass", "#!/bin/sh\nuntil [ -e "+confirmed+" ]; do sleep .1; done\n", 0o755))
+	w.me.Setenv("SSH_ASKPASS", w.me.Path("askpass"))
+	w.me.Setenv("SSH_ASKPASS_REQUIRE", "force")
+	agent, err := w.me.Agent()
+	w.must(err)
+	w.me.Setenv("SSH_AUTH_SOCK", agent.Sock)
+	asking, err := w.me.NewKey("asking", "ed25519")
+	w.must(err)
+	w.must(agent.Add(asking, "-c"))
+	window := w.runSized(160, 50, "doctor", "devbox")
+	w.must(window.WaitFor(w.ctx(), `^mosha: waiting for the agent to sign with `+regexp.QuoteMeta(w.shown(asking))+`: it may want you to confirm that$`))
+	w.must(w.me.WriteFile(confirmed, "", 0o600))
+	code, err := window.Wait(w.ctx())
+	w.must(err)
+	if screen := window.Screen(); code != 0 || !strings.Contains(screen, "  ok    signature ") {
+		t.Errorf("exit %d:\n%s", code, screen)
+	}
+	w.nothingLeft()
+}
+
 // TestDoctorWithFewSessions: the parts follow one another where the server
 // allows one session at a time, and what has no room is said.
 func TestDoctorWithFewSessions(t *testing.T) {

@@ -126,7 +126,7 @@ func (e *examination) attach() (client *keeper.Client, err error) {
 			}
 			client.Close()
 		}
-		if !errors.Is(err, keeper.ErrGone) && !errors.Is(err, keeper.ErrNoKeeper) {
+		if e.ctx.Err() != nil || !errors.Is(err, keeper.ErrGone) && !errors.Is(err, keeper.ErrNoKeeper) {
 			break
 		}
 	}

@@ -12,7 +12,14 @@ exec 2>/dev/null
 trap '' PIPE
 PATH=${PATH:+$PATH:}/usr/bin:/bin
 export PATH
-link=$HOME/.ssh/ssh_auth_sock
+home=$HOME/.ssh/ssh_auth_sock
+
+# find_link: sets link to the one that matters: in a home that several hosts share, the one in it leads to each host's own.
+find_link() {
+  link=$home
+  case $(readlink "$home") in /run/user/*/ssh_auth_sock) link=$(readlink "$home") ;; esac
+}
+find_link
 
 # text WORD LIMIT: the first lines of its input, cut, each with the word before it.
 text() { head -n "$2" | cut -c 1-2000 | sed "s/^/$1 /"; }
@@ -214,6 +221,7 @@ agent() {
     while read -r _; do :; done
   fi
   # What a start-up file such as ~/.ssh/rc has made of the link for this session is of no use after it.
+  find_link
   plain "$link"
   if [ -n "$agent" ] && [ -h "$link" ] && [ "$plain" = "$agent" ] && [ "$before" != "$(readlink "$link")" ]; then
     new=$link.$$

@@ -9,7 +9,6 @@ const (
 	noKey       = 6
 	noHostKey   = 5
 	noNetwork   = 4
-	anyCode     = -1
 	anotherPort = "Host box\n Port 2201\n"
 )
 

@@ -73,6 +73,7 @@ func anotherAgent(p *seat) {
 var sessionRows = []row{
 	{name: "SetEnv", config: "Host box\n SetEnv FIRST=one SECOND=\"two words\"\n", probe: "echo $FIRST, $SECOND", shows: "one, two words"},
 	{name: "SendEnv", config: "Host box\n SendEnv MINE\n", prepare: all(env("MINE", "yes yes"), env("OTHER", "no")), probe: "echo $MINE, $OTHER", shows: "yes yes,"},
+	{name: "SendEnv with bytes that are no text", config: "Host box\n SendEnv MINE\n", prepare: env("MINE", "a\xff\"$b\tc"), probe: "echo \"$MINE\" | od -An -c"},
 	{name: "SendEnv, less a pattern", config: "Host box\n SendEnv MY_NAME MY_SECRET\n SendEnv -MY_S*\n",
 		prepare: all(env("MY_NAME", "sent"), env("MY_SECRET", "not sent")), probe: "echo $MY_NAME, $MY_SECRET", shows: "sent,"},
 	{name: "SendEnv with a pattern", config: "Host box\n SendEnv MY_?\n", prepare: all(env("MY_1", "sent"), env("MY_22", "not sent")), probe: "echo $MY_1, $MY_22", shows: "sent,"},

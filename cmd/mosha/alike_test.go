@@ -35,8 +35,8 @@ type row struct {
 	// native says that the feature is not to be had over OpenSSH, which is
 	// documented.
 	native bool
-	// fails says that neither gets in, and that mosha ends with this code,
-	// anyCode: with whatever code. Over OpenSSH it is whatever code.
+	// fails says that neither gets in, and that mosha ends with this code; over
+	// OpenSSH with whatever code.
 	fails int
 }
 
@@ -199,7 +199,7 @@ func (p *seat) withMosha(r row, transport string) string {
 	switch {
 	case code == 0:
 		return ""
-	case code == r.fails, r.fails == anyCode, r.fails != 0 && transport == "openssh":
+	case code == r.fails, r.fails != 0 && transport == "openssh":
 		return "failed"
 	}
 	return fmt.Sprintf("exit status %d: %s", code, stderr)

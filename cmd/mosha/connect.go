@@ -254,7 +254,7 @@ func (c *connectCmd) begin(l *launch) error {
 		lease.Drop()
 		return err
 	}
-	if err := lease.Leave(keeper.Note{Env: l.spec.Config.SessionEnv(os.Environ()), Address: c.UDPAddress}); err != nil {
+	if err := lease.Leave(keeper.Note{Env: sessionEnv(l.spec.Config, os.Environ()), Address: c.UDPAddress}); err != nil {
 		return err
 	}
 	fd, err := lease.Inherit()

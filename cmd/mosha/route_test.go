@@ -144,6 +144,20 @@ func TestLoginShells(t *testing.T) {
 	}
 }
 
+// TestLongEnvironment: what does not fit is left out and said.
+func TestLongEnvironment(t *testing.T) {
+	w := newWorld(t, "AcceptEnv *")
+	w.must(w.me.WriteFile(".ssh/config", "Host devbox*\n User "+w.dev.Name+"\n SendEnv MY_*\n", 0o600))
+	w.me.Setenv("MY_LONG", strings.Repeat("x", 100_000))
+	w.me.Setenv("MY_LONGISH", strings.Repeat("y", 20_000))
+	w.me.Setenv("MY_NAME", "short")
+	window := w.shell("devbox")
+	w.must(window.WaitOutput(w.ctx(), `mosha: warning: too long to be sent to the session: MY_LONG\r?$`))
+	w.do(window, "echo ${#MY_LONG} ${#MY_LONGISH} $MY_NAME", "^0 20000 short")
+	w.exit(window)
+	w.nothingLeft()
+}
+
 // livesIn gives the person another account on the devbox, with that login
 // shell and these files.
 func (w *world) livesIn(shell string, files map[string]string) {

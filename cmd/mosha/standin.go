@@ -163,8 +163,8 @@ func showable(line []byte) string {
 func currentTerminal(env []target.EnvVar) *keeper.Pty {
 	pty := &keeper.Pty{Term: os.Getenv("TERM"), Columns: 80, Rows: 24}
 	for _, v := range env {
-		if v.Name == "TERM" && v.Value != "" {
-			pty.Term = v.Value
+		if v.Name == "TERM" && len(v.Value) > 0 {
+			pty.Term = string(v.Value)
 		}
 	}
 	if columns, rows, err := term.GetSize(int(os.Stdin.Fd())); err == nil && columns > 0 && rows > 0 {

@@ -57,6 +57,9 @@ var errLeft = errors.New("the launcher that was asked is gone")
 // askHostKey is sshconn's Options.Ask.
 func (k *Keeper) askHostKey(ctx context.Context, q Question) (string, error) {
 	secrets, err := k.ask(ctx, Inquiry{HostKey: &q})
+	if errors.Is(err, errNobody) {
+		return "", sshconn.ErrNoAnswer
+	}
 	if err != nil {
 		return "", err
 	}

@@ -1,6 +1,7 @@
 package sshconn
 
 import (
+	"errors"
 	"net/netip"
 	"strings"
 
@@ -62,6 +63,9 @@ func (h *hostKeys) confirm(remote netip.AddrPort, r knownhosts.Result, key ssh.P
 		return h.refuse(KeyUnknown, key, r)
 	}
 	yes, err := h.askUnknown(remote, r, key)
+	if errors.Is(err, ErrNoAnswer) {
+		return h.refuse(KeyUnknown, key, r)
+	}
 	if err != nil {
 		return err
 	}
@@ -89,10 +93,14 @@ func (h *hostKeys) askUnknown(remote netip.AddrPort, r knownhosts.Result, key ss
 
 // askAddress asks about a key that the address does not have.
 func (h *hostKeys) askAddress(r knownhosts.Result, key ssh.PublicKey) (bool, error) {
-	return h.put(HostKeyQuestion{
+	yes, err := h.put(HostKeyQuestion{
 		Kind: AskAddress, Host: h.host.Name(), Address: r.Address.Name, KeyType: keyTypeName(key),
 		Known: r.Found, Offended: r.Address.Found,
 	})
+	if errors.Is(err, ErrNoAnswer) {
+		return false, nil
+	}
+	return yes, err
 }
 
 // put asks until there is an answer.

@@ -15,7 +15,8 @@ type Options struct {
 	Log zerolog.Logger
 	// Ask puts a question about host keys to a person and returns yes, no or
 	// the fingerprint. It must return when ctx ends. Nil if there is nobody to
-	// ask: an unknown key is an error then.
+	// ask: an unknown key is an error then, as it is where Ask returns
+	// ErrNoAnswer.
 	Ask func(ctx context.Context, q HostKeyQuestion) (answer string, err error)
 	// Prompt puts a question about authentication to a person and returns the
 	// answers, which Dial overwrites when they have been used. It must return

@@ -7,7 +7,7 @@ import (
 // EnvVar is a variable for a session's environment (RFC 4254, section 6.4).
 type EnvVar struct {
 	Name  string `json:"name"`
-	Value string `json:"value"`
+	Value []byte `json:"value"` // any bytes but NUL
 }
 
 // sessionSetters are the setters of the options about a session's environment.
@@ -31,12 +31,12 @@ func (c *Config) SessionEnv(environ []string) []EnvVar {
 	for _, variable := range environ {
 		name, value, ok := strings.Cut(variable, "=")
 		if ok && matchesAny(c.SendEnv, name) {
-			sent = append(sent, EnvVar{name, value})
+			sent = append(sent, EnvVar{name, []byte(value)})
 		}
 	}
 	for _, variable := range c.SetEnv {
 		name, value, _ := strings.Cut(variable, "=")
-		sent = append(sent, EnvVar{name, value})
+		sent = append(sent, EnvVar{name, []byte(value)})
 	}
 	return sent
 }

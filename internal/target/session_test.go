@@ -9,7 +9,10 @@ import (
 func TestSessionEnv(t *testing.T) {
 	c := &Config{SendEnv: []string{"LANG", "MY_*", "?X"}, SetEnv: []string{"LANG=C", "EMPTY=", "EQUAL=a=b"}}
 	got := c.SessionEnv([]string{"LANG=de", "LANGUAGE=de", "MY_=1", "MY_A=x=y", "NOTMY_A=1", "AX=1", "AXX=1", "broken"})
-	want := []EnvVar{{"LANG", "de"}, {"MY_", "1"}, {"MY_A", "x=y"}, {"AX", "1"}, {"LANG", "C"}, {"EMPTY", ""}, {"EQUAL", "a=b"}}
+	var want []EnvVar
+	for _, v := range [][2]string{{"LANG", "de"}, {"MY_", "1"}, {"MY_A", "x=y"}, {"AX", "1"}, {"LANG", "C"}, {"EMPTY", ""}, {"EQUAL", "a=b"}} {
+		want = append(want, EnvVar{v[0], []byte(v[1])})
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/mosha-ssh/mosha/internal/target"
+)
+
+// maxSessionEnv bounds what a session is sent of the environment, in bytes: it
+// has to go through the keeper's control socket in one line.
+const maxSessionEnv = 32 << 10
+
+// envVarCost is what each variable takes up beside its name and value.
+const envVarCost = 32
+
+// sessionEnv is what SendEnv and SetEnv have of the environment, as far as
+// there is room. What there is no room for is said.
+func sessionEnv(config *target.Config, environ []string) []target.EnvVar {
+	var sent []target.EnvVar
+	var left []string
+	room := maxSessionEnv
+	for _, v := range config.SessionEnv(environ) {
+		cost := len(v.Name) + len(v.Value) + envVarCost
+		if cost > room {
+			left = append(left, v.Name)
+			continue
+		}
+		room -= cost
+		sent = append(sent, v)
+	}
+	if len(left) > 0 {
+		warn(&envError{Names: left})
+	}
+	return sent
+}
+
+// envError says that variables are too long for a session.
+type envError struct{ Names []string }
+
+func (e *envError) Error() string {
+	return fmt.Sprintf("too long to be sent to the session: %s", strings.Join(e.Names, ", "))
+}

@@ -1,11 +1,13 @@
 package sshconn
 
 import (
+	"crypto/rsa"
 	"slices"
 
 	"github.com/mosha-ssh/mosha/internal/sshconn/knownhosts"
 	"github.com/mosha-ssh/mosha/internal/target"
 	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/agent"
 )
 
 // curve25519LibSSH is supported by x/crypto as another name of
@@ -81,4 +83,21 @@ func acceptedFor(keyType string, accepted []string) []string {
 		}
 	}
 	return algos
+}
+
+// minRSASize is what OpenSSH asks of every RSA key, in bits.
+const minRSASize = 1024
+
+// longEnough says whether a key, or the one that a certificate certifies, is no
+// RSA key shorter than RequiredRSASize.
+func longEnough(key ssh.PublicKey, required int) bool {
+	if offered, ok := key.(*agent.Key); ok {
+		key = parsed(offered)
+	}
+	crypto, ok := plainKey(key).(ssh.CryptoPublicKey)
+	if !ok {
+		return true
+	}
+	number, ok := crypto.CryptoPublicKey().(*rsa.PublicKey)
+	return !ok || number.N.BitLen() >= max(required, minRSASize)
 }

@@ -3,7 +3,6 @@ package sshconn
 import (
 	"bytes"
 	"context"
-	"crypto/rsa"
 	"net"
 	"net/netip"
 	"slices"
@@ -115,7 +114,7 @@ func (h *hostKeys) outcome() (ssh.PublicKey, keyOutcome) {
 }
 
 func (h *hostKeys) decideLocked(remote netip.AddrPort, key ssh.PublicKey) error {
-	if !h.longEnough(key) {
+	if !longEnough(key, h.cfg.RequiredRSASize) {
 		return h.refuse(KeyShort, key, knownhosts.Result{})
 	}
 	if err := h.checkRevoked(key); err != nil {
@@ -152,19 +151,6 @@ func (h *hostKeys) checkAddress(remote netip.AddrPort) {
 	if knownhosts.DisplayAddress(ip, h.host.Port) != h.host.Hostname {
 		h.host.Address = ip
 	}
-}
-
-// minRSASize is what OpenSSH asks of every RSA key, in bits.
-const minRSASize = 1024
-
-// longEnough says whether an RSA key has RequiredRSASize.
-func (h *hostKeys) longEnough(key ssh.PublicKey) bool {
-	crypto, ok := plainKey(key).(ssh.CryptoPublicKey)
-	if !ok {
-		return true
-	}
-	number, ok := crypto.CryptoPublicKey().(*rsa.PublicKey)
-	return !ok || number.N.BitLen() >= max(h.cfg.RequiredRSASize, minRSASize)
 }
 
 // refuse says why a key is not accepted.

@@ -7,12 +7,14 @@ import (
 	"crypto/rsa"
 	"errors"
 	"os"
+	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/mosha-ssh/mosha/internal/lab"
-	"github.com/mosha-ssh/mosha/internal/sshconn/knownhosts"
 	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/agent"
 )
 
 // TestRevokedHostKeysAsSSH compares lists, and KRLs that ssh-keygen made.
@@ -116,8 +118,7 @@ func TestRequiredRSASizeAsSSH(t *testing.T) {
 	o.compare("unknown", map[string]string{"known_hosts": ""}, "RequiredRSASize 4096", "StrictHostKeyChecking accept-new")
 }
 
-func TestShortRSAKeys(t *testing.T) {
-	s := newSite(t, lab.SshdConfig{})
+func TestLongEnough(t *testing.T) {
 	for bits, want := range map[int]bool{1024: false, 2048: true} {
 		private, err := rsa.GenerateKey(rand.Reader, bits)
 		if err != nil {
@@ -127,13 +128,34 @@ func TestShortRSAKeys(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		cfg := s.config("RequiredRSASize 2048")
-		h := newHostKeys(t.Context(), cfg, options(cfg))
-		if got := h.longEnough(&ssh.Certificate{Key: key}); got != want {
-			t.Errorf("certificate of %d bits: long enough is %v", bits, got)
+		inAgent := &agent.Key{Format: key.Type(), Blob: key.Marshal()}
+		for _, key := range []ssh.PublicKey{key, &ssh.Certificate{Key: key}, inAgent} {
+			if got := longEnough(key, 2048); got != want {
+				t.Errorf("%T of %d bits: long enough is %v", key, bits, got)
+			}
+			if got := longEnough(key, 0); !got {
+				t.Errorf("%T of %d bits is too short for nothing required", key, bits)
+			}
 		}
-		if h.refuse(KeyShort, key, knownhosts.Result{}).Error() == "" {
-			t.Error("no words")
+	}
+}
+
+// TestShortIdentityAsSSH: RequiredRSASize is for the user's keys too.
+func TestShortIdentityAsSSH(t *testing.T) {
+	o := newOracle(t, lab.SshdConfig{})
+	o.key = o.newKey("rsa", "rsa", "-b", "2048")
+	o.authorize(o.key)
+	sock := o.agent(o.key)
+	for _, lines := range [][]string{nil, {"IdentityAgent " + sock}} {
+		for size, want := range map[string]bool{"2048": true, "2049": false} {
+			lines := append(slices.Clone(lines), "RequiredRSASize "+size, "BatchMode yes")
+			out, err := exec.Command("ssh", append(o.ssh(lines...)[1:], "-n", "site", "true")...).CombinedOutput()
+			if (err == nil) != want {
+				t.Fatalf("ssh with %q: %v, %s", lines, err, out)
+			}
+			if _, err := o.site.dial(o.config(lines...)); (err == nil) != want {
+				t.Errorf("Dial with %q: %v", lines, err)
+			}
 		}
 	}
 }

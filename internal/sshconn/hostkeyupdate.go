@@ -156,7 +156,7 @@ func keysText(keys []ssh.PublicKey) string {
 
 // accepts says whether HostKeyAlgorithms and RequiredRSASize allow the key.
 func (u *updater) accepts(key ssh.PublicKey) bool {
-	return u.keys.longEnough(key) &&
+	return longEnough(key, u.cfg.RequiredRSASize) &&
 		slices.ContainsFunc(u.cfg.HostKeyAlgorithms, func(name string) bool { return knownhosts.KeyType(name) == key.Type() })
 }
 

@@ -122,6 +122,10 @@ func (k *keyring) signer(id identity) ssh.Signer {
 	if signer == nil {
 		return nil
 	}
+	if !longEnough(signer.PublicKey(), a.cfg.RequiredRSASize) {
+		a.skip(SkippedKey{File: id.source, Reason: SkipAlgorithm, Detail: "shorter than RequiredRSASize"})
+		return nil
+	}
 	accepted := acceptedFor(signer.PublicKey().Type(), a.cfg.PubkeyAcceptedAlgorithms)
 	algos, ok := signer.(ssh.AlgorithmSigner)
 	if !ok || len(accepted) == 0 {

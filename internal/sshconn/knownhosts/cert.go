@@ -8,8 +8,8 @@ import (
 )
 
 // certProblem says why a certificate from a known authority is not good for h,
-// "" if it is (sshkey.c, sshkey_cert_check_host). A certificate without
-// principals is refused, as OpenSSH does from 10.3 on.
+// "" if it is (sshkey.c, sshkey_cert_check_host). As in OpenSSH from 10.3 on, a
+// certificate without principals is refused, and wildcards in them count.
 func certProblem(h Host, cert *ssh.Certificate, now time.Time) string {
 	if cert.CertType != ssh.HostCert {
 		return "not a host certificate"

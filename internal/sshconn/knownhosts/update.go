@@ -1,6 +1,7 @@
 package knownhosts
 
 import (
+	"encoding/base64"
 	"slices"
 	"strings"
 
@@ -28,7 +29,7 @@ type Update struct {
 // PlanUpdate compares the keys that a server offers, which are plain and differ
 // from one another, with the user's files.
 func PlanUpdate(files []string, h Host, offered []ssh.PublicKey) Update {
-	p := planner{host: h, match: make([]matched, len(offered)), Update: Update{offered: offered}}
+	p := planner{host: h, match: make([]matched, len(offered)), Update: Update{offered: offered}, blobs: blobsOf(offered)}
 	lines := Read(files, nil).lines
 	for _, l := range lines {
 		p.see(l)
@@ -43,7 +44,7 @@ func PlanUpdate(files []string, h Host, offered []ssh.PublicKey) Update {
 		p.Skip = NothingNew
 	case p.complex:
 		p.Skip = Complex
-	case p.elsewhere || slices.ContainsFunc(lines, p.hasOldElsewhere):
+	case p.elsewhere || p.hasOldElsewhere(lines):
 		p.Skip = KnownElsewhere
 	}
 	return p.Update
@@ -53,23 +54,25 @@ func PlanUpdate(files []string, h Host, offered []ssh.PublicKey) Update {
 type planner struct {
 	Update
 	host      Host
+	blobs     blobs     // of the offered keys
 	match     []matched // of the offered keys, what their lines are for
 	complex   bool
 	elsewhere bool
 }
 
 func (p *planner) see(l line) {
-	key, ok := l.publicKey()
 	m, readable := l.matches(p.host)
-	if !ok || !readable {
+	if m == 0 {
+		p.elsewhere = p.elsewhere || readable && l.hasOneOf(p.blobs)
+		return
+	}
+	key, ok := l.publicKey()
+	if !ok {
 		return
 	}
 	offered := indexKey(p.offered, key)
 	names := strings.Count(l.hosts, ",") + 1
 	switch {
-	case m == 0:
-		p.elsewhere = p.elsewhere || offered >= 0
-		return
 	case l.marker != plain:
 		p.complex = true
 		return
@@ -89,11 +92,43 @@ func (p *planner) see(l line) {
 	}
 }
 
-// hasOldElsewhere says whether a key that would go is known under another name.
-func (p *planner) hasOldElsewhere(l line) bool {
-	key, ok := l.publicKey()
-	m, readable := l.matches(p.host)
-	return ok && readable && m == 0 && indexKey(p.Old, key) >= 0
+// hasOldElsewhere says whether one of the keys that would go is known under
+// another name.
+func (p *planner) hasOldElsewhere(lines []line) bool {
+	if len(p.Old) == 0 {
+		return false
+	}
+	old := blobsOf(p.Old)
+	return slices.ContainsFunc(lines, func(l line) bool {
+		m, readable := l.matches(p.host)
+		return readable && m == 0 && l.hasOneOf(old)
+	})
+}
+
+// blobs are keys as they are in files, decoded.
+type blobs map[string]bool
+
+func blobsOf(keys []ssh.PublicKey) blobs {
+	all := blobs{}
+	for _, key := range keys {
+		all[string(key.Marshal())] = true
+	}
+	return all
+}
+
+// hasOneOf says whether the line's key is one of these. Of the thousands of lines
+// for other hosts no key is parsed for that.
+func (l line) hasOneOf(keys blobs) bool {
+	_, encoded, ok := keyFields(l.key)
+	if !ok {
+		return false
+	}
+	blob, err := base64.StdEncoding.DecodeString(encoded)
+	if err != nil || !keys[string(blob)] {
+		return false
+	}
+	_, ok = l.publicKey()
+	return ok
 }
 
 func indexKey(keys []ssh.PublicKey, key ssh.PublicKey) int {

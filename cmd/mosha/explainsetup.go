@@ -54,13 +54,16 @@ func undoWords(err *keeper.SetupError) (message, hint string) {
 	if !errors.As(err.Err, &file) {
 		return fmt.Sprintf("nothing was taken back: %v", err.Err), ""
 	}
+	what := "still"
 	switch file.Reason {
+	case bootstrap.Unreadable, bootstrap.TooLarge:
+		what, hint = "perhaps still", "look for mosha's lines in it"
 	case bootstrap.Edited, bootstrap.Unfinished, bootstrap.Several:
 		hint = "remove mosha's lines from it by hand"
 	case bootstrap.Full, bootstrap.Quota:
 		hint = "make room there, and do this again"
 	}
-	return fmt.Sprintf("still on the remote: %s: %v", strings.Join(err.Paths, ", "), file.Reason), hint
+	return fmt.Sprintf("%s on the remote: %s: %v", what, strings.Join(err.Paths, ", "), file.Reason), hint
 }
 
 // outcomeLine says what was done with a file, or in a preview would be.

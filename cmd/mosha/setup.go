@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -16,6 +17,7 @@ import (
 type remoteJob struct {
 	ssh, transport, family string
 	undo, preview          bool
+	names                  *sync.Map // from a destination's id to the host that was named first
 }
 
 // atOnce is how many hosts are worked on at the same time. Each takes a process
@@ -30,6 +32,7 @@ func (j remoteJob) run(hosts []string) error {
 	if err != nil {
 		return err
 	}
+	j.names = &sync.Map{}
 	p := newProgress(len(hosts))
 	defer p.close()
 	codes := make([]int, len(hosts))
@@ -78,6 +81,9 @@ func (j remoteJob) work(ctx context.Context, host string, p *progress) (*keeper.
 	if err != nil {
 		return nil, err
 	}
+	if other, taken := j.names.LoadOrStore(dest.config.ID(), host); taken {
+		return nil, &sameError{Host: other.(string)}
+	}
 	dest.person = p
 	l, err := dest.open(ctx, j.family, keeper.Attach{Transport: j.transport})
 	if err != nil {
@@ -96,12 +102,22 @@ func (j remoteJob) work(ctx context.Context, host string, p *progress) (*keeper.
 	return second.Setup(j.preview)
 }
 
+// sameError says that another name of the destination is worked on.
+type sameError struct{ Host string }
+
+func (e *sameError) Error() string { return "the same as " + e.Host }
+
 // tell prints a line a file, of several hosts with the host's name, and says
 // what failed. It returns the exit code.
 func (j remoteJob) tell(host string, several bool, report *keeper.SetupReport, err error) int {
 	name := ""
 	if several {
 		name = host + ": "
+	}
+	var same *sameError
+	if errors.As(err, &same) {
+		fmt.Println(printable(name + same.Error()))
+		return 0
 	}
 	if err == nil {
 		for _, file := range report.Files {

@@ -138,8 +138,8 @@ func TestSetupOfManyHosts(t *testing.T) {
 		t.Logf("printed\n%s", out)
 	}
 	w.nothingLeft()
-	out, stderr, code = w.local("unsetup", "devbox", "devbox4")
-	if code != 0 || !strings.Contains(stderr, "mosha: 2 hosts: 2 as before") {
+	out, stderr, code = w.local("unsetup", "devbox", w.dev.Name+"@devbox", "devbox4")
+	if code != 0 || !strings.Contains(stderr, "mosha: 3 hosts: 3 as before") || !strings.Contains(out, ": the same as ") {
 		t.Errorf("unsetup: exit %d, %s%s", code, out, stderr)
 	}
 	w.nothingLeft()

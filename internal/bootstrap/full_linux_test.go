@@ -63,6 +63,30 @@ func TestFullDisk(t *testing.T) {
 	})
 }
 
+// TestUndoOnAFullDisk removes what is ours alone, and leaves what it cannot
+// write anew.
+func TestUndoOnAFullDisk(t *testing.T) {
+	t.Parallel()
+	eachShell(t, func(t *testing.T, l *local) {
+		l.mount("128k")
+		l.lay(file(".bashrc", strings.Repeat("# 01234567890123456789012345678\n", 256)), dir(".ssh").with(0o700))
+		before := l.tree()
+		setUp(t, l)
+		l.fill(0)
+		set := l.tree()
+		full := row{path: ".bashrc", action: Failed, reason: Full}
+		compare(t, "report", rows(removed(".ssh/rc"), full, removed(".profile")), reported(t, undo(t, l)))
+		if d := differences(set, l.tree(), ".ssh/rc", ".profile"); d != "" {
+			t.Error(d)
+		}
+		check(t, os.Remove(filepath.Join(l.home, "ballast")))
+		undo(t, l)
+		if d := differences(timeless(before), timeless(l.tree())); d != "" {
+			t.Error(d)
+		}
+	})
+}
+
 func TestReadOnlyHome(t *testing.T) {
 	t.Parallel()
 	eachShell(t, func(t *testing.T, l *local) {

@@ -307,3 +307,31 @@ func TestFileThatChangesMeanwhile(t *testing.T) {
 		}
 	})
 }
+
+// TestFileThatChangesWhileItIsRead has it shrink or go away just before a
+// program of the script reads it.
+func TestFileThatChangesWhileItIsRead(t *testing.T) {
+	eachShell(t, func(t *testing.T, l *local) {
+		t.Parallel()
+		for _, program := range []string{"wc", "dd"} {
+			for meddling, want := range map[string]string{
+				"rm -f .bashrc": envNewBlock, ": >.bashrc": envBlock, "echo short >.bashrc": envBlock + "short\n",
+				"echo longer and longer >>.bashrc": envBlock + "a few words\nlonger and longer\n",
+			} {
+				l := l.another(t)
+				l.lay(file(".bashrc", "a few words\n"), file(".profile", debianProfile), file(".ssh/rc", rcBlock))
+				bin := openDir(t)
+				real := filepath.Join(filepath.SplitList(l.path)[0], program)
+				// dd has the file's name, and wc the file as its input.
+				script := "#!/bin/sh\ncase $*$(readlink /proc/self/fd/0) in\n" +
+					"*/.bashrc*) [ -e met ] || { : >met; " + meddling + "; } ;;\nesac\nexec " + real + " \"$@\"\n"
+				check(t, os.WriteFile(filepath.Join(bin, program), []byte(script), 0o755))
+				l.env = append(l.env, "PATH="+bin+":"+l.path)
+				setUp(t, l)
+				if got := l.read(".bashrc"); got != want {
+					t.Errorf("%s at %s: %q", meddling, program, got)
+				}
+			}
+		}
+	})
+}

@@ -122,7 +122,7 @@ func (s *site) dialLogin(lines []string) string {
 
 var (
 	newConnection = regexp.MustCompile(`(?m)^Connection from \S+ port (\d+) `)
-	accepted      = regexp.MustCompile(`^Accepted .* port (\d+) ssh2: (.*)`)
+	accepted      = regexp.MustCompile(`^Accepted .* port (\d+) ssh2(.*)`)
 	ended         = regexp.MustCompile(`^(?:Connection closed|Connection reset|Disconnected|Received disconnect|Disconnecting) .* port (\d+)`)
 )
 

@@ -137,3 +137,156 @@ func (w *world) nothingLeftBut(name string) {
 		return true, nil
 	}))
 }
+
+// lock has the person's key only in a file with a passphrase.
+func (w *world) lock() {
+	w.t.Helper()
+	w.must(w.me.Command(w.ctx(), "ssh-keygen", "-q", "-p", "-P", "", "-N", secret, "-f", w.key.Path).Run())
+	w.must(w.agent.Restart(false))
+}
+
+// TestPassphrase: asked for once the server takes the key. Afterwards the
+// connection waits for the person, unless the agent got the key.
+func TestPassphrase(t *testing.T) {
+	w := newWorld(t)
+	w.lock()
+	window := w.runSized(200, 24, "devbox")
+	w.answer(window, "^Enter passphrase for key '"+regexp.QuoteMeta(w.key.Path)+"':$", "wrong")
+	w.answer(window, "^Bad passphrase, try again for key '.*':$", secret)
+	w.must(window.WaitOutput(w.ctx(), "if this connection is lost, it needs you again, unless an agent has the key: ssh-add "))
+	w.must(window.WaitFor(w.ctx(), `\$ ?$`))
+	w.must(w.sshd.KillSessions())
+	w.becomes("it waits for the person", func(s keeper.Status) bool { return s.State == keeper.NeedsAuth })
+
+	w.must(w.me.AppendFile(".ssh/config", "  AddKeysToAgent yes\n"))
+	_, _, _ = w.local("stop", "devbox")
+	second := w.runSized(200, 24, "devbox")
+	w.answer(second, "^Enter passphrase for key ", secret)
+	w.must(second.WaitFor(w.ctx(), `\$ ?$`))
+	keys, err := w.agent.Keys()
+	w.must(err)
+	if len(keys) != 1 {
+		t.Errorf("the agent has %q", keys)
+	}
+	w.must(w.sshd.KillSessions())
+	w.becomes("it comes back by itself", func(s keeper.Status) bool { return s.State == keeper.Up && s.Reconnects > 0 })
+	w.agentIs(second, w.key)
+	w.noSecret(window, second)
+	if shown := string(second.Transcript()); strings.Contains(shown, "needs you again") {
+		t.Error("the agent has the key, and still is said that it has not")
+	}
+	w.exit(second)
+	w.exit(window)
+	w.nothingLeft()
+}
+
+// TestPassphraseOfARefusedKey: nobody is asked for the passphrase of a key that
+// the server does not take.
+func TestPassphraseOfARefusedKey(t *testing.T) {
+	w := newWorld(t)
+	w.lock()
+	w.must(w.dev.WriteFile(".ssh/authorized_keys", "", 0o600))
+	w.fails(6, `^mosha: devbox was not let in as `, "devbox")
+}
+
+// TestSeveralMethods: a key and then the password.
+func TestSeveralMethods(t *testing.T) {
+	w := newWorld(t, "PasswordAuthentication yes", "AuthenticationMethods publickey,password")
+	w.must(w.dev.SetPassword(secret))
+	window := w.run("devbox")
+	w.answer(window, `password:$`, secret)
+	w.must(window.WaitFor(w.ctx(), `\$ ?$`))
+	w.agentIs(window, w.key)
+	w.noSecret(window)
+	w.exit(window)
+	w.nothingLeft()
+}
+
+// TestAskpass: without a terminal a program is asked, if ssh's rules say so.
+func TestAskpass(t *testing.T) {
+	w := newSecretWorld(t)
+	w.must(w.me.WriteFile("askpass", "#!/bin/sh\nprintf '%s\\n' \"$1\" >>asked\necho '"+secret+"'\n", 0o700))
+	w.me.Setenv("SSH_ASKPASS", w.me.Path("askpass"))
+	keep := func(code int, stderr string) {
+		t.Helper()
+		_, said, got := w.local("keep", "devbox")
+		if got != code || !strings.Contains(said, stderr) {
+			t.Errorf("exit code %d, want %d: %s", got, code, said)
+		}
+	}
+	refused := "mosha has to ask you something: start it on a terminal"
+	keep(6, refused) // no DISPLAY
+	w.me.Setenv("DISPLAY", ":7")
+	w.me.Setenv("SSH_ASKPASS_REQUIRE", "never")
+	keep(6, refused)
+	if asked, _ := w.me.ReadFile("asked"); asked != "" {
+		t.Errorf("was asked %q", asked)
+	}
+	for _, require := range []string{"", "prefer", "force"} {
+		w.me.Setenv("SSH_ASKPASS_REQUIRE", require)
+		if require == "force" {
+			w.me.Setenv("DISPLAY", "")
+		}
+		keep(0, "")
+		w.noSecret()
+		_, _, _ = w.local("stop", "devbox")
+	}
+	asked, err := w.me.ReadFile("asked")
+	w.must(err)
+	if want := strings.Repeat(w.dev.Name+"@devbox's password: \n", 3); asked != want {
+		t.Errorf("was asked %q, want %q", asked, want)
+	}
+	// On a terminal it is preferred only if that is said.
+	w.must(w.me.WriteFile("asked", "", 0o600))
+	w.me.Setenv("DISPLAY", ":7")
+	w.me.Setenv("SSH_ASKPASS_REQUIRE", "prefer")
+	window := w.shell("devbox")
+	w.exit(window)
+	if asked, _ := w.me.ReadFile("asked"); asked == "" {
+		t.Error("the program was not preferred")
+	}
+	w.me.Setenv("SSH_ASKPASS_REQUIRE", "")
+	window = w.run("devbox")
+	w.answer(window, `password:$`, secret)
+	w.must(window.WaitFor(w.ctx(), `\$ ?$`))
+	w.exit(window)
+	w.nothingLeft()
+}
+
+// TestKeyboardInteractive: what PAM asks, in several rounds, with a banner
+// before and a password that has to be changed.
+func TestKeyboardInteractive(t *testing.T) {
+	w := newWorld(t)
+	w.must(w.lab.Devbox.Replace("/etc/pam.d/sshd", strings.Join([]string{
+		"auth required pam_unix.so", "account required pam_unix.so", "password required pam_unix.so", "session required pam_unix.so",
+	}, "\n")+"\n", 0o644))
+	w.must(w.dev.WriteFile("issue", "Be \x1b[31mnice\x07\n  here\n", 0o644))
+	sshd, err := w.lab.Devbox.Sshd(lab.SshdConfig{Port: 2222, Extra: []string{
+		"UsePAM yes", "KbdInteractiveAuthentication yes", "PubkeyAuthentication no", "Banner " + w.dev.Path("issue"),
+	}})
+	w.must(err)
+	w.must(w.dev.SetPassword(secret))
+	lines, err := sshd.HostKeyLines("devbox")
+	w.must(err)
+	w.must(w.me.KnowHost(lines...))
+	asks := regexp.QuoteMeta("(" + w.dev.Name + "@devbox) ")
+
+	window := w.runSized(120, 24, "--ssh=ssh -p 2222", "devbox")
+	w.must(window.WaitFor(w.ctx(), `^Be \\x1b\[31mnice\\a\n  here\n`+asks+`Password:$`))
+	w.must(window.Send("wrong\r"))
+	w.answer(window, asks+`Password:\n+`+asks+`Password:$`, secret)
+	w.must(window.WaitFor(w.ctx(), `\$ ?$`))
+	w.noSecret(window)
+	w.exit(window)
+
+	w.must(exec.Command("chage", "-d", "0", w.dev.Name).Run())
+	window = w.runSized(120, 24, "--ssh=ssh -p 2222", "devbox")
+	w.answer(window, `Password:$`, secret)
+	w.answer(window, `(?i)current password:$`, secret)
+	w.answer(window, `(?i)^.*\) new password:$`, secret+"-2")
+	w.answer(window, `(?i)retype new password:$`, secret+"-2")
+	w.must(window.WaitFor(w.ctx(), `\$ ?$`))
+	w.noSecret(window)
+	w.exit(window)
+	w.nothingLeft()
+}

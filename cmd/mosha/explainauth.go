@@ -37,7 +37,7 @@ func authHint(e *sshconn.AuthError) string {
 	case e.Expired:
 		return "set a new one: ssh -t " + e.User + "@" + e.Host
 	case e.Interactive:
-		return "start mosha on a terminal, where it can ask"
+		return "mosha has to ask you something: start it on a terminal, or see to SSH_ASKPASS"
 	case e.Typed:
 		return ""
 	}

@@ -168,7 +168,7 @@ func (a *authenticator) failure(disconnect string, cause error) error {
 	e := &AuthError{
 		User: a.cfg.User, Host: a.cfg.HostName, Methods: a.offered,
 		Skipped: a.skipped, Agent: a.agentProblem, Disconnect: disconnect,
-		Interactive: a.wanted && !a.cfg.BatchMode, Typed: a.typed(), Expired: isPasswordChange(cause),
+		Interactive: (a.wanted || a.person.unasked) && !a.cfg.BatchMode, Typed: a.typed(), Expired: isPasswordChange(cause),
 	}
 	for _, key := range a.tried {
 		e.Tried = append(e.Tried, *key)

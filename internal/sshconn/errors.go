@@ -182,8 +182,8 @@ type AuthError struct {
 	Skipped    []SkippedKey
 	Agent      string // why the agent gave no key: AgentAbsent, AgentEmpty or its error; "" if it did
 	Disconnect string // the server's message if it gave up first ("Too many authentication failures")
-	// Interactive says that a person could have been asked for more, had there
-	// been one to ask: a passphrase, a password, or what the server asks.
+	// Interactive says that a person was or could have been asked for more, and
+	// did not answer: a passphrase, a password, or what the server asks.
 	Interactive bool
 	Typed       bool // something that was typed was used
 	Expired     bool // the server takes the password, but wants a new one

@@ -272,7 +272,7 @@ func TestNobodyToAsk(t *testing.T) {
 		opts.Prompt = answer
 		_, err := Dial(t.Context(), cfg, opts)
 		denied := &AuthError{}
-		if !errors.As(err, &denied) || denied.Typed || denied.Interactive != (answer == nil) {
+		if !errors.As(err, &denied) || denied.Typed || !denied.Interactive {
 			t.Errorf("%s: %v: %+v", name, err, denied)
 		}
 	}

@@ -103,6 +103,7 @@ type prompter struct {
 
 	shown   int   // bytes of the server's that were shown
 	typed   bool  // the server was given something that was typed
+	unasked bool  // a question had no answer
 	refused error // why the whole attempt is over, from prompt
 }
 
@@ -121,10 +122,11 @@ func (p *prompter) ask(q Prompt) ([][]byte, error) {
 	switch {
 	case err == nil && len(answers) != q.Answers():
 		wipe(answers)
-		return nil, ErrNoAnswer
+		err = ErrNoAnswer
 	case err != nil && !errors.Is(err, ErrNoAnswer):
 		p.refused = err
 	}
+	p.unasked = p.unasked || err != nil
 	return answers, err
 }
 

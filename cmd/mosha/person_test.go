@@ -1,0 +1,148 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/sshconn"
+)
+
+// TestAskpassRules is the table of ssh(1), SSH_ASKPASS_REQUIRE.
+func TestAskpassRules(t *testing.T) {
+	const program = "/bin/true"
+	for _, test := range []struct {
+		display, require string
+		tty              bool
+		want             string // tty, the program, or nobody
+	}{
+		{"", "", true, "tty"}, {"", "", false, "nobody"},
+		{":0", "", true, "tty"}, {":0", "", false, program},
+		{"", "prefer", true, "tty"}, {"", "prefer", false, "nobody"},
+		{":0", "prefer", true, program}, {":0", "prefer", false, program},
+		{"", "force", true, program}, {"", "force", false, program}, {"", "FORCE", true, program},
+		{":0", "never", true, "tty"}, {":0", "never", false, "nobody"}, {"", "never", false, "nobody"},
+		{":0", "rubbish", true, "tty"}, {":0", "rubbish", false, program},
+	} {
+		for _, name := range []string{"DISPLAY", "WAYLAND_DISPLAY"} {
+			env := map[string]string{name: test.display, "SSH_ASKPASS_REQUIRE": test.require, "SSH_ASKPASS": program}
+			got, use := askpass(func(name string) string { return env[name] }, func() error {
+				if test.tty {
+					return nil
+				}
+				return errNoTTY
+			})
+			switch {
+			case !use:
+				got = "tty"
+			case got == "":
+				got = "nobody"
+			}
+			if got != test.want {
+				t.Errorf("%+v: %s", test, got)
+			}
+		}
+	}
+}
+
+func TestRunAskpass(t *testing.T) {
+	for script, want := range map[string]string{
+		"printf 'word\\nmore\\n'":   "word",
+		"printf 'word\\r\\n'":       "word",
+		"printf 'no newline'":       "no newline",
+		"true":                      "",
+		"printf '\\n'":              "",
+		"yes x | head -c 3000":      "x",
+		"head -c 3000 /dev/zero":    strings.Repeat("\x00", maxTyped),
+		"echo word; exit 1":         "-",
+		"echo \"$1\"":               "Question: ",
+		"echo $SSH_ASKPASS_PROMPT.": ".",
+		"kill -9 $$":                "-",
+	} {
+		got, err := runAskpass(t.Context(), fakeAskpass(t, script), asked{text: "Question: "})
+		if want == "-" && (err == nil || got != nil) || want != "-" && (err != nil || string(got) != want) {
+			t.Errorf("%s: %q, %v; want %q", script, got, err, want)
+		}
+	}
+	for script, want := range map[string]string{"true": "yes", "echo no": "no", "echo $SSH_ASKPASS_PROMPT": "confirm"} {
+		got, err := runAskpass(t.Context(), fakeAskpass(t, script), asked{text: "Question: ", hint: "confirm"})
+		if err != nil || string(got) != want {
+			t.Errorf("%s: %q, %v; want %q", script, got, err, want)
+		}
+	}
+}
+
+// fakeAskpass writes an askpass program.
+func fakeAskpass(t *testing.T, script string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "askpass")
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+script+"\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// hostile is what a server may say to take over a terminal.
+const hostile = "\x1b[2J\x1b]0;title\x07\u202eabc\rover\x00\x9b31m\nme@bank's password: "
+
+// TestHostileWords: no text of a server's reaches the terminal with control
+// characters, and no question passes for another's.
+func TestHostileWords(t *testing.T) {
+	for _, kind := range []string{sshconn.PromptPassphrase, sshconn.PromptPassword, sshconn.PromptRound, sshconn.PromptAddKey, sshconn.PromptWords} {
+		p := sshconn.Prompt{
+			Kind: kind, User: hostile, Host: hostile, File: hostile, Comment: hostile, Name: hostile, Instruction: hostile,
+			Fields: []sshconn.PromptField{{Text: hostile + strings.Repeat("x\n", 500)}},
+		}
+		words := inquiryWords(keeper.Inquiry{Prompt: &p})
+		if len(words) != 1 {
+			t.Fatalf("%s: %d questions", kind, len(words))
+		}
+		all := words[0].before + words[0].text
+		if i := strings.IndexFunc(all, func(r rune) bool { return r != '\n' && printable(string(r)) != string(r) }); i >= 0 {
+			t.Errorf("%s: %q", kind, all[i:])
+		}
+		if n := strings.Count(all, "\n"); n > 3*maxLines {
+			t.Errorf("%s: %d lines", kind, n)
+		}
+		if kind == sshconn.PromptRound && !strings.HasPrefix(words[0].text, "("+printable(hostile)) {
+			t.Errorf("%q does not say who asks", words[0].text)
+		}
+	}
+}
+
+func TestLines(t *testing.T) {
+	for text, want := range map[string]string{
+		"": "", "a": "a\n", "a\n": "a\n", "a\r\nb": "a\nb\n", "a\n\nb\n": "a\n\nb\n", "\ta": "    a\n", "a\rb": `a\rb` + "\n",
+	} {
+		if got := lines(text); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
+
+// TestExplainAuth: each way to fail has a hint of its own.
+func TestExplainAuth(t *testing.T) {
+	base := sshconn.AuthError{User: "me", Host: "devbox", Methods: []string{"publickey", "password"}}
+	for _, test := range []struct {
+		change        func(*sshconn.AuthError)
+		message, hint string
+	}{
+		{func(e *sshconn.AuthError) { e.Interactive = true }, "there was no key", "mosha has to ask you something"},
+		{func(e *sshconn.AuthError) { e.Typed = true }, "what was typed was not accepted (the server takes publickey,password)", ""},
+		{func(e *sshconn.AuthError) { e.Typed, e.Expired = true, true }, "the password has expired", "ssh -t me@devbox"},
+		{func(e *sshconn.AuthError) { e.Typed, e.Disconnect = true, "Too many" }, "Too many", ""},
+		{func(e *sshconn.AuthError) {
+			e.Skipped = []sshconn.SkippedKey{{File: "/k", Reason: sshconn.SkipEncrypted}}
+		}, "there was no key", "ssh-add /k"},
+	} {
+		failed := base
+		test.change(&failed)
+		e := explain(errors.Join(&failed))
+		if !strings.Contains(e.message, test.message) || !strings.Contains(e.hint, test.hint) || test.hint == "" && e.hint != "" || e.code != exitAuth {
+			t.Errorf("%+v: %+v", failed, e)
+		}
+	}
+}

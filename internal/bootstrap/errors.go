@@ -129,6 +129,10 @@ func name(names []string, i int) string {
 // maxDetail is the length of the remote's words in an error, in bytes.
 const maxDetail = 200
 
+// Printable is for others who show what a remote says: one line of printable
+// ASCII, cut to 200 bytes.
+func Printable[T string | []byte](s T) string { return printable(s) }
+
 // printable returns the remote's words fit for a terminal: one line of
 // printable ASCII, cut to maxDetail bytes.
 func printable[T string | []byte](s T) string {

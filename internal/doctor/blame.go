@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/mosha-ssh/mosha/internal/bootstrap"
 )
 
 // configLine is a line of sshd_config(5) on the remote that may keep a session
@@ -29,8 +31,8 @@ func parseConfigLine(s string) (configLine, bool) {
 		return configLine{}, false
 	}
 	return configLine{
-		file: printable(file), number: int(n), key: strings.ToLower(words[0]),
-		value: strings.ToLower(strings.Join(words[1:], " ")), original: printable(text),
+		file: bootstrap.Printable(file), number: int(n), key: strings.ToLower(words[0]),
+		value: strings.ToLower(strings.Join(words[1:], " ")), original: bootstrap.Printable(text),
 	}, true
 }
 

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"sync"
 
+	"github.com/mosha-ssh/mosha/internal/bootstrap"
 	"github.com/mosha-ssh/mosha/internal/keeper"
 	"github.com/mosha-ssh/mosha/internal/mosh"
 	"github.com/mosha-ssh/mosha/internal/target"
@@ -95,7 +96,7 @@ func (e *examination) connect() (*keeper.Client, Check) {
 	if err != nil {
 		return nil, c.fails(NoConnection, "", "", err)
 	}
-	c.Facts["address"], c.Facts["identity"] = e.up.Address, printable(e.up.Identity)
+	c.Facts["address"], c.Facts["identity"] = e.up.Address, bootstrap.Printable(e.up.Identity)
 	c.Facts["port"] = strconv.Itoa(e.config.Port)
 	if status, err := keeper.StatusOf(e.ctx, e.dirs, e.config.ID()); err == nil && status.Trip > 0 {
 		c.Facts["round_trip"] = strconv.FormatFloat(status.Trip, 'f', -1, 64)

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
 
+	"github.com/mosha-ssh/mosha/internal/bootstrap"
 	"github.com/mosha-ssh/mosha/internal/keeper"
 	"github.com/mosha-ssh/mosha/internal/target"
 )
@@ -72,7 +73,7 @@ func (e *examination) ssh() Check {
 	e.config = config
 	out, err := ask(e.ctx, config.SSH[0], "-V")
 	if version := sshVersion.FindString(out); err == nil && version != "" {
-		c.Facts["version"] = printable(version)
+		c.Facts["version"] = bootstrap.Printable(version)
 	}
 	c.Facts["host_name"], c.Facts["user"], c.Facts["port"] = config.HostName, config.User, strconv.Itoa(config.Port)
 	return c
@@ -96,9 +97,9 @@ func (e *examination) locale() Check {
 	} else if utf8Name.MatchString(setting) {
 		charmap = "UTF-8" // by name: there is no locale(1) to ask
 	}
-	c.Facts["charmap"], c.Facts["setting"] = printable(charmap), printable(setting)
+	c.Facts["charmap"], c.Facts["setting"] = bootstrap.Printable(charmap), bootstrap.Printable(setting)
 	if !strings.EqualFold(charmap, "UTF-8") {
-		return c.fails(NotUTF8, printable(charmap), printable(setting), nil)
+		return c.fails(NotUTF8, bootstrap.Printable(charmap), bootstrap.Printable(setting), nil)
 	}
 	return c
 }
@@ -202,7 +203,7 @@ func (e *examination) keeper() Check {
 func firstLine(s string) string {
 	for line := range strings.Lines(s) {
 		if strings.TrimSpace(line) != "" {
-			return printable(line)
+			return bootstrap.Printable(line)
 		}
 	}
 	return ""

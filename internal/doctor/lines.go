@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/mosha-ssh/mosha/internal/bootstrap"
 )
 
 // linkState is what the link on the remote is: none, occupied (a file of
@@ -75,7 +77,7 @@ func (f *facts) take(word, rest string) bool {
 			f.sshd = append(f.sshd, line)
 		}
 	case "unreadable":
-		f.unreadable = printable(rest)
+		f.unreadable = bootstrap.Printable(rest)
 	case "key":
 		f.keys = append(f.keys, rest)
 	case "login":
@@ -149,7 +151,7 @@ func (s *serverStart) take(word, rest string) bool {
 	case "conn":
 		s.address = parseServer(rest)
 	case "charmap":
-		s.charmap = printable(rest)
+		s.charmap = bootstrap.Printable(rest)
 	case "said":
 		s.said = append(s.said, rest)
 	case "code":
@@ -177,7 +179,7 @@ func (a *agentSeen) take(word, rest string) bool {
 	case "conn":
 	case "agent":
 		if rest != "none" {
-			a.path = printable(rest)
+			a.path = bootstrap.Printable(rest)
 		}
 	case "link":
 		var ok bool
@@ -188,7 +190,7 @@ func (a *agentSeen) take(word, rest string) bool {
 	case "keys":
 		code, via, _ := strings.Cut(rest, " ")
 		n, err := strconv.ParseUint(code, 10, 8)
-		a.code, a.via, a.done = int(n), printable(via), err == nil
+		a.code, a.via, a.done = int(n), bootstrap.Printable(via), err == nil
 		return err == nil
 	default:
 		return false

@@ -51,7 +51,6 @@ const (
 	maxNoise = 256 << 10 // bytes that start-up files may print before the probe begins
 	maxLine  = 4 << 10   // bytes in a line of the probe's
 	maxLines = 4000      // lines of the probe's
-	maxShown = 200       // bytes of the remote's words that are shown
 )
 
 const (
@@ -128,7 +127,7 @@ func (p *probe) awaitMarker() error {
 			return nil
 		}
 		if p.noise == "" {
-			p.noise = printable(piece)
+			p.noise = bootstrap.Printable(piece)
 		}
 		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
 			return &shellError{Said: p.noise, Err: err}
@@ -176,19 +175,4 @@ func (p *probe) end() {
 func (p *probe) close() {
 	p.stop()
 	_ = p.shell.Close()
-}
-
-// printable returns the remote's words fit for a terminal: one line of
-// printable ASCII, cut to maxShown bytes.
-func printable[T string | []byte](s T) string {
-	words := strings.TrimSpace(string(s))
-	if len(words) > maxShown {
-		words = words[:maxShown]
-	}
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r > '~' {
-			return '?'
-		}
-		return r
-	}, words)
 }

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/mosha-ssh/mosha/internal/bootstrap"
 )
 
 const (
@@ -83,7 +85,7 @@ func (e *examination) sign(ctx context.Context, p *probe, key ssh.PublicKey) sig
 	case l := <-p.listen():
 		code, words, _ := strings.Cut(l.rest, " ")
 		s.signed = l.err == nil && l.word == "signed" && code == "0"
-		s.said = printable(words)
+		s.said = bootstrap.Printable(words)
 	case <-ctx.Done():
 		s.late = true
 	}

@@ -51,7 +51,7 @@ func (e *examination) reportAgent(seen remoteSeen) {
 // link is the check of ~/.ssh/ssh_auth_sock, as it was before.
 func link(before linkState, agent agentSeen) Check {
 	c := newCheck(There, CheckLink)
-	text := printable(before.text)
+	text := bootstrap.Printable(before.text)
 	owner, marked := before.state, strings.TrimPrefix(text, "/.")
 	switch {
 	case before.state == "occupied":
@@ -94,7 +94,7 @@ func (e *examination) signature(forwarding Check, agent agentSeen, sign signatur
 	case agent.code == 1:
 		return c.skips(NotReached, CheckAgent)
 	}
-	return c.fails(AgentFails, agent.path, printable(strings.Join(agent.keys, "; ")), nil)
+	return c.fails(AgentFails, agent.path, bootstrap.Printable(strings.Join(agent.keys, "; ")), nil)
 }
 
 // rcSeen says whether sshd was seen to run ~/.ssh/rc: yes, no, or "" where
@@ -167,7 +167,7 @@ func (s *remoteSeen) setupChecks(ran string, b blame) (setup, rc Check) {
 // shellCheck is what a fresh login shell has in SSH_AUTH_SOCK.
 func (s *remoteSeen) shellCheck(c Check, login bool, name string) Check {
 	words := s.facts.said[name]
-	sock := printable(words.sock)
+	sock := bootstrap.Printable(words.sock)
 	c.Facts["ssh_auth_sock"] = sock
 	switch {
 	case !words.said && words.ended:

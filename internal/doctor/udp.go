@@ -117,7 +117,7 @@ func (s *startSeen) udp() Check {
 func (s *startSeen) server() Check {
 	c := newCheck(There, CheckMoshServer)
 	if version := moshVersion.FindString(strings.Join(s.start.said, "\n")); version != "" {
-		c.Facts["version"] = printable(strings.TrimPrefix(version, "mosh "))
+		c.Facts["version"] = bootstrap.Printable(strings.TrimPrefix(version, "mosh "))
 	}
 	switch {
 	case isNoRoom(s.err):
@@ -142,7 +142,7 @@ func (s *startSeen) lacksLocale() bool {
 // words are the last that came from the start.
 func (s *startSeen) words() string {
 	for i := len(s.start.said) - 1; i >= 0; i-- {
-		if words := printable(s.start.said[i]); words != "" && !strings.Contains(words, connectWord) {
+		if words := bootstrap.Printable(s.start.said[i]); words != "" && !strings.Contains(words, connectWord) {
 			return words
 		}
 	}

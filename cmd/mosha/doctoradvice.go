@@ -57,14 +57,29 @@ func adviceHere(p *doctor.Problem, host string) (advice, bool) {
 	case doctor.Broken:
 		return advice{cause: p.Subject + " does not run: " + p.Detail, cure: "install the package mosh anew"}, true
 	case doctor.NoAgent:
-		e := explain(&agentError{Path: p.Subject})
-		return advice{strings.TrimSuffix(e.message, ", so the session has none"), e.hint, e.code}, true
+		return noAgent(p), true
 	case doctor.AgentEmpty:
 		return advice{cause: "the agent has no key", cure: "ssh-add"}, true
 	case doctor.KeeperWaits:
 		return advice{cause: "it waits for you: " + p.Detail, cure: "mosha keep " + host}, true
 	}
 	return advice{}, false
+}
+
+// noAgent is told by what the configuration says about the agent.
+func noAgent(p *doctor.Problem) advice {
+	e := explain(&agentError{Path: p.Subject})
+	a := advice{strings.TrimSuffix(e.message, ", so the session has none"), e.hint, e.code}
+	if p.Detail == "SSH_AUTH_SOCK" {
+		return a
+	}
+	if p.Subject == "" {
+		a.cause = p.Detail + " in ssh_config names no agent"
+	} else {
+		a.cause += fmt.Sprintf(", which %s in ssh_config names", p.Detail)
+	}
+	a.cure = "start that agent, or have " + p.Detail + " name the one that runs"
+	return a
 }
 
 // adviceBetween is about the way to the remote.

@@ -103,7 +103,9 @@ func TestDoctorEndures(t *testing.T) {
 	t.Run("endless noise", func(t *testing.T) {
 		startup("case $- in *i*) ;; *) yes ;; esac")
 		w.examine("devbox").is("shell", "fail", `it says "y"`)
-		if err := lab.Eventually(w.ctx(), "no yes(1)", func() (bool, error) { return len(w.dev.Processes()) == 0, nil }); err != nil { t.Fatal(err, w.dev.Processes(), w.me.Processes()) }
+		if err := lab.Eventually(w.ctx(), "no yes(1)", func() (bool, error) { return len(w.dev.Processes()) == 0, nil }); err != nil {
+			t.Fatal(err, w.dev.Processes(), w.me.Processes())
+		}
 	})
 	t.Run("a shell that waits", func(t *testing.T) {
 		startup("case $- in *i*) while :; do sleep 1; done ;; esac")
@@ -244,6 +246,14 @@ func TestDoctorOnTheAgent(t *testing.T) {
 	if r.code != 1 {
 		t.Errorf("exit code %d", r.code)
 	}
+	w.examine("--ssh=ssh -o IdentityAgent=none", "devbox").is("agent", "fail", `^IdentityAgent in ssh_config names no agent$`)
+	w.examine("--ssh=ssh -o IdentityAgent=/gone", "devbox").is("agent", "fail", `^no SSH agent answers at /gone, which IdentityAgent in ssh_config names$`)
+	r = w.examine("--ssh=ssh -o IdentityAgent=/gone -o ForwardAgent="+w.agent.Sock, "devbox")
+	r.well()
+	if named := r.rows["agent"].Facts["named_by"]; named != "ForwardAgent" {
+		t.Errorf("the agent is named by %q", named)
+	}
+	w.nothingLeft()
 	empty, err := w.me.Agent()
 	w.must(err)
 	w.me.Setenv("SSH_AUTH_SOCK", empty.Sock)

@@ -20,7 +20,11 @@ func seenWords(c doctor.Check) string {
 	case doctor.CheckLocale:
 		return joined("%s", f["charmap"], "(%s)", f["setting"])
 	case doctor.CheckAgent:
-		return joined("%s", count(f["keys"], "key"), "at %s", f["socket"])
+		named := f["named_by"]
+		if named == "SSH_AUTH_SOCK" {
+			named = ""
+		}
+		return joined("%s", count(f["keys"], "key"), "at %s", f["socket"], "(%s)", named)
 	case doctor.CheckKeeper:
 		return keeperWords(f)
 	case doctor.CheckConnection:

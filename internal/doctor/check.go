@@ -93,7 +93,7 @@ const (
 	OldVersion   Kind = "old version"      // Subject is the program, Detail its version
 	NoConfig     Kind = "no configuration" // Err is package target's
 	NotUTF8      Kind = "not UTF-8"        // Subject is the character set
-	NoAgent      Kind = "no agent"         // Subject is the path of its socket, if one is named
+	NoAgent      Kind = "no agent"         // Subject is the path of its socket, if one is named, Detail what names it
 	AgentFails   Kind = "agent fails"      // Subject is the path
 	AgentEmpty   Kind = "no key"           // Subject is the path
 	NoDirs       Kind = "no directories"   // Err is package keeper's

@@ -117,11 +117,13 @@ func (e *examination) agent() Check {
 		config = &target.Config{}
 	}
 	path, _ := config.ForwardedSocket(e.options.Env)
-	c.Facts["socket"], c.Facts["identity_agent"], c.Facts["forward_agent"] = path, config.IdentityAgent, config.ForwardAgent
+	named := namedBy(config)
+	c.Facts["socket"], c.Facts["named_by"] = path, named
+	c.Facts["identity_agent"], c.Facts["forward_agent"] = config.IdentityAgent, config.ForwardAgent
 	keys, err := listAgent(e.ctx, path)
 	switch {
 	case err != nil && isNobody(err):
-		return c.fails(NoAgent, path, "", err)
+		return c.fails(NoAgent, path, named, err)
 	case err != nil:
 		return c.fails(AgentFails, path, "", err)
 	}
@@ -137,6 +139,17 @@ func (e *examination) agent() Check {
 		return c.fails(AgentEmpty, path, "", nil)
 	}
 	return c
+}
+
+// namedBy says what names the agent that is forwarded.
+func namedBy(config *target.Config) string {
+	switch {
+	case config.ForwardAgent != "" && config.ForwardAgent != "yes" && config.ForwardAgent != "no":
+		return "ForwardAgent"
+	case config.IdentityAgent != "" && config.IdentityAgent != "SSH_AUTH_SOCK":
+		return "IdentityAgent"
+	}
+	return "SSH_AUTH_SOCK"
 }
 
 // errNoSocket says that nothing names an agent.

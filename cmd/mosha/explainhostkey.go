@@ -29,7 +29,9 @@ func hostKeyWords(key *sshconn.HostKeyError) explanation {
 	switch key.Problem {
 	case sshconn.KeyChanged:
 		e.message = fmt.Sprintf("the host key of %s has CHANGED: somebody may be listening in%s", key.Host, shown) + addressWords(key.Address)
-		e.hint = fmt.Sprintf("known is %s:%d; if the host was installed anew: ssh-keygen -R '%s'", key.File, key.Line, key.Host)
+		if key.File != "" { // else it changed while the connection lasted
+			e.hint = fmt.Sprintf("known is %s:%d; if the host was installed anew: ssh-keygen -R '%s'", key.File, key.Line, key.Host)
+		}
 	case sshconn.KeyRevoked:
 		e.message = fmt.Sprintf("the host key of %s is revoked%s%s", key.Host, inPlace(key.File, key.Line), shown)
 	case sshconn.KeyDeclined:

@@ -277,12 +277,12 @@ func TestHostCertificatesAsSSH(t *testing.T) {
 	}
 }
 
-// compareByChance compares 25 cases, or as many as MOSHA_CASES says. Authorities
-// are further keys that known_hosts may have; with some, there are 10 cases.
+// compareByChance compares 20 cases, or as many as MOSHA_CASES says. Authorities
+// are further keys that known_hosts may have; with some, there are 6 cases.
 func compareByChance(t *testing.T, o *oracle, authorities ...string) {
-	cases := 25
+	cases := 20
 	if len(authorities) > 0 {
-		cases = 10
+		cases = 6
 	}
 	if n, err := strconv.Atoi(os.Getenv("MOSHA_CASES")); err == nil {
 		cases = n

@@ -64,6 +64,36 @@ func TestAppendMakesFiles(t *testing.T) {
 	}
 }
 
+// TestAppendThroughLink writes where a link leads, also if nothing is there yet.
+func TestAppendThroughLink(t *testing.T) {
+	for _, before := range []string{"a {ed2}\n", ""} {
+		dir := t.TempDir()
+		target, link := filepath.Join(dir, "target"), filepath.Join(dir, "link")
+		if before != "" {
+			target = write(t, before)
+		}
+		if err := os.Symlink(target, link); err != nil {
+			t.Fatal(err)
+		}
+		if err := Append(link, host, NameOnly, public("ed1"), false); err != nil {
+			t.Fatal(err)
+		}
+		if info, err := os.Lstat(link); err != nil || info.Mode()&fs.ModeSymlink == 0 {
+			t.Errorf("the link became %v, %v", info, err)
+		}
+		if got, _ := os.ReadFile(target); string(got) != expand(before+"host.example {ed1}\n") {
+			t.Errorf("after %q: %q", before, got)
+		}
+	}
+}
+
+// TestAppendToDevNull is what many write into ssh_config.
+func TestAppendToDevNull(t *testing.T) {
+	if err := Append("/dev/null", host, NameOnly, public("ed1"), false); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestAppendKeepsMode(t *testing.T) {
 	file := write(t, "")
 	if err := os.Chmod(file, 0o644); err != nil {

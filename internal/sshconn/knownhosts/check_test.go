@@ -195,6 +195,10 @@ func TestOtherNames(t *testing.T) {
 	if want := (OtherName{file, 3, "[hashed name]"}); names[1] != want {
 		t.Errorf("got %+v, want %+v", names[1], want)
 	}
+	long := read(t, strings.Repeat("x", 5000)+" {ed1}")
+	if names, _ := long.OtherNames(host, public("ed1")); len(names) != 1 || len(names[0].Hosts) != maxShownHosts+3 {
+		t.Errorf("of a long line is shown %+v", names)
+	}
 	names, total = Read([]string{file}, nil).OtherNames(host, cert(t, "ed2", "ca1"))
 	if total != 1 || names[0].Hosts != "e" {
 		t.Errorf("for a certificate: %+v", names)

@@ -117,11 +117,15 @@ func sameKey(a, b ssh.PublicKey) bool { return bytes.Equal(a.Marshal(), b.Marsha
 type OtherName struct {
 	File  string
 	Line  int
-	Hosts string // as written, "[hashed name]" if hashed
+	Hosts string // as written, but no more than is read; "[hashed name]" if hashed
 }
 
-// maxOtherNames is how many ssh shows, and more than anyone reads.
-const maxOtherNames = 8
+// maxOtherNames is how many ssh shows, and more than anyone reads; maxShownHosts
+// is how much of a line, which may be for a thousand hosts.
+const (
+	maxOtherNames = 8
+	maxShownHosts = 500
+)
 
 // OtherNames returns where else key is known: at most 8 lines, and how many
 // there are.
@@ -145,6 +149,9 @@ func (db *DB) OtherNames(h Host, key ssh.PublicKey) (names []OtherName, total in
 func (l line) shownHosts() string {
 	if l.hosts[0] == '|' {
 		return "[hashed name]"
+	}
+	if len(l.hosts) > maxShownHosts {
+		return l.hosts[:maxShownHosts] + "..."
 	}
 	return l.hosts
 }

@@ -69,11 +69,11 @@ func TestPrompt(t *testing.T) {
 	if err != nil || len(secrets) != 3 || string(secrets[0]) != "correct horse" || len(secrets[1]) != 0 || len(secrets[2]) != maxSecret {
 		t.Fatalf("got %q, %v", secrets, err)
 	}
-	if !bytes.Equal(typed, make([]byte, len(typed))) {
-		t.Errorf("the launcher still has %q", typed)
-	}
 	if err := fail(&sshconn.ClosedError{Host: "devbox"}); !errors.As(err, new(*sshconn.ClosedError)) {
 		t.Errorf("the attach ended with %v", err)
+	}
+	if !bytes.Equal(typed, make([]byte, len(typed))) {
+		t.Errorf("the launcher still has %q", typed)
 	}
 	if len(who.asked) != 1 || who.asked[0].Prompt.User != "me" || len(who.told) != 1 || who.told[0].Text != "hello\x1b" {
 		t.Errorf("asked %+v, told %+v", who.asked, who.told)

@@ -158,6 +158,33 @@ func TestLongEnvironment(t *testing.T) {
 	w.nothingLeft()
 }
 
+// TestDeadIPv6: a network in which IPv6 packets are lost does not keep mosha
+// from an IPv4 address, whichever is tried first.
+func TestDeadIPv6(t *testing.T) {
+	w := newWorld(t)
+	w.must(w.lab.Devbox.Command(w.ctx(), "ip", "-6", "address", "flush", "dev", "net0").Run())
+	window := w.shell("--family=prefer-inet6", "devbox")
+	w.do(window, "clear; echo $SSH_CONNECTION", " "+w.lab.Devbox.Addr().String()+" 22$")
+	w.exit(window)
+	w.nothingLeft()
+}
+
+// TestRemoteCommandIsLeftAlone, which mosh fails on: the session is a shell.
+func TestRemoteCommandIsLeftAlone(t *testing.T) {
+	w := newWorld(t)
+	w.must(w.me.WriteFile(".ssh/config", "Host devbox\n User "+w.dev.Name+
+		"\n RemoteCommand touch ran\n RequestTTY force\n PermitLocalCommand yes\n LocalCommand touch ran\n", 0o600))
+	window := w.shell("devbox")
+	w.do(window, "clear; ssh-add -l", w.fingerprint())
+	w.exit(window)
+	w.nothingLeft()
+	for _, u := range []*lab.User{w.me, w.dev} {
+		if _, err := u.ReadFile("ran"); err == nil {
+			t.Errorf("the command ran on %s", u.Machine.Name)
+		}
+	}
+}
+
 // livesIn gives the person another account on the devbox, with that login
 // shell and these files.
 func (w *world) livesIn(shell string, files map[string]string) {

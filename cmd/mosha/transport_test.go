@@ -269,3 +269,33 @@ func (w *world) third() (*lab.User, []string) {
 	w.must(err)
 	return other, lines
 }
+
+// TestSecurityKey: a FIDO key whose file is here is used by OpenSSH, and the
+// person is told to touch it. The token is one in software.
+func TestSecurityKey(t *testing.T) {
+	const provider = "/usr/lib/openssh/regress/misc/sk-dummy/sk-dummy.so" // of the package openssh-tests
+	w := newWorld(t)
+	path := w.me.Path(".ssh/token")
+	if out, err := w.me.Command(w.ctx(), "ssh-keygen", "-q", "-t", "ed25519-sk", "-w", provider, "-N", "", "-f", path).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	public, err := w.me.ReadFile(".ssh/token.pub")
+	w.must(err)
+	w.must(w.dev.WriteFile(".ssh/authorized_keys", public, 0o600))
+	w.must(w.me.WriteFile(".ssh/config", "Host devbox\n User "+w.dev.Name+"\n IdentityFile "+path+"\n SecurityKeyProvider "+provider+"\n", 0o600))
+	w.must(w.me.WriteFile("touch", "#!/bin/sh\nuntil [ -e $HOME/touched ]; do sleep .05; done\nexec /usr/lib/openssh/ssh-sk-helper \"$@\"\n", 0o700))
+	w.me.Setenv("SSH_SK_HELPER", w.me.Path("touch"))
+	window := w.run("devbox")
+	w.must(window.WaitFor(w.ctx(), "Confirm user presence for key ED25519-SK SHA256:"))
+	w.must(w.me.WriteFile("touched", "", 0o600))
+	w.must(window.WaitFor(w.ctx(), `\$ ?$`))
+	w.agentIsNow(window, w.key)
+	if s := w.status(); s.Transport != "openssh" || !strings.Contains(s.Reason, path) {
+		t.Errorf("%+v", s)
+	}
+	w.must(w.sshd.KillSessions()) // the token signs again, without anybody
+	w.becomes("up again", func(s keeper.Status) bool { return s.State == keeper.Up && s.Reconnects == 1 })
+	w.agentIs(window, w.key)
+	w.exit(window)
+	w.nothingLeft()
+}

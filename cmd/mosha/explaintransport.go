@@ -35,6 +35,8 @@ func unsupportedWords(e *sshconn.UnsupportedError) string {
 	switch e.Feature {
 	case sshconn.FeatureSecurityKey:
 		return e.Detail + " is a FIDO key, which only OpenSSH or an agent can use"
+	case sshconn.FeatureKeyFile:
+		return e.Detail + " has a key that only OpenSSH can read, if at all"
 	case sshconn.FeaturePKCS11:
 		return "the keys of " + e.Detail + " (PKCS11Provider) can be used only by OpenSSH or an agent"
 	}
@@ -43,7 +45,7 @@ func unsupportedWords(e *sshconn.UnsupportedError) string {
 
 func unsupportedHint(e *sshconn.UnsupportedError) string {
 	switch e.Feature {
-	case sshconn.FeatureSecurityKey, sshconn.FeaturePKCS11:
+	case sshconn.FeatureSecurityKey, sshconn.FeaturePKCS11, sshconn.FeatureKeyFile:
 		return "load the key into an agent with ssh-add, or --transport=openssh"
 	}
 	return "--transport=openssh"

@@ -39,6 +39,7 @@ type authenticator struct {
 	identity  string   // fingerprint of the key that was accepted last
 	wanted    bool     // a person could have been asked, had there been one
 	beyond    *UnsupportedError
+	unread    string // a key file of a kind that only OpenSSH may know
 
 	agentProblem string // AuthError.Agent
 	tried        []*TriedKey
@@ -93,7 +94,7 @@ func (a *authenticator) next(attempt *ssh.ClientAuthContext) (ssh.AuthMethod, er
 	for a.person.refused == nil && !a.passwords.unanswered() {
 		a.current = a.order.next(a.offered)
 		if a.current != "publickey" && !a.opts.Alone {
-			if a.beyond = openSSHMethod(a.cfg, a.offered); a.beyond != nil {
+			if a.beyond = a.openSSH(); a.beyond != nil {
 				return nil, a.beyond
 			}
 		}
@@ -108,6 +109,15 @@ func (a *authenticator) next(attempt *ssh.ClientAuthContext) (ssh.AuthMethod, er
 	}
 	a.exhausted = true
 	return nil, a.person.refused
+}
+
+// openSSH returns what OpenSSH may log in with, when all keys were tried and
+// before a person is asked for more.
+func (a *authenticator) openSSH() *UnsupportedError {
+	if a.unread != "" && slices.Contains(a.offered, "publickey") {
+		return &UnsupportedError{Feature: FeatureKeyFile, Detail: a.unread}
+	}
+	return openSSHMethod(a.cfg, a.offered)
 }
 
 // try returns what a method has to try now, nil if that is nothing.

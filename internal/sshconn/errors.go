@@ -194,6 +194,7 @@ const (
 	FeatureSecurityKey = "security key" // a FIDO key whose handle is in the file Detail
 	FeaturePKCS11      = "PKCS#11"      // keys on a token, by the library Detail
 	FeatureHostKeyDNS  = "SSHFP"        // host keys in the DNS, by the option Detail
+	FeatureKeyFile     = "key file"     // a private key in the file Detail, of an unknown kind or in an unknown form
 	FeatureMethod      = "method"       // the authentication method Detail
 )
 

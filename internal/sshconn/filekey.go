@@ -79,6 +79,7 @@ func (k *keyring) read(name string) (*keyfile.File, error) {
 	defer clear(text)
 	file, err := keyfile.Parse(text)
 	if err != nil {
+		k.noteUnknown(name, err)
 		return nil, k.unusable(SkippedKey{File: name, Reason: SkipUnreadable, Detail: err.Error()})
 	}
 	return file, nil
@@ -117,10 +118,18 @@ func (k *keyring) unlock(name string, file *keyfile.File) (*keyfile.Private, err
 
 func (k *keyring) opens(name string, file *keyfile.File, passphrase []byte) (*keyfile.Private, error) {
 	opened, err := file.Open(passphrase)
+	k.noteUnknown(name, err)
 	if format := (*keyfile.FormatError)(nil); errors.As(err, &format) {
 		return nil, k.unusable(SkippedKey{File: name, Reason: SkipUnreadable, Detail: format.What})
 	}
 	return opened, err
+}
+
+// noteUnknown notes a file that may be in order, if that is what err says.
+func (k *keyring) noteUnknown(name string, err error) {
+	if format := (*keyfile.FormatError)(nil); errors.As(err, &format) && format.Unknown {
+		k.auth.unread = printable(name)
+	}
 }
 
 // unusable notes that a file is not used, and returns that as an error.

@@ -3,7 +3,9 @@
 package sshconn
 
 import (
+	"bytes"
 	"context"
+	"encoding/pem"
 	"errors"
 	"io"
 	"net"
@@ -14,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
 	"golang.org/x/crypto/ssh"
 
 	"github.com/mosha-ssh/mosha/internal/lab"
@@ -349,5 +352,38 @@ func TestMasterRekeys(t *testing.T) {
 	}()
 	if n, err := io.Copy(io.Discard, channel); n != size || err != nil {
 		t.Errorf("%d bytes came back, %v", n, err)
+	}
+}
+
+// TestUnknownKeyFile: a key file that may be in order for OpenSSH is left to it,
+// before a person is asked for more; a damaged one is not.
+func TestUnknownKeyFile(t *testing.T) {
+	s := newSite(t, lab.SshdConfig{Extra: []string{"PasswordAuthentication yes"}})
+	text := s.read("id")
+	block, _ := pem.Decode([]byte(text))
+	block.Bytes = bytes.ReplaceAll(block.Bytes, []byte("ssh-ed25519"), []byte("ssh-ed99999"))
+	s.write("authorized_keys", "")
+	for name, c := range map[string]struct {
+		text    string
+		openssh bool
+	}{
+		"unknown": {string(pem.EncodeToMemory(block)), true},
+		"damaged": {text[:len(text)/2], false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s.key = s.write("foreign", c.text)
+			cfg := s.config("IdentitiesOnly yes")
+			opts := over(t, cfg, TransportAuto)
+			opts.Prompt = func(context.Context, Prompt) ([][]byte, error) { return nil, ErrNoAnswer }
+			log := &strings.Builder{}
+			opts.Log = zerolog.New(log)
+			_, err := Open(t.Context(), cfg, opts)
+			if denied := (*AuthError)(nil); !errors.As(err, &denied) {
+				t.Errorf("%#v", err)
+			}
+			if carried := strings.Contains(log.String(), "OpenSSH is to carry"); carried != c.openssh {
+				t.Errorf("left to OpenSSH: %v\n%s", carried, log)
+			}
+		})
 	}
 }

@@ -25,7 +25,7 @@ func bcryptKey(passphrase, salt []byte, rounds uint32, length int) ([]byte, erro
 	case rounds < 1 || len(salt) == 0:
 		return nil, &FormatError{What: "damaged"}
 	case rounds > maxRounds:
-		return nil, &FormatError{What: fmt.Sprintf("%d rounds of key derivation are too many", rounds)}
+		return nil, &FormatError{What: fmt.Sprintf("%d rounds of key derivation are too many", rounds), Unknown: true}
 	case len(passphrase) == 0:
 		return nil, ErrPassphrase
 	}

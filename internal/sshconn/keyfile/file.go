@@ -16,7 +16,8 @@ var ErrPassphrase = errors.New("wrong passphrase")
 
 // FormatError says that a file cannot be read, whatever the passphrase.
 type FormatError struct {
-	What string // what is wrong with it, or unknown here
+	What    string // what is wrong with it, or unknown here
+	Unknown bool   // it is of a kind that is not known here, but may be to others
 }
 
 func (e *FormatError) Error() string { return e.What }
@@ -117,7 +118,7 @@ func openPEM(block *pem.Block, passphrase []byte) (any, error) {
 	case err == nil:
 		return key, nil
 	case strings.Contains(err.Error(), "unknown encryption mode"):
-		return nil, &FormatError{What: fmt.Sprintf("unknown cipher %q", block.Headers["DEK-Info"])}
+		return nil, &FormatError{What: fmt.Sprintf("unknown cipher %q", block.Headers["DEK-Info"]), Unknown: true}
 	}
 	return nil, ErrPassphrase
 }

@@ -48,7 +48,7 @@ func parseOpenSSH(block *pem.Block) (*File, error) {
 	f := &File{Encrypted: e.Cipher != "none", block: block, outer: &e}
 	public, err := ssh.ParsePublicKey(e.Public)
 	if err != nil {
-		return nil, &FormatError{What: "a key of an unknown kind"}
+		return nil, &FormatError{What: "a key of an unknown kind", Unknown: true}
 	}
 	f.Public = public
 	return f, nil
@@ -85,11 +85,11 @@ func (e *envelope) decrypt(passphrase []byte) ([]byte, error) {
 	}
 	c, ok := ciphers[e.Cipher]
 	if !ok {
-		return nil, &FormatError{What: fmt.Sprintf("unknown cipher %q", e.Cipher)}
+		return nil, &FormatError{What: fmt.Sprintf("unknown cipher %q", e.Cipher), Unknown: true}
 	}
 	var o options
 	if e.KDF != "bcrypt" || ssh.Unmarshal([]byte(e.Options), &o) != nil {
-		return nil, &FormatError{What: fmt.Sprintf("unknown key derivation %q", e.KDF)}
+		return nil, &FormatError{What: fmt.Sprintf("unknown key derivation %q", e.KDF), Unknown: true}
 	}
 	if len(e.Private) == 0 || len(e.Private)%c.block != 0 || len(e.Tag) != c.tag {
 		return nil, &FormatError{What: "damaged"}

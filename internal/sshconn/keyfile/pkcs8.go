@@ -79,14 +79,14 @@ func openPKCS8(der, passphrase []byte) (any, error) {
 		return nil, &FormatError{What: "damaged"}
 	}
 	if scheme := info.Algorithm.Algorithm.String(); scheme != oidPBES2 {
-		return nil, &FormatError{What: "unknown encryption " + scheme}
+		return nil, &FormatError{What: "unknown encryption " + scheme, Unknown: true}
 	}
 	if _, err := asn1.Unmarshal(info.Algorithm.Parameters.FullBytes, &params); err != nil {
 		return nil, &FormatError{What: "damaged"}
 	}
 	c, ok := pkcs8Ciphers[params.Cipher.Algorithm.String()]
 	if !ok {
-		return nil, &FormatError{What: "unknown cipher " + params.Cipher.Algorithm.String()}
+		return nil, &FormatError{What: "unknown cipher " + params.Cipher.Algorithm.String(), Unknown: true}
 	}
 	iv := params.Cipher.Parameters.Bytes
 	if len(iv) != c.iv || len(info.Data) == 0 || len(info.Data)%c.block != 0 {
@@ -126,7 +126,7 @@ func (p *pbes2) derive(passphrase []byte, length int) ([]byte, error) {
 	case oidScrypt:
 		return deriveScrypt(p.Derivation.Parameters.FullBytes, passphrase, length)
 	default:
-		return nil, &FormatError{What: "unknown key derivation " + oid}
+		return nil, &FormatError{What: "unknown key derivation " + oid, Unknown: true}
 	}
 }
 
@@ -136,11 +136,11 @@ func derivePBKDF2(der, passphrase []byte, length int) ([]byte, error) {
 		return nil, &FormatError{What: "damaged"}
 	}
 	if params.Iterations > maxIterations {
-		return nil, &FormatError{What: fmt.Sprintf("%d rounds of key derivation are too many", params.Iterations)}
+		return nil, &FormatError{What: fmt.Sprintf("%d rounds of key derivation are too many", params.Iterations), Unknown: true}
 	}
 	newHash, ok := pkcs8Hashes[params.Hash.Algorithm.String()]
 	if !ok {
-		return nil, &FormatError{What: "unknown hash " + params.Hash.Algorithm.String()}
+		return nil, &FormatError{What: "unknown hash " + params.Hash.Algorithm.String(), Unknown: true}
 	}
 	return pbkdf2.Key(newHash, string(passphrase), params.Salt, params.Iterations, length)
 }
@@ -151,7 +151,7 @@ func deriveScrypt(der, passphrase []byte, length int) ([]byte, error) {
 		return nil, &FormatError{What: "damaged"}
 	}
 	if params.N > maxScryptMemory/128/params.R || params.P > 64 {
-		return nil, &FormatError{What: "the key derivation needs too much memory"}
+		return nil, &FormatError{What: "the key derivation needs too much memory", Unknown: true}
 	}
 	return scrypt.Key(passphrase, params.Salt, params.N, params.R, params.P, length)
 }

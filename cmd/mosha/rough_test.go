@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mosha-ssh/mosha/internal/keeper"
 	"github.com/mosha-ssh/mosha/internal/lab"
 )
 
@@ -92,6 +93,19 @@ func TestFewSessions(t *testing.T) {
 			w.nothingLeft()
 		})
 	}
+}
+
+// TestKeepWithOneSession: the set-up and the link holder take turns, and the
+// holder has the last one.
+func TestKeepWithOneSession(t *testing.T) {
+	w := newWorld(t, "MaxSessions 1")
+	for _, args := range [][]string{{"keep", "devbox"}, {"--setup-only", "devbox"}} {
+		w.runs(args...)
+		w.becomes("held again", func(s keeper.Status) bool { return s.Link == "own" })
+		w.agentThere()
+	}
+	w.runs("stop", "devbox")
+	w.nothingLeft()
 }
 
 // TestRoughStartUpFiles: what a ~/.bashrc may do to whoever runs a command

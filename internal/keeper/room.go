@@ -74,6 +74,7 @@ func (c *connection) dismissHolder() {
 		return
 	}
 	c.log.Info().Msg("the link holder makes room: the server allows too few sessions")
+	c.k.update(func() { c.owner = 0 }) // not known for now
 	h.dismissed.Store(true)
 	h.quit(farewell)
 	_ = h.session.Close()
@@ -94,6 +95,24 @@ func (c *connection) recallHolder() {
 	}
 }
 
+// recallSoon is recallHolder after a set-up, if need be. The launch that this
+// may have been for has its server started first.
+func (c *connection) recallSoon() {
+	c.mu.Lock()
+	crowded := c.crowded
+	c.mu.Unlock()
+	if !crowded {
+		return
+	}
+	c.goWork(func() {
+		select {
+		case <-time.After(2 * makeRoom):
+			c.recallHolder()
+		case <-c.ctx.Done():
+		}
+	})
+}
+
 // isRejected says that the server opens no more sessions.
 func isRejected(err error) bool {
 	var rejected *ssh.OpenChannelError
@@ -106,5 +125,16 @@ func (c *connection) Shell(ctx context.Context) (bootstrap.Shell, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s, s.exec(shellCommand)
+	return &setupShell{s, c}, s.exec(shellCommand)
+}
+
+// setupShell is a session that may have made the link holder leave.
+type setupShell struct {
+	*session
+	conn *connection
+}
+
+func (s *setupShell) Close() error {
+	s.conn.recallSoon()
+	return s.session.Close()
 }

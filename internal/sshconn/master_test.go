@@ -295,7 +295,8 @@ func TestMasterCannotBe(t *testing.T) {
 				_, err := Open(t.Context(), cfg, opts)
 				var master *MasterError
 				var path *PathError
-				if !(errors.As(err, &master) && master.Early && master.Message != "") && !errors.As(err, &path) && !errors.Is(err, os.ErrNotExist) {
+				said := errors.As(err, &master) && master.Early && master.Message != ""
+				if !said && !errors.As(err, &path) && !errors.Is(err, os.ErrNotExist) {
 					t.Errorf("%#v", err)
 				}
 			})

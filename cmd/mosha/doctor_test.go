@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/mosha-ssh/mosha/internal/keeper"
 	"github.com/mosha-ssh/mosha/internal/lab"
 )
 
@@ -153,7 +154,7 @@ func sameButDirTimes(a, b string) bool {
 func TestDoctorBesideASession(t *testing.T) {
 	w := newWorld(t)
 	window := w.shell("devbox")
-	keeper, link := w.keeper(), w.remote("readlink .ssh/ssh_auth_sock")
+	pid, link := w.keeper(), w.remote("readlink .ssh/ssh_auth_sock")
 	r := w.examine("devbox")
 	r.well()
 	if facts := r.rows["keeper"].Facts; facts["state"] != "up" || facts["sessions"] != "1" {
@@ -165,7 +166,7 @@ func TestDoctorBesideASession(t *testing.T) {
 	if n := w.sshd.Connections(); n != 1 {
 		t.Errorf("%d connections, want 1", n)
 	}
-	if now := w.remote("readlink .ssh/ssh_auth_sock"); now != link || w.keeper() != keeper {
+	if now := w.remote("readlink .ssh/ssh_auth_sock"); now != link || w.keeper() != pid {
 		t.Errorf("the link was %s and is %s", link, now)
 	}
 	w.agentIsNow(window, w.key)
@@ -320,6 +321,32 @@ func TestDoctorFindsBlockedUDP(t *testing.T) {
 		w.examine("-p", "60777", "devbox").fails(7, map[string]string{"mosh-server": `^mosh-server does not start: .*in use`})
 		w.nothingLeft()
 	})
+}
+
+// TestDoctorOnAKeeperThatWaits for a person, who acts: it tries, and what it
+// refused before it refuses again.
+func TestDoctorOnAKeeperThatWaits(t *testing.T) {
+	w := newWorld(t)
+	window := w.shell("devbox")
+	known, err := w.me.ReadFile(".ssh/known_hosts")
+	w.must(err)
+	w.must(w.sshd.NewHostKey())
+	w.must(w.sshd.KillSessions())
+	w.becomes("needs-auth", func(s keeper.Status) bool { return s.State == keeper.NeedsAuth })
+	r := w.examine("devbox")
+	r.fails(5, map[string]string{"connection": `^the host key of devbox has CHANGED`})
+	r.is("keeper", "warn", `^it waits for you: `)
+	if now, _ := w.me.ReadFile(".ssh/known_hosts"); now != known {
+		t.Errorf("known_hosts has %q", now)
+	}
+	w.knowHost()
+	w.must(w.me.Command(w.ctx(), "sed", "-i", "1d", ".ssh/known_hosts").Run())
+	w.examine("devbox").well2(t, "keeper")
+	if s := w.status(); s.State != keeper.Up || s.Sessions != 1 {
+		t.Errorf("the keeper is %s with %d sessions", s.State, s.Sessions)
+	}
+	w.exit(window)
+	w.nothingLeft()
 }
 
 // TestDoctorFamilies takes the connection and UDP over the family asked for.

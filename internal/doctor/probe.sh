@@ -191,7 +191,7 @@ end_server() {
   case $1 in '' | *[!0-9]*) return ;; esac
   for signal in TERM TERM KILL; do
     kill -s "$signal" "$1" || return
-    for _ in 1 2 3 4 5 6 7 8 9 10; do kill -0 "$1" || return; sleep .1 || sleep 1; done
+    for _ in 1 2 3 4 5; do kill -0 "$1" || return; sleep .1 || sleep 1; done
   done
 }
 

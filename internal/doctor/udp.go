@@ -15,7 +15,7 @@ import (
 
 // contactLimit is how long a mosh-server may take to answer: what takes longer
 // is no fun to type over, and a person waits.
-const contactLimit = 5 * time.Second
+const contactLimit = 4 * time.Second
 
 // startSeen is what became of the start of a mosh-server, and of the handshake
 // with it.

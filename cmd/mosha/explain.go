@@ -20,11 +20,11 @@ const (
 	exitNetwork = 4
 	exitHostKey = 5
 	exitAuth    = 6
-	exitRemote  = 7 // the remote could not be set up
+	exitRemote  = 7 // the remote could not be set up, or that not be taken back
 )
 
 const exitCodes = `1 something failed here, 2 bad usage, 3 (status) not up, 4 no connection, 5 host key refused, ` +
-	`6 not authenticated, 7 the remote could not be set up.`
+	`6 not authenticated, 7 the remote could not be set up, or that not be taken back.`
 
 // explanation is an error in words: what failed, what to do about it, and the
 // exit code.

@@ -194,7 +194,10 @@ func TestSetupsAtOnce(t *testing.T) {
 	all.Wait()
 	compare(t, ".bashrc", envBlock+debianBashrc, l.read(".bashrc"))
 	compare(t, ".profile", profileBlock, l.read(".profile"))
-	compare(t, ".ssh/rc", rcDirBlock, l.read(".ssh/rc"))
+	// Whoever comes between the directory and the file takes the directory for an older one.
+	if rc := l.read(".ssh/rc"); rc != rcDirBlock && rc != rcNewBlock {
+		t.Errorf(".ssh/rc is %q", rc)
+	}
 	compare(t, "files", 5, len(l.tree()))
 }
 

@@ -5,7 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 
-	"golang.org/x/crypto/blowfish"
+	"golang.org/x/crypto/blowfish" //nolint:staticcheck // deprecated for new formats; this one is made of it
 )
 
 // maxRounds bounds the key derivation, which takes about 3 ms a round here and

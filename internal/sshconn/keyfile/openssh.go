@@ -105,12 +105,12 @@ func (e *envelope) decrypt(passphrase []byte) ([]byte, error) {
 // privateFields is how many fields a private key has before its comment, all
 // of them strings or numbers, which have a length each.
 var privateFields = map[string]int{
-	ssh.KeyAlgoRSA:         6,
-	ssh.InsecureKeyAlgoDSA: 5,
-	ssh.KeyAlgoECDSA256:    3,
-	ssh.KeyAlgoECDSA384:    3,
-	ssh.KeyAlgoECDSA521:    3,
-	ssh.KeyAlgoED25519:     2,
+	ssh.KeyAlgoRSA:      6,
+	"ssh-dss":           5,
+	ssh.KeyAlgoECDSA256: 3,
+	ssh.KeyAlgoECDSA384: 3,
+	ssh.KeyAlgoECDSA521: 3,
+	ssh.KeyAlgoED25519:  2,
 }
 
 // comment returns the key's comment, "" if it cannot be told.

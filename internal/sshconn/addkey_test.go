@@ -1,0 +1,129 @@
+//go:build linux
+
+package sshconn
+
+import (
+	"context"
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/mosha-ssh/mosha/internal/lab"
+	"golang.org/x/crypto/ssh/agent"
+)
+
+// agentHas returns the comments of an agent's keys.
+func agentHas(t *testing.T, sock string) []*agent.Key {
+	t.Helper()
+	conn, err := net.Dial("unix", sock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	keys, err := agent.NewClient(conn).List()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keys
+}
+
+// signs says whether the agent signs with its first key.
+func signs(t *testing.T, sock string) bool {
+	t.Helper()
+	conn, err := net.Dial("unix", sock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	keys := agentHas(t, sock)
+	_, err = agent.NewClient(conn).Sign(keys[0], []byte("data"))
+	return err == nil
+}
+
+// TestAddKeysToAgent: a key that was opened goes to the agent, with what the
+// configuration wants for it.
+func TestAddKeysToAgent(t *testing.T) {
+	for _, test := range []struct {
+		value  string
+		answer string // to the question about adding
+		added  bool
+		signs  bool
+	}{
+		{"yes", "", true, true}, {"no", "", false, false}, {"confirm", "", true, false}, {"1h", "", true, true},
+		{"ask", "yes", true, true}, {"ask", "no", false, false}, {"ask", "", false, false},
+	} {
+		t.Run(test.value+" "+test.answer, func(t *testing.T) {
+			s := newSite(t, lab.SshdConfig{})
+			s.key = s.newKey("locked", "ed25519", "-N", testPassphrase, "-a", "1")
+			s.authorize(s.key)
+			sock := s.agent()
+			cfg := s.config("IdentityAgent "+sock, "AddKeysToAgent "+test.value)
+			opts := options(cfg)
+			asked := ""
+			opts.Prompt = func(_ context.Context, p Prompt) ([][]byte, error) {
+				asked += p.Kind + " "
+				if p.Kind == PromptAddKey {
+					return [][]byte{[]byte(test.answer)}, nil
+				}
+				return [][]byte{[]byte(testPassphrase)}, nil
+			}
+			conn, err := Dial(t.Context(), cfg, opts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			if strings.Contains(asked, PromptAddKey) != (test.value == "ask") {
+				t.Errorf("asked for %s", asked)
+			}
+			keys := agentHas(t, sock)
+			if (len(keys) == 1) != test.added || test.added && keys[0].Comment != "locked" {
+				t.Fatalf("the agent has %v", keys)
+			}
+			if test.added && signs(t, sock) != test.signs {
+				t.Errorf("the agent signs: %v", !test.signs)
+			}
+			if conn.Typed == test.added || (len(conn.Notes) == 1) != conn.Typed {
+				t.Errorf("typed: %v, %+v", conn.Typed, conn.Notes)
+			}
+		})
+	}
+}
+
+// TestKeysLifetime: the agent drops a key whose time is over.
+func TestKeysLifetime(t *testing.T) {
+	s := newSite(t, lab.SshdConfig{})
+	sock := s.agent()
+	conn, err := s.dial(s.config("IdentityAgent "+sock, "AddKeysToAgent 1s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	err = lab.Eventually(t.Context(), "the agent drops the key", func() (bool, error) { return len(agentHas(t, sock)) == 0, nil })
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// TestCertificateOfALockedKey: its key is opened when the certificate is taken.
+func TestCertificateOfALockedKey(t *testing.T) {
+	s := newSite(t, lab.SshdConfig{Extra: []string{"TrustedUserCAKeys {dir}/ca.pub"}})
+	ca := s.newKey("ca", "ed25519")
+	s.key = s.newKey("locked", "ecdsa", "-N", testPassphrase, "-a", "1")
+	s.run("ssh-keygen", "-q", "-s", ca, "-I", "me", "-n", strings.TrimSpace(s.run("id", "-un")), s.key+".pub")
+	cfg := s.config()
+	opts := options(cfg)
+	asked := 0
+	opts.Prompt = func(_ context.Context, p Prompt) ([][]byte, error) {
+		asked++
+		return [][]byte{[]byte(testPassphrase)}, nil
+	}
+	conn, err := Dial(t.Context(), cfg, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	works(t, conn)
+	if asked != 1 || !strings.Contains(s.sshd.Log(), "ECDSA-CERT") {
+		t.Errorf("asked %d times", asked)
+	}
+}

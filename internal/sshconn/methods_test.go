@@ -158,6 +158,7 @@ func TestMethodsAsSSH(t *testing.T) {
 		{"two keys", []string{"publickey,publickey"}, []string{"IdentityFile id", "IdentityFile second"}, []string{testPassword}},
 		{"two keys wanted, one there", []string{"publickey,publickey"}, []string{"IdentityFile id"}, []string{testPassword}},
 		{"two keys and a password", []string{"publickey,publickey,password"}, []string{"IdentityFile stranger", "IdentityFile second", "IdentityFile id"}, []string{testPassword}},
+		{"two keys, the first one passed over at first", []string{"publickey,publickey"}, []string{"IdentityFile locked", "IdentityFile id"}, []string{"", testPassphrase}},
 		{"one of two ways", []string{"publickey,password", "password"}, []string{"IdentityFile stranger"}, []string{testPassword}},
 		{"passphrase", nil, []string{"IdentityFile locked"}, []string{testPassphrase}},
 		{"passphrase wrong, then right", nil, []string{"IdentityFile locked"}, []string{"a", testPassphrase}},

@@ -36,6 +36,8 @@ type connection struct {
 	work   sync.WaitGroup
 	done   chan struct{}
 
+	questions chan uint64 // of the pulse, at most one
+
 	spare chan *session // at most one session opened ahead of its use
 
 	holding chan struct{} // closed when the holder was started, or could not be
@@ -78,33 +80,48 @@ func serve(k *Keeper, conn sshconn.Connection) *connection {
 	c := &connection{
 		k: k, ssh: conn, log: k.log, pulse: newPulse(alive, alive*time.Duration(k.spec.Config.ServerAliveCountMax)),
 		ctx: ctx, cancel: cancel, done: make(chan struct{}),
-		spare: make(chan *session, 1), holding: make(chan struct{}),
+		questions: make(chan uint64, 1), spare: make(chan *session, 1), holding: make(chan struct{}),
 	}
 	c.pulse.ask = c.ask
 	c.pulse.overdue = func() { k.update(func() { c.doubted = true }) }
 	c.pulse.alive = c.alive
 	c.work.Go(func() { conn.Serve(c.offered) })
+	c.work.Go(c.putQuestions)
 	c.work.Go(func() { c.pulse.run(ctx) })
 	go c.end()
 	return c
 }
 
-// ask puts a question of the pulse to the holder, whose answer proves the
-// whole way; where no holder runs, to the server itself. It does not block,
-// as a write into a dead network would.
+// ask has a question of the pulse put. It does not block, as a write into a
+// dead network would. One is put before the next is asked, unless the remote
+// makes answers up; a question that finds no room then stays without one.
 func (c *connection) ask(token uint64) {
-	c.mu.Lock()
-	h := c.holder
-	c.mu.Unlock()
-	c.goWork(func() {
-		if h != nil {
-			h.order(bootstrap.Ping(token))
+	select {
+	case c.questions <- token:
+	default:
+	}
+}
+
+// putQuestions puts each question to the holder, whose answer proves the whole
+// way; where no holder runs, to the server itself. One goroutine for all of
+// them has to grow its stack only once.
+func (c *connection) putQuestions() {
+	for {
+		var token uint64
+		select {
+		case token = <-c.questions:
+		case <-c.ctx.Done():
 			return
 		}
-		if c.ssh.RoundTrip() == nil {
+		c.mu.Lock()
+		h := c.holder
+		c.mu.Unlock()
+		if h != nil {
+			h.order(bootstrap.Ping(token))
+		} else if c.ssh.RoundTrip() == nil {
 			c.pulse.answered(token)
 		}
-	})
+	}
 }
 
 // alive notes an answer to a question. Nobody is told of one that is as

@@ -241,16 +241,7 @@ func TestStop(t *testing.T) {
 // address that the server reports.
 func TestJump(t *testing.T) {
 	w := newWorld(t)
-	hop, err := w.lab.AddMachine("hop")
-	w.must(err)
-	jumper, err := hop.AddUser("bash")
-	w.must(err)
-	w.must(jumper.Authorize(w.key.Pub))
-	sshd, err := hop.Sshd(lab.SshdConfig{})
-	w.must(err)
-	lines, err := sshd.HostKeyLines("hop")
-	w.must(err)
-	w.must(w.me.KnowHost(lines...))
+	jumper := w.addHop()
 	window := w.shell("--ssh=ssh -J "+jumper.Name+"@hop", "devbox")
 	w.do(window, "ssh-add -l", w.fingerprint())
 	w.exit(window)

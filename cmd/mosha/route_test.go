@@ -11,6 +11,23 @@ import (
 	"github.com/mosha-ssh/mosha/internal/lab"
 )
 
+// addHop adds the machine hop, also called hop4, whose host key is known, and
+// returns the person's account there.
+func (w *world) addHop() *lab.User {
+	w.t.Helper()
+	hop, err := w.lab.AddMachine("hop")
+	w.must(err)
+	jumper, err := hop.AddUser("bash")
+	w.must(err)
+	w.must(jumper.Authorize(w.key.Pub))
+	sshd, err := hop.Sshd(lab.SshdConfig{})
+	w.must(err)
+	lines, err := sshd.HostKeyLines("hop", "hop4")
+	w.must(err)
+	w.must(w.me.KnowHost(lines...))
+	return jumper
+}
+
 // behindItself makes box a name for the devbox that is reached through the
 // devbox, so that its own loopback is all that it knows of its address.
 func (w *world) behindItself() {
@@ -53,16 +70,7 @@ func TestUDPAddress(t *testing.T) {
 // but not with UDP.
 func TestNoRouteForUDP(t *testing.T) {
 	w := newWorld(t)
-	hop, err := w.lab.AddMachine("hop")
-	w.must(err)
-	jumper, err := hop.AddUser("bash")
-	w.must(err)
-	w.must(jumper.Authorize(w.key.Pub))
-	sshd, err := hop.Sshd(lab.SshdConfig{})
-	w.must(err)
-	lines, err := sshd.HostKeyLines("hop4")
-	w.must(err)
-	w.must(w.me.KnowHost(lines...))
+	jumper := w.addHop()
 	w.must(w.lab.Laptop.Command(w.ctx(), "ip", "-6", "address", "flush", "dev", "net0").Run())
 	w.must(w.lab.Laptop.Command(w.ctx(), "ip", "-6", "route", "flush", "dev", "net0").Run())
 	w.fails(10, `^mosha: mosh's UDP has no way to fd.*: network is unreachable`, "--ssh=ssh -J "+jumper.Name+"@hop4", "devbox6")

@@ -17,9 +17,8 @@ type Note struct {
 	Address string          `json:"address,omitempty"` // where mosh's UDP is to go; "": as the keeper says
 }
 
-// maxNote bounds what is read of a note, in bytes. A command line has room for
-// an eighth of that.
-const maxNote = 16 << 20
+// maxNote bounds what is read of a note, in bytes.
+const maxNote = 1 << 20
 
 // Leave writes the note for the stand-in.
 func (l *Lease) Leave(n Note) error {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net"
 	"net/netip"
-	"slices"
 	"syscall"
 
 	"github.com/mosha-ssh/mosha/internal/target"
@@ -79,7 +78,7 @@ func interfaceAddrs(name string) ([]netip.Addr, error) {
 			addrs = append(addrs, addr)
 		}
 	}
-	return slices.Clip(addrs), nil
+	return addrs, nil
 }
 
 // markPackets sets the byte of the IP header that IPQoS is about. A system that

@@ -92,15 +92,27 @@ func TestHopIsNotAnswered(t *testing.T) {
 		}
 		opts, asked := hopOptions(t, cfg, transport, "yes", nil)
 		opts.Ask, opts.Prompt = nil, nil
-		t.Setenv("SSH_ASKPASS", "/bin/echo")
+		t.Setenv("SSH_ASKPASS", s.askpass())
 		t.Setenv("SSH_ASKPASS_REQUIRE", "force")
 		if _, err := Open(t.Context(), cfg, opts); err == nil || len(*asked) != 0 {
 			t.Errorf("%s: nobody was there, and it gave %v", transport, err)
+		}
+		if s.read("window") != "" {
+			t.Errorf("%s: a window came up", transport)
 		}
 	}
 	if text := s.read("learned"); text != "" {
 		t.Errorf("learned %s", text)
 	}
+}
+
+// askpass is another program that asks, which notes that it was run.
+func (s *site) askpass() string {
+	path := s.write("askpass", "#!/bin/sh\necho came up >"+s.path("window")+"\n")
+	if err := os.Chmod(path, 0o700); err != nil {
+		s.t.Fatal(err)
+	}
+	return path
 }
 
 func TestProxyEnv(t *testing.T) {

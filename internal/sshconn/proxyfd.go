@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -45,12 +46,16 @@ func fromProxy(ctx context.Context, args []string, deadline time.Time, log zerol
 // startOnSocket starts the child with a socket as its standard input and
 // output, and returns the other end.
 func (p *proxy) startOnSocket() (*net.UnixConn, error) {
+	syscall.ForkLock.RLock() // not all systems have SOCK_CLOEXEC
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+	if err == nil {
+		unix.CloseOnExec(fds[0])
+		unix.CloseOnExec(fds[1])
+	}
+	syscall.ForkLock.RUnlock()
 	if err != nil {
 		return nil, err
 	}
-	unix.CloseOnExec(fds[0])
-	unix.CloseOnExec(fds[1])
 	ours, theirs := os.NewFile(uintptr(fds[0]), "proxy"), os.NewFile(uintptr(fds[1]), "proxy")
 	defer ours.Close()
 	defer theirs.Close()

@@ -206,6 +206,13 @@ func checkPlan(t *testing.T, old []byte) {
 	}
 	if _, had := findBlock(old); !had {
 		compare(t, "without the block", string(old), removeBlock(t, string(now)))
+		back, ok := planRemoval(bashrcName, remoteFile{kind: data, content: now})
+		if !ok || back.action != Restored || !bytes.Equal(back.edit.apply(now), old) {
+			t.Errorf("%q: taken back it is %v %q", old, back.action, back.edit.apply(now))
+		}
+	}
+	if n := len(s.diff()); n > 32<<10 {
+		t.Errorf("%q: the diff has %d bytes", old, n)
 	}
 	again := planFile(bashrcName, remoteFile{kind: data, content: now}, envBody, envBody)
 	if again.action != InPlace {

@@ -119,6 +119,8 @@ func adviceThere(c doctor.Check, host string) (advice, bool) {
 		return notUTF8(c), true
 	case doctor.NoRoom:
 		return advice{cause: "the server allows no more sessions on the connection", cure: "raise MaxSessions in sshd_config there"}, true
+	case doctor.Lost:
+		return advice{cause: "the connection was lost meanwhile: " + errWords(p.Err), cure: "run it again; mosha log " + host + " says more", code: exitNetwork}, true
 	case doctor.NoShell:
 		return advice{
 			cause: joined("the server does not run what it is told to%s", instead(p.Detail)),

@@ -299,7 +299,9 @@ func TestDoctorSaysWhatItWaitsFor(t *testing.T) {
 // allows one session at a time, and what has no room is said.
 func TestDoctorWithFewSessions(t *testing.T) {
 	w := newWorld(t, "MaxSessions 1")
-	w.examine("devbox").well()
+	r := w.examine("devbox")
+	r.well()
+	r.is("setup", "warn", "^not set up: ~/.ssh/rc, ")
 	w.nothingLeft()
 	window := w.shell("devbox")
 	w.examine("devbox").is("shell", "fail", `allows no more sessions`)
@@ -334,6 +336,24 @@ func TestDoctorIsInterrupted(t *testing.T) {
 		_ = cmd.Wait()
 		w.nothingLeft()
 	}
+}
+
+// TestDoctorLosesTheConnection in the middle, and says so.
+func TestDoctorLosesTheConnection(t *testing.T) {
+	w := newWorld(t)
+	w.must(w.dev.WriteFile(".bash_profile", "until [ -e ~/lost ]; do sleep .1; done\n", 0o644)) // its login shell waits
+	window := w.runSized(120, 50, "doctor", "devbox")
+	w.must(lab.Eventually(w.ctx(), "a login shell", func() (bool, error) {
+		return len(named(w.dev.Processes(), "sleep")) > 0, nil
+	}))
+	w.must(w.sshd.KillSessions())
+	w.must(w.dev.WriteFile("lost", "", 0o644))
+	code, err := window.Wait(w.ctx())
+	w.must(err)
+	if screen := window.Screen(); code != 4 || !strings.Contains(screen, "  FAIL  shell          the connection was lost meanwhile") {
+		t.Errorf("exit %d:\n%s", code, screen)
+	}
+	w.nothingLeft()
 }
 
 // TestDoctorKeepsTheKey of the mosh-server that it starts from every log and

@@ -108,6 +108,7 @@ const (
 	UDPFails     Kind = "UDP fails"     // Subject is the port, Err the system's
 
 	NoRoom       Kind = "no room"         // MaxSessions
+	Lost         Kind = "lost"            // the connection, in the middle
 	NoShell      Kind = "no shell"        // Detail is what was said in its place
 	Noise        Kind = "noise"           // Detail is its first line
 	ServerFails  Kind = "server fails"    // Detail is what it said

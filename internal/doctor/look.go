@@ -3,7 +3,9 @@ package doctor
 import (
 	"context"
 	"errors"
+	"io"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/mosha-ssh/mosha/internal/bootstrap"
@@ -35,13 +37,15 @@ func (e *examination) look() (seen remoteSeen) {
 	if err != nil {
 		return remoteSeen{err: inTime(ctx, err)}
 	}
-	defer p.end()
+	end := sync.OnceFunc(p.end)
+	defer end()
 	seen.noise = p.noise
 	if err := p.facts(&seen.facts); err != nil {
 		seen.err = inTime(ctx, err)
 		return seen
 	}
 	seen.states = p.aftermath(&seen.facts)
+	end() // the server may not allow one more session
 	seen.setup, seen.setErr = bootstrap.PreviewSetup(ctx, runner{e})
 	return seen
 }
@@ -55,6 +59,18 @@ func inTime(ctx context.Context, err error) error {
 		return &shellError{Said: said(err), Err: errSlow}
 	}
 	return err
+}
+
+// refused is what to report where the remote's shell did not do its part.
+func refused(c Check, err error) Check {
+	var shell *shellError
+	switch {
+	case isNoRoom(err):
+		return c.fails(NoRoom, "", "", err)
+	case errors.Is(err, io.EOF), errors.Is(err, errSlow), errors.Is(err, errGarbled), errors.As(err, &shell) && shell.Said != "":
+		return c.fails(NoShell, "", said(err), err)
+	}
+	return c.fails(Lost, "", "", err)
 }
 
 // said is what came in the place of the probe's answer.

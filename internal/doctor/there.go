@@ -14,10 +14,8 @@ func (e *examination) reportShell(seen remoteSeen, start startSeen) {
 	c := newCheck(There, CheckShell)
 	c.Facts["login_shell"] = seen.facts.login
 	switch {
-	case isNoRoom(seen.err):
-		c = c.fails(NoRoom, "", "", seen.err)
 	case seen.err != nil:
-		c = c.fails(NoShell, "", said(seen.err), seen.err)
+		c = refused(c, seen.err)
 	case seen.noise != "":
 		c = c.warns(Noise, "", seen.noise, nil)
 	}
@@ -31,10 +29,8 @@ func (e *examination) reportAgent(seen remoteSeen) {
 	agent, sign, err := e.withAgent(seen.facts.link)
 	forwarding := newCheck(There, CheckForwarding)
 	switch {
-	case isNoRoom(err):
-		forwarding = forwarding.fails(NoRoom, "", "", err)
 	case err != nil:
-		forwarding = forwarding.fails(NoShell, "", said(err), err)
+		forwarding = refused(forwarding, err)
 	case agent.path == "":
 		b := seen.facts.blameForwarding(e.up.Identity)
 		forwarding = forwarding.fails(NoForwarding, b.line, b.where, nil)

@@ -141,6 +141,7 @@ func (d *dialer) explainMaster(ctx context.Context, m *master, q *questions, fai
 	}
 	f := sshFailure{cfg: d.cfg, attended: d.attended(), declined: q.saidNo(), typed: q.wasTyped(), auth: phase == PhaseAuth}
 	f.lines, f.final = m.process.stderr.said()
+	m.process.stderr.logDebug()
 	if found {
 		f.hostKey, _ = ssh.ParsePublicKey(reply.hostKey)
 	}

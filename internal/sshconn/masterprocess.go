@@ -95,7 +95,7 @@ const (
 )
 
 // sshWords keeps the first lines that an ssh writes to its standard error, and
-// logs them. A server can have it write any number of them.
+// logs what a person would see of them. A server can have it write any number.
 type sshWords struct {
 	log zerolog.Logger
 
@@ -124,7 +124,7 @@ func (w *sshWords) endLocked() {
 	if line == "" {
 		return
 	}
-	debug := strings.HasPrefix(line, "debug")
+	debug := isDebug(line)
 	if !debug {
 		w.final = line
 	}
@@ -132,11 +132,24 @@ func (w *sshWords) endLocked() {
 		return
 	}
 	w.lines = append(w.lines, line)
-	level := zerolog.InfoLevel
-	if debug {
-		level = zerolog.DebugLevel
+	if !debug {
+		w.log.Info().Str("stderr", line).Msg("ssh")
 	}
-	w.log.WithLevel(level).Str("stderr", line).Msg("ssh")
+}
+
+// isDebug says whether a line is one for debugging. There are many, so they are
+// logged only of an ssh that has failed.
+func isDebug(line string) bool { return strings.HasPrefix(line, "debug") }
+
+// logDebug logs the kept lines for debugging.
+func (w *sshWords) logDebug() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, line := range w.lines {
+		if isDebug(line) {
+			w.log.Debug().Str("stderr", line).Msg("ssh")
+		}
+	}
 }
 
 // said returns the lines that are kept, and the last one that was written,

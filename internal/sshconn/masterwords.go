@@ -76,7 +76,7 @@ func (f *sshFailure) explain() error {
 func (f *sshFailure) tail() []string {
 	var last []string
 	for i := len(f.lines) - 1; i >= 0 && len(last) < 3; i-- {
-		if !strings.HasPrefix(f.lines[i], "debug") {
+		if !isDebug(f.lines[i]) {
 			last = append(last, f.lines[i])
 		}
 	}

@@ -206,3 +206,26 @@ func TestEveryLoginShell(t *testing.T) {
 		})
 	}
 }
+
+// TestUnsetupOverALingeringKeeper: its link holder must not set the link again,
+// and the next launch begins anew.
+func TestUnsetupOverALingeringKeeper(t *testing.T) {
+	w := newWorld(t)
+	before := w.homeFiles()
+	w.exit(w.shell("--linger", "1h", "devbox"))
+	out, stderr, code := w.local("unsetup", "devbox")
+	if code != 0 || !strings.HasSuffix(out, "~/.ssh/rc: removed\n~/.bashrc: removed\n~/.profile: removed\n") {
+		t.Errorf("exit %d, %s%s", code, out, stderr)
+	}
+	w.nothingLeft()
+	if after := w.homeFiles(); after != before {
+		t.Errorf("home was\n%s\nand is\n%s", before, after)
+	}
+	window := w.shell("devbox")
+	w.do(window, "ssh-add -l", w.fingerprint())
+	if w.homeFiles() == before {
+		t.Error("the next launch did not set up")
+	}
+	w.exit(window)
+	w.nothingLeft()
+}

@@ -292,12 +292,12 @@ func TestNobodyToAsk(t *testing.T) {
 // it signs, and that it was touched; another key's signature only when it takes
 // long, of which TestAgentTakesLong is.
 func TestAgentKeyWaits(t *testing.T) {
-	m := newMember(t, newUser(t))
-	token := m.newTokenKey("token", "ed25519-sk")
-	m.authorize(token)
-	agent := m.agent()
-	m.sshAdd(agent, "-S", dummyProvider, token)
-	cfg := m.config("IdentityAgent " + agent)
+	s := newSite(t, lab.SshdConfig{})
+	token := s.newTokenKey("token", "ed25519-sk")
+	s.authorize(token)
+	agent := s.agent()
+	s.sshAdd(agent, "-S", dummyProvider, token)
+	cfg := s.config("IdentityAgent " + agent)
 	var told []Notice
 	opts := options(cfg)
 	opts.Tell = func(n Notice) { told = append(told, n) }

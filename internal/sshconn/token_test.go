@@ -52,6 +52,22 @@ func TestTokenFile(t *testing.T) {
 	}
 }
 
+// TestTokenFileByOpenSSH: OpenSSH takes over where a FIDO key file is needed.
+func TestTokenFileByOpenSSH(t *testing.T) {
+	s := newSite(t, lab.SshdConfig{})
+	s.key = s.newTokenKey("token", "ed25519-sk")
+	s.authorize(s.key)
+	cfg := s.config("SecurityKeyProvider "+dummyProvider)
+	conn, err := Open(t.Context(), cfg, over(t, cfg, TransportAuto))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if choice := conn.Facts().Choice; choice.Transport != TransportOpenSSH || choice.Reason == "" {
+		t.Errorf("%+v", choice)
+	}
+}
+
 func TestPKCS11Provider(t *testing.T) {
 	s := newSite(t, lab.SshdConfig{})
 	cfg := s.config("PKCS11Provider /lib/token.so")

@@ -1,6 +1,6 @@
 // Package sshconn opens the SSH connection to a destination as the user's ssh
 // would: over TCP, a ProxyCommand or a ProxyJump, with the host key checked by
-// known_hosts, and authenticated with the keys of agent and identity files.
+// known_hosts, and authenticated by keys, passwords and what a server asks.
 //
 //	resolve -> connect -> banner -> kex -> host key -> auth -> *Conn
 //	\______________ ConnectTimeout ______/    |         \_ authTimeout

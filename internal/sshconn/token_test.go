@@ -57,7 +57,7 @@ func TestTokenFileByOpenSSH(t *testing.T) {
 	s := newSite(t, lab.SshdConfig{})
 	s.key = s.newTokenKey("token", "ed25519-sk")
 	s.authorize(s.key)
-	cfg := s.config("SecurityKeyProvider "+dummyProvider)
+	cfg := s.config("SecurityKeyProvider " + dummyProvider)
 	conn, err := Open(t.Context(), cfg, over(t, cfg, TransportAuto))
 	if err != nil {
 		t.Fatal(err)

@@ -8,9 +8,10 @@ import (
 	"golang.org/x/crypto/blowfish" //nolint:staticcheck // deprecated for new formats; this one is made of it
 )
 
-// maxRounds bounds the key derivation, which takes about 3 ms a round here and
-// cannot be interrupted. ssh-keygen's default is 16 (24 in newer versions).
-const maxRounds = 1 << 13
+// maxRounds bounds the key derivation, which takes some milliseconds a round
+// and cannot be interrupted; x/crypto has the same bound. ssh-keygen's default
+// is 16 (24 in newer versions).
+const maxRounds = 1 << 11
 
 const (
 	bcryptBlock = 32

@@ -202,6 +202,25 @@ func TestDamaged(t *testing.T) {
 	}
 }
 
+// TestTooManyRounds: a file that would take for ever is refused at once.
+func TestTooManyRounds(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "key")
+	run(t, "ssh-keygen", "-q", "-t", "ed25519", "-N", passphrase, "-a", "1", "-f", path)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.outer.Options = string(ssh.Marshal(options{Salt: "salt", Rounds: maxRounds + 1}))
+	var format *FormatError
+	if _, err := f.Open([]byte(passphrase)); !errors.As(err, &format) {
+		t.Errorf("got %v", err)
+	}
+}
+
 // tooSlow says whether opening takes longer than a test has.
 func tooSlow(f *File) bool {
 	var o options

@@ -291,13 +291,14 @@ func TestKeyboardInteractive(t *testing.T) {
 	w.nothingLeft()
 }
 
-// TestServerHangsUpAtAQuestion: a question is void when the server has no
-// patience left. The launch ends by itself, with the terminal as it was.
+// TestServerHangsUpAtAQuestion: a question is void when the server ends the
+// connection. The launch ends by itself, with the terminal as it was.
 func TestServerHangsUpAtAQuestion(t *testing.T) {
-	w := newSecretWorld(t, "LoginGraceTime 2")
+	w := newSecretWorld(t)
 	window, err := w.me.Terminal(120, 24, w.me.Command(w.t.Context(), "dash", "-i"))
 	w.must(err)
 	w.do(window, w.mosha+` devbox; echo "code $?"`, `password:$`)
+	w.must(w.sshd.KillSessions())
 	w.must(window.WaitFor(w.ctx(), `^mosha: connection closed by devbox port 22 \(auth\)\n(.*\n)+code 4$`))
 	w.do(window, `stty -a | grep -o '[-]*echo ' | sed s/^/after:/`, `^after:echo$`)
 	w.must(window.Send("exit\r"))

@@ -71,7 +71,7 @@ const seats = 8
 func TestAsSSH(t *testing.T) {
 	s := newSite(t)
 	t.Run("rows", func(t *testing.T) { // ends with the last row
-		for _, r := range slices.Concat(configRows, hostKeyRows, authRows, askedRows, routeRows, sessionRows) {
+		for _, r := range slices.Concat(slowRows, configRows, hostKeyRows, authRows, askedRows, routeRows, sessionRows) {
 			t.Run(r.name, func(t *testing.T) {
 				t.Parallel()
 				s.try(t, r)

@@ -75,8 +75,8 @@ func TestMaster(t *testing.T) {
 	opts.AgentSocket = func() string { return agent }
 	for name, end := range map[string]func(*master){
 		"closed":        func(m *master) { m.Close() },
-		"ssh is killed": func(m *master) { m.process.signal(syscall.SIGKILL) },
-		"ssh is told":   func(m *master) { m.process.signal(syscall.SIGTERM) },
+		"ssh is killed": func(m *master) { signalGroup(m.process.cmd, m.process.ended, syscall.SIGKILL) },
+		"ssh is told":   func(m *master) { signalGroup(m.process.cmd, m.process.ended, syscall.SIGTERM) },
 		"server gone": func(*master) {
 			if err := s.sshd.KillSessions(); err != nil {
 				t.Error(err)

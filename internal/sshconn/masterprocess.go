@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 	"syscall"
-	"time"
 
 	"github.com/rs/zerolog"
 )
@@ -60,16 +59,7 @@ func startSSH(args, env []string, log zerolog.Logger) (*sshProcess, error) {
 
 // end ends the process and returns when it is reaped.
 func (p *sshProcess) end() {
-	p.once.Do(func() {
-		p.signal(syscall.SIGTERM)
-		grace := time.NewTimer(proxyGrace)
-		defer grace.Stop()
-		select {
-		case <-p.ended:
-		case <-grace.C:
-			p.signal(syscall.SIGKILL)
-		}
-	})
+	p.once.Do(func() { endGroup(p.cmd, p.ended) })
 	<-p.ended
 }
 
@@ -77,16 +67,6 @@ func (p *sshProcess) end() {
 func (p *sshProcess) killed() bool {
 	status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus)
 	return ok && status.Signaled()
-}
-
-// signal signals the process's group while the process is there; afterwards
-// the number may be another group's.
-func (p *sshProcess) signal(s syscall.Signal) {
-	select {
-	case <-p.ended:
-	default:
-		_ = syscall.Kill(-p.cmd.Process.Pid, s)
-	}
 }
 
 const (

@@ -96,27 +96,9 @@ func (p *proxy) Close() error {
 	p.close.Do(func() {
 		p.in.Close()
 		p.out.Close()
-		p.signal(syscall.SIGTERM)
-		grace := time.NewTimer(proxyGrace)
-		defer grace.Stop()
-		select {
-		case <-p.ended:
-		case <-grace.C:
-			p.signal(syscall.SIGKILL)
-			<-p.ended
-		}
+		endGroup(p.cmd, p.ended)
 	})
 	return nil
-}
-
-// signal signals the child's group while the child is there; afterwards the
-// number may be another group's.
-func (p *proxy) signal(s syscall.Signal) {
-	select {
-	case <-p.ended:
-	default:
-		_ = syscall.Kill(-p.cmd.Process.Pid, s)
-	}
 }
 
 // failure is the error to report if the connection failed because of the

@@ -166,6 +166,9 @@ func (e *examination) overConnection() {
 	if isNoRoom(seen.err) {
 		seen = e.look()
 	}
+	if isNoRoom(seen.setErr) {
+		e.preview(&seen)
+	}
 	e.reportShell(seen, start)
 	if seen.err != nil {
 		e.skipFrom(CheckForwarding, CheckShell)

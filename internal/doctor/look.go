@@ -46,8 +46,15 @@ func (e *examination) look() (seen remoteSeen) {
 	}
 	seen.states = p.aftermath(&seen.facts)
 	end() // the server may not allow one more session
-	seen.setup, seen.setErr = bootstrap.PreviewSetup(ctx, runner{e})
+	e.preview(&seen)
 	return seen
+}
+
+// preview sees what the set-up would do.
+func (e *examination) preview(seen *remoteSeen) {
+	ctx, cancel := context.WithTimeout(e.ctx, probeLimit)
+	defer cancel()
+	seen.setup, seen.setErr = bootstrap.PreviewSetup(ctx, runner{e})
 }
 
 // errSlow says that the remote did not answer in time.

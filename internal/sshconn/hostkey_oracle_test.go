@@ -259,6 +259,7 @@ func TestHostKeysAsSSH(t *testing.T) {
 
 // TestHostKeysWithAddressAsSSH does the same where the address counts too.
 func TestHostKeysWithAddressAsSSH(t *testing.T) {
+	t.Parallel()
 	compareByChance(t, newAddressOracle(t))
 }
 

@@ -33,7 +33,9 @@ func (h *hostKeys) unknown(remote netip.AddrPort, r knownhosts.Result, key ssh.P
 	if h.wasAccepted(key) {
 		return nil
 	}
-	if !h.writable() {
+	// As for ssh, nothing is written beside an authority that only the command knows.
+	byCommand := r.CertProblem != "" && r.CertOrigin == knownhosts.FromCommand
+	if !h.writable() || byCommand {
 		return h.refuse(KeyUnwritable, key, r)
 	}
 	if err := h.confirm(remote, r, key); err != nil {

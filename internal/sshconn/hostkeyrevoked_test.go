@@ -142,6 +142,7 @@ func TestLongEnough(t *testing.T) {
 
 // TestShortIdentityAsSSH: RequiredRSASize is for the user's keys too.
 func TestShortIdentityAsSSH(t *testing.T) {
+	t.Parallel()
 	o := newOracle(t, lab.SshdConfig{})
 	o.key = o.newKey("rsa", "rsa", "-b", "2048")
 	o.authorize(o.key)

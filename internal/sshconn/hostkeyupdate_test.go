@@ -112,6 +112,7 @@ func TestUpdateHostKeysAsSSH(t *testing.T) {
 }
 
 func TestUpdateHostKeysWithAddressAsSSH(t *testing.T) {
+	t.Parallel()
 	o := newAddressOracle(t)
 	host, other := o.lines(), newKeyLines(o.site, "other")
 	both := "box," + o.address
@@ -131,6 +132,7 @@ func TestUpdateHostKeysWithAddressAsSSH(t *testing.T) {
 }
 
 func TestCertificateIsNotUpdated(t *testing.T) {
+	t.Parallel()
 	o := newOracle(t, lab.SshdConfig{HostKeys: []string{"ed25519", "rsa"}, Extra: []string{"HostCertificate {dir}/host-cert.pub"}})
 	ca := o.newKey("ca", "ed25519")
 	key := o.write("host.pub", strings.TrimPrefix(o.lines()["ssh-ed25519"], " "))
@@ -140,6 +142,12 @@ func TestCertificateIsNotUpdated(t *testing.T) {
 	}
 	o.compareUpdate("certificate", map[string]string{"known_hosts": "@cert-authority * " + o.read("ca.pub")}, "UpdateHostKeys yes")
 	o.compareUpdate("authority without the port", map[string]string{"known_hosts": "@cert-authority 127.0.0.1 " + o.read("ca.pub")}, "UpdateHostKeys yes")
+	o.site.run("ssh-keygen", "-q", "-s", ca, "-I", "host", "-h", "-n", "elsewhere", key)
+	if err := o.sshd.Restart(); err != nil {
+		t.Fatal(err)
+	}
+	o.compare("bad certificate of an authority that the command knows", map[string]string{"known_hosts": "", "printed": "@cert-authority * " + o.read("ca.pub")},
+		"StrictHostKeyChecking no", "KnownHostsCommand /bin/cat "+o.path("printed"))
 	o.compareUpdate("its plain key", map[string]string{"known_hosts": o.name + o.lines()["ssh-ed25519"]}, "UpdateHostKeys yes")
 }
 

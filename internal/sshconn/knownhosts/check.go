@@ -43,6 +43,8 @@ type Result struct {
 	// accepted; "" if there was none. The check then went on with the plain
 	// key that it certifies, as ssh does.
 	CertProblem string
+	// CertOrigin is where that authority is from.
+	CertOrigin Origin
 	// Address is what the lines for the address say (CheckHostIP), nil if it
 	// was not looked up.
 	Address *AddressResult
@@ -126,7 +128,7 @@ func (l *lookup) find(purpose, name string) (entries, error) {
 }
 
 func (l *lookup) check() Result {
-	problem := ""
+	problem, origin := "", FromUser
 	key := l.Key
 	if cert, ok := key.(*ssh.Certificate); ok {
 		r := l.byName.checkCert(l.Host, cert, l.Now)
@@ -136,14 +138,14 @@ func (l *lookup) check() Result {
 		if r.Status != Unknown {
 			return r
 		}
-		problem, key = r.CertProblem, cert.Key
+		problem, origin, key = r.CertProblem, r.CertOrigin, cert.Key
 	}
 	r := l.byName.checkPlain(key)
 	r.Address = l.checkAddress(r, key)
 	if r.Status == Unknown {
 		r = l.withoutPort(r)
 	}
-	r.CertProblem = problem
+	r.CertProblem, r.CertOrigin = problem, origin
 	return r
 }
 

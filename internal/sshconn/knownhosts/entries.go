@@ -41,7 +41,7 @@ func (es entries) checkCert(h Host, cert *ssh.Certificate, now time.Time) Result
 			continue
 		}
 		if problem := certProblem(h, cert, now); problem != "" {
-			return Result{CertProblem: problem}
+			return Result{CertProblem: problem, CertOrigin: e.origin}
 		}
 		r := e.result(Match)
 		r.Certified = true

@@ -56,9 +56,10 @@ func dns(c *Config, value string) bool {
 // (sshconnect2.c, ssh_kex2). ssh -G prints the list in full either way, so it
 // is compared with lists that have the same default: it is not fixed if it is
 // one of them, with names left out or appended. A list of the user's own that
-// looks so counts as not fixed too: at worst, a known key is found.
+// looks so counts as not fixed too: at worst, a known key is found. A single name
+// has no order.
 func fixesHostKeyOrder(list []string, defaults ...[]string) bool {
-	return len(list) > 0 && !slices.ContainsFunc(defaults, func(d []string) bool { return derived(list, d) })
+	return len(list) == 1 || len(list) > 0 && !slices.ContainsFunc(defaults, func(d []string) bool { return derived(list, d) })
 }
 
 // derived says whether list begins with members of the default in its order,

@@ -72,6 +72,8 @@ func TestHostKeyOrder(t *testing.T) {
 		{"HostKeyAlgorithms ^rsa-sha2-512", true},
 		{"HostKeyAlgorithms rsa-sha2-512,ssh-ed25519", true},
 		{"HostKeyAlgorithms ssh-rsa", true},
+		{"HostKeyAlgorithms ecdsa-sha2-nistp256", true},
+		{"HostKeyAlgorithms ssh-ed25519,rsa-sha2-512", false}, // could be what - leaves
 		{"HostKeyAlgorithms +ssh-rsa\nPubkeyAcceptedAlgorithms ssh-ed25519", false},
 		{"HostKeyAlgorithms +ssh-rsa\nHostbasedAcceptedAlgorithms ssh-ed25519", false},
 	} {

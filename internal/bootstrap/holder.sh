@@ -165,7 +165,8 @@ look() {
 watch() {
   exec </dev/null >/dev/null
   trap 'heard=yes' CONT
-  trap 'kill -KILL "$!"; exit' HUP INT TERM USR1
+  # Before there is a sleep, "$!" is empty or, in zsh, 0, which for kill is the whole process group.
+  trap 'case $! in "" | 0) ;; *) kill -KILL "$!" ;; esac; exit' HUP INT TERM USR1
   while kill -0 $$; do
     heard=
     sleep "$patience" &

@@ -96,15 +96,16 @@ var errGarbled = errors.New("the remote's answer makes no sense")
 func startProbe(ctx context.Context, shell Shell, part string, vars ...string) (*probe, error) {
 	p := &probe{shell: shell, out: bufio.NewReaderSize(shell, maxLine), token: rand.Text()}
 	p.stop = context.AfterFunc(ctx, func() { _ = shell.Close() })
-	if _, err := shell.Write([]byte(scriptFor(part, append(vars, "token", p.token)...))); err != nil {
-		p.close()
-		return nil, err
+	_, unsent := shell.Write([]byte(scriptFor(part, append(vars, "token", p.token)...)))
+	err := p.awaitMarker()
+	if err == nil {
+		return p, nil
 	}
-	if err := p.awaitMarker(); err != nil {
-		p.close()
-		return nil, err
+	p.close()
+	if unsent != nil && p.noise == "" {
+		return nil, unsent
 	}
-	return p, nil
+	return nil, err // what ended in place of a shell may have said something first
 }
 
 // scriptFor returns the script with its part and its variables (name, value,

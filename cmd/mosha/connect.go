@@ -215,12 +215,12 @@ func (l *launch) connect(ctx context.Context, attach keeper.Attach) error {
 		if err == nil {
 			l.up, err = l.client.Attach(attach, l.person)
 		}
+		if err != nil && l.client != nil { // or it would count as one who can be asked
+			l.client.Close()
+		}
 		if !errors.Is(err, keeper.ErrGone) && !errors.Is(err, keeper.ErrNoKeeper) {
 			break
 		}
-	}
-	if err != nil && l.client != nil {
-		l.client.Close()
 	}
 	return err
 }

@@ -46,6 +46,11 @@ func TestChangedHostKeyLetPass(t *testing.T) {
 	if out := w.remote("find /tmp/ssh-* -user $(id -un) 2>/dev/null; ls .ssh/ssh_auth_sock 2>/dev/null; :"); out != "" {
 		t.Errorf("the agent was forwarded: %s", out)
 	}
+	seen := w.examine("devbox") // asks for forwarding in a session of its own
+	seen.is("forwarding", "fail", "")
+	if got := seen.rows["signature"]; got.State == "ok" {
+		t.Errorf("the doctor has the agent sign for that server: %+v", got)
+	}
 	window := w.shell("devbox")
 	w.do(window, `ssh-add -l >/dev/null 2>&1; echo "agent-$?"`, `agent-2`)
 	w.exit(window)

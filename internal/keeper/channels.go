@@ -13,6 +13,17 @@ import (
 // once. Each takes some ten KiB.
 const maxAgentChannels = 2048
 
+// forwardAgent asks for agent forwarding in a session, and allows the server to
+// open agent channels from then on. A server whose host key is not the known
+// one is not asked: it gets no agent (ssh's client does the same).
+func (c *connection) forwardAgent(s *session) error {
+	if c.ssh.Facts().Unverified {
+		return nil
+	}
+	c.forward.Store(true)
+	return s.forwardAgent()
+}
+
 // offered serves an agent channel that the server opens, if it was asked to
 // forward the agent.
 func (c *connection) offered(offer sshconn.AgentOffer) {

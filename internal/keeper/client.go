@@ -63,6 +63,9 @@ func (c *Client) hear() (reply, error) {
 	if late := net.Error(nil); errors.As(err, &late) && late.Timeout() {
 		return r, &SilentError{Log: c.log}
 	}
+	if errors.Is(err, errLineTooLong) {
+		return r, err
+	}
 	if err != nil {
 		return r, ErrGone
 	}

@@ -39,7 +39,7 @@ func startHolder(ctx context.Context, c *connection, first bootstrap.Order) (*ho
 	stop := context.AfterFunc(ctx, func() { _ = s.Close() })
 	defer stop()
 	h := &holder{session: s, events: bootstrap.NewHolderReader(s), ended: make(chan struct{}), unverified: c.ssh.Facts().Unverified}
-	if err := h.begin(first, c.pulse.rest); err != nil {
+	if err := h.begin(c, first); err != nil {
 		_ = s.Close()
 		return nil, &ForwardError{Reason: "holder", Err: err}
 	}
@@ -53,16 +53,14 @@ func startHolder(ctx context.Context, c *connection, first bootstrap.Order) (*ho
 }
 
 // begin sends all that the script needs without waiting in between.
-func (h *holder) begin(first bootstrap.Order, every time.Duration) error {
-	if !h.unverified {
-		if err := h.session.forwardAgent(); err != nil {
-			return err
-		}
+func (h *holder) begin(c *connection, first bootstrap.Order) error {
+	if err := c.forwardAgent(h.session); err != nil {
+		return err
 	}
 	if err := h.session.exec(shellCommand); err != nil {
 		return err
 	}
-	_, err := h.session.Write(bootstrap.HolderScript(first, every))
+	_, err := h.session.Write(bootstrap.HolderScript(first, c.pulse.rest))
 	return err
 }
 

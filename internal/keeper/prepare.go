@@ -109,7 +109,6 @@ func (c *connection) hold(ctx context.Context) {
 			first = bootstrap.Reclaim(c.k.actor, before.agent)
 		}
 	})
-	c.forward.Store(!c.ssh.Facts().Unverified)
 	h, err := startHolder(ctx, c, first)
 	crowded := isRejected(err)
 	c.mu.Lock()

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"io"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 
-	"github.com/mosha-ssh/mosha/internal/target"
-
 	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/target"
 )
 
 // session is one "session" channel of a connection (RFC 4254, 6). Opening it
@@ -100,10 +100,28 @@ func (s *session) Close() error {
 	return err
 }
 
-// Wait returns the command's exit code, -1 where the server said none.
+// lossShows is how long after its sessions a lost connection has ended.
+const lossShows = time.Second
+
+// stays says whether the connection outlives a session of which nothing was
+// said in the end: one that is lost takes its sessions along first.
+func stays(ctx context.Context) bool {
+	select {
+	case <-time.After(lossShows):
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// Wait returns the command's exit code, -1 where the server said none. ctx is
+// the connection's.
 func (s *session) Wait(ctx context.Context) (int, error) {
 	select {
 	case code := <-s.exit:
+		if code < 0 && !stays(ctx) {
+			return -1, ctx.Err()
+		}
 		return code, nil
 	case <-ctx.Done():
 		return -1, ctx.Err()

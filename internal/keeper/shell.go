@@ -32,6 +32,8 @@ func (k *Keeper) runShell(ctx context.Context, w *wire, s Shell, calls <-chan ca
 		return failed(w, err)
 	}
 	defer session.Close()
+	// A remote that takes no more input holds feed up.
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(detachLimit, func() { _ = session.Close(); leave() }) })()
 	go func() { _, _ = io.Copy(io.Discard, session.channel.Stderr()) }()
 	// Where the remote's process does not end, its output does not either.
 	printed := make(chan struct{})
@@ -68,8 +70,7 @@ func (c *connection) openShell(ctx context.Context, s Shell) (*session, error) {
 		return nil, err
 	}
 	if s.Agent {
-		c.forward.Store(true)
-		err = session.forwardAgent()
+		err = c.forwardAgent(session)
 	}
 	if err == nil {
 		err = session.exec(shellCommand)

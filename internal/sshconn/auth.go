@@ -176,7 +176,7 @@ func (a *authenticator) banner(message string) error {
 // failure is the error after all was tried, or after the server gave up.
 func (a *authenticator) failure(disconnect string, cause error) error {
 	e := &AuthError{
-		User: a.cfg.User, Host: a.cfg.HostName, Methods: a.offered,
+		User: a.cfg.User, Host: a.cfg.HostName, Methods: few(a.offered),
 		Skipped: a.skipped, Agent: a.agentProblem, Disconnect: disconnect,
 		Interactive: (a.wanted || a.person.unasked) && !a.cfg.BatchMode, Typed: a.typed(), Expired: isPasswordChange(cause),
 	}

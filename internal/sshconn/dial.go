@@ -326,7 +326,7 @@ func (d *dialer) explain(ctx context.Context, err error) error {
 	case errors.As(err, &unsupported):
 		return unsupported
 	case errors.As(err, &negotiation):
-		return &AlgorithmError{What: negotiation.What, Ours: negotiation.SupportedAlgorithms, Theirs: negotiation.RequestedAlgorithms}
+		return &AlgorithmError{What: negotiation.What, Ours: negotiation.SupportedAlgorithms, Theirs: few(negotiation.RequestedAlgorithms)}
 	}
 	said := disconnect(err)
 	switch {

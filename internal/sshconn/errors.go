@@ -253,3 +253,13 @@ type MasterError struct {
 }
 
 func (e *MasterError) Error() string { return "ssh: " + e.Message }
+
+// few bounds a list of names from the server: no honest one is longer.
+func few(names []string) []string {
+	const most, longest = 64, 64
+	var kept []string
+	for _, name := range names[:min(len(names), most)] {
+		kept = append(kept, name[:min(len(name), longest)])
+	}
+	return kept
+}

@@ -82,8 +82,7 @@ func (r *rounds) ask(name, instruction string, questions []string, echos []bool)
 	r.heard = true
 	r.total++
 	if r.total > maxRounds || len(questions) > maxFields {
-		r.asked = r.auth.cfg.NumberOfPasswordPrompts
-		return nil, errTooMuch
+		return nil, r.tooMuch()
 	}
 	if len(questions) == 0 && name == "" && instruction == "" {
 		return nil, nil
@@ -94,6 +93,9 @@ func (r *rounds) ask(name, instruction string, questions []string, echos []bool)
 	}
 	for i, text := range questions {
 		q.Fields = append(q.Fields, PromptField{Text: bounded(text), Echo: echos[i]})
+	}
+	if q.size() > maxRound {
+		return nil, r.tooMuch()
 	}
 	answers, err := r.auth.person.ask(q)
 	if err != nil {
@@ -107,6 +109,12 @@ func (r *rounds) ask(name, instruction string, questions []string, echos []bool)
 		texts[i] = borrowed(answer)
 	}
 	return texts, nil
+}
+
+// tooMuch ends this method: no honest server asks that much.
+func (r *rounds) tooMuch() error {
+	r.asked = r.auth.cfg.NumberOfPasswordPrompts
+	return errTooMuch
 }
 
 // done overwrites what was typed.

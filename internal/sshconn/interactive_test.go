@@ -160,6 +160,10 @@ func TestServerAsksWithoutEnd(t *testing.T) {
 			_, err := client("", "", make([]string, 1000), make([]bool, 1000))
 			return err
 		},
+		"long questions": func(client ssh.KeyboardInteractiveChallenge) error {
+			_, err := client("", "", slices.Repeat([]string{strings.Repeat("x", 4000)}, maxFields), make([]bool, maxFields))
+			return err
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			to := authServer(t, func(c *ssh.ServerConfig) {
@@ -170,6 +174,11 @@ func TestServerAsksWithoutEnd(t *testing.T) {
 			asked, _, err := dialAnswering(t, to(), func(p Prompt) []string { return make([]string, len(p.Fields)) })
 			if denied := (*AuthError)(nil); !errors.As(err, &denied) || len(asked) > maxRounds {
 				t.Errorf("asked %d times, then %v", len(asked), err)
+			}
+			for _, p := range asked {
+				if p.size() > maxRound {
+					t.Errorf("%d bytes were asked at once", p.size())
+				}
 			}
 		})
 	}

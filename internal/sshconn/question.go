@@ -52,6 +52,15 @@ func (p *Prompt) Answers() int {
 // or cannot be asked: what needs the answer is passed over.
 var ErrNoAnswer = errors.New("no answer")
 
+// size is how many bytes of the server's are in it.
+func (p *Prompt) size() int {
+	n := len(p.Name) + len(p.Instruction)
+	for _, field := range p.Fields {
+		n += len(field.Text)
+	}
+	return n
+}
+
 // Kinds of Notice.
 const (
 	NoticeBanner  = "banner"  // Text is the server's, RFC 4252, section 5.4
@@ -76,6 +85,7 @@ type Notice struct {
 const (
 	maxText   = 4 << 10 // bytes of one text
 	maxFields = 32      // questions in a round; PAM has no more
+	maxRound  = 8 << 10 // bytes of a round; JSON may make six of one, and a line of 64 KiB has to take it
 	maxRounds = 64      // of keyboard-interactive in one connection
 	maxShown  = 32 << 10
 )

@@ -104,6 +104,43 @@ func TestKeepTakesUpAgain(t *testing.T) {
 	w.nothingLeft()
 }
 
+// TestKeepTakesCorrectedConfig: what was corrected in ssh_config since the
+// keeper was spawned lets it in, at once and when it comes back by itself.
+func TestKeepTakesCorrectedConfig(t *testing.T) {
+	w := newWorld(t)
+	w.keptWithAnotherKey()
+	w.configure("IdentityFile ~/.ssh/other")
+	w.runs("keep", "devbox")
+	w.agentThere()
+	w.must(w.sshd.KillSessions())
+	w.becomes("up again", func(s keeper.Status) bool { return s.State == keeper.Up && s.Reconnects == 2 })
+	w.runs("stop", "--all")
+	w.nothingLeft()
+}
+
+// TestDoctorTakesCorrectedOptions: what a launch with them would find.
+func TestDoctorTakesCorrectedOptions(t *testing.T) {
+	w := newWorld(t)
+	other := w.keptWithAnotherKey()
+	w.examine("devbox").fails(6, map[string]string{"connection": `not let in`})
+	w.examine("--ssh=ssh -i "+other.Path, "devbox").well2(t, "keeper")
+	w.runs("stop", "--all")
+	w.nothingLeft()
+}
+
+// keptWithAnotherKey has a keeper for the devbox that waits for the person,
+// since only a key lets in that its configuration does not name.
+func (w *world) keptWithAnotherKey() lab.Key {
+	w.t.Helper()
+	w.runs("keep", "devbox")
+	other, err := w.me.NewKey("other", "ed25519")
+	w.must(err)
+	w.must(w.dev.WriteFile(".ssh/authorized_keys", other.Pub+"\n", 0o600))
+	w.must(w.sshd.KillSessions())
+	w.needsAuth(`authenticat|key`)
+	return other
+}
+
 // TestLinger: the agent stays for a while after the last session.
 func TestLinger(t *testing.T) {
 	w := newWorld(t)

@@ -32,6 +32,7 @@ var overOpenSSH = map[string]func(*testing.T){
 	"AgentOnANewSock":  TestAgentOnANewSocket,
 	"ForwardingRefuse": TestForwardingRefusedThere,
 	"Keep":             TestKeep,
+	"CorrectedConfig":  TestKeepTakesCorrectedConfig,
 	"Stop":             TestStop,
 	"Jump":             TestJump,
 	"Options":          TestSSHOptionsCount,

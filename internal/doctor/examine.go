@@ -113,9 +113,10 @@ const attachTries = 5
 
 // attach waits for the connection. No session is to follow, so that a keeper
 // that is started for this neither sets the remote up nor holds the link. The
-// agent that a running keeper forwards stays the same.
+// agent that a running keeper forwards stays the same, and so does the
+// configuration of a connection that works.
 func (e *examination) attach() (client *keeper.Client, err error) {
-	a := keeper.Attach{Transport: e.options.Transport}
+	a := keeper.Attach{Config: e.config, Transport: e.options.Transport}
 	if !e.running {
 		a.AgentSocket = e.options.Env("SSH_AUTH_SOCK")
 	}

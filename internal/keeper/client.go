@@ -49,10 +49,11 @@ func (c *Client) Close() {
 // say sends the first line of a conversation.
 func (c *Client) say(what call) error {
 	what.Version = protocolVersion
-	if err := c.w.send(what); err != nil {
+	err := c.w.send(what)
+	if err != nil && !errors.Is(err, errLineTooLong) {
 		return ErrGone
 	}
-	return nil
+	return err
 }
 
 // hear receives the next line. An error that the keeper reports comes as that

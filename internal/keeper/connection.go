@@ -76,9 +76,10 @@ type remains struct {
 func serve(k *Keeper, conn sshconn.Connection) *connection {
 	k.used.Store(true)
 	ctx, cancel := context.WithCancel(context.Background())
-	alive := k.spec.Config.ServerAliveInterval
+	config := k.config()
+	alive := config.ServerAliveInterval
 	c := &connection{
-		k: k, ssh: conn, log: k.log, pulse: newPulse(alive, alive*time.Duration(k.spec.Config.ServerAliveCountMax)),
+		k: k, ssh: conn, log: k.log, pulse: newPulse(alive, alive*time.Duration(config.ServerAliveCountMax)),
 		ctx: ctx, cancel: cancel, done: make(chan struct{}),
 		questions: make(chan uint64, 1), spare: make(chan *session, 1), holding: make(chan struct{}),
 	}
@@ -90,6 +91,11 @@ func serve(k *Keeper, conn sshconn.Connection) *connection {
 	c.work.Go(func() { c.pulse.run(ctx) })
 	go c.end()
 	return c
+}
+
+// worksLocked says whether there is a connection and nothing speaks against it.
+func (c *connection) worksLocked() bool {
+	return c != nil && !c.doubted && !c.ended && c.ctx.Err() == nil
 }
 
 // ask has a question of the pulse put. It does not block, as a write into a

@@ -38,7 +38,7 @@ func (k *Keeper) converse(ctx context.Context, w *wire, heard func()) {
 	k.used.Store(true)
 
 	var c call
-	if err := w.receiveWithin(patience, &c); err != nil {
+	if err := w.receiveCall(&c); err != nil {
 		quiet := k.log.Sample(noise)
 		quiet.Debug().Err(err).Msg("client said nothing useful")
 		return
@@ -91,7 +91,7 @@ func listen(cancel func(), w *wire, calls chan<- call) {
 // answer does what the call asks for. An error is told to the client.
 func (k *Keeper) answer(ctx context.Context, w *wire, c call, calls <-chan call) error {
 	switch {
-	case c.Op == opAttach && c.Attach != nil:
+	case c.Op == opAttach && c.Attach != nil && k.isFor(c.Attach.Config):
 		return k.attach(ctx, w, *c.Attach, calls)
 	case c.Op == opStart && c.Start != nil:
 		return k.startServer(ctx, w, *c.Start)
@@ -142,11 +142,13 @@ func (k *Keeper) attend(askable bool) (failures int, leave func()) {
 
 // use takes what a launcher says of its side: its agent is forwarded from now
 // on, since its socket may be newer than the one of the launcher that spawned
-// the keeper, and the keeper stays for the longest time that one asked for.
+// the keeper, its configuration holds for what is dialed from now on, and the
+// keeper stays for the longest time that one asked for.
 func (k *Keeper) use(a Attach) {
 	k.update(func() {
 		k.usesLocked(a.AgentSocket)
 		k.linger = max(k.linger, a.Linger)
+		k.configureLocked(a)
 		k.chooseLocked(a.Transport)
 	})
 	k.saveOrLog()
@@ -159,7 +161,7 @@ func (k *Keeper) connected(ctx context.Context, failures int, asks <-chan ask, p
 	for {
 		k.mu.Lock()
 		conn, change, failed := k.conn, k.change, k.failed
-		works := conn != nil && !conn.doubted && !conn.ended && conn.ctx.Err() == nil
+		works := conn.worksLocked()
 		news := k.failures > failures
 		k.mu.Unlock()
 		switch {

@@ -114,7 +114,7 @@ func open(t *testing.T, conn *net.UnixConn) bool {
 // TestRubbish: what is not of the protocol ends the conversation, at once and
 // nothing else.
 func TestRubbish(t *testing.T) {
-	long := strings.Repeat("x", 1<<20)
+	long := strings.Repeat("x", 2<<20)
 	for name, c := range map[string]struct{ say, want string }{
 		"a word":                  {"hello\n", ""},
 		"bytes":                   {"\x00\xff\x1b[31m\r\n", ""},
@@ -122,19 +122,20 @@ func TestRubbish(t *testing.T) {
 		"an empty line":           {"\n", ""},
 		"another kind of value":   {`["mosha", 1]` + "\n", ""},
 		"a number too large":      {`{"mosha":2e99,"op":"status"}` + "\n", ""},
-		"a megabyte without end":  {long, ""},
-		"a megabyte, then an end": {`{"mosha":2,"op":"` + long + "\"}\n", ""},
+		"megabytes without end":   {long, ""},
+		"megabytes, then an end":  {`{"mosha":2,"op":"` + long + "\"}\n", ""},
 		"deeply nested":           {strings.Repeat("[", maxLine-1) + "\n", ""},
 		"no version":              {`{"op":"status"}` + "\n", "keeper.VersionError"},
 		"nothing wanted":          {`{"mosha":2}` + "\n", "unknown call"},
 		"unknown call":            {`{"mosha":2,"op":"reboot"}` + "\n", "unknown call"},
+		"for another destination": {`{"mosha":2,"op":"attach","attach":{"config":{"HostName":"other"}}}` + "\n", "unknown call"},
 		"an attach without form":  {`{"mosha":2,"op":"attach"}` + "\n", "unknown call"},
 		"a start without form":    {`{"mosha":2,"op":"start","start":null}` + "\n", "unknown call"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := listenForTest(t)
 			conn := l.dial()
-			if _, err := conn.Write([]byte(c.say)); err != nil && len(c.say) < maxLine {
+			if _, err := conn.Write([]byte(c.say)); err != nil && len(c.say) < maxCall {
 				t.Fatal(err)
 			}
 			if said := ended(t, conn); !strings.Contains(said, c.want) || c.want == "" && said != "" {
@@ -326,6 +327,7 @@ func FuzzControl(f *testing.F) {
 	for _, seed := range []string{
 		"", "\n", "{}\n", `{"mosha":2}`, `{"mosha":1,"op":"status"}` + "\n", `{"mosha":2,"op":"status"}` + "\n",
 		`{"mosha":2,"op":"stop"}` + "\n", `{"mosha":2,"op":"setup"}` + "\n",
+		`{"mosha":2,"op":"attach","attach":{"config":{"HostName":"devbox.example","User":"me","Port":22},"session":true}}` + "\n",
 		`{"mosha":2,"op":"attach","attach":{"agent_socket":"/x","session":true,"linger":-1}}` + "\n" + `{"mosha":2,"op":"answer","answer":{"number":1,"ok":true,"lengths":[3]}}` + "\nyes",
 		`{"mosha":2,"op":"attach","attach":{}}` + "\n" + `{"mosha":2,"op":"lease","lease":"AAAAAAAAAAAAAAAAAAAAAAAAAA"}` + "\n" + `{"mosha":2,"op":"keep"}` + "\n",
 		`{"mosha":2,"op":"start","start":{"command":"mosh-server new","pty":{"Term":"xterm","Columns":80,"Rows":24}}}` + "\n",

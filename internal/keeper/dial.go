@@ -55,6 +55,7 @@ type attempt struct {
 	attended bool
 	epoch    int // network events before it began
 	began    time.Time
+	config   *target.Config
 	options  sshconn.Options
 }
 
@@ -66,6 +67,7 @@ func (k *Keeper) newAttempt(pace *backoff) *attempt {
 	}
 	k.update(func() {
 		a.attended, a.epoch = k.askable > 0, k.epoch
+		a.config = k.spec.Config
 		a.options.Identity, a.options.Choice = k.identity, k.choice
 		a.options.Accepted = k.accepted
 		if k.lostAt.IsZero() || a.attended {
@@ -103,7 +105,7 @@ func (a *attempt) run(ctx context.Context) (sshconn.Connection, error) {
 			cancel(errAborted)
 		}
 	}()
-	return sshconn.Open(ctx, a.k.spec.Config, a.options)
+	return sshconn.Open(ctx, a.config, a.options)
 }
 
 // grace is how old a handshake may be that a network event does not abort:

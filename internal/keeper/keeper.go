@@ -246,7 +246,7 @@ func (k *Keeper) usesLocked(socket string) {
 
 // dialAgent makes a fresh connection to the agent that is forwarded.
 func (k *Keeper) dialAgent(ctx context.Context) (net.Conn, error) {
-	return k.dialFirst(ctx, k.spec.Config.ForwardedSocket)
+	return k.dialFirst(ctx, k.config().ForwardedSocket)
 }
 
 // dialFirst connects to the agent that the configuration names, which is what
@@ -278,8 +278,8 @@ func (k *Keeper) dialFirst(ctx context.Context, socket func(env func(string) str
 
 // identityAgent returns the path of the agent to log in with, forwarded that of
 // the one that is forwarded; "" if none answers.
-func (k *Keeper) identityAgent() string { return k.answering(k.spec.Config.AgentSocket) }
-func (k *Keeper) forwarded() string     { return k.answering(k.spec.Config.ForwardedSocket) }
+func (k *Keeper) identityAgent() string { return k.answering(k.config().AgentSocket) }
+func (k *Keeper) forwarded() string     { return k.answering(k.config().ForwardedSocket) }
 
 func (k *Keeper) answering(socket func(env func(string) string) (string, bool)) string {
 	conn, err := k.dialFirst(context.Background(), socket)

@@ -84,7 +84,7 @@ func (k *Keeper) live(ctx context.Context, ready func(error) error) error {
 	if err := k.leases.find(); err != nil {
 		return ready(err)
 	}
-	dir := k.spec.Dirs.of(k.spec.ID())
+	dir := k.spec.Dirs.of(k.config().ID())
 	listener, err := listenAt(dir.socket())
 	if err != nil {
 		return ready(err)

@@ -20,6 +20,9 @@ const (
 	protocolVersion = 2
 	// maxLine bounds one message on the control socket, in bytes.
 	maxLine = 64 << 10
+	// maxCall bounds the first one of a conversation, which may carry what a
+	// Spec does: a configuration is as long as its SetEnv.
+	maxCall = maxSpec
 	// patience is how long a peer on the control socket may take to say its
 	// first line or to take what is said to it.
 	patience = 10 * time.Second
@@ -59,8 +62,11 @@ const (
 
 // Attach says who wants the connection up, and for what.
 type Attach struct {
-	AgentSocket string `json:"agent_socket"` // the launcher's SSH_AUTH_SOCK, newer than the keeper's
-	Session     bool   `json:"session"`      // a person acts: a session is to follow, or the keeper is to stay
+	// Config is what this launch found for the destination, whose ID it has.
+	// The keeper goes by it from then on; nil leaves it its own.
+	Config      *target.Config `json:"config,omitempty"`
+	AgentSocket string         `json:"agent_socket"` // the launcher's SSH_AUTH_SOCK, newer than the keeper's
+	Session     bool           `json:"session"`      // a person acts: a session is to follow, or the keeper is to stay
 	// Linger is how long the keeper stays after its last session.
 	Linger time.Duration `json:"linger,omitempty"`
 	// Transport is the one that is wanted; empty is sshconn.TransportAuto.
@@ -126,7 +132,7 @@ type Connected struct {
 }
 
 // errLineTooLong ends the conversation with a peer that sends more than
-// maxLine bytes without a newline.
+// maxLine bytes without a newline, maxCall at first.
 var errLineTooLong = errors.New("a line on the control socket is too long")
 
 // wire carries one JSON value a line over the control socket. One goroutine
@@ -150,6 +156,9 @@ func (w *wire) send(v any) error {
 	if err != nil {
 		return err
 	}
+	if len(line) >= maxCall { // nobody would take it
+		return errLineTooLong
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	_ = w.conn.SetWriteDeadline(time.Now().Add(patience))
@@ -159,18 +168,22 @@ func (w *wire) send(v any) error {
 
 // receive reads the next line into v.
 func (w *wire) receive(v any) error {
-	line, err := readLine(w.in, maxLine)
+	return w.receiveUpTo(maxLine, v)
+}
+
+func (w *wire) receiveUpTo(limit int, v any) error {
+	line, err := readLine(w.in, limit)
 	if err != nil {
 		return err
 	}
 	return json.Unmarshal(line, v)
 }
 
-// receiveWithin is receive with a time limit for this one line.
-func (w *wire) receiveWithin(d time.Duration, v any) error {
-	_ = w.conn.SetReadDeadline(time.Now().Add(d))
+// receiveCall reads a conversation's first line, for which there is patience.
+func (w *wire) receiveCall(c *call) error {
+	_ = w.conn.SetReadDeadline(time.Now().Add(patience))
 	defer func() { _ = w.conn.SetReadDeadline(time.Time{}) }()
-	return w.receive(v)
+	return w.receiveUpTo(maxCall, c)
 }
 
 func (w *wire) Close() error { return w.conn.Close() }

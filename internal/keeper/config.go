@@ -1,0 +1,26 @@
+package keeper
+
+import "github.com/mosha-ssh/mosha/internal/target"
+
+// config returns what is configured for the destination: what the newest launch
+// found. It is replaced, never changed.
+func (k *Keeper) config() *target.Config {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.spec.Config
+}
+
+// isFor says whether a launch's configuration is for this keeper's destination.
+// One that sends none goes by the keeper's.
+func (k *Keeper) isFor(config *target.Config) bool {
+	return config == nil || config.ID() == k.config().ID()
+}
+
+// configureLocked takes the configuration of a launch for the connections to
+// come: the user may have corrected it since the keeper was spawned. Who only
+// looks, or sets up, leaves that of a connection that works as it is.
+func (k *Keeper) configureLocked(a Attach) {
+	if a.Config != nil && (a.Session || !k.conn.worksLocked()) {
+		k.spec.Config = a.Config
+	}
+}

@@ -1,0 +1,110 @@
+package keeper
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mosha-ssh/mosha/internal/target"
+)
+
+// corrected is the test keeper's configuration with something changed.
+func (l *listening) corrected(change func(*target.Config)) *target.Config {
+	config := *l.k.config()
+	change(&config)
+	return &config
+}
+
+// attachWith has a client attach, until the test ends, and returns where its
+// failure comes.
+func (l *listening) attachWith(a Attach) <-chan error {
+	l.t.Helper()
+	client, err := Connect(l.t.Context(), l.dirs, l.id)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	l.t.Cleanup(client.Close)
+	ended := make(chan error, 1)
+	go func() {
+		_, err := client.Attach(a, nil)
+		ended <- err
+	}()
+	return ended
+}
+
+// TestAttachConfig: the newest launch's configuration holds, for a keeper that
+// takes this one's place too, however long it is.
+func TestAttachConfig(t *testing.T) {
+	l := listenForTest(t)
+	for clients, length := range []int{0, maxLine, maxCall / 2} {
+		config := l.corrected(func(c *target.Config) {
+			c.IdentityFiles = append(slices.Clone(c.IdentityFiles), "/other")
+			c.SetEnv = []string{"LONG=" + strings.Repeat("x", length)}
+		})
+		l.attachWith(Attach{Config: config, Session: true})
+		l.counted(clients + 1)
+		saved, err := loadSpec(l.dirs.of(l.id).spec())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for who, has := range map[string]*target.Config{"the keeper": l.k.config(), "the saved spec": saved.Config} {
+			if !slices.Equal(has.IdentityFiles, config.IdentityFiles) || !slices.Equal(has.SetEnv, config.SetEnv) {
+				t.Errorf("%s has another configuration than the launch of %d bytes", who, length)
+			}
+		}
+	}
+}
+
+// TestAttachConfigTooLong: it is refused at once, where no keeper would read it.
+func TestAttachConfigTooLong(t *testing.T) {
+	l := listenForTest(t)
+	long := l.corrected(func(c *target.Config) { c.SetEnv = []string{strings.Repeat("x", maxCall)} })
+	select {
+	case err := <-l.attachWith(Attach{Config: long}):
+		if !errors.Is(err, errLineTooLong) {
+			t.Errorf("attached: %v", err)
+		}
+	case <-time.After(time.Minute):
+		t.Fatal("the launch hangs")
+	}
+	l.honest()
+}
+
+// TestAttachConfigOfAnother: one with another ID would be saved as this keeper's.
+func TestAttachConfigOfAnother(t *testing.T) {
+	l := listenForTest(t)
+	before := l.k.config()
+	other := l.corrected(func(c *target.Config) { c.Port++ })
+	if err := <-l.attachWith(Attach{Config: other, Session: true}); err == nil || err.Error() != errUnknownCall.Error() {
+		t.Errorf("attached: %v", err)
+	}
+	if l.k.config() != before {
+		t.Error("the configuration was taken")
+	}
+}
+
+// TestLookerLeavesConfig: a connection that works keeps its configuration when
+// no session is to follow.
+func TestLookerLeavesConfig(t *testing.T) {
+	k := spareKeeper(t)
+	before := k.config()
+	other := *before
+	for name, c := range map[string]struct {
+		conn    *connection
+		session bool
+		taken   bool
+	}{
+		"a look at one that works":   {&connection{ctx: t.Context()}, false, false},
+		"a session on it":            {&connection{ctx: t.Context()}, true, true},
+		"a look at one that is lost": {&connection{ctx: t.Context(), doubted: true}, false, true},
+		"a look at none":             {nil, false, true},
+	} {
+		k.spec.Config, k.conn = before, c.conn
+		k.use(Attach{Config: &other, Session: c.session})
+		if taken := k.config() == &other; taken != c.taken {
+			t.Errorf("%s: taken %v, want %v", name, taken, c.taken)
+		}
+	}
+}

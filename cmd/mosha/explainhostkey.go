@@ -26,6 +26,11 @@ func explainHostKey(err error) (explanation, bool) {
 func hostKeyWords(key *sshconn.HostKeyError) explanation {
 	e := explanation{message: key.Error(), code: exitHostKey}
 	shown := fmt.Sprintf(" (%s)", key.Fingerprint)
+	if key.Passed {
+		e.message = fmt.Sprintf("the host key of %s has CHANGED: somebody may be listening in", key.Host)
+		e.hint = "StrictHostKeyChecking no let it pass, for a connection that is open; end that: mosha stop HOST"
+		return e
+	}
 	switch key.Problem {
 	case sshconn.KeyChanged:
 		e.message = fmt.Sprintf("the host key of %s has CHANGED: somebody may be listening in%s", key.Host, shown) + addressWords(key.Address)

@@ -40,6 +40,14 @@ func TestHostKeyWords(t *testing.T) {
 	}
 }
 
+// TestHostKeyLetPassWords: whatever is known of the key, the way out is named.
+func TestHostKeyLetPassWords(t *testing.T) {
+	e := explain(&sshconn.HostKeyError{Problem: sshconn.KeyChanged, Host: "box", Passed: true})
+	if e.message != "the host key of box has CHANGED: somebody may be listening in" || !strings.Contains(e.hint, "mosha stop") || e.code != exitHostKey {
+		t.Errorf("%d, %q, hint %q", e.code, e.message, e.hint)
+	}
+}
+
 func TestNoteText(t *testing.T) {
 	for _, test := range []struct {
 		note sshconn.Note

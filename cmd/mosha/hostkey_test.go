@@ -61,6 +61,37 @@ func TestChangedHostKeyLetPass(t *testing.T) {
 	}
 }
 
+// TestLetPassForAnotherLaunch: a connection whose host key was let pass is no
+// good for a launch that would have refused the key, as ssh does.
+func TestLetPassForAnotherLaunch(t *testing.T) {
+	w := newWorld(t)
+	w.must(w.sshd.NewHostKey())
+	const lax = "--ssh=ssh -o StrictHostKeyChecking=no"
+	refused := regexp.MustCompile(`^mosha: the host key of devbox has CHANGED: .*\nmosha: hint: .* mosha stop HOST`)
+	passes := func() {
+		t.Helper()
+		if _, stderr, code := w.local("keep", lax, "devbox"); code != 0 {
+			t.Fatalf("keep ended with %d: %s", code, stderr)
+		}
+	}
+	passes()
+	for _, strict := range []string{"yes", "ask", "accept-new"} {
+		_, stderr, code := w.local("keep", "--ssh=ssh -o StrictHostKeyChecking="+strict, "devbox")
+		if code != 5 || !refused.MatchString(stderr) {
+			t.Errorf("StrictHostKeyChecking %s: exit %d, %s", strict, code, stderr)
+		}
+	}
+	window := w.runSized(240, 24, "devbox")
+	code, err := window.Wait(w.ctx())
+	w.must(err)
+	if code != 5 || !refused.MatchString(window.Screen()) {
+		t.Errorf("a session: exit %d, %s", code, window.Screen())
+	}
+	passes()
+	w.runs("stop", "devbox")
+	w.nothingLeft()
+}
+
 // severalKeys has a server on the devbox with three host keys, of which one is
 // known, beside one that it has no more. known is what is to become of that.
 func (w *world) severalKeys() (known *regexp.Regexp) {

@@ -33,6 +33,7 @@ var overOpenSSH = map[string]func(*testing.T){
 	"ForwardingRefuse": TestForwardingRefusedThere,
 	"Keep":             TestKeep,
 	"CorrectedConfig":  TestKeepTakesCorrectedConfig,
+	"LetPass":          TestLetPassForAnotherLaunch,
 	"Stop":             TestStop,
 	"Jump":             TestJump,
 	"Options":          TestSSHOptionsCount,

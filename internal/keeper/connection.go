@@ -11,6 +11,7 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/bootstrap"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/target"
 )
 
 const (
@@ -96,6 +97,16 @@ func serve(k *Keeper, conn sshconn.Connection) *connection {
 // worksLocked says whether there is a connection and nothing speaks against it.
 func (c *connection) worksLocked() bool {
 	return c != nil && !c.doubted && !c.ended && c.ctx.Err() == nil
+}
+
+// trustedBy returns a *sshconn.HostKeyError if the server's key was let pass,
+// and a launch with this configuration would have refused it. nil refuses
+// nothing.
+func (c *connection) trustedBy(config *target.Config) error {
+	if config == nil {
+		return nil
+	}
+	return c.ssh.Facts().RefusedBy(config)
 }
 
 // ask has a question of the pulse put. It does not block, as a write into a

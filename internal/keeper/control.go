@@ -199,6 +199,9 @@ func (k *Keeper) attach(ctx context.Context, w *wire, a Attach, calls <-chan cal
 	if err := conn.carriedBy(a.Transport); err != nil {
 		return failed(w, err)
 	}
+	if err := conn.trustedBy(a.Config); err != nil {
+		return failed(w, err)
+	}
 	if a.Session {
 		conn.begin(true)
 	}

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/mosha-ssh/mosha/internal/target"
 )
 
 // Connection is an authenticated connection, whichever transport carries it.
@@ -47,6 +49,22 @@ type Facts struct {
 	// Unverified says that the host key is not the known one, and was let pass
 	// (StrictHostKeyChecking no): the agent must not be forwarded.
 	Unverified bool
+}
+
+// RefusedBy returns the *HostKeyError that ssh would end with under another
+// configuration of the destination: one that does not let the host key pass, as
+// that of this connection did. nil if there is nothing to refuse.
+func (f Facts) RefusedBy(cfg *target.Config) error {
+	if !f.Unverified || cfg.StrictHostKeyChecking == "no" {
+		return nil
+	}
+	e := &HostKeyError{Problem: KeyChanged, Host: hostKeyHost(cfg), Strict: cfg.StrictHostKeyChecking, Passed: true}
+	for _, note := range f.Notes {
+		if note.Kind == NoteChanged {
+			e.KeyType, e.File, e.Line = note.KeyType, note.File, note.Line
+		}
+	}
+	return e
 }
 
 // AgentOffer is an agent channel that the server wants to open. One of its

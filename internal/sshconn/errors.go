@@ -150,12 +150,17 @@ type HostKeyError struct {
 	KnownType   string // type of the key in that line, as in the file
 	CertProblem string // what is wrong with the certificate
 	Strict      string // StrictHostKeyChecking
+	// Passed says that a connection is open for which the key was let pass, see
+	// Facts.RefusedBy. What was shown and where the known key is need not be known.
+	Passed bool
 	// Address is for KeyAddress, and for KeyChanged where the address tells more.
 	Address *AddressProblem
 }
 
 func (e *HostKeyError) Error() string {
 	switch {
+	case e.Passed:
+		return fmt.Sprintf("host key of %s is not the known one, and was let pass before", e.Host)
 	case e.Problem == KeyChanged && e.File == "":
 		return fmt.Sprintf("%s host key of %s changed during the connection", e.KeyType, e.Host)
 	case e.Problem == KeyChanged, e.Problem == KeyRevoked:

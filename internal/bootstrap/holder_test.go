@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"syscall"
@@ -187,6 +188,11 @@ func testCannotWrite(t *testing.T, l *local, own, _ string) {
 }
 
 func testSignals(t *testing.T, l *local, own, _ string) {
+	// Where the tests run under nohup(1), a shell would have SIGHUP ignored, and cannot trap it then. One that is caught
+	// here is its default there.
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
 	for _, signal := range []os.Signal{syscall.SIGHUP, syscall.SIGTERM} {
 		h := l.hold(Claim, "SSH_AUTH_SOCK="+own)
 		h.began(own)

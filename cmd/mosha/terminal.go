@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"io"
 	"os"
 	"os/signal"
 	"slices"
@@ -24,31 +22,30 @@ import (
 //	                         stopped
 type terminal struct {
 	file *os.File
-	// line has what was typed. Its reader may outlast a question that became
-	// void, and then reads for the next one.
-	line    chan typed
-	reading bool
+	in   int // another descriptor of it, to read from without blocking
 }
 
 // console is this process's.
 var console terminal
 
-// typed is one line, without its end.
-type typed struct {
-	text []byte
-	err  error
-}
-
 // open finds the terminal. The error says that there is none.
-func (t *terminal) open() error {
+func (t *terminal) open() error { return t.openAt("/dev/tty") }
+
+func (t *terminal) openAt(path string) error {
 	if t.file != nil {
 		return nil
 	}
-	fd, err := unix.Open("/dev/tty", unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+	const mode = unix.O_NOCTTY | unix.O_CLOEXEC
+	out, err := unix.Open(path, unix.O_RDWR|mode, 0)
 	if err != nil {
 		return errNoTTY
 	}
-	t.file, t.line = os.NewFile(uintptr(fd), "/dev/tty"), make(chan typed, 1)
+	in, err := unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|mode, 0)
+	if err != nil {
+		_ = unix.Close(out)
+		return errNoTTY
+	}
+	t.file, t.in = os.NewFile(uintptr(out), path), in
 	return nil
 }
 
@@ -68,29 +65,38 @@ func (t *terminal) ask(ctx context.Context, q asked) ([]byte, error) {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, heeded()...)
 	defer signal.Stop(signals)
-	restore := t.show(q.before+q.text, q.echo)
-	defer func() { restore() }()
-	if !t.reading {
-		t.reading = true
-		go t.read()
-	}
+	text := q.before + q.text
 	for {
-		select {
-		case got := <-t.line:
-			t.reading = false
-			if got.err != nil || !q.echo {
-				t.newline()
-			}
+		got, s := t.put(ctx, signals, text, q.echo)
+		if s == nil {
 			return got.text, got.err
-		case s := <-signals:
-			restore()
-			t.newline()
-			obey(s.(syscall.Signal))
-			restore = t.show(q.text, q.echo)
-		case <-ctx.Done():
-			t.newline()
-			return nil, errNoAnswer
 		}
+		t.newline()
+		obey(s.(syscall.Signal))
+		text = q.text
+	}
+}
+
+// put shows the question once and waits for the line, or the signal that came
+// before it.
+func (t *terminal) put(ctx context.Context, signals <-chan os.Signal, text string, echo bool) (typed, os.Signal) {
+	defer t.show(text, echo)()
+	line, stop, err := t.listen()
+	if err != nil {
+		return typed{err: err}, nil
+	}
+	defer stop()
+	select {
+	case got := <-line:
+		if got.err != nil || !echo {
+			t.newline()
+		}
+		return got, nil
+	case s := <-signals:
+		return typed{}, s
+	case <-ctx.Done():
+		t.newline()
+		return typed{err: errNoAnswer}, nil
 	}
 }
 
@@ -141,25 +147,3 @@ func suspend() {
 
 // signalGrace is how long a signal to ourselves may take to come.
 const signalGrace = 200 * time.Millisecond
-
-// read reads one line.
-func (t *terminal) read() {
-	var got typed
-	line := make([]byte, 0, maxTyped)
-	chunk := make([]byte, maxTyped+1)
-	defer clear(chunk)
-	for {
-		n, err := t.file.Read(chunk)
-		part, _, ended := bytes.Cut(chunk[:n], []byte("\n"))
-		line = append(line, part[:min(len(part), maxTyped-len(line))]...)
-		if err != nil && (err != io.EOF || len(line) == 0) {
-			got.err = errNoAnswer // the end of the file: ^D
-			break
-		}
-		if ended || err != nil {
-			break
-		}
-	}
-	got.text = line
-	t.line <- got
-}

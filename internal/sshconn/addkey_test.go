@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/mosha-ssh/mosha/internal/lab"
+	"github.com/rs/zerolog"
 	"golang.org/x/crypto/ssh/agent"
 )
 
@@ -93,14 +94,64 @@ func TestAddKeysToAgent(t *testing.T) {
 func TestKeysLifetime(t *testing.T) {
 	s := newSite(t, lab.SshdConfig{})
 	sock := s.agent()
-	conn, err := s.dial(s.config("IdentityAgent "+sock, "AddKeysToAgent 1s"))
+	cfg := s.config("IdentityAgent "+sock, "AddKeysToAgent 1s")
+	opts, log := options(cfg), &strings.Builder{}
+	opts.Log = zerolog.New(log)
+	opts.Prompt = func(context.Context, Prompt) ([][]byte, error) { return nil, ErrNoAnswer }
+	conn, err := Dial(t.Context(), cfg, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
+	if !strings.Contains(log.String(), "identity added to the agent") || strings.Contains(log.String(), "failed") {
+		t.Fatalf("the agent never had it:\n%s", log)
+	}
 	err = lab.Eventually(t.Context(), "the agent drops the key", func() (bool, error) { return len(agentHas(t, sock)) == 0, nil })
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// TestUnattendedAddsNoKey: as ssh, a person who runs mosha puts the key into the
+// agent, even if they want to be asked nothing. A connection that comes back by
+// itself does not: it may have been removed since.
+func TestUnattendedAddsNoKey(t *testing.T) {
+	s := newSite(t, lab.SshdConfig{})
+	for name, c := range map[string]struct {
+		attended bool
+		batch    string
+		added    int
+	}{
+		"nobody": {false, "no", 0}, "nobody, BatchMode": {false, "yes", 0},
+		"person": {true, "no", 1}, "person, BatchMode": {true, "yes", 1},
+	} {
+		for _, transport := range []string{TransportNative, TransportOpenSSH} {
+			t.Run(name+" "+transport, func(t *testing.T) {
+				sock := s.agent()
+				lines := []string{"IdentityAgent " + sock, "AddKeysToAgent 1h", "BatchMode " + c.batch}
+				cfg := s.config(lines...)
+				opts := over(t, cfg, transport)
+				if c.attended {
+					opts.Prompt = func(context.Context, Prompt) ([][]byte, error) { return nil, ErrNoAnswer }
+				}
+				conn, err := Open(t.Context(), cfg, opts)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer conn.Close()
+				if keys := agentHas(t, sock); len(keys) != c.added {
+					t.Errorf("the agent has %v", keys)
+				}
+				if c.attended {
+					oracle := s.agent()
+					args := append(s.ssh(append([]string{"IdentityAgent " + oracle}, lines[1:]...)...), "-n", "site", "true")
+					s.run(args[0], args[1:]...)
+					if keys := agentHas(t, oracle); len(keys) != c.added {
+						t.Errorf("that of ssh has %v", keys)
+					}
+				}
+			})
+		}
 	}
 }
 

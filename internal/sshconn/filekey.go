@@ -149,11 +149,14 @@ func (e *unusableError) Error() string {
 }
 
 // addToAgent applies AddKeysToAgent (sshconnect2.c, maybe_add_key_to_agent). A
-// key that the agent does not take is no reason not to use it.
+// key that the agent does not take is no reason not to use it. Where nobody is
+// there it is not applied: ssh adds a key when a person runs ssh, and a
+// connection that comes back by itself would undo an ssh-add -D, or start the
+// key's lifetime anew.
 func (k *keyring) addToAgent(name string, private *keyfile.Private) {
 	cfg, log := k.auth.cfg, k.auth.opts.Log
 	path := k.agentPath()
-	if cfg.AddKeysToAgent == "" || cfg.AddKeysToAgent == "no" || path == "" {
+	if cfg.AddKeysToAgent == "" || cfg.AddKeysToAgent == "no" || path == "" || k.auth.opts.unattended() {
 		return
 	}
 	key := agent.AddedKey{

@@ -10,14 +10,15 @@ import (
 )
 
 // masterArgs returns the command line of an ssh that is a ControlMaster and
-// nothing else, with its sockets in dir. attended says that somebody can
-// answer its questions.
+// nothing else, with its sockets in dir. asks says that somebody can answer
+// its questions. An ssh that is unattended, which no person ran, adds no key to
+// the agent.
 //
 // Of several values of an option ssh takes the first, so ours stand before the
 // user's and override the configuration too. ssh gets its connection from
 // this process (ProxyUseFdpass): it is reached, watched and ended like the
 // native transport's, and an ssh whose keeper was killed loses it.
-func masterArgs(cfg *target.Config, dir masterDir, attended bool) []string {
+func masterArgs(cfg *target.Config, dir masterDir, asks, unattended bool) []string {
 	args := slices.Clone(cfg.Program())
 	for _, option := range []struct{ name, value string }{
 		{"ControlMaster", "yes"},
@@ -32,9 +33,12 @@ func masterArgs(cfg *target.Config, dir masterDir, attended bool) []string {
 		{"RemoteCommand", "none"},
 		{"ServerAliveInterval", "0"}, // the keeper asks
 		{"LogLevel", "DEBUG1"},
-		{"BatchMode", yesNo(!attended)},
+		{"BatchMode", yesNo(!asks)},
 	} {
 		args = append(args, "-o", option.name+"="+option.value)
+	}
+	if unattended {
+		args = append(args, "-o", "AddKeysToAgent=no")
 	}
 	if cfg.CanonicalizeHostname {
 		args = append(args, "-o", "CanonicalizeHostname=always") // behind a ProxyCommand, too

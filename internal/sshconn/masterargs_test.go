@@ -40,7 +40,7 @@ func TestMasterArgs(t *testing.T) {
 		Dest: "me@devbox", CanonicalizeHostname: true,
 		SSH: []string{"ssh", "-F", config, "-J", "hop", "-S", "/my/own", "-M", "-L", "1:h:3", "-o", "ControlPath=none", "-p", "2222", "-q"},
 	}
-	args := masterArgs(cfg, `/run/a "b" c%d\e/ssh1`, true)
+	args := masterArgs(cfg, `/run/a "b" c%d\e/ssh1`, true, false)
 	out, err := exec.Command(args[0], slices.Insert(slices.Clone(args[1:]), 0, "-G")...).Output()
 	if err != nil {
 		t.Fatalf("%q: %v", args, err)

@@ -94,7 +94,8 @@ func (d *dialer) startSSH(dir masterDir) (*sshProcess, error) {
 	if d.opts.AgentSocket != nil {
 		agent = d.opts.AgentSocket()
 	}
-	return startSSH(masterArgs(d.cfg, dir, d.attended()), masterEnv(os.Environ(), dir, agent), d.opts.Log)
+	args := masterArgs(d.cfg, dir, d.attended(), d.opts.unattended())
+	return startSSH(args, masterEnv(os.Environ(), dir, agent), d.opts.Log)
 }
 
 // attended says whether somebody is there to be asked.

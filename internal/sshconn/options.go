@@ -22,7 +22,8 @@ type Options struct {
 	// answers, which Dial overwrites when they have been used. It must return
 	// when ctx ends. ErrNoAnswer passes over what the answer was needed for, any
 	// other error ends Dial and is returned by it. Nil if there is nobody to
-	// ask: only what needs no person is tried then.
+	// ask: only what needs no person is tried then, and no key is added to the
+	// agent.
 	Prompt func(ctx context.Context, p Prompt) (answers [][]byte, err error)
 	// Tell, if set, shows something to a person. It must return soon, and is
 	// called from several goroutines, one at a time.
@@ -68,6 +69,10 @@ type Options struct {
 	// DialContext does here.
 	dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
+
+// unattended says that nobody is there. BatchMode is another thing: it forbids
+// to ask the person who is.
+func (o *Options) unattended() bool { return o.Prompt == nil }
 
 // Limits bound the waiting for the network, beside ConnectTimeout and the time
 // for authentication, which hold as ever. A limit of zero is none.

@@ -111,7 +111,7 @@ func TestInterruptedQuestion(t *testing.T) {
 
 	w.do(window, "clear; "+w.mosha+" devbox", `\A.*password:\z`)
 	w.must(window.Send("half\x1a"))
-	w.must(window.WaitFor(w.ctx(), `Stopped`))
+	w.must(window.WaitFor(w.ctx(), `Stopped.*\n+\$ ?$`))
 	echoes("stopped")
 	w.do(window, "clear; fg", `\A.*mosha devbox\n.*password:\z`)
 	w.must(window.Send(secret + "\r"))

@@ -36,7 +36,7 @@ type doctorCmd struct {
 // Help is what --help says below the first line.
 func (d *doctorCmd) Help() string {
 	return "It starts a real mosh-server and makes mosh's handshake with it, and has your agent sign something on the remote. " +
-		"It sets nothing up, and ends what it started.\n\n" +
+		"It sets nothing up, and ends what it started itself.\n\n" +
 		"Exit status: 0 if all that is needed holds. Else that of the first check that failed: 1 something here, " +
 		"4 no connection or no UDP, 5 host key refused, 6 not authenticated, 7 something there."
 }

@@ -2,10 +2,7 @@ package sshconn
 
 import (
 	"context"
-	"errors"
-	"math"
 	"net"
-	"reflect"
 	"sync/atomic"
 	"time"
 
@@ -266,103 +263,4 @@ func (d *dialer) result(conn ssh.Conn, channels <-chan ssh.NewChannel, requests 
 		d.opts.Log.Warn().Msg("the server's signature was not found: no session-bind")
 	}
 	return c
-}
-
-func (d *dialer) timeout(phase string, limit time.Duration) error {
-	return &TimeoutError{Host: d.cfg.HostName, Port: d.cfg.Port, Phase: phase, Seconds: int(math.Ceil(limit.Seconds()))}
-}
-
-// expired returns the limit that was exceeded, if one was.
-func (d *dialer) expired() (time.Duration, bool) {
-	if limit, expired := d.silence.watch.expiredAfter(); expired {
-		return limit, true
-	}
-	return d.watch.expiredAfter()
-}
-
-// phase says how far the handshake got.
-func (d *dialer) phase() string {
-	if d.keys == nil && d.transport.secured() {
-		return PhaseAuth
-	}
-	if d.keys != nil {
-		if key, _ := d.keys.outcome(); key != nil {
-			return PhaseAuth
-		}
-	}
-	if banner, _, _ := d.transport.seen(); banner {
-		return PhaseKex
-	}
-	return PhaseBanner
-}
-
-// explain turns x/crypto's error into what happened.
-func (d *dialer) explain(ctx context.Context, err error) error {
-	phase := d.phase()
-	if limit, expired := d.expired(); expired {
-		return d.timeout(phase, limit)
-	}
-	if err := d.hops.failure(); err != nil {
-		return err
-	}
-	var ask *askError
-	var hostKey *HostKeyError
-	var command *KnownHostsCommandError
-	var malformed *target.CommandError
-	var unset *target.EnvError
-	var unsupported *UnsupportedError
-	var negotiation *ssh.AlgorithmNegotiationError
-	switch {
-	case errors.As(err, &ask):
-		return ask.error
-	case errors.As(err, &hostKey):
-		return hostKey
-	case errors.As(err, &command):
-		return command
-	case errors.As(err, &malformed):
-		return malformed
-	case errors.As(err, &unset):
-		return unset
-	case errors.As(err, &unsupported):
-		return unsupported
-	case errors.As(err, &negotiation):
-		return &AlgorithmError{What: negotiation.What, Ours: negotiation.SupportedAlgorithms, Theirs: few(negotiation.RequestedAlgorithms)}
-	}
-	said := disconnect(err)
-	switch {
-	case said != nil && phase == PhaseAuth:
-		return d.auth.failure(said.Message, nil)
-	case said != nil:
-		return said
-	case d.transport.lost():
-		return d.lost(ctx, phase)
-	case d.auth.person.refused != nil:
-		return d.auth.person.refused
-	case d.auth.exhausted:
-		return d.auth.failure("", err)
-	}
-	return &ProtocolError{Phase: phase, Message: printable(err.Error())}
-}
-
-// lost explains the end of the stream: the proxy's failure if it has one.
-func (d *dialer) lost(ctx context.Context, phase string) error {
-	if d.proxy != nil {
-		if err := d.proxy.failure(ctx); err != nil {
-			return err
-		}
-	}
-	return &ClosedError{Host: d.cfg.HostName, Port: d.cfg.Port, Phase: phase}
-}
-
-// disconnect finds the server's SSH_MSG_DISCONNECT in err, nil if there is
-// none. x/crypto does not export its type, but the fields are exported.
-func disconnect(err error) *DisconnectError {
-	for ; err != nil; err = errors.Unwrap(err) {
-		v := reflect.Indirect(reflect.ValueOf(err))
-		if v.Kind() != reflect.Struct || v.Type().PkgPath() != "golang.org/x/crypto/ssh" || v.Type().Name() != "disconnectMsg" {
-			continue
-		}
-		return &DisconnectError{Reason: int(v.FieldByName("Reason").Uint()), Message: printable(v.FieldByName("Message").String())}
-	}
-	return nil
 }

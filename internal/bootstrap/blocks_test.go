@@ -130,6 +130,7 @@ func TestRC(t *testing.T) {
 		t.Run("beside its owner's lines", func(t *testing.T) {
 			testRC(t, outer.another(t), a, rcCases[0], "echo mine >>ran; set -eu\n")
 		})
+		t.Run("while another login replaces the link", func(t *testing.T) { testRCBeside(t, outer.another(t), a) })
 	})
 }
 
@@ -180,5 +181,18 @@ func testRC(t *testing.T, l *local, a agents, c rcCase, mine string) {
 	}
 	if mine != "" {
 		compare(t, "what the owner's lines did", "mine\nMIT-MAGIC-COOKIE-1 0123456789abcdef\n", l.read("ran"))
+	}
+}
+
+// testRCBeside: the link that rc has made may be gone the next moment, since a
+// login at the same time removes a dead one that it has seen before.
+func testRCBeside(t *testing.T, l *local, a agents) {
+	const removes = "mv() { command mv \"$@\" && [ -f ran ] || { >ran && rm -f \"$HOME/.ssh/ssh_auth_sock\"; }; }\n"
+	l.lay(file(".ssh/rc", removes+rcBlock), link(LinkPath, a.dir+"/dead"))
+	sh := l.command(append(l.argv, ".ssh/rc")...)
+	sh.Env = append(sh.Env, "SSH_AUTH_SOCK="+a.dir+"/own")
+	check(t, sh.Run())
+	if got := l.leads(nil); got != "" {
+		t.Errorf("after the other login has removed the link, it leads to %q", got)
 	}
 }

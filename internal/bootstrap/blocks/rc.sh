@@ -30,5 +30,6 @@
     mv -f "$new" "$1" || rm -f "$new"
   }
   point "$link" "$agent"
-  [ "$home" -ef "$agent" ] || point "$home" "$link"
+  # Not by -ef alone: while another login replaces the one link, it is gone for a moment, and would be linked to itself.
+  [ "$home" = "$link" ] || [ "$home" -ef "$agent" ] || point "$home" "$link"
 ) >/dev/null 2>&1 || :

@@ -74,6 +74,34 @@ agents() {
   done
 }
 
+# end_tree PID...: ends these processes and all that is below them, which a shell that is killed would leave behind. The
+# process group is our own. What is stopped starts nothing more, so that a look without a find is the last; the number of
+# looks is for what is not ours to stop. The given ones end last, as somebody may wait for them. Without a ps they are all.
+# shellcheck disable=SC2086
+end_tree() {
+  tree=
+  for pid; do
+    case $pid in '' | 0 | *[!0-9]*) ;; *) tree="$tree $pid" ;; esac
+  done
+  found=$tree
+  for _ in 1 2 3 4 5 6 7 8 9; do
+    [ -n "$found" ] || break
+    kill -STOP $found
+    found=$(below "$tree")
+    tree=$found$tree
+  done
+  [ -z "$tree" ] || kill -KILL $tree
+}
+
+# below PIDS: the process ids of what is below these, as far as one look shows it.
+below() {
+  tree="$1 " # begins with a blank
+  ps -A -o pid= -o ppid= | while read -r pid parent; do
+    case $tree in *" $pid "*) continue ;; esac
+    case $tree in *" $parent "*) tree="$tree$pid " && printf ' %s' "$pid" ;; esac
+  done
+}
+
 # tells: what a login shell is told to say. It means the same to every shell. bash keeps its further
 # descriptors from programs, so it is the shell that has to redirect.
 tells() { printf '%s\n' "sh -c 'printf \"\\nsh %s %s %s\\n\" $1 \"\${SSH_AGENT_PID:--}\" \"\${SSH_AUTH_SOCK-}\"'"; }
@@ -82,8 +110,9 @@ tells() { printf '%s\n' "sh -c 'printf \"\\nsh %s %s %s\\n\" $1 \"\${SSH_AGENT_P
 # nowhere, but that of csh, which has no further descriptors.
 # shellcheck disable=SC2086
 fresh() {
+  job=
   trap - PIPE
-  trap 'kill -KILL "$job"; exit' TERM
+  trap 'end_tree "$job"; exit' TERM
   set -- "$1" env -i HOME="$HOME" USER="$user" LOGNAME="$user" SHELL="$2" PATH="$PATH" TERM=dumb \
     ${LANG:+"LANG=$LANG"} SSH_CONNECTION="${SSH_CONNECTION-}" SSH_CLIENT="${SSH_CLIENT-}" "$2" -l
   name=$1
@@ -150,22 +179,28 @@ facts() {
     'reap '*) reap "${order#reap }" ;;
     esac
   done
+  # Without a ps that can tell, they are told: each knows its shell.
   # shellcheck disable=SC2086
-  kill -TERM $jobs
+  if ps -A -o pid= -o ppid= >/dev/null; then end_tree $jobs; else kill -TERM $jobs; fi
   wait
 }
 
 # server: starts mosh-server as a launch does, and ends it. It ends itself when nobody has come for a minute. Start-up
-# files that print without end are ended before they get to it; dd bounds a line.
+# files that print without end are ended before they get to it; dd bounds a line. Those that wait without end are ended
+# with the input, which nobody else reads until then.
 server() {
   echo "charmap $(locale charmap || echo unknown)"
   exec 3<&0
   {
     trap - PIPE
     MOSH_SERVER_NETWORK_TMOUT=60 MOSH_SERVER_SIGNAL_TMOUT=60 "${SHELL:-/bin/sh}" -c "$command" 2>&1 </dev/null 3<&- &
-    echo "$token job $!"
-    wait $!
-    echo "$token $?"
+    job=$!
+    echo "$token job $job"
+    { while read -r _ <&3; do :; done; end_tree "$job"; } >/dev/null &
+    wait "$job"
+    code=$?
+    kill -KILL $!
+    echo "$token $code"
   } | dd bs=512 count=4000 | {
     job='' pid='' code='' lines=0
     while [ -z "$code" ] && [ "$lines" -lt 1000 ] && IFS= read -r line; do
@@ -179,7 +214,7 @@ server() {
         ;;
       esac
     done
-    [ -n "$code" ] || kill -KILL "$job"
+    [ -n "$code" ] || end_tree "$job"
     echo "code ${code:-unknown}"
     while read -r _ <&3; do :; done
     end_server "$pid"

@@ -117,7 +117,11 @@ func (d *dialer) dial(ctx context.Context) (*Conn, error) {
 		return nil, err
 	}
 	c := d.result(conn, channels, requests)
-	d.updateFirst(c)
+	if err := d.updateFirst(c); err != nil {
+		c.Close()
+		go c.Serve(func(offer AgentOffer) { offer.Refuse(ssh.Prohibited) }) // what had come by then
+		return nil, err
+	}
 	return c, nil
 }
 

@@ -34,11 +34,15 @@ type updater struct {
 	cfg  *target.Config
 	keys *hostKeys
 	conn ssh.Conn
-	seen bool // an offer came; only the first counts
+	send sendRequest // conn's, with a clock while Dial waits for it
+	seen bool        // an offer came; only the first counts
 }
 
+// sendRequest is ssh.Conn's SendRequest.
+type sendRequest func(name string, wantReply bool, payload []byte) (ok bool, reply []byte, err error)
+
 func newUpdater(keys *hostKeys, conn ssh.Conn) *updater {
-	return &updater{cfg: keys.cfg, keys: keys, conn: conn}
+	return &updater{cfg: keys.cfg, keys: keys, conn: conn, send: conn.SendRequest}
 }
 
 // isOffer says whether a request of the server is the first offer.
@@ -78,16 +82,66 @@ func refuse(r *ssh.Request) {
 	}
 }
 
-// updateFirst has UpdateHostKeys=ask ask while there is somebody.
-func (d *dialer) updateFirst(c *Conn) {
+// updateFirst has UpdateHostKeys=ask ask while there is somebody. No clock runs
+// for the person. An update that fails is no error, but a *TimeoutError, after
+// which there is no connection.
+func (d *dialer) updateFirst(c *Conn) error {
 	if c.updater == nil || d.cfg.UpdateHostKeys != target.UpdateAsk || d.keys.ask == nil {
-		return
+		return nil
 	}
 	d.watch.stop()
 	d.silence.end()
 	if r := c.awaitOffer(d.limit); r != nil {
 		refuse(r)
+		enough := c.refuseAll()
+		defer enough()
+		c.updater.send = d.inLimit(c.updater.send)
 		c.updater.take(r.Payload)
+	}
+	return d.overdue()
+}
+
+// refuseAll answers what the server asks for until the returned function is
+// called. What nobody takes holds up the answers to our own requests, and a
+// person may take longer than sshd waits for one (ClientAliveCountMax).
+func (c *Conn) refuseAll() (enough func()) {
+	over := make(chan struct{})
+	go func() {
+		for {
+			select {
+			case <-over: // also when there is more to take
+				return
+			default:
+			}
+			select {
+			case <-over:
+				return
+			case r := <-c.Requests:
+				if r == nil {
+					return
+				}
+				refuse(r)
+			case offered := <-c.NewChannels:
+				if offered == nil {
+					return
+				}
+				_ = offered.Reject(ssh.Prohibited, "")
+			}
+		}
+	}()
+	return func() { close(over) }
+}
+
+// inLimit lets the connection be closed when the answer takes too long.
+func (d *dialer) inLimit(send sendRequest) sendRequest {
+	return func(name string, wantReply bool, payload []byte) (bool, []byte, error) {
+		d.watch.start(d.limit, d.limit)
+		ok, reply, err := send(name, wantReply, payload)
+		d.watch.stop()
+		if late := d.overdue(); late != nil {
+			return false, nil, late
+		}
+		return ok, reply, err
 	}
 }
 
@@ -202,7 +256,7 @@ func (u *updater) prove(update knownhosts.Update) (knownhosts.Update, error) {
 	for _, key := range update.New {
 		request = appendString(request, key.Marshal())
 	}
-	ok, reply, err := u.conn.SendRequest(proveRequest, true, request)
+	ok, reply, err := u.send(proveRequest, true, request)
 	if err != nil {
 		return update, err
 	}

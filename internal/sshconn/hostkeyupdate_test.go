@@ -6,11 +6,15 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
+	"io"
+	"net"
 	"os"
 	"os/exec"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mosha-ssh/mosha/internal/lab"
 	"github.com/rs/zerolog"
@@ -211,6 +215,99 @@ func TestUpdateHostKeysAskFails(t *testing.T) {
 	})
 	if o.read("known_hosts") != known {
 		t.Errorf("known_hosts became %q", o.read("known_hosts"))
+	}
+}
+
+// TestUpdateHostKeysAskIsNotAnswered has a server that offers a key and then does
+// not prove it: ConnectTimeout holds, and nobody is asked.
+func TestUpdateHostKeysAskIsNotAnswered(t *testing.T) {
+	for name, instead := range map[string]func(*ssh.ServerConn) error{
+		"silent": func(*ssh.ServerConn) error { return io.EOF },
+		"requests without end": func(c *ssh.ServerConn) error {
+			_, _, err := c.SendRequest("more@example.com", false, nil)
+			return err
+		},
+		"channels without end": func(c *ssh.ServerConn) error {
+			_, _, err := c.OpenChannel("session", nil)
+			if refused := (*ssh.OpenChannelError)(nil); errors.As(err, &refused) {
+				return nil
+			}
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) { testNotProved(t, instead) })
+	}
+}
+
+func testNotProved(t *testing.T, instead func(*ssh.ServerConn) error) {
+	signers, keys := makeKeys(t)
+	config := &ssh.ServerConfig{NoClientAuth: true}
+	config.AddHostKey(signers[0])
+	addr := server(t, func(conn net.Conn) { offerOnly(conn, config, testOffer(keys[:2]...), instead) })
+	cfg := configTo(t, addr, "UpdateHostKeys ask", "ConnectTimeout 1", "HostKeyAlgorithms ssh-ed25519,ecdsa-sha2-nistp256")
+	known := fmt.Sprintf("[127.0.0.1]:%d %s", cfg.Port, ssh.MarshalAuthorizedKey(keys[0]))
+	if err := os.WriteFile(cfg.UserKnownHostsFiles[0], []byte(known), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	opts := options(cfg)
+	opts.Ask = func(_ context.Context, q HostKeyQuestion) (string, error) {
+		t.Errorf("asked %+v", q)
+		return "no", nil
+	}
+	leavesNothing(t, func() {
+		err := cancelled(t.Context(), cfg, opts)
+		if failed := (*TimeoutError)(nil); !errors.As(err, &failed) || failed.Phase != PhaseAuth || failed.Seconds != 1 {
+			t.Errorf("%#v", err)
+		}
+	})
+}
+
+// offerOnly is a server that offers keys, and answers all but the request to
+// prove them. Instead of that it does something else until that fails.
+func offerOnly(conn net.Conn, config *ssh.ServerConfig, offer []byte, instead func(*ssh.ServerConn) error) {
+	served, channels, requests, err := ssh.NewServerConn(conn, config)
+	if err != nil {
+		return // the client has gone
+	}
+	go func() {
+		for c := range channels {
+			_ = c.Reject(ssh.Prohibited, "")
+		}
+	}()
+	_, _, _ = served.SendRequest(hostKeysRequest, false, offer)
+	for r := range requests {
+		if r.Type != proveRequest {
+			_ = r.Reply(false, nil)
+			continue
+		}
+		go func() {
+			for instead(served) == nil {
+			}
+		}()
+	}
+}
+
+// TestUpdateHostKeysAskHasTime for the person, whom no clock hurries.
+func TestUpdateHostKeysAskHasTime(t *testing.T) {
+	o := newOracle(t, lab.SshdConfig{HostKeys: []string{"ed25519", "rsa"}})
+	o.write("known_hosts", o.name+o.lines()["ssh-ed25519"])
+	cfg := o.config("UpdateHostKeys ask")
+	cfg.ConnectTimeout = shortSilence
+	opts := options(cfg)
+	asked := 0
+	opts.Ask = func(context.Context, HostKeyQuestion) (string, error) {
+		asked++
+		time.Sleep(shortSilence + time.Second)
+		return "yes", nil
+	}
+	conn, err := Dial(t.Context(), cfg, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	works(t, conn)
+	conn.Close()
+	if asked != 1 {
+		t.Errorf("asked %d times", asked)
 	}
 }
 

@@ -133,10 +133,10 @@ func (d *dialer) watchMaster() {
 // its control socket could not be used.
 func (d *dialer) explainMaster(ctx context.Context, m *master, q *questions, failed error) error {
 	_, found, reply := d.transport.seen()
-	phase := d.phase()
-	if limit, expired := d.expired(); expired {
-		return d.timeout(phase, limit)
+	if late := d.overdue(); late != nil {
+		return late
 	}
+	phase := d.phase()
 	if err := cmp.Or(d.hops.failure(), q.failure()); err != nil {
 		return err
 	}

@@ -26,6 +26,14 @@ func (d *dialer) expired() (time.Duration, bool) {
 	return d.watch.expiredAfter()
 }
 
+// overdue is the *TimeoutError if a limit was exceeded, nil if not.
+func (d *dialer) overdue() error {
+	if limit, expired := d.expired(); expired {
+		return d.timeout(d.phase(), limit)
+	}
+	return nil
+}
+
 // phase says how far the handshake got.
 func (d *dialer) phase() string {
 	if d.keys == nil && d.transport.secured() {
@@ -44,10 +52,10 @@ func (d *dialer) phase() string {
 
 // explain turns x/crypto's error into what happened.
 func (d *dialer) explain(ctx context.Context, err error) error {
-	phase := d.phase()
-	if limit, expired := d.expired(); expired {
-		return d.timeout(phase, limit)
+	if late := d.overdue(); late != nil {
+		return late
 	}
+	phase := d.phase()
 	if err := d.hops.failure(); err != nil {
 		return err
 	}

@@ -155,6 +155,31 @@ func TestUnattendedAddsNoKey(t *testing.T) {
 	}
 }
 
+// TestUnattendedHopAddsNoKey: nor does the ssh to a jump host.
+func TestUnattendedHopAddsNoKey(t *testing.T) {
+	s := newSite(t, lab.SshdConfig{})
+	for _, attended := range []bool{false, true} {
+		for _, transport := range []string{TransportNative, TransportOpenSSH} {
+			sock := s.agent()
+			cfg := s.config("IdentityAgent "+sock, "Match originalhost site\nProxyJump hop\nMatch originalhost hop\nAddKeysToAgent yes\nMatch all")
+			opts := over(t, cfg, transport)
+			want := 0
+			if attended {
+				want = 1
+				opts.Prompt = func(context.Context, Prompt) ([][]byte, error) { return nil, ErrNoAnswer }
+			}
+			conn, err := Open(t.Context(), cfg, opts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			conn.Close()
+			if keys := agentHas(t, sock); len(keys) != want {
+				t.Errorf("%s, attended %v: the agent has %v", transport, attended, keys)
+			}
+		}
+	}
+}
+
 // TestCertificateOfALockedKey: its key is opened when the certificate is taken.
 func TestCertificateOfALockedKey(t *testing.T) {
 	s := newSite(t, lab.SshdConfig{Extra: []string{"TrustedUserCAKeys {dir}/ca.pub"}})

@@ -177,7 +177,7 @@ func (d *dialer) abort() {
 
 // connect opens the byte stream that SSH is to run over.
 func (d *dialer) connect(ctx context.Context) (net.Conn, error) {
-	args, err := proxyCommand(d.cfg)
+	args, err := proxyCommand(d.cfg, d.opts.unattended())
 	if err != nil {
 		return nil, err
 	}

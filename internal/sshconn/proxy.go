@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -31,10 +32,15 @@ type proxy struct {
 }
 
 // proxyCommand returns the command line that reaches the destination, nil if it
-// is reached directly. ProxyCommand runs as ssh runs it.
-func proxyCommand(cfg *target.Config) ([]string, error) {
+// is reached directly. ProxyCommand runs as ssh runs it. An ssh to a jump host
+// that is unattended, which no person ran, adds no key to an agent.
+func proxyCommand(cfg *target.Config, unattended bool) ([]string, error) {
 	if cfg.ProxyJump != "" {
-		return cfg.JumpArgs()
+		args, err := cfg.JumpArgs()
+		if err == nil && unattended {
+			args = slices.Insert(args, 1, "-o", "AddKeysToAgent=no")
+		}
+		return args, err
 	}
 	command := cfg.ProxyShellCommand()
 	if command == "" {

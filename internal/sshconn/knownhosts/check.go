@@ -86,7 +86,7 @@ func (db *DB) Check(q Query) (Result, error) {
 	if err := l.load(); err != nil {
 		return Result{}, err
 	}
-	return l.check(), nil
+	return l.check(q.Key), nil
 }
 
 // lookup is sshconnect.c's check_host_key up to the point where it asks.
@@ -127,13 +127,14 @@ func (l *lookup) find(purpose, name string) (entries, error) {
 	return append(found, commandDB(purpose, output).find(name)...), nil
 }
 
-func (l *lookup) check() Result {
+// check looks key up, which is that of the query or the plain one of its
+// certificate.
+func (l *lookup) check(key ssh.PublicKey) Result {
 	problem, origin := "", FromUser
-	key := l.Key
 	if cert, ok := key.(*ssh.Certificate); ok {
 		r := l.byName.checkCert(l.Host, cert, l.Now)
 		if r.Status == Unknown && r.CertProblem == "" {
-			r = l.withoutPort(r)
+			r = l.withoutPort(r, cert)
 		}
 		if r.Status != Unknown {
 			return r
@@ -143,7 +144,7 @@ func (l *lookup) check() Result {
 	r := l.byName.checkPlain(key)
 	r.Address = l.checkAddress(r, key)
 	if r.Status == Unknown {
-		r = l.withoutPort(r)
+		r = l.withoutPort(r, key)
 	}
 	r.CertProblem, r.CertOrigin = problem, origin
 	return r
@@ -151,11 +152,11 @@ func (l *lookup) check() Result {
 
 // withoutPort replaces what is not known by what a look-up without the port
 // says, as far as that counts.
-func (l *lookup) withoutPort(r Result) Result {
+func (l *lookup) withoutPort(r Result, key ssh.PublicKey) Result {
 	if l.portless == nil {
 		return r
 	}
-	p := l.portless.check()
+	p := l.portless.check(key)
 	switch p.Status {
 	case Match, Revoked:
 		p.Portless = true

@@ -107,6 +107,8 @@ func TestCheckCertificate(t *testing.T) {
 		{"no principals", "@cert-authority * {ca1}", host, change(func(c *ssh.Certificate) { c.ValidPrincipals = nil }), Unknown, "no principals"},
 		{"critical option", "@cert-authority * {ca1}", host, change(func(c *ssh.Certificate) { c.CriticalOptions = map[string]string{"x": ""} }), Unknown, "unsupported critical options"},
 		{"bad, but the plain key is known", "@cert-authority * {ca1}\nhost.example {ed1}", host, change(func(c *ssh.Certificate) { c.ValidBefore = 1 }), Match, "expired"},
+		{"bad, and its authority revoked without the port", "@cert-authority [host.example]:2222 {ca1}\n@revoked host.example {ca1}", hostOn(2222), change(func(c *ssh.Certificate) { c.ValidBefore = 1 }), Unknown, "expired"},
+		{"good without the port, where its authority is revoked", "@revoked host.example {ca1}", hostOn(2222), nil, Revoked, ""},
 		{"principal is the alias", "@cert-authority * {ca1}", Host{Hostname: "h", Alias: "host.example", Port: 2222}, nil, Match, ""},
 	} {
 		r := read(t, test.file).check(test.host, cert(t, "ed1", "ca1", test.change...))

@@ -78,6 +78,7 @@ func TestDoctorMeetsAForcedCommand(t *testing.T) {
 
 // TestDoctorEndures start-up files that print, read, wait and start things.
 func TestDoctorEndures(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	startup := func(content string) {
 		t.Helper()

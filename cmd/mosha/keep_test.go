@@ -217,6 +217,7 @@ func TestStatusWatch(t *testing.T) {
 // TestSilentKeeper: a launch, status and stop that meet a keeper that was
 // stopped by a signal say so, and are not held up for ever.
 func TestSilentKeeper(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.runs("keep", "devbox", "devbox4")
 	pid := w.keeperOf("devbox")

@@ -19,6 +19,7 @@ var askedRows = []row{
 	{name: "password, wrong answer", config: byPassword, prepare: answers("wrong"), fails: noKey},
 	{name: "password, the second answer is right", config: byPassword, prepare: answersWrongFirst},
 	{name: "NumberOfPasswordPrompts", config: byPassword + " NumberOfPasswordPrompts 1\n", prepare: answers("wrong"), fails: noKey},
+	{name: "NumberOfPasswordPrompts 0, by key", config: "Host box\n NumberOfPasswordPrompts 0\n", prepare: answers("wrong")},
 	{name: "PasswordAuthentication no", config: byPassword + " PasswordAuthentication no\n", prepare: answers(rightPassword), fails: noKey},
 	{name: "PreferredAuthentications password", config: "Host box\n Port 2206\n PreferredAuthentications password\n", prepare: answers(rightPassword)},
 	{name: "PreferredAuthentications without publickey", config: "Host box\n PreferredAuthentications password\n", prepare: answers(rightPassword), fails: noKey},

@@ -20,8 +20,11 @@ var linkSetters = map[string]func(*Config, string) bool{
 func rekeyLimit(c *Config, value string) bool {
 	data, _, _ := strings.Cut(value, " ")
 	n, err := strconv.ParseUint(data, 10, 64)
+	if err != nil {
+		return false
+	}
 	c.RekeyBytes = n
-	return err == nil
+	return true
 }
 
 // qosWords are the names that ipqos_parse in misc.c knows: the DiffServ code

@@ -16,7 +16,8 @@ const (
 )
 
 // parse reads the output of ssh -G: a line per option, the key in lower case,
-// a space, the value as it is. Unknown keys are left alone.
+// a space, the value as it is. Unknown keys are left alone, and so are unknown
+// values of what is dispensable.
 func parse(output []byte) (*Config, error) {
 	c := &Config{
 		Port:                  22,
@@ -44,7 +45,8 @@ func parse(output []byte) (*Config, error) {
 		if !ok {
 			continue
 		}
-		if set := setter(strings.ToLower(key)); set != nil && !set(c, value) {
+		key = strings.ToLower(key)
+		if set := setter(key); set != nil && !set(c, value) && !dispensable[key] {
 			return nil, &OutputError{Key: key, Value: value}
 		}
 	}
@@ -67,6 +69,16 @@ func (c *Config) check() error {
 	return nil
 }
 
+// dispensable are the options that decide neither whom we talk to nor who may
+// log in how. Their default does where a newer ssh prints a value that is not
+// known here.
+var dispensable = map[string]bool{
+	"serveralivecountmax": true, "serveraliveinterval": true, "connecttimeout": true, "connectionattempts": true,
+	"tcpkeepalive": true, "numberofpasswordprompts": true, "addkeystoagent": true, "updatehostkeys": true,
+	"rekeylimit": true, "setenv": true, "forkafterauthentication": true,
+	"gssapiauthentication": true, "hostbasedauthentication": true,
+}
+
 // setter finds a key's setter, nil for one that does not matter.
 func setter(key string) func(*Config, string) bool {
 	for _, table := range []map[string]func(*Config, string) bool{setters, hostKeySetters, linkSetters, sessionSetters, opensshSetters} {
@@ -78,7 +90,7 @@ func setter(key string) func(*Config, string) bool {
 }
 
 // setters holds, for each key that matters, how its value goes into a Config;
-// false is returned for a value that cannot be.
+// false is returned for a value that cannot be, which changes nothing.
 var setters = map[string]func(*Config, string) bool{
 	"host":                            text(func(c *Config) *string { return &c.OriginalHost }),
 	"hostname":                        text(func(c *Config) *string { return &c.HostName }),
@@ -106,7 +118,7 @@ var setters = map[string]func(*Config, string) bool{
 	"passwordauthentication":          truth(func(c *Config) *bool { return &c.PasswordAuthentication }),
 	"kbdinteractiveauthentication":    truth(func(c *Config) *bool { return &c.KbdInteractive }),
 	"challengeresponseauthentication": truth(func(c *Config) *bool { return &c.KbdInteractive }), // before 8.7
-	"numberofpasswordprompts":         number(func(c *Config) *int { return &c.NumberOfPasswordPrompts }, 1, 1<<31-1),
+	"numberofpasswordprompts":         number(func(c *Config) *int { return &c.NumberOfPasswordPrompts }, 0, 1<<31-1),
 	"addkeystoagent":                  addKeysToAgent,
 	"preferredauthentications":        list(func(c *Config) *[]string { return &c.PreferredAuthentications }),
 	"loglevel":                        text(func(c *Config) *string { return &c.LogLevel }),
@@ -178,20 +190,23 @@ func pubkeyAuthentication(c *Config, value string) bool {
 // addKeysToAgent reads yes, no, ask or confirm, and a time in seconds, which
 // alone means yes.
 func addKeysToAgent(c *Config, value string) bool {
-	c.AddKeysToAgent = "yes"
+	mode, lifetime := "yes", c.AddKeysLifetime
 	for word := range strings.FieldsSeq(value) {
 		switch word {
 		case "yes", "true":
 		case "no", "false":
-			c.AddKeysToAgent = "no"
+			mode = "no"
 		case "ask", "confirm":
-			c.AddKeysToAgent = word
+			mode = word
 		default:
-			if !seconds(func(c *Config) *time.Duration { return &c.AddKeysLifetime })(c, word) {
+			read := Config{}
+			if !seconds(func(c *Config) *time.Duration { return &c.AddKeysLifetime })(&read, word) {
 				return false
 			}
+			lifetime = read.AddKeysLifetime
 		}
 	}
+	c.AddKeysToAgent, c.AddKeysLifetime = mode, lifetime
 	return true
 }
 

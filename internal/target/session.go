@@ -17,8 +17,11 @@ var sessionSetters = map[string]func(*Config, string) bool{
 		return true
 	},
 	"setenv": func(c *Config, value string) bool {
+		if !strings.Contains(value, "=") {
+			return false
+		}
 		c.SetEnv = append(c.SetEnv, value)
-		return strings.Contains(value, "=")
+		return true
 	},
 }
 

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -53,7 +54,8 @@ type seat struct {
 type site struct {
 	lab     *lab.Lab
 	mosha   string
-	key     lab.Key // of everybody
+	local   netip.Addr // of the devbox, link-local
+	key     lab.Key    // of everybody
 	private string
 	ca      lab.Key              // signs keys of users and hosts
 	known   []string             // lines for known_hosts
@@ -151,7 +153,7 @@ func (p *seat) fill(text string) string {
 	l := p.site.lab
 	return strings.NewReplacer(
 		"{user}", p.dev.Name, "{me}", p.me.Name, "{home}", p.me.Home, "{hop}", p.site.jumper.Name,
-		"{dev4}", l.Devbox.Addr().String(), "{dev6}", l.Devbox.Addr6().String(),
+		"{dev4}", l.Devbox.Addr().String(), "{dev6}", l.Devbox.Addr6().String(), "{local}", p.site.local.String(),
 		"{me4}", l.Laptop.Addr().String(), "{everybody}", p.site.key.Pub, "{ca}", p.site.ca.Pub,
 	).Replace(text)
 }
@@ -258,6 +260,10 @@ func newSite(t *testing.T) *site {
 	s.mosha, err = lab.BuildMosha(l.Path(""))
 	w.must(err)
 	s.hop, err = l.AddMachine("hop.lab")
+	w.must(err)
+	_, err = l.Laptop.AddLinkLocal()
+	w.must(err)
+	s.local, err = l.Devbox.AddLinkLocal()
 	w.must(err)
 	s.jumper, err = s.hop.AddUser("bash")
 	w.must(err)

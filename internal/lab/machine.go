@@ -150,6 +150,15 @@ func (m *Machine) Roam() (netip.Addr, error) {
 	return m.addr(), nil
 }
 
+// AddLinkLocal gives the machine a link-local IPv6 address until its link goes
+// down, and returns it with its zone.
+func (m *Machine) AddLinkLocal() (netip.Addr, error) {
+	addr := netip.AddrFrom16([16]byte{0: 0xfe, 1: 0x80, 15: byte(m.number)})
+	m.lab.net.connect(m.Cable.in, addr)
+	err := m.place.do(func() error { return ip(fmt.Sprintf("address add %s/64 dev %s nodad", addr, netDevice)) })
+	return addr.WithZone(netDevice), err
+}
+
 // LinkDown takes the machine's interface down. Its programs are told: there is
 // no route any more.
 func (m *Machine) LinkDown() error {

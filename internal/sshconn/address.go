@@ -58,8 +58,12 @@ func Lookup(ctx context.Context, host, family string) (netip.Addr, error) {
 }
 
 // resolve asks Go's resolver, and if that does not know the name, the system's.
-// The error is a *ResolveError.
+// An address is its own name, and keeps its zone (RFC 4007, section 11), which
+// Go's resolver would drop. The error is a *ResolveError.
 func resolve(ctx context.Context, host string, log zerolog.Logger) ([]netip.Addr, error) {
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return []netip.Addr{addr}, nil
+	}
 	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 	if err == nil {
 		return addrs, nil

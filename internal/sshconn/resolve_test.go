@@ -117,6 +117,17 @@ func TestLookupLimit(t *testing.T) {
 	}
 }
 
+// TestLiteralAddress asks nobody for what is an address.
+func TestLiteralAddress(t *testing.T) {
+	asked := stuck(t)
+	for _, text := range []string{"192.0.2.1", "2001:db8::1", "fe80::1%eth0"} {
+		addrs, err := resolve(t.Context(), text, zerolog.Nop())
+		if err != nil || len(addrs) != 1 || addrs[0].String() != text || asked.Load() != 0 {
+			t.Errorf("%s: %v, %v, %d questions", text, addrs, err, asked.Load())
+		}
+	}
+}
+
 // TestSystemResolver reaches a host whose name only the system's resolver
 // takes: an address as inet_aton(3) reads it.
 func TestSystemResolver(t *testing.T) {

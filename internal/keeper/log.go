@@ -1,6 +1,8 @@
 package keeper
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"runtime/debug"
 	"sync"
@@ -43,10 +45,12 @@ func (l *logFile) open() error {
 	}
 	info, err := file.Stat()
 	if err != nil {
+		_ = file.Close()
 		return err
 	}
 	l.file, l.size = file, info.Size()
-	return debug.SetCrashOutput(file, debug.CrashOptions{})
+	_ = debug.SetCrashOutput(file, debug.CrashOptions{}) // else a crash goes to where it went before
+	return nil
 }
 
 // Write appends a line, in a new file if this one is full. A disk that is
@@ -62,10 +66,13 @@ func (l *logFile) Write(line []byte) (int, error) {
 	return n, err
 }
 
-// rotateLocked goes on in the old file where a new one cannot be had.
+// rotateLocked goes on in the old file where a new one cannot be had, up to
+// the next time. The old file is no longer at its path if it was set aside
+// then, or if somebody removed it: a new one is made all the same.
 func (l *logFile) rotateLocked() {
 	full := l.file
-	if os.Rename(l.path, l.path+".old") != nil || l.open() != nil {
+	err := os.Rename(l.path, l.path+".old")
+	if err != nil && !errors.Is(err, fs.ErrNotExist) || l.open() != nil {
 		l.size = 0
 		return
 	}

@@ -130,6 +130,7 @@ func (k *Keeper) attend(askable bool) (failures int, leave func()) {
 	k.update(func() {
 		k.attached++
 		k.askable += asks
+		k.arrivals += asks
 		failures = k.failures
 	})
 	return failures, sync.OnceFunc(func() {

@@ -139,12 +139,12 @@ func (a *attempt) uselessLocked() bool {
 func (k *Keeper) pause(ctx context.Context, a *attempt, failure error, rest time.Duration, pace *backoff) error {
 	k.log.Warn().Err(failure).Msg("attempt failed")
 	refused := isRefusal(failure)
-	askable, epoch := 0, 0
+	arrivals, epoch := 0, 0
 	k.update(func() {
 		k.failures++
 		k.failed = failure
 		k.retryAt = time.Now().Add(rest)
-		askable, epoch = k.askable, a.epoch
+		arrivals, epoch = k.arrivals, a.epoch
 		if refused {
 			k.enterLocked(NeedsAuth)
 		} else if rest > eagerInterval {
@@ -158,10 +158,8 @@ func (k *Keeper) pause(ctx context.Context, a *attempt, failure error, rest time
 	}
 	disturbed := false
 	k.until(ctx, rest, func() bool {
-		came := k.askable > askable
-		askable = k.askable
 		disturbed = !refused && k.epoch != epoch
-		return came || disturbed || !k.wantedLocked()
+		return k.arrivals != arrivals || disturbed || !k.wantedLocked()
 	})
 	if disturbed {
 		pace.restart(time.Now())

@@ -89,6 +89,7 @@ type Keeper struct {
 
 	attached  int      // clients that need the connection
 	askable   int      // those of them that can be asked
+	arrivals  int      // of such, counted up only
 	asked     int      // questions, counted up only
 	agents    []string // SSH_AUTH_SOCK of the launchers, the newest first
 	actor     bool     // a person's launch here was the last act that we know of

@@ -155,6 +155,26 @@ func TestLinger(t *testing.T) {
 	w.nothingLeft()
 }
 
+// TestLingerComesBack: a keeper that lingers has the agent there again after
+// its connection was lost, and after it was killed.
+func TestLingerComesBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.exit(w.shell("--linger=1h", "devbox"))
+	lingers := func(reconnects int) {
+		t.Helper()
+		w.becomes("up without a session", func(s keeper.Status) bool {
+			return s.State == keeper.Up && s.Sessions == 0 && s.Reconnects == reconnects
+		})
+		w.agentThere()
+	}
+	lingers(0)
+	w.must(w.sshd.KillSessions())
+	lingers(1)
+	w.runs("stop", "devbox")
+	w.nothingLeft()
+}
+
 // TestStatusJSON: what it says is so.
 func TestStatusJSON(t *testing.T) {
 	w := newWorld(t)

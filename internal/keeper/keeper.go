@@ -173,8 +173,7 @@ func (k *Keeper) enterLocked(state State) {
 
 // wantedLocked says whether anybody needs the connection.
 func (k *Keeper) wantedLocked() bool {
-	needed := k.kept || k.attached > 0 || k.leases.count() > 0 || time.Now().Before(k.lingering)
-	return needed && !k.stopping
+	return (k.attached > 0 || k.staysLocked()) && !k.stopping
 }
 
 func (k *Keeper) wanted() bool {
@@ -225,6 +224,18 @@ func (k *Keeper) isKept() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.kept
+}
+
+// stays says whether the connection is needed without anybody who attends:
+// the agent is to be on the remote then.
+func (k *Keeper) stays() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.staysLocked()
+}
+
+func (k *Keeper) staysLocked() bool {
+	return k.kept || k.leases.count() > 0 || time.Now().Before(k.lingering)
 }
 
 // disturb says that the network changed, or that the machine slept.

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -33,6 +34,9 @@ type row struct {
 	probe string
 	// shows is what the probe prints; empty: whatever ssh has it print.
 	shows string
+	// says and hushes are patterns of what a person is told, and is not, on
+	// standard error, be it by ssh or by mosha. Not for a row with a probe.
+	says, hushes []string
 	// native says that the feature is not to be had over OpenSSH, which is
 	// documented.
 	native bool
@@ -73,7 +77,7 @@ const seats = 8
 func TestAsSSH(t *testing.T) {
 	s := newSite(t)
 	t.Run("rows", func(t *testing.T) { // ends with the last row
-		for _, r := range slices.Concat(slowRows, configRows, hostKeyRows, authRows, askedRows, routeRows, sessionRows) {
+		for _, r := range slices.Concat(slowRows, configRows, hostKeyRows, saidRows, authRows, askedRows, routeRows, sessionRows) {
 			t.Run(r.name, func(t *testing.T) {
 				t.Parallel()
 				s.try(t, r)
@@ -173,6 +177,7 @@ func (p *seat) withSSH(r row) string {
 	if failed := err != nil; failed != (r.fails != 0) {
 		p.t.Fatalf("ssh: %v, which is not what the row is about: %s", err, stderr.String())
 	}
+	r.heard(p, "ssh", stderr.String())
 	if r.fails != 0 {
 		return "failed"
 	}
@@ -181,6 +186,21 @@ func (p *seat) withSSH(r row) string {
 	}
 	p.t.Fatalf("ssh printed %q, which is not what the row is about: %q", out, r.shows)
 	return ""
+}
+
+// heard checks what a person was told.
+func (r row) heard(p *seat, by, text string) {
+	p.t.Helper()
+	for _, pattern := range r.says {
+		if !regexp.MustCompile("(?m)" + p.fill(pattern)).MatchString(text) {
+			p.t.Errorf("%s does not say %s:\n%s", by, pattern, text)
+		}
+	}
+	for _, pattern := range r.hushes {
+		if regexp.MustCompile("(?m)" + p.fill(pattern)).MatchString(text) {
+			p.t.Errorf("%s says %s:\n%s", by, pattern, text)
+		}
+	}
 }
 
 func (p *seat) dest(r row) string {
@@ -198,6 +218,7 @@ func (p *seat) withMosha(r row, transport string) string {
 		return p.inSession(r.probe, "--transport="+transport, ssh, p.dest(r))
 	}
 	_, stderr, code := p.local("--setup-only", "--transport="+transport, ssh, p.dest(r))
+	r.heard(p, "mosha, "+transport, stderr)
 	switch {
 	case code == 0:
 		return ""

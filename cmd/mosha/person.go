@@ -59,6 +59,8 @@ func (p *person) Tell(n keeper.Notice) {
 	switch n.Kind {
 	case sshconn.NoticeBanner:
 		fmt.Fprint(os.Stderr, lines(n.Text))
+	case sshconn.NoticeHostKey:
+		fmt.Fprint(os.Stderr, "Host key fingerprint is "+printable(n.Key)+"\n"+lines(n.Text))
 	case sshconn.NoticeTouch:
 		say("Confirm user presence for key %s", n.Key)
 	case sshconn.NoticeWait:

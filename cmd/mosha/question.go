@@ -33,6 +33,7 @@ func hostKeyText(q keeper.Question) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "The authenticity of host '%s' can't be established.\n", printable(host))
 	fmt.Fprintf(&b, "%s key fingerprint is %s.\n", printable(q.KeyType), printable(q.Fingerprint))
+	b.WriteString(lines(q.Art))
 	if q.CertProblem != "" {
 		fmt.Fprintf(&b, "Its certificate is not good: %s.\n", printable(q.CertProblem))
 	}

@@ -167,10 +167,15 @@ func (a *authenticator) skip(s SkippedKey) {
 // banner shows what the server wants to be read before the login, unless the
 // configuration wants quiet (sshconnect2.c, input_userauth_banner).
 func (a *authenticator) banner(message string) error {
-	if !slices.Contains([]string{"SILENT", "QUIET", "FATAL", "ERROR"}, strings.ToUpper(a.cfg.LogLevel)) && message != "" {
+	if informs(a.cfg) && message != "" {
 		a.person.say(Notice{Kind: NoticeBanner, Text: message})
 	}
 	return nil
+}
+
+// informs says whether ssh would show, by LogLevel, what is no error.
+func informs(cfg *target.Config) bool {
+	return !slices.Contains([]string{"SILENT", "QUIET", "FATAL", "ERROR"}, strings.ToUpper(cfg.LogLevel))
 }
 
 // failure is the error after all was tried, or after the server gave up.

@@ -144,7 +144,7 @@ type HostKeyError struct {
 	Problem     string
 	Host        string // as in known_hosts: the name or alias, or [name]:port
 	KeyType     string // as ssh names it: ED25519, ECDSA, RSA
-	Fingerprint string // SHA256:...
+	Fingerprint string // as FingerprintHash has it: SHA256:..., MD5:...
 	File        string // the known_hosts line that the key differs from, or that revokes it; "" if it changed in a rekey
 	Line        int    // 0 if the file has no lines (RevokedHostKeys)
 	KnownType   string // type of the key in that line, as in the file
@@ -217,7 +217,7 @@ func (e *UnsupportedError) Error() string {
 // TriedKey is a key that the server refused, or that could not sign.
 type TriedKey struct {
 	Type        string // as on the wire
-	Fingerprint string // SHA256:...
+	Fingerprint string // SHA256:...; of OpenSSH, as FingerprintHash has it
 	Source      string // the file's name, or the agent's comment
 	FromAgent   bool
 	Problem     string // why it could not sign; "" if the server refused it

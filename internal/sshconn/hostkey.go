@@ -2,6 +2,7 @@ package sshconn
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"net"
 	"net/netip"
@@ -21,6 +22,7 @@ type hostKeys struct {
 	cfg      *target.Config
 	host     knownhosts.Host
 	ask      func(context.Context, HostKeyQuestion) (string, error)
+	tell     func(Notice)  // nil if there is nobody
 	accepted ssh.PublicKey // by a person, on an earlier connection
 	log      zerolog.Logger
 	ctx      context.Context
@@ -48,6 +50,7 @@ func newHostKeys(ctx context.Context, cfg *target.Config, opts Options) *hostKey
 		host:     knownhosts.Host{Hostname: cfg.HostName, Alias: cfg.HostKeyAlias, Port: cfg.Port, CASignatureAlgorithms: cfg.CASignatureAlgorithms},
 		db:       knownhosts.Read(cfg.UserKnownHostsFiles, cfg.GlobalKnownHostsFiles),
 		ask:      opts.Ask,
+		tell:     opts.Tell,
 		accepted: opts.Accepted,
 		log:      opts.Log,
 		ctx:      ctx,
@@ -135,6 +138,7 @@ func (h *hostKeys) decideLocked(remote netip.AddrPort, key ssh.PublicKey) error 
 	switch r.Status {
 	case knownhosts.Match:
 		h.log.Debug().Str("file", r.File).Int("line", r.Line).Msg("host key is known")
+		h.show(r, key)
 		return h.known(r, plainKey(key))
 	case knownhosts.Changed:
 		return h.changed(r, key)
@@ -163,7 +167,7 @@ func (h *hostKeys) refuse(problem string, key ssh.PublicKey, r knownhosts.Result
 		Problem:     problem,
 		Host:        h.host.Name(),
 		KeyType:     keyTypeName(key),
-		Fingerprint: ssh.FingerprintSHA256(key),
+		Fingerprint: fingerprintFor(h.cfg, key),
 		File:        r.File,
 		Line:        r.Line,
 		KnownType:   r.KeyType,
@@ -204,6 +208,8 @@ func keyTypeName(key ssh.PublicKey) string {
 		return "RSA"
 	case ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521:
 		return "ECDSA"
+	case ssh.InsecureKeyAlgoDSA:
+		return "DSA"
 	}
-	return key.Type()
+	return cmp.Or(tokenNames[key.Type()], key.Type())
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/mosha-ssh/mosha/internal/sshconn/knownhosts"
+	"github.com/mosha-ssh/mosha/internal/target"
 	"golang.org/x/crypto/ssh"
 )
 
@@ -22,7 +23,8 @@ type HostKeyQuestion struct {
 	Host        string // as known_hosts would have it: the name or alias, or [name]:port
 	Address     string // ip or [ip]:port, "" through a proxy
 	KeyType     string // ED25519, ECDSA, RSA
-	Fingerprint string // SHA256:...
+	Fingerprint string // as FingerprintHash has it: SHA256:..., MD5:...
+	Art         string // a picture of it, if VisualHostKey is yes: lines without an end
 	OtherNames  []knownhosts.OtherName
 	OtherTotal  int    // how many other names there are; OtherNames has the first few
 	CertProblem string // why the host's certificate was not good, "" if it has none
@@ -38,12 +40,12 @@ type HostKeyQuestion struct {
 // KeyName is a key as ssh shows it.
 type KeyName struct {
 	Type        string // ED25519, ECDSA, RSA
-	Fingerprint string // SHA256:...
+	Fingerprint string // as FingerprintHash has it
 }
 
-func nameKeys(keys []ssh.PublicKey) (names []KeyName) {
+func nameKeys(cfg *target.Config, keys []ssh.PublicKey) (names []KeyName) {
 	for _, key := range keys {
-		names = append(names, KeyName{keyTypeName(key), ssh.FingerprintSHA256(key)})
+		names = append(names, KeyName{keyTypeName(key), fingerprintFor(cfg, key)})
 	}
 	return names
 }
@@ -81,8 +83,11 @@ func (h *hostKeys) askUnknown(remote netip.AddrPort, r knownhosts.Result, key ss
 	q := HostKeyQuestion{
 		Host:        h.host.Name(),
 		KeyType:     keyTypeName(key),
-		Fingerprint: ssh.FingerprintSHA256(key),
+		Fingerprint: fingerprintFor(h.cfg, key),
 		CertProblem: r.CertProblem,
+	}
+	if h.cfg.VisualHostKey {
+		q.Art = randomArt(h.cfg, key)
 	}
 	if remote.IsValid() {
 		q.Address = knownhosts.DisplayAddress(remote.Addr().String(), int(remote.Port()))
@@ -110,14 +115,25 @@ func (h *hostKeys) put(q HostKeyQuestion) (yes bool, err error) {
 		if err != nil {
 			return false, &askError{err}
 		}
-		switch answer = strings.TrimSpace(answer); {
-		case strings.EqualFold(answer, "yes"), q.Fingerprint != "" && answer == q.Fingerprint:
-			return true, nil
-		case answer == "", strings.EqualFold(answer, "no"):
-			return false, nil
+		if yes, clear := q.verdict(answer); clear {
+			return yes, nil
 		}
 		q.Again = true
 	}
+}
+
+// verdict reads an answer as ssh does (sshconnect.c, confirm): its first word
+// counts. clear is false if that is none of what was asked for.
+func (q *HostKeyQuestion) verdict(answer string) (yes, clear bool) {
+	word, _, _ := strings.Cut(strings.TrimLeft(answer, " \t"), " ")
+	word, _, _ = strings.Cut(word, "\t")
+	switch word = strings.TrimSpace(word); {
+	case strings.EqualFold(word, "yes"), q.Fingerprint != "" && word == q.Fingerprint:
+		return true, true
+	case word == "", strings.EqualFold(word, "no"):
+		return false, true
+	}
+	return false, false
 }
 
 // askError carries Ask's own error through x/crypto.

@@ -47,7 +47,7 @@ func (h *hostKeys) command(key ssh.PublicKey) func(purpose, name string) (string
 	return func(purpose, name string) (string, error) {
 		about := target.HostKeyTokens{Invocation: purpose, Name: name, KeyType: "NONE", Fingerprint: "NONE", Key: "NONE"}
 		if key != nil {
-			about.KeyType, about.Fingerprint = key.Type(), ssh.FingerprintSHA256(plainKey(key))
+			about.KeyType, about.Fingerprint = key.Type(), fingerprintFor(h.cfg, key)
 			about.Key = base64.StdEncoding.EncodeToString(key.Marshal())
 		}
 		args, err := h.cfg.KnownHostsArgs(about, os.LookupEnv)

@@ -27,6 +27,15 @@ func (h *hostKeys) known(r knownhosts.Result, key ssh.PublicKey) error {
 	return nil
 }
 
+// show shows a known key, as ssh does with VisualHostKey where it has nothing
+// else to say of it (sshconnect.c, check_host_key).
+func (h *hostKeys) show(r knownhosts.Result, key ssh.PublicKey) {
+	newAddress := r.Address != nil && r.Address.Status == knownhosts.Unknown
+	if h.tell != nil && h.cfg.VisualHostKey && informs(h.cfg) && !newAddress {
+		h.tell(Notice{Kind: NoticeHostKey, Key: fingerprintFor(h.cfg, key), Text: randomArt(h.cfg, key)})
+	}
+}
+
 // unknown asks a person, if that is what StrictHostKeyChecking says, and writes
 // the key down.
 func (h *hostKeys) unknown(remote netip.AddrPort, r knownhosts.Result, key ssh.PublicKey) error {

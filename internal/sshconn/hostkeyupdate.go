@@ -189,7 +189,7 @@ func (u *updater) offer(payload []byte) error {
 	}
 	if u.cfg.UpdateHostKeys == target.UpdateAsk {
 		yes, err := u.keys.put(HostKeyQuestion{
-			Kind: AskUpdate, Host: u.keys.host.Name(), Learned: nameKeys(update.New), Removed: nameKeys(update.Old),
+			Kind: AskUpdate, Host: u.keys.host.Name(), Learned: nameKeys(u.cfg, update.New), Removed: nameKeys(u.cfg, update.Old),
 		})
 		if err != nil || !yes {
 			return err
@@ -202,7 +202,7 @@ func (u *updater) offer(payload []byte) error {
 
 func keysText(keys []ssh.PublicKey) string {
 	var all []string
-	for _, key := range nameKeys(keys) {
+	for _, key := range nameKeys(&target.Config{}, keys) {
 		all = append(all, key.Type+" "+key.Fingerprint)
 	}
 	return strings.Join(all, ", ")

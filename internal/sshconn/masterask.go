@@ -162,15 +162,16 @@ func (q *questions) confirmHostKey(ctx context.Context, key ssh.PublicKey, again
 	if q.d.opts.Ask == nil {
 		return nil, ErrNoAnswer
 	}
-	text, err := q.d.opts.Ask(ctx, q.hostKeyQuestion(key, again))
+	asked := q.hostKeyQuestion(key, again)
+	text, err := q.d.opts.Ask(ctx, asked)
 	if err != nil {
 		return nil, err
 	}
-	text = strings.TrimSpace(text)
+	yes, clear := asked.verdict(text)
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.no = text == "" || strings.EqualFold(text, "no")
-	return []byte(text), nil
+	q.no = clear && !yes
+	return []byte(strings.TrimSpace(text)), nil
 }
 
 func isYes(answer []byte) bool { return bytes.EqualFold(bytes.TrimSpace(answer), []byte("yes")) }
@@ -191,7 +192,7 @@ func (q *questions) aboutHostKey(text string) (key ssh.PublicKey, again bool) {
 		return nil, false
 	}
 	again = strings.HasPrefix(text, askAgain)
-	if !again && !strings.Contains(text, ssh.FingerprintSHA256(plainKey(key))) {
+	if !again && !strings.Contains(text, fingerprintFor(q.d.cfg, key)) {
 		return nil, false
 	}
 	return plainKey(key), again
@@ -199,9 +200,15 @@ func (q *questions) aboutHostKey(text string) (key ssh.PublicKey, again bool) {
 
 // hostKeyQuestion is the native transport's question about a key.
 func (q *questions) hostKeyQuestion(key ssh.PublicKey, again bool) HostKeyQuestion {
+	cfg := q.d.cfg
 	asked := HostKeyQuestion{
-		Host: hostKeyHost(q.d.cfg), KeyType: keyTypeName(key), Fingerprint: ssh.FingerprintSHA256(key), Again: again,
+		Host: hostKeyHost(cfg), KeyType: keyTypeName(key), Fingerprint: fingerprintFor(cfg, key), Again: again,
 	}
+	if cfg.VisualHostKey {
+		asked.Art = randomArt(cfg, key)
+	}
+	host := knownhosts.Host{Hostname: cfg.HostName, Alias: cfg.HostKeyAlias, Port: cfg.Port}
+	asked.OtherNames, asked.OtherTotal = knownhosts.Read(cfg.UserKnownHostsFiles, cfg.GlobalKnownHostsFiles).OtherNames(host, key)
 	if remote := q.d.transport.remote(); remote.IsValid() {
 		asked.Address = knownhosts.DisplayAddress(remote.Addr().String(), int(remote.Port()))
 	}

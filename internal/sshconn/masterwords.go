@@ -19,8 +19,8 @@ var (
 	saysNegotiation = regexp.MustCompile(`^Unable to negotiate with .*: no matching (.+) found\. Their offer: (.*)$`)
 	saysDenied      = regexp.MustCompile(`Permission denied \(([^)]*)\)\.?$`)
 	saysDisconnect  = regexp.MustCompile(`^Received disconnect from .* port \d+:(\d+): ?(.*)$`)
-	saysOffer       = regexp.MustCompile(`^debug1: Offering public key: (.*) ([A-Z0-9-]+) (SHA256:\S+)(.*)$`)
-	saysAccept      = regexp.MustCompile(`^debug1: Server accepts key: (.*) ([A-Z0-9-]+) (SHA256:\S+)(.*)$`)
+	saysOffer       = regexp.MustCompile(`^debug1: Offering public key: (.*) ([A-Z0-9-]+) ((?:SHA\d+|MD5):\S+)(.*)$`)
+	saysAccept      = regexp.MustCompile(`^debug1: Server accepts key: (.*) ([A-Z0-9-]+) ((?:SHA\d+|MD5):\S+)(.*)$`)
 	saysMethods     = regexp.MustCompile(`^debug1: Authentications that can continue: (\S+)$`)
 	saysSignFailed  = regexp.MustCompile(`^sign_and_send_pubkey: signing failed for .*: (.*)$`)
 	saysNotLoaded   = regexp.MustCompile(`^Load key "(.*)": (.*)$`)
@@ -98,7 +98,7 @@ func (f *sshFailure) hostKeyError() error {
 	e := &HostKeyError{Problem: KeyUnknown, Host: hostKeyHost(f.cfg), Strict: f.cfg.StrictHostKeyChecking}
 	if f.hostKey != nil {
 		key := plainKey(f.hostKey)
-		e.KeyType, e.Fingerprint = keyTypeName(key), ssh.FingerprintSHA256(key)
+		e.KeyType, e.Fingerprint = keyTypeName(key), fingerprintFor(f.cfg, key)
 	}
 	switch {
 	case f.declined:
@@ -163,12 +163,15 @@ func skipReason(why string) string {
 	return SkipUnreadable
 }
 
-// learned returns the fingerprint of the key that was accepted, "" if none
-// was, and what ssh has written down.
+// learned returns the SHA256 fingerprint of the key that was accepted, "" if none
+// was or FingerprintHash is another, and what ssh has written down.
 func learned(cfg *target.Config, lines []string) (identity string, notes []Note) {
 	for _, line := range lines {
 		if m := saysAccept.FindStringSubmatch(line); m != nil {
 			identity = m[3]
+			if !strings.HasPrefix(identity, "SHA256:") {
+				identity = ""
+			}
 		}
 		if m := saysAdded.FindStringSubmatch(line); m != nil && len(cfg.UserKnownHostsFiles) > 0 {
 			notes = append(notes, Note{Kind: NoteAdded, Host: hostKeyHost(cfg), KeyType: m[2], File: cfg.UserKnownHostsFiles[0]})

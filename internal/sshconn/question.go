@@ -68,6 +68,7 @@ const (
 	NoticeWait    = "wait"    // the agent has not signed with Key yet
 	NoticeSigned  = "signed"  // the key was touched
 	NoticeSkipped = "skipped" // the key file File was not used: Reason and Text
+	NoticeHostKey = "hostkey" // the host's key is known: Key is its fingerprint, Text a picture of it
 )
 
 // Notice is something that a person should see while authentication goes on.

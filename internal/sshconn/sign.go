@@ -41,13 +41,13 @@ func (s *reportingSigner) SignWithAlgorithm(rand io.Reader, data []byte, algorit
 func (s *reportingSigner) announce() (end func()) {
 	public := plainKey(s.PublicKey())
 	if token, ok := tokenNames[public.Type()]; ok {
-		s.auth.person.say(Notice{Kind: NoticeTouch, Key: token + " " + s.key.Fingerprint})
+		s.auth.person.say(Notice{Kind: NoticeTouch, Key: token + " " + fingerprintFor(s.auth.cfg, public)})
 		return func() {}
 	}
 	said := make(chan struct{})
 	timer := time.AfterFunc(signPatience, func() {
 		defer close(said)
-		s.auth.person.say(Notice{Kind: NoticeWait, Key: keyTypeName(public) + " " + s.key.Fingerprint})
+		s.auth.person.say(Notice{Kind: NoticeWait, Key: keyTypeName(public) + " " + fingerprintFor(s.auth.cfg, public)})
 	})
 	return func() {
 		if !timer.Stop() {

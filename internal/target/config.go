@@ -53,6 +53,8 @@ type Config struct {
 	UpdateHostKeys    string   // UpdateNo, UpdateYes or UpdateAsk
 	VerifyHostKeyDNS  string   // no, yes or ask
 	RequiredRSASize   int      // bits
+	FingerprintHash   string   // of keys as a person sees them: MD5, SHA1, SHA256, SHA384 or SHA512; "": SHA256
+	VisualHostKey     bool     // they are drawn too
 	// NoHostAuthenticationForLocalhost accepts every key of a loopback address.
 	NoHostAuthenticationForLocalhost bool
 	HostKeyAlgorithmsFixed           bool // their order is the user's own and stays as it is

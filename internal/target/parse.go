@@ -75,7 +75,7 @@ func (c *Config) check() error {
 var dispensable = map[string]bool{
 	"serveralivecountmax": true, "serveraliveinterval": true, "connecttimeout": true, "connectionattempts": true,
 	"tcpkeepalive": true, "numberofpasswordprompts": true, "addkeystoagent": true, "updatehostkeys": true,
-	"rekeylimit": true, "setenv": true, "forkafterauthentication": true,
+	"visualhostkey": true, "rekeylimit": true, "setenv": true, "forkafterauthentication": true,
 	"gssapiauthentication": true, "hostbasedauthentication": true,
 }
 

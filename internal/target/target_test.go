@@ -72,6 +72,8 @@ Host dev
   NumberOfPasswordPrompts 2
   AddKeysToAgent confirm 1h
   LogLevel quiet
+  FingerprintHash md5
+  VisualHostKey yes
   SecurityKeyProvider /sk.so
   PKCS11Provider /pkcs11.so
   ProxyCommand nc -X "%%" %h %p %r %n
@@ -93,7 +95,7 @@ Host dev
 		SendEnv: []string{"LANG", "MY_*"}, SetEnv: []string{"A=x y", "B=z"},
 		UpdateHostKeys: UpdateNo, VerifyHostKeyDNS: "no", RequiredRSASize: 1024, HostbasedAcceptedAlgorithms: c.HostbasedAcceptedAlgorithms,
 		PreferredAuthentications: []string{"password", "publickey"}, NumberOfPasswordPrompts: 2,
-		AddKeysToAgent: "confirm", AddKeysLifetime: time.Hour, LogLevel: "SILENT",
+		AddKeysToAgent: "confirm", AddKeysLifetime: time.Hour, LogLevel: "SILENT", FingerprintHash: "MD5", VisualHostKey: true,
 		SecurityKeyProvider: "/sk.so", PKCS11Provider: "/pkcs11.so",
 	}
 	for _, names := range [][]string{c.KexAlgorithms, c.HostKeyAlgorithms, c.PubkeyAcceptedAlgorithms, c.CASignatureAlgorithms} {

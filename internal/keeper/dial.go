@@ -69,7 +69,7 @@ func (k *Keeper) newAttempt(pace *backoff) *attempt {
 		a.attended, a.epoch = k.askable > 0, k.epoch
 		a.config = k.spec.Config
 		a.options.Identity, a.options.Choice = k.identity, k.choice
-		a.options.Accepted = k.accepted
+		a.options.Accepted, a.options.Lost = k.accepted, !k.lostAt.IsZero()
 		if k.lostAt.IsZero() || a.attended {
 			k.enterLocked(Connecting)
 		} else if k.conn == nil {

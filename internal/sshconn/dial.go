@@ -45,8 +45,8 @@ type dialer struct {
 	limit    time.Duration
 	deadline time.Time // of everything up to the host key
 
-	proxy     *proxy        // nil for TCP
-	hops      *hopQuestions // of the proxy; nil if it cannot ask
+	proxy     *proxy // nil for TCP
+	hops      *hops  // of the proxy; nil if it needs nothing
 	transport *transport
 	watch     *watch
 	silence   *silence
@@ -177,7 +177,7 @@ func (d *dialer) abort() {
 
 // connect opens the byte stream that SSH is to run over.
 func (d *dialer) connect(ctx context.Context) (net.Conn, error) {
-	args, err := proxyCommand(d.cfg, d.opts.unattended())
+	args, err := proxyCommand(d.cfg, d.opts)
 	if err != nil {
 		return nil, err
 	}
@@ -188,7 +188,7 @@ func (d *dialer) connect(ctx context.Context) (net.Conn, error) {
 			return conn, d.inTime(err, d.limit)
 		}
 		d.proxy = newProxy(args, d.opts.Log)
-		d.proxy.cmd.Env = d.proxyEnv()
+		d.equip(d.proxy.cmd)
 		if err := d.proxy.start(); err != nil {
 			return nil, d.proxy.failedToStart(err)
 		}

@@ -37,6 +37,7 @@ func (d masterDir) pass() string        { return filepath.Join(string(d), "p") }
 func (d masterDir) ask() string         { return filepath.Join(string(d), "q") }
 func (d masterDir) passProgram() string { return filepath.Join(string(d), passName) }
 func (d masterDir) askProgram() string  { return filepath.Join(string(d), askName) }
+func (d masterDir) jumpProgram() string { return filepath.Join(string(d), jumpName) }
 
 // PathError says that the sockets of an ssh would have names that are too long
 // for a system.
@@ -59,7 +60,7 @@ func newMasterDir(parent, program string) (masterDir, error) {
 			continue
 		}
 		if err == nil {
-			err = errors.Join(os.Symlink(program, dir.passProgram()), os.Symlink(program, dir.askProgram()))
+			err = errors.Join(os.Symlink(program, dir.passProgram()), os.Symlink(program, dir.askProgram()), os.Symlink(program, dir.jumpProgram()))
 		}
 		if err != nil {
 			dir.remove()

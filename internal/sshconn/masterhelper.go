@@ -16,12 +16,13 @@ import (
 const (
 	passName = "mosha-pass"
 	askName  = "mosha-ask"
+	jumpName = "ssh" // some programs that stand for ssh go by their name
 )
 
 // Helper does what the program is for when the ssh of a master runs it, by the
 // name that it was given in a master's directory: as its ProxyCommand it hands
-// over the connection, as SSH_ASKPASS it has the keeper ask. ok is false if it
-// was run by any other name.
+// over the connection, as SSH_ASKPASS it has the keeper ask, as the ssh to a
+// jump host it becomes one. ok is false if it was run by any other name.
 func Helper(args []string) (code int, ok bool) {
 	if len(args) == 0 {
 		return 0, false
@@ -37,6 +38,10 @@ func Helper(args []string) (code int, ok bool) {
 			prompt = args[1]
 		}
 		err = askKeeper(dir.ask(), prompt, os.Getenv("SSH_ASKPASS_PROMPT"), os.Stdout)
+	case jumpName:
+		if err = becomeSSH(args); errors.Is(err, errNoSSH) {
+			return 0, false
+		}
 	default:
 		return 0, false
 	}

@@ -51,6 +51,9 @@ type Options struct {
 	// that are tried at all, as in an earlier Conn.Identity; "" for OpenSSH's
 	// order. The server counts every key that it refuses (MaxAuthTries).
 	Identity string
+	// Lost says that an earlier connection was lost, and with it perhaps every
+	// other that was open then, such as an ssh to a jump host.
+	Lost bool
 	// Alone says that there is no OpenSSH to turn to: what Dial cannot do is
 	// passed over, as ssh passes over a key that fails, and no
 	// *UnsupportedError is returned.

@@ -32,15 +32,14 @@ type proxy struct {
 }
 
 // proxyCommand returns the command line that reaches the destination, nil if it
-// is reached directly. ProxyCommand runs as ssh runs it. An ssh to a jump host
-// that is unattended, which no person ran, adds no key to an agent.
-func proxyCommand(cfg *target.Config, unattended bool) ([]string, error) {
+// is reached directly. ProxyCommand runs as ssh runs it.
+func proxyCommand(cfg *target.Config, opts Options) ([]string, error) {
 	if cfg.ProxyJump != "" {
 		args, err := cfg.JumpArgs()
-		if err == nil && unattended {
-			args = slices.Insert(args, 1, "-o", "AddKeysToAgent=no")
+		if err != nil {
+			return nil, err
 		}
-		return args, err
+		return slices.Insert(args, 1, opts.jumpOptions()...), nil
 	}
 	command := cfg.ProxyShellCommand()
 	if command == "" {

@@ -4,38 +4,45 @@ import (
 	"context"
 	"net"
 	"os"
+	"os/exec"
 	"slices"
 	"strings"
 )
 
-// hopQuestions lets a proxy ask a person: it is an ssh, as a rule, which may
-// not know a hop's host key or want a passphrase. It asks our program, as
-// SSH_ASKPASS, since it has no terminal.
-type hopQuestions struct {
+// hops has what the ssh to a jump host needs of us. Any proxy may be an ssh
+// that does not know a hop's host key or wants a passphrase. It asks our
+// program, as SSH_ASKPASS, since it has no terminal.
+type hops struct {
 	dir      masterDir
-	listener *net.UnixListener
+	listener *net.UnixListener // nil if nobody can be asked
 	put      *questions
 }
 
-// proxyEnv returns the environment of a proxy, and has its questions wait for
-// serveHops. Where nobody can answer, ssh is told not to ask: a window of some
-// other askpass would come up out of nowhere.
-func (d *dialer) proxyEnv() []string {
+// equip gives a proxy that is to be started its environment, and has its
+// questions wait for serve. Where nobody can answer, ssh is told not to ask: a
+// window of some other askpass would come up out of nowhere.
+func (d *dialer) equip(cmd *exec.Cmd) {
 	agent := ""
 	if d.opts.ProxyAgent != nil {
 		agent = d.opts.ProxyAgent()
 	}
-	env := proxyEnv(os.Environ(), agent)
-	if d.opts.Master.Dir == "" || !d.attended() {
-		return append(env, "SSH_ASKPASS_REQUIRE=never")
+	cmd.Env = proxyEnv(os.Environ(), agent)
+	jumps, asks := d.cfg.ProxyJump != "", d.attended()
+	if d.opts.Master.Dir != "" && (jumps || asks) {
+		hops, err := newHops(d, asks)
+		if err != nil {
+			d.opts.Log.Warn().Err(err).Msg("no place for what the proxy needs")
+		}
+		d.hops = hops
 	}
-	hops, err := newHopQuestions(d)
-	if err != nil {
-		d.opts.Log.Warn().Err(err).Msg("the proxy cannot ask")
-		return append(env, "SSH_ASKPASS_REQUIRE=never")
+	if d.hops != nil && jumps {
+		leadOn(cmd, d.hops.dir, d.opts.jumpOptions())
 	}
-	d.hops = hops
-	return append(env, "SSH_ASKPASS="+hops.dir.askProgram(), "SSH_ASKPASS_REQUIRE=force")
+	if d.hops != nil && asks {
+		cmd.Env = append(cmd.Env, "SSH_ASKPASS="+d.hops.dir.askProgram(), "SSH_ASKPASS_REQUIRE=force")
+	} else {
+		cmd.Env = append(cmd.Env, "SSH_ASKPASS_REQUIRE=never")
+	}
 }
 
 // proxyEnv returns the environment without what ssh would ask by, and with
@@ -51,23 +58,26 @@ func proxyEnv(env []string, agent string) []string {
 	return env
 }
 
-func newHopQuestions(d *dialer) (*hopQuestions, error) {
+func newHops(d *dialer, asks bool) (*hops, error) {
 	dir, err := newMasterDir(d.opts.Master.Dir, d.opts.Master.Program)
 	if err != nil {
 		return nil, err
 	}
-	listener, err := dir.listen(dir.ask())
-	if err != nil {
+	h := &hops{dir: dir, put: &questions{d: d, hop: true}}
+	if !asks {
+		return h, nil
+	}
+	if h.listener, err = dir.listen(dir.ask()); err != nil {
 		dir.remove()
 		return nil, err
 	}
-	return &hopQuestions{dir: dir, listener: listener, put: &questions{d: d, hop: true}}, nil
+	return h, nil
 }
 
 // serve answers until the function that it returns is called. Then nothing is
 // left of it.
-func (h *hopQuestions) serve(ctx context.Context) (end func()) {
-	if h == nil {
+func (h *hops) serve(ctx context.Context) (end func()) {
+	if h == nil || h.listener == nil {
 		return func() {}
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -78,16 +88,19 @@ func (h *hopQuestions) serve(ctx context.Context) (end func()) {
 	}
 }
 
-// close removes what newHopQuestions made.
-func (h *hopQuestions) close() {
-	if h != nil {
-		h.listener.Close()
-		h.dir.remove()
+// close removes what newHops made.
+func (h *hops) close() {
+	if h == nil {
+		return
 	}
+	if h.listener != nil {
+		h.listener.Close()
+	}
+	h.dir.remove()
 }
 
 // failure returns why a person ended the attempt, nil if nobody did.
-func (h *hopQuestions) failure() error {
+func (h *hops) failure() error {
 	if h == nil {
 		return nil
 	}
@@ -95,4 +108,4 @@ func (h *hopQuestions) failure() error {
 }
 
 // typed says whether a hop needed something that was typed.
-func (h *hopQuestions) typed() bool { return h != nil && h.put.wasTyped() }
+func (h *hops) typed() bool { return h != nil && h.put.wasTyped() }

@@ -1,0 +1,33 @@
+//go:build linux
+
+package main_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/mosha-ssh/mosha/internal/keeper"
+)
+
+// TestJumpHostWithAMaster: the configuration has a master made for every hop,
+// and the laptop's address changes. The connection comes back, and with the
+// keeper everything ends that it started.
+func TestJumpHostWithAMaster(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	jumper := w.addHop()
+	w.must(w.me.WriteFile(".ssh/config", "Host hop*\n User "+jumper.Name+"\n ControlMaster auto\n ControlPath ~/.ssh/cm-%C\n ControlPersist 10m\n"+
+		"Host hop\n ProxyJump hop4\nHost devbox\n User "+w.dev.Name+"\n ProxyJump hop\n", 0o600))
+	if _, stderr, code := w.local("keep", "devbox"); code != 0 {
+		t.Fatalf("exit code %d: %s", code, stderr)
+	}
+	w.must(roam(w))
+	w.becomes("up again", func(s keeper.Status) bool { return s.State == keeper.Up && s.Reconnects > 0 })
+	if _, stderr, code := w.local("stop", "devbox"); code != 0 {
+		t.Errorf("exit code %d: %s", code, stderr)
+	}
+	if left := w.listing(w.me, "ls -A .ssh"); strings.Contains(left, "cm-") {
+		t.Errorf("a master is left:\n%s", left)
+	}
+	w.nothingLeft()
+}

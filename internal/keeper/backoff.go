@@ -17,6 +17,9 @@ const (
 	// connectLimit is for connecting while the keeper comes back, beside five
 	// round trips.
 	connectLimit = 3 * time.Second
+	// lookupLimit is for the lookup of a name of which no address is known: a
+	// resolver asks the second name server after 5 s.
+	lookupLimit = 7 * time.Second
 )
 
 // backoff says when the next attempt is to begin. A third of each interval is

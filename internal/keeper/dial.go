@@ -80,6 +80,7 @@ func (k *Keeper) newAttempt(pace *backoff) *attempt {
 			return
 		}
 		a.options.Limits = sshconn.Limits{
+			Lookup:  lookupLimit,
 			Connect: max(connectLimit, 5*k.roundTrip),
 			Again:   pace.again(),
 			Silence: silence + 20*k.roundTrip,

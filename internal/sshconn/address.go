@@ -16,6 +16,11 @@ import (
 // lookup returns the addresses of the destination, in the order in which they
 // are to be tried.
 func lookup(ctx context.Context, cfg *target.Config, opts Options) ([]netip.Addr, error) {
+	if opts.Limits.Lookup > 0 {
+		within, cancel := context.WithTimeout(ctx, opts.Limits.Lookup)
+		defer cancel()
+		ctx = within
+	}
 	addrs, err := resolve(ctx, cfg.HostName, opts.Log)
 	if err != nil {
 		return nil, err
@@ -57,32 +62,6 @@ func Lookup(ctx context.Context, host, family string) (netip.Addr, error) {
 	return addrs[0], nil
 }
 
-// resolve asks Go's resolver, and if that does not know the name, the system's.
-// An address is its own name, and keeps its zone (RFC 4007, section 11), which
-// Go's resolver would drop. The error is a *ResolveError.
-func resolve(ctx context.Context, host string, log zerolog.Logger) ([]netip.Addr, error) {
-	if addr, err := netip.ParseAddr(host); err == nil {
-		return []netip.Addr{addr}, nil
-	}
-	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
-	if err == nil {
-		return addrs, nil
-	}
-	failed := &ResolveError{Host: host, Message: err.Error()}
-	if dns := (*net.DNSError)(nil); errors.As(err, &dns) {
-		failed.NotFound, failed.Message = dns.IsNotFound, dns.Err
-		if dns.IsTimeout {
-			return nil, failed
-		}
-	}
-	addrs, err = getent(ctx, host)
-	log.Debug().Err(err).Str("host", host).Int("addresses", len(addrs)).Msg("asked the system's resolver")
-	if err != nil {
-		return nil, failed
-	}
-	return addrs, nil
-}
-
 // order restricts addresses to a family (inet, inet6) or puts a family first
 // (prefer-inet, prefer-inet6). Any other word leaves the system's order.
 func order(addrs []netip.Addr, family string) []netip.Addr {
@@ -108,25 +87,26 @@ func order(addrs []netip.Addr, family string) []netip.Addr {
 	return addrs
 }
 
-// connectTCP connects to the address of the destination that answers first.
-func connectTCP(ctx context.Context, cfg *target.Config, opts Options, deadline time.Time) (net.Conn, error) {
-	ctx, cancel := context.WithDeadline(ctx, deadline)
-	defer cancel()
+// connectTCP connects to the address of the destination that answers first,
+// within a limit that begins when there is an address to dial, and returns when
+// that was; zero if there was none. As in ssh, the lookup has limits of its own.
+func connectTCP(ctx context.Context, cfg *target.Config, opts Options, limit time.Duration) (net.Conn, time.Time, error) {
 	r := &race{
 		dial: func(ctx context.Context, addr netip.Addr) (net.Conn, error) {
 			return connectOne(ctx, cfg, opts, netip.AddrPortFrom(addr, uint16(cfg.Port)))
 		},
 		lookup: func(ctx context.Context) ([]netip.Addr, error) { return lookup(ctx, cfg, opts) },
 		again:  opts.Limits.Again,
+		limit:  limit,
 	}
 	if opts.Address.IsValid() {
 		r.addrs = []netip.Addr{opts.Address}
 	}
 	conn, err := r.run(ctx)
 	if unresolved := (*ResolveError)(nil); err == nil || errors.As(err, &unresolved) {
-		return conn, err
+		return conn, r.began, err
 	}
-	return nil, connectError(cfg, err)
+	return nil, r.began, connectError(cfg, err)
 }
 
 func connectOne(ctx context.Context, cfg *target.Config, opts Options, addr netip.AddrPort) (net.Conn, error) {

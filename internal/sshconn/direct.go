@@ -11,11 +11,17 @@ import (
 // the one that tries again.
 func (d *dialer) direct(ctx context.Context) (net.Conn, error) {
 	if own := d.opts.Limits.Connect; own > 0 {
-		limit := min(own, d.limit)
-		conn, err := connectTCP(ctx, d.cfg, d.opts, time.Now().Add(limit))
-		return conn, d.inTime(err, limit)
+		return d.attempt(ctx, min(own, d.limit))
 	}
 	return d.insist(ctx)
+}
+
+// attempt connects once. The time of what comes up to the host key begins when
+// there is an address to dial.
+func (d *dialer) attempt(ctx context.Context, limit time.Duration) (net.Conn, error) {
+	conn, began, err := connectTCP(ctx, d.cfg, d.opts, limit)
+	d.deadline = began.Add(d.limit)
+	return conn, d.inTime(err, limit)
 }
 
 // betweenAttempts is how long ssh rests between ConnectionAttempts.
@@ -25,15 +31,14 @@ const betweenAttempts = time.Second
 // has ConnectTimeout for itself.
 func (d *dialer) insist(ctx context.Context) (net.Conn, error) {
 	for attempt := 1; ; attempt++ {
-		conn, err := connectTCP(ctx, d.cfg, d.opts, d.deadline)
+		conn, err := d.attempt(ctx, d.limit)
 		unresolved := (*ResolveError)(nil)
 		if err == nil || attempt >= d.cfg.ConnectionAttempts || errors.As(err, &unresolved) {
-			return conn, d.inTime(err, d.limit)
+			return conn, err
 		}
 		d.opts.Log.Info().Err(err).Int("attempt", attempt).Msg("not connected, trying again")
 		select {
 		case <-time.After(betweenAttempts):
-			d.deadline = time.Now().Add(d.limit)
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}

@@ -3,7 +3,7 @@
 // known_hosts, and authenticated by keys, passwords and what a server asks.
 //
 //	resolve -> connect -> banner -> kex -> host key -> auth -> *Conn
-//	\______________ ConnectTimeout ______/    |         \_ authTimeout
+//	           \____ ConnectTimeout _____/    |         \_ authTimeout
 //	                                          \_ a person may take any time
 //
 // Where the caller says so, each silence of the server's has a limit too, from

@@ -12,7 +12,6 @@ import (
 )
 
 const (
-	getentTimeout = 5 * time.Second
 	// getentGrace is for a child of getent that keeps its output open.
 	getentGrace  = 200 * time.Millisecond
 	maxGetent    = 16 << 10 // bytes of output
@@ -33,8 +32,6 @@ func getent(ctx context.Context, name string) ([]netip.Addr, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, getentTimeout)
-	defer cancel()
 	var out boundedBuffer
 	cmd := exec.CommandContext(ctx, program, "ahosts", name)
 	cmd.Stdout = &out

@@ -80,7 +80,10 @@ func (o *Options) unattended() bool { return o.Prompt == nil }
 // Limits bound the waiting for the network, beside ConnectTimeout and the time
 // for authentication, which hold as ever. A limit of zero is none.
 type Limits struct {
-	// Connect bounds lookup and TCP connect together.
+	// Lookup bounds the lookup of the name.
+	Lookup time.Duration
+	// Connect bounds the TCP connect, from when there is an address to dial. A
+	// lookup that goes on beside an address that is known ends with it.
 	Connect time.Duration
 	// Again is after how long an address that has not answered is dialed once
 	// more, beside what is under way. Zero leaves that to the kernel.

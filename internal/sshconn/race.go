@@ -27,7 +27,7 @@ const headStart = 250 * time.Millisecond
 //	        +--all have failed-----> the error that says most
 //
 // An address that is known beforehand does not wait for the lookup, which
-// begins when that has not answered.
+// begins when that has not answered. The clock begins with the first dial.
 type race struct {
 	dial   func(context.Context, netip.Addr) (net.Conn, error)
 	lookup func(context.Context) ([]netip.Addr, error)
@@ -35,6 +35,10 @@ type race struct {
 	// without answer: a dead network loses it, and the kernel repeats it after
 	// 1, 3 and 7 s only. Zero leaves it to the kernel.
 	again time.Duration
+	limit time.Duration // of the time from the first dial on; 0: none
+
+	began time.Time   // the first dial
+	clock *time.Timer // ends the race at its limit
 
 	addrs    []netip.Addr  // all that are known
 	next     int           // index of the one to dial next; len(addrs): all are dialed
@@ -56,14 +60,16 @@ type resolved struct {
 	err   error
 }
 
-// run races until ctx ends. It leaves no connection open but the one that it
-// returns. The error is a dial's, the lookup's or ctx's.
+// run races until the limit or until ctx ends. It leaves no connection open but the one that it
+// returns. The error is a dial's, the lookup's, ctx's or a deadline's.
 func (r *race) run(ctx context.Context) (net.Conn, error) {
 	within, cancel := context.WithCancel(ctx)
 	defer cancel()
 	r.results = make(chan dialed)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	r.clock = time.NewTimer(math.MaxInt64)
+	defer r.clock.Stop()
 	for {
 		step := false
 		select {
@@ -78,8 +84,10 @@ func (r *race) run(ctx context.Context) (net.Conn, error) {
 			}
 			r.lose(got.err)
 			step = r.next < len(r.addrs) || r.lookups == nil
+		case <-r.clock.C:
+			return nil, r.late(context.DeadlineExceeded)
 		case <-ctx.Done():
-			return nil, r.late(ctx)
+			return nil, r.late(ctx.Err())
 		}
 		if step {
 			r.step(within)
@@ -121,6 +129,12 @@ func (r *race) pause() time.Duration {
 
 // start dials the next address.
 func (r *race) start(ctx context.Context) {
+	if r.began.IsZero() {
+		r.began = time.Now()
+		if r.limit > 0 {
+			r.clock.Reset(r.limit)
+		}
+	}
 	addr := r.addrs[r.next]
 	r.next++
 	r.pending++
@@ -163,11 +177,11 @@ func (r *race) lost() error {
 	return r.failed
 }
 
-// late is the error when ctx ended. If only the lookup was waited for, that
-// says why: it ends with ctx.
-func (r *race) late(ctx context.Context) error {
+// late is the error when the time is over, or the race was ended, as why says.
+// If only the lookup was waited for, that says more: it ends with ctx.
+func (r *race) late(why error) error {
 	switch {
-	case !errors.Is(ctx.Err(), context.DeadlineExceeded):
+	case !errors.Is(why, context.DeadlineExceeded):
 	case len(r.addrs) == 0 && r.lookups != nil:
 		if got := <-r.lookups; got.err != nil {
 			return got.err
@@ -175,5 +189,5 @@ func (r *race) late(ctx context.Context) error {
 	case r.failed != nil && cause(r.failed) == CauseRefused:
 		return r.failed
 	}
-	return ctx.Err()
+	return why
 }

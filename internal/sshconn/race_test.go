@@ -162,6 +162,41 @@ func TestRace(t *testing.T) {
 	}
 }
 
+// TestRaceLimit: the clock begins with the first dial, however long the lookup
+// took.
+func TestRaceLimit(t *testing.T) {
+	const limit, looks = 2 * time.Second, 5 * time.Second
+	for name, c := range map[string]*struct {
+		network
+		known netip.Addr
+		err   error
+		after time.Duration
+	}{
+		"slow lookup":        {network: network{names: []netip.Addr{first}, looks: looks, hosts: map[netip.Addr]host{first: {answers: 40 * ms}}}, after: looks + 40*ms},
+		"slow lookup, dead":  {network: network{names: []netip.Addr{first, second}, looks: looks}, err: context.DeadlineExceeded, after: looks + limit},
+		"slow lookup, known": {network: network{names: []netip.Addr{second}, looks: looks}, known: first, err: context.DeadlineExceeded, after: limit},
+		"one refuses":        {network: network{names: []netip.Addr{first, second}, hosts: map[netip.Addr]host{first: {err: errRefused}}}, err: errRefused, after: limit},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c.began = time.Now()
+				r := &race{dial: c.dial, lookup: c.lookup, limit: limit}
+				if c.known.IsValid() {
+					r.addrs = []netip.Addr{c.known}
+				}
+				conn, err := r.run(t.Context())
+				if after := time.Since(c.began); after != c.after || !errors.Is(err, c.err) || (conn != nil) != (err == nil) {
+					t.Errorf("%v, %v after %v, want %v", conn, err, after, c.after)
+				}
+				if dialed := c.began.Add(c.after); err == nil && r.began.After(dialed) || r.began.IsZero() {
+					t.Errorf("the first dial was at %v", r.began)
+				}
+				time.Sleep(time.Minute) // for a lookup that goes on
+			})
+		})
+	}
+}
+
 // TestRaceAborted: whatever is under way ends with the context, at once.
 func TestRaceAborted(t *testing.T) {
 	for name, n := range map[string]*network{

@@ -108,7 +108,7 @@ func TestLookupLimit(t *testing.T) {
 	cfg := configTo(t, &net.TCPAddr{Port: 22}, "ConnectTimeout 120")
 	cfg.HostName = "far.example"
 	opts := options(cfg)
-	opts.Limits.Connect = 300 * time.Millisecond
+	opts.Limits.Lookup = 300 * time.Millisecond
 	ctx, cancel := context.WithTimeout(t.Context(), giveUp)
 	defer cancel()
 	conn, err := Dial(ctx, cfg, opts)
@@ -216,12 +216,72 @@ func TestNoGetent(t *testing.T) {
 	}
 }
 
-// TestResolverTimeout asks nobody else when the name server does not answer.
-func TestResolverTimeout(t *testing.T) {
-	nameServer(t, func(context.Context) (net.Conn, error) { return nil, os.ErrDeadlineExceeded })
+// TestNoNameServer has a system that knows the name from elsewhere than DNS,
+// whose servers do not answer.
+func TestNoNameServer(t *testing.T) {
+	late := make(chan struct{})
 	putGetent(t, "echo 192.0.2.1")
-	addrs, err := resolve(t.Context(), "devbox.local", zerolog.Nop())
-	if failed := (*ResolveError)(nil); !errors.As(err, &failed) || failed.NotFound {
-		t.Errorf("%v, %#v", addrs, err)
+	for name, dial := range map[string]func(context.Context) (net.Conn, error){
+		"gives up": func(context.Context) (net.Conn, error) { return nil, os.ErrDeadlineExceeded },
+		"waits": func(ctx context.Context) (net.Conn, error) {
+			select {
+			case <-ctx.Done():
+			case <-late:
+			}
+			return nil, os.ErrDeadlineExceeded
+		},
+	} {
+		nameServer(t, dial)
+		leavesNothing(t, func() {
+			for _, host := range []string{"devbox.local", "devbox"} {
+				addrs, err := resolve(t.Context(), host, zerolog.Nop())
+				if err != nil || len(addrs) != 1 || addrs[0].String() != "192.0.2.1" {
+					t.Errorf("%s, %s: %v, %v", name, host, addrs, err)
+				}
+			}
+		})
+	}
+	close(late)
+}
+
+// TestNobodyKnows has all resolvers fail, the system's first.
+func TestNobodyKnows(t *testing.T) {
+	mark := filepath.Join(t.TempDir(), "asked")
+	putGetent(t, "echo >"+mark+"; exit 2")
+	nameServer(t, func(ctx context.Context) (net.Conn, error) {
+		_ = lab.Eventually(ctx, "getent has run", func() (bool, error) {
+			_, err := os.Stat(mark)
+			return err == nil, nil
+		})
+		return nil, os.ErrDeadlineExceeded
+	})
+	leavesNothing(t, func() {
+		addrs, err := resolve(t.Context(), "devbox.local", zerolog.Nop())
+		if failed := (*ResolveError)(nil); !errors.As(err, &failed) || failed.NotFound {
+			t.Errorf("%v, %#v", addrs, err)
+		}
+	})
+}
+
+// TestSlowLookup takes longer than ConnectTimeout, which is not about it.
+func TestSlowLookup(t *testing.T) {
+	s := newSite(t, lab.SshdConfig{})
+	stuck(t)
+	putGetent(t, "sleep 3; echo 127.0.0.1")
+	cfg := s.config("HostKeyAlias "+s.knownName(), "ConnectTimeout 2")
+	cfg.HostName = "far.example"
+	conn, err := s.dial(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	works(t, conn)
+	conn.Close()
+}
+
+func TestHeadStart(t *testing.T) {
+	for host, atOnce := range map[string]bool{"pi.local": true, "PI.Local.": true, "local": false, "pilocal": false, "pi.example": false} {
+		if got := headStartOf(host); (got == 0) != atOnce {
+			t.Errorf("%s: %v", host, got)
+		}
 	}
 }

@@ -15,7 +15,9 @@ func TestRefusedTwoPersons(t *testing.T) {
 		k.kept = true
 		_, leave := k.attend(true)
 		done := make(chan error, 1)
-		go func() { done <- k.pause(t.Context(), &attempt{k: k, attended: true}, &sshconn.AuthError{}, 0, new(backoff)) }()
+		go func() {
+			done <- k.pause(t.Context(), &attempt{k: k, attended: true}, &sshconn.AuthError{}, 0, new(backoff))
+		}()
 		synctest.Wait()
 		if k.state != NeedsAuth {
 			t.Fatalf("state %s, want %s", k.state, NeedsAuth)

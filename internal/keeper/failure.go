@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 
 	"github.com/mosha-ssh/mosha/internal/bootstrap"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
@@ -103,10 +104,7 @@ func encodeError(err error) *wireError {
 	if err == nil {
 		return nil
 	}
-	w := &wireError{Text: err.Error(), Cause: encodeError(errors.Unwrap(err))}
-	if len(w.Text) > maxErrorText {
-		w.Text = w.Text[:maxErrorText]
-	}
+	w := &wireError{Text: shortened(err), Cause: encodeError(errors.Unwrap(err))}
 	t := reflect.TypeOf(err)
 	if t.Kind() != reflect.Pointer || byName[t.Elem().String()] == nil {
 		return w
@@ -122,6 +120,15 @@ const (
 	maxErrorText = 1 << 10
 	maxErrorData = 8 << 10
 )
+
+// shortened is the error's text up to maxErrorText, cut between characters.
+func shortened(err error) string {
+	text := err.Error()
+	if len(text) <= maxErrorText {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxErrorText], "")
+}
 
 func encodeAll(errs []error) []*wireError {
 	var all []*wireError

@@ -69,10 +69,10 @@ func (k *Keeper) status() *Status {
 	if k.conn != nil {
 		s.Link = linkWords[k.conn.owner]
 		for _, err := range k.conn.warned() {
-			s.Problems = append(s.Problems, err.Error())
+			s.Problems = append(s.Problems, shortened(err))
 		}
 	} else if k.failed != nil {
-		s.Problems = append(s.Problems, k.failed.Error())
+		s.Problems = append(s.Problems, shortened(k.failed))
 	}
 	return s
 }

@@ -415,3 +415,18 @@ func waitDrained(t *testing.T, conn *Conn) {
 		t.Error("Wait did not return")
 	}
 }
+
+// TestEndlessWords: of a server that says very much as it disconnects no more
+// is kept than any honest one says, whole characters of it.
+func TestEndlessWords(t *testing.T) {
+	said := strings.Repeat("€<", 50<<10)
+	disconnected := plainPacket(appendString(appendString([]byte{1, 0, 0, 0, 11}, []byte(said)), nil)...)
+	err := dialError(t, configTo(t, saying(t, "SSH-2.0-x\r\n"+string(disconnected))))
+	kept := (*DisconnectError)(nil)
+	if !errors.As(err, &kept) {
+		t.Fatalf("%T", err)
+	}
+	if n := len(kept.Message); n > maxWords || n < maxWords-4 || !strings.HasPrefix(said, kept.Message) {
+		t.Errorf("%d bytes are kept, want the first %d", n, maxWords)
+	}
+}

@@ -184,6 +184,24 @@ func TestServerAsksWithoutEnd(t *testing.T) {
 	}
 }
 
+// TestLongBanner: one that a person may be meant to read is shown whole, and an
+// endless one in part.
+func TestLongBanner(t *testing.T) {
+	for length, want := range map[int]int{6 << 10: 6 << 10, 100 << 10: maxBanner} {
+		cfg := authServer(t, func(c *ssh.ServerConfig) {
+			c.NoClientAuth = true
+			c.BannerCallback = func(ssh.ConnMetadata) string { return strings.Repeat("x", length) }
+		})()
+		_, told, err := dialAnswering(t, cfg, nil)
+		if err != nil || len(told) != 1 {
+			t.Fatalf("told %d notices, %v", len(told), err)
+		}
+		if n := len(told[0].Text); n > want || n < want-4 {
+			t.Errorf("%d bytes of %d are shown, want %d", n, length, want)
+		}
+	}
+}
+
 // TestPasswordExpired: a server that wants a new password is not answered, and
 // the person not asked again for the old one.
 func TestPasswordExpired(t *testing.T) {

@@ -95,7 +95,7 @@ func (d *dialer) explain(ctx context.Context, err error) error {
 	case d.auth.exhausted:
 		return d.auth.failure("", err)
 	}
-	return &ProtocolError{Phase: phase, Message: printable(err.Error())}
+	return &ProtocolError{Phase: phase, Message: words(err.Error())}
 }
 
 // lost explains the end of the stream: the proxy's failure if it has one.
@@ -116,7 +116,11 @@ func disconnect(err error) *DisconnectError {
 		if v.Kind() != reflect.Struct || v.Type().PkgPath() != "golang.org/x/crypto/ssh" || v.Type().Name() != "disconnectMsg" {
 			continue
 		}
-		return &DisconnectError{Reason: int(v.FieldByName("Reason").Uint()), Message: printable(v.FieldByName("Message").String())}
+		return &DisconnectError{Reason: int(v.FieldByName("Reason").Uint()), Message: words(v.FieldByName("Message").String())}
 	}
 	return nil
 }
+
+// words is what the other side says in an error, which goes on to logs and to
+// other processes: as much of it as any honest one says.
+func words(text string) string { return cut(printable(text), maxWords) }

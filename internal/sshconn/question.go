@@ -85,19 +85,24 @@ type Notice struct {
 // Bounds on what a server can have shown to a person.
 const (
 	maxText   = 4 << 10 // bytes of one text
+	maxBanner = 8 << 10 // bytes of a banner: some are long; JSON may make six of one here too
+	maxWords  = 1 << 10 // bytes of what a server says last, in an error
 	maxFields = 32      // questions in a round; PAM has no more
 	maxRound  = 8 << 10 // bytes of a round; JSON may make six of one, and a line of 64 KiB has to take it
 	maxRounds = 64      // of keyboard-interactive in one connection
 	maxShown  = 32 << 10
 )
 
-// bounded cuts a text from the server, at the end of a character.
-func bounded(text string) string {
+// bounded cuts a text from the server to maxText.
+func bounded(text string) string { return cut(text, maxText) }
+
+// cut cuts a text from the server to so many bytes, at the end of a character.
+func cut(text string, most int) string {
 	text = strings.ToValidUTF8(text, "?")
-	if len(text) <= maxText {
+	if len(text) <= most {
 		return text
 	}
-	text = text[:maxText]
+	text = text[:most]
 	for len(text) > 0 && !utf8.RuneStart(text[len(text)-1]) {
 		text = text[:len(text)-1]
 	}
@@ -146,7 +151,11 @@ func (p *prompter) say(n Notice) {
 	if p.tell == nil || p.shown > maxShown {
 		return
 	}
-	n.Text = bounded(n.Text)
+	most := maxText
+	if n.Kind == NoticeBanner {
+		most = maxBanner
+	}
+	n.Text = cut(n.Text, most)
 	p.shown += len(n.Text)
 	p.tell(n)
 }

@@ -1,0 +1,33 @@
+package keeper
+
+import (
+	"errors"
+	"net"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/mosha-ssh/mosha/internal/sshconn"
+)
+
+// deadConnection is one on which nothing comes about, until it is gone.
+type deadConnection struct{ gone chan struct{} }
+
+func (c deadConnection) OpenChannel(string, []byte) (ssh.Channel, <-chan *ssh.Request, error) {
+	<-c.gone
+	return nil, nil, net.ErrClosed
+}
+
+func (c deadConnection) RoundTrip() error {
+	<-c.gone
+	return errors.New("gone")
+}
+
+func (c deadConnection) Serve(func(sshconn.AgentOffer)) { <-c.gone }
+func (c deadConnection) LocalAddr() net.Addr            { return &net.UnixAddr{} }
+func (c deadConnection) Facts() sshconn.Facts           { return sshconn.Facts{} }
+func (c deadConnection) Close() error                   { return nil }
+
+func (c deadConnection) Wait() error {
+	<-c.gone
+	return nil
+}

@@ -1,0 +1,35 @@
+package keeper
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/mosha-ssh/mosha/internal/sshconn"
+)
+
+// TestStatusOfTalkative: a remote that says very much is said in part, whether
+// it failed the connection or is what that lacks.
+func TestStatusOfTalkative(t *testing.T) {
+	long := strings.Repeat("€\u200b\"<", 100<<10)
+	for name, happens := range map[string]func(*Keeper){
+		"before it was up": func(k *Keeper) { k.failed = &sshconn.DisconnectError{Reason: 2, Message: long} },
+		"since": func(k *Keeper) {
+			k.conn = &connection{k: k, ssh: deadConnection{}, unlinked: errors.New(long)}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := listenForTest(t)
+			l.k.update(func() { happens(l.k) })
+			status, err := StatusOf(t.Context(), l.dirs, l.id)
+			if err != nil || len(status.Problems) != 1 {
+				t.Fatalf("%+v, %v", status, err)
+			}
+			problem := status.Problems[0]
+			if n := len(problem); n > maxErrorText || n < maxErrorText-utf8.UTFMax || strings.ContainsRune(problem, utf8.RuneError) {
+				t.Errorf("%d bytes of the problem: ...%q", n, problem[len(problem)-8:])
+			}
+		})
+	}
+}

@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,6 +24,7 @@ type holder struct {
 	mu        sync.Mutex    // orders are written one at a time
 	ended     chan struct{} // closed when the script has said its last
 	dismissed atomic.Bool   // its end does not mean the connection's
+	owed      atomic.Int32  // answers to orders, at most: one a line but for pings
 }
 
 // startHolder starts the script, which carries out its first order, Claim or
@@ -108,6 +110,9 @@ func (h *holder) listen(c *connection) {
 			c.log.Debug().Err(err).Msg("holder ended")
 			return
 		}
+		if !h.asked(event) {
+			continue
+		}
 		switch event := event.(type) {
 		case bootstrap.Pong:
 			c.owns(event.Owner)
@@ -121,10 +126,27 @@ func (h *holder) listen(c *connection) {
 	}
 }
 
+// asked says whether what the script says is the answer to an order. Answers
+// go to the log: more of them than orders would push all else out of it. Those
+// to pings do not.
+func (h *holder) asked(event bootstrap.HolderEvent) bool {
+	if _, pong := event.(bootstrap.Pong); pong {
+		return true
+	}
+	if h.owed.Load() == 0 {
+		return false
+	}
+	h.owed.Add(-1)
+	return true
+}
+
 // order sends the script an order. A connection that is gone shows elsewhere.
 func (h *holder) order(o bootstrap.Order) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if !strings.HasPrefix(string(o), "ping ") {
+		h.owed.Add(int32(strings.Count(string(o), "\n")))
+	}
 	_, _ = h.session.Write([]byte(o))
 }
 

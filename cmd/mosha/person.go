@@ -64,12 +64,20 @@ func (p *person) Tell(n keeper.Notice) {
 	case sshconn.NoticeTouch:
 		say("Confirm user presence for key %s", n.Key)
 	case sshconn.NoticeWait:
-		say("the agent has not signed yet: it may wait for you to confirm the use of key %s", n.Key)
+		say("%s", waitWords(n.Key))
 	case sshconn.NoticeSigned:
 		say("User presence confirmed")
 	case sshconn.NoticeSkipped:
 		say("%s", skippedWords(n.File, n.Reason, n.Text))
 	}
+}
+
+// waitWords says what the agent may be waiting for.
+func waitWords(key string) string {
+	if key == "" {
+		return "the agent has not listed its keys yet: it may wait for you to unlock it"
+	}
+	return "the agent has not signed yet: it may wait for you to confirm the use of key " + key
 }
 
 // skippedWords says why a key file is not used.

@@ -10,9 +10,20 @@ import (
 	"golang.org/x/crypto/ssh/agent"
 )
 
-// agentTimeout bounds what an agent answers by itself: connecting, session-bind
-// and the list of keys. A signature may wait for a person.
+// agentTimeout bounds what an agent answers by itself: connecting and, where
+// nobody is there, session-bind and the list of keys. With a person there an
+// agent may ask them to unlock it before it lists anything, as it may before it
+// signs.
 const agentTimeout = 10 * time.Second
+
+// agentLimit is how long an agent may take to list its keys, 0 if there is no
+// limit.
+func (o *Options) agentLimit() time.Duration {
+	if o.unattended() {
+		return agentTimeout
+	}
+	return 0
+}
 
 // dialAgent connects to the agent's socket.
 func dialAgent(ctx context.Context, path string) (net.Conn, error) {
@@ -21,10 +32,12 @@ func dialAgent(ctx context.Context, path string) (net.Conn, error) {
 }
 
 // agentKeys binds the agent's connection to the session, as OpenSSH does before
-// it signs, and lists the keys.
-func agentKeys(conn net.Conn, bind *binding, log zerolog.Logger) ([]identity, error) {
-	if err := conn.SetDeadline(time.Now().Add(agentTimeout)); err != nil {
-		return nil, err
+// it signs, and lists the keys, within the limit: none if it is 0.
+func agentKeys(conn net.Conn, bind *binding, limit time.Duration, log zerolog.Logger) ([]identity, error) {
+	if limit > 0 {
+		if err := conn.SetDeadline(time.Now().Add(limit)); err != nil {
+			return nil, err
+		}
 	}
 	client := agent.NewClient(conn)
 	if bind != nil {

@@ -1,8 +1,10 @@
 package sshconn
 
 import (
+	"context"
 	"crypto/ed25519"
 	"crypto/rand"
+	"io"
 	"net"
 	"os"
 	"strings"
@@ -21,11 +23,40 @@ func TestDeafAgent(t *testing.T) {
 		defer ours.Close()
 		go untilClosed(theirs)
 		start := time.Now()
-		keys, err := agentKeys(ours, nil, zerolog.Nop())
+		keys, err := agentKeys(ours, nil, agentTimeout, zerolog.Nop())
 		if err == nil || len(keys) != 0 || time.Since(start) != agentTimeout {
 			t.Errorf("%v, %v after %v", keys, err, time.Since(start))
 		}
 		theirs.Close()
+	})
+}
+
+func TestAgentLimit(t *testing.T) {
+	person := func(context.Context, Prompt) ([][]byte, error) { return nil, ErrNoAnswer }
+	if limit := (&Options{Prompt: person}).agentLimit(); limit != 0 {
+		t.Errorf("%v with a person there", limit)
+	}
+	if limit := (&Options{}).agentLimit(); limit != agentTimeout {
+		t.Errorf("%v with nobody there", limit)
+	}
+}
+
+// TestAgentUnlockedLate has an agent that asks a person before it lists its keys.
+func TestAgentUnlockedLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := net.Pipe()
+		defer ours.Close()
+		go func() {
+			defer theirs.Close()
+			if _, err := io.ReadFull(theirs, make([]byte, 5)); err != nil { // a request of one byte
+				return
+			}
+			time.Sleep(30 * agentTimeout)
+			_, _ = theirs.Write([]byte{0, 0, 0, 5, 12, 0, 0, 0, 0}) // SSH_AGENT_IDENTITIES_ANSWER, none
+		}()
+		if keys, err := agentKeys(ours, nil, 0, zerolog.Nop()); err != nil || len(keys) != 0 {
+			t.Errorf("%v, %v", keys, err)
+		}
 	})
 }
 

@@ -82,6 +82,13 @@ func (d *distant) dialFrom(m *lab.Machine, cfg *target.Config, opts Options) (*C
 // signingAgent stands before a real agent, and calls signing before each request
 // to sign is passed on.
 func (s *site) signingAgent(name, agent string, signing func()) (socket string) {
+	const signRequest = 13 // SSH_AGENTC_SIGN_REQUEST
+	return s.agentThatWaits(name, agent, signRequest, signing)
+}
+
+// agentThatWaits stands before a real agent, and calls wait before each request
+// of that kind is passed on.
+func (s *site) agentThatWaits(name, agent string, kind byte, wait func()) (socket string) {
 	s.t.Helper()
 	l, err := net.Listen("unix", s.path(name))
 	if err != nil {
@@ -95,7 +102,7 @@ func (s *site) signingAgent(name, agent string, signing func()) (socket string) 
 			if err != nil {
 				return
 			}
-			relayAgent(client, agent, signing)
+			relayAgent(client, agent, kind, wait)
 		}
 	}()
 	s.t.Cleanup(func() { l.Close(); <-done })
@@ -103,8 +110,7 @@ func (s *site) signingAgent(name, agent string, signing func()) (socket string) 
 }
 
 // relayAgent serves one client until it goes.
-func relayAgent(client net.Conn, agent string, signing func()) {
-	const signRequest = 13 // SSH_AGENTC_SIGN_REQUEST
+func relayAgent(client net.Conn, agent string, kind byte, wait func()) {
 	defer client.Close()
 	server, err := net.Dial("unix", agent)
 	if err != nil {
@@ -116,8 +122,8 @@ func relayAgent(client net.Conn, agent string, signing func()) {
 		if err != nil {
 			return
 		}
-		if request[4] == signRequest {
-			signing()
+		if request[4] == kind {
+			wait()
 		}
 		if _, err := server.Write(request); err != nil {
 			return

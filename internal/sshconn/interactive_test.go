@@ -368,3 +368,24 @@ func TestAgentTakesLong(t *testing.T) {
 		t.Errorf("told %+v", told)
 	}
 }
+
+// TestAgentListsLate: the agent is waited for until a person, who is told, has
+// unlocked it.
+func TestAgentListsLate(t *testing.T) {
+	const listRequest = 11 // SSH_AGENTC_REQUEST_IDENTITIES
+	s := newSite(t, lab.SshdConfig{})
+	unlocked := make(chan struct{})
+	cfg := s.config("IdentityAgent " + s.agentThatWaits("locked", s.agent(s.key), listRequest, func() { <-unlocked }))
+	opts := options(cfg)
+	opts.Prompt = func(context.Context, Prompt) ([][]byte, error) { return nil, ErrNoAnswer }
+	var told []Notice
+	opts.Tell = func(n Notice) { told = append(told, n); close(unlocked) }
+	conn, err := Dial(t.Context(), cfg, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.Close()
+	if len(told) != 1 || told[0] != (Notice{Kind: NoticeWait}) {
+		t.Errorf("told %+v", told)
+	}
+}

@@ -44,7 +44,9 @@ func (k *keyring) askAgent(bind *binding) (keys []identity, problem string) {
 		return nil, AgentAbsent
 	}
 	a.keep(conn)
-	keys, err = agentKeys(conn, bind, a.opts.Log)
+	waited := a.person.sayLate(Notice{Kind: NoticeWait})
+	keys, err = agentKeys(conn, bind, a.opts.agentLimit(), a.opts.Log)
+	waited()
 	switch {
 	case err != nil:
 		return nil, err.Error()

@@ -65,7 +65,7 @@ func (p *Prompt) size() int {
 const (
 	NoticeBanner  = "banner"  // Text is the server's, RFC 4252, section 5.4
 	NoticeTouch   = "touch"   // the key Key waits for a person's touch
-	NoticeWait    = "wait"    // the agent has not signed with Key yet
+	NoticeWait    = "wait"    // the agent has not signed with Key yet or, without Key, not listed its keys
 	NoticeSigned  = "signed"  // the key was touched
 	NoticeSkipped = "skipped" // the key file File was not used: Reason and Text
 	NoticeHostKey = "hostkey" // the host's key is known: Key is its fingerprint, Text a picture of it

@@ -7,9 +7,9 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// signPatience is how long the agent may take before a person is told that it
+// agentPatience is how long the agent may take before a person is told that it
 // may be them who is waited for.
-const signPatience = 5 * time.Second
+const agentPatience = 5 * time.Second
 
 // reportingSigner notes why a key could not sign, and lets it take its time: a
 // person may have to touch it.
@@ -44,10 +44,16 @@ func (s *reportingSigner) announce() (end func()) {
 		s.auth.person.say(Notice{Kind: NoticeTouch, Key: token + " " + fingerprintFor(s.auth.cfg, public)})
 		return func() {}
 	}
+	return s.auth.person.sayLate(Notice{Kind: NoticeWait, Key: keyTypeName(public) + " " + fingerprintFor(s.auth.cfg, public)})
+}
+
+// sayLate shows a notice unless the function that it returns is called soon.
+// After that nothing is shown.
+func (p *prompter) sayLate(n Notice) (end func()) {
 	said := make(chan struct{})
-	timer := time.AfterFunc(signPatience, func() {
+	timer := time.AfterFunc(agentPatience, func() {
 		defer close(said)
-		s.auth.person.say(Notice{Kind: NoticeWait, Key: keyTypeName(public) + " " + fingerprintFor(s.auth.cfg, public)})
+		p.say(n)
 	})
 	return func() {
 		if !timer.Stop() {

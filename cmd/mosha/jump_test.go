@@ -31,3 +31,27 @@ func TestJumpHostWithAMaster(t *testing.T) {
 	}
 	w.nothingLeft()
 }
+
+// TestProxySpeaks to the person: what it prints is on their terminal while it
+// waits for them, and harmless. Its last words are said once.
+func TestProxySpeaks(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	speak := func(then string) {
+		w.must(w.me.WriteFile(".ssh/config", "Host devbox\n User "+w.dev.Name+
+			"\n ProxyCommand sh -c 'printf \"visit \\033]0;title\\007https://login.example/CODE\\n\" >&2; "+then+"'\n", 0o600))
+	}
+	speak("until test -e logged-in; do sleep .1; done; exec nc %h %p")
+	window := w.run("devbox")
+	w.must(window.WaitFor(w.ctx(), `visit \]0;titlehttps://login\.example/CODE`))
+	w.must(w.me.WriteFile("logged-in", "", 0o600))
+	w.must(window.WaitFor(w.ctx(), `\$ ?$`))
+	w.exit(window)
+	w.nothingLeft()
+
+	speak("echo >&2 too late; exit 1")
+	_, stderr, code := w.local("keep", "devbox")
+	if code != 4 || strings.Count(stderr, "too late") != 2 || !strings.HasPrefix(stderr, "visit ") {
+		t.Errorf("exit code %d: %s", code, stderr)
+	}
+}

@@ -57,7 +57,7 @@ func (p *person) ask(ctx context.Context, q asked) ([]byte, error) {
 // Tell shows a notice.
 func (p *person) Tell(n keeper.Notice) {
 	switch n.Kind {
-	case sshconn.NoticeBanner:
+	case sshconn.NoticeBanner, sshconn.NoticeProgram:
 		fmt.Fprint(os.Stderr, lines(n.Text))
 	case sshconn.NoticeHostKey:
 		fmt.Fprint(os.Stderr, "Host key fingerprint is "+printable(n.Key)+"\n"+lines(n.Text))

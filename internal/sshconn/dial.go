@@ -61,6 +61,7 @@ type dialer struct {
 }
 
 func newDialer(cfg *target.Config, opts Options) *dialer {
+	opts.Tell = oneByOne(opts.Tell)
 	d := &dialer{cfg: cfg, opts: opts, limit: cfg.ConnectTimeout}
 	if d.limit <= 0 {
 		d.limit = defaultTimeout
@@ -82,7 +83,7 @@ func (d *dialer) dial(ctx context.Context) (*Conn, error) {
 		return nil, &UnsupportedError{Feature: FeaturePKCS11, Detail: d.cfg.PKCS11Provider}
 	}
 	d.begin(PhaseConnect)
-	defer func() { d.hops.close() }()
+	defer d.leaveProxy()
 	raw, err := d.connect(ctx)
 	if err != nil {
 		return nil, err
@@ -184,10 +185,10 @@ func (d *dialer) connect(ctx context.Context) (net.Conn, error) {
 	if args != nil {
 		d.opts.Log.Debug().Str("program", args[0]).Msg("connecting through a proxy") // its arguments may hold a secret
 		if d.cfg.ProxyUseFdpass && d.cfg.ProxyJump == "" {
-			conn, err := fromProxy(ctx, args, d.deadline, d.opts.Log)
+			conn, err := d.fromProxy(ctx, args)
 			return conn, d.inTime(err, d.limit)
 		}
-		d.proxy = newProxy(args, d.opts.Log)
+		d.proxy = d.newProxy(args)
 		d.equip(d.proxy.cmd)
 		if err := d.proxy.start(); err != nil {
 			return nil, d.proxy.failedToStart(err)

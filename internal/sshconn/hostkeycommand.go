@@ -69,7 +69,8 @@ func (h *hostKeys) runCommand(args []string) (string, error) {
 	ctx, cancel := context.WithTimeout(h.ctx, commandLimit)
 	defer cancel()
 	stdout := limitedBuffer{left: maxCommandOutput}
-	stderr := &lineLog{log: h.log, from: "KnownHostsCommand"}
+	stderr := &lineLog{log: h.log, from: "KnownHostsCommand", tell: programSays(h.tell)}
+	defer stderr.hush()
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Stdout, cmd.Stderr = &stdout, stderr
 	endWithGroup(cmd)

@@ -33,7 +33,7 @@ func dialMaster(ctx context.Context, cfg *target.Config, opts Options) (*master,
 
 func (d *dialer) dialMaster(ctx context.Context) (*master, error) {
 	d.begin(PhaseConnect)
-	defer func() { d.hops.close() }()
+	defer d.leaveProxy()
 	raw, err := d.connect(ctx)
 	if err != nil {
 		return nil, err

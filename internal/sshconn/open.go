@@ -36,6 +36,7 @@ type Choice struct {
 // again. When ctx ends, Open returns ctx's cause at once. Other errors are those
 // of Dial, and *MasterError, *PathError or the system's where ssh cannot be had.
 func Open(ctx context.Context, cfg *target.Config, opts Options) (Connection, error) {
+	opts.Tell = unrepeated(opts.Tell)
 	switch opts.Choice.Transport {
 	case TransportNative:
 		return openNative(ctx, cfg, opts)

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/mosha-ssh/mosha/internal/target"
-	"github.com/rs/zerolog"
 )
 
 // proxyGrace is how long a proxy may take to end after SIGTERM.
@@ -52,14 +51,40 @@ func proxyCommand(cfg *target.Config, opts Options) ([]string, error) {
 	return []string{shell, "-c", "exec " + command}, nil
 }
 
-// newProxy makes a proxy that is still to be started.
-func newProxy(args []string, log zerolog.Logger) *proxy {
-	p := &proxy{command: strings.Join(args, " "), stderr: &lineLog{log: log, from: "proxy"}, ended: make(chan struct{})}
+// newProxy makes a proxy that is still to be started. What it says until the
+// dial's end goes to whoever is there; a question lets it be shown first.
+func (d *dialer) newProxy(args []string) *proxy {
+	p := &proxy{command: strings.Join(args, " "), stderr: &lineLog{log: d.opts.Log, from: "proxy"}, ended: make(chan struct{})}
+	if d.opts.Tell != nil {
+		p.stderr.tell = programSays(d.opts.Tell)
+		d.opts.Ask = after(p.stderr.show, d.opts.Ask)
+		d.opts.Prompt = after(p.stderr.show, d.opts.Prompt)
+	}
 	p.cmd = exec.Command(args[0], args[1:]...)
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	p.cmd.Stderr = p.stderr
 	p.cmd.WaitDelay = proxyGrace // what it left behind may hold stderr
 	return p
+}
+
+// after returns a question that is put after something else was done; nil for
+// nil.
+func after[Q, A any](first func(), ask func(context.Context, Q) (A, error)) func(context.Context, Q) (A, error) {
+	if ask == nil {
+		return nil
+	}
+	return func(ctx context.Context, q Q) (A, error) {
+		first()
+		return ask(ctx, q)
+	}
+}
+
+// leaveProxy ends, with the dial, what a proxy has of it.
+func (d *dialer) leaveProxy() {
+	if d.proxy != nil {
+		d.proxy.stderr.hush()
+	}
+	d.hops.close()
 }
 
 func (p *proxy) reap() {
@@ -132,53 +157,3 @@ type proxyAddr struct{}
 
 func (proxyAddr) Network() string { return "proxy" }
 func (proxyAddr) String() string  { return "proxy" }
-
-// lineLog writes a program's stderr to the log, and keeps the last line with text.
-type lineLog struct {
-	log     zerolog.Logger
-	from    string // whose
-	mu      sync.Mutex
-	partial string
-	kept    string
-}
-
-// maxLogLine bounds what one line may take up.
-const maxLogLine = 4 << 10
-
-func (l *lineLog) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for part := range strings.Lines(string(b)) {
-		l.partial += part
-		if strings.HasSuffix(part, "\n") || len(l.partial) > maxLogLine {
-			l.flushLocked()
-		}
-	}
-	return len(b), nil
-}
-
-func (l *lineLog) flushLocked() {
-	line := strings.TrimSpace(printable(l.partial[:min(len(l.partial), maxLogLine)]))
-	l.partial = ""
-	if line != "" {
-		l.kept = line
-		l.log.Info().Str("stderr", line).Msg(l.from)
-	}
-}
-
-func (l *lineLog) last() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.flushLocked()
-	return l.kept
-}
-
-// printable drops control characters, which may come from the other side.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' && r != '\t' || r == 0x7f {
-			return -1
-		}
-		return r
-	}, s)
-}

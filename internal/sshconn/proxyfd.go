@@ -6,17 +6,16 @@ import (
 	"net"
 	"os"
 	"syscall"
-	"time"
 
-	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
 )
 
 // fromProxy runs a proxy that opens the connection and hands it over on its
 // standard output, a socket, before it ends (ssh_config(5), ProxyUseFdpass).
 // Errors are *ProxyError, or a timeout at the deadline.
-func fromProxy(ctx context.Context, args []string, deadline time.Time, log zerolog.Logger) (net.Conn, error) {
-	p := newProxy(args, log)
+func (d *dialer) fromProxy(ctx context.Context, args []string) (net.Conn, error) {
+	p := d.newProxy(args)
+	defer p.stderr.hush()
 	socket, err := p.startOnSocket()
 	if err != nil {
 		return nil, p.failedToStart(err)
@@ -25,7 +24,7 @@ func fromProxy(ctx context.Context, args []string, deadline time.Time, log zerol
 	defer socket.Close()
 	stop := context.AfterFunc(ctx, func() { _ = socket.Close() })
 	defer stop()
-	if err := socket.SetReadDeadline(deadline); err != nil {
+	if err := socket.SetReadDeadline(d.deadline); err != nil {
 		return nil, p.failedToStart(err)
 	}
 	conn, err := receiveConn(socket)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -67,6 +68,7 @@ const (
 	NoticeTouch   = "touch"   // the key Key waits for a person's touch
 	NoticeWait    = "wait"    // the agent has not signed with Key yet or, without Key, not listed its keys
 	NoticeSigned  = "signed"  // the key was touched
+	NoticeProgram = "program" // Text is a line of stderr of a proxy, or of KnownHostsCommand
 	NoticeSkipped = "skipped" // the key file File was not used: Reason and Text
 	NoticeHostKey = "hostkey" // the host's key is known: Key is its fingerprint, Text a picture of it
 )
@@ -107,6 +109,37 @@ func cut(text string, most int) string {
 		text = text[:len(text)-1]
 	}
 	return text[:max(len(text)-1, 0)] // the character that was cut
+}
+
+// oneByOne has tell called by one goroutine at a time.
+func oneByOne(tell func(Notice)) func(Notice) {
+	if tell == nil {
+		return nil
+	}
+	var one sync.Mutex
+	return func(n Notice) {
+		one.Lock()
+		defer one.Unlock()
+		tell(n)
+	}
+}
+
+// unrepeated does not tell again what a program has said before, as in an
+// attempt over the other transport.
+func unrepeated(tell func(Notice)) func(Notice) {
+	if tell == nil {
+		return nil
+	}
+	told := make(map[string]bool)
+	return oneByOne(func(n Notice) {
+		if n.Kind == NoticeProgram {
+			if told[n.Text] {
+				return
+			}
+			told[n.Text] = true
+		}
+		tell(n)
+	})
 }
 
 // prompter is who can be asked and told something while Dial is under way. All

@@ -1,0 +1,163 @@
+//go:build linux
+
+package sshconn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/mosha-ssh/mosha/internal/lab"
+	"github.com/rs/zerolog"
+)
+
+// TestLineLogShows when a person sees a line of a program.
+func TestLineLogShows(t *testing.T) {
+	var shown []string
+	begin := func() *lineLog {
+		shown = nil
+		return &lineLog{log: zerolog.Nop(), tell: func(line string) { shown = append(shown, line) }}
+	}
+	is := func(what string, want ...string) {
+		t.Helper()
+		if !slices.Equal(shown, want) {
+			t.Errorf("%s: %q, want %q", what, shown, want)
+		}
+	}
+	synctest.Test(t, func(*testing.T) {
+		l := begin()
+		fmt.Fprint(l, "one\ntwo\nthr")
+		is("the last line waits", "one")
+		time.Sleep(heldBack + 1)
+		is("not for ever, nor does one without an end", "one", "two", "thr")
+		fmt.Fprint(l, "ee\nfour\n")
+		l.show()
+		is("a question lets all be seen before", "one", "two", "thr", "ee", "four")
+		fmt.Fprint(l, "five\n")
+		l.hush()
+		fmt.Fprint(l, "six\n")
+		time.Sleep(2 * heldBack)
+		is("the end is the end", "one", "two", "thr", "ee", "four", "five")
+
+		l = begin()
+		fmt.Fprint(l, "one\ntwo\n")
+		if last := l.last(); last != "two" {
+			t.Errorf("last is %q", last)
+		}
+		l.hush()
+		is("what is in the error is not shown", "one")
+
+		l = begin()
+		for i := range 10 * maxToldLines {
+			fmt.Fprintf(l, "%d %s\n", i, strings.Repeat("x", 100))
+		}
+		l.hush()
+		if len(shown) != maxToldLines {
+			t.Errorf("%d lines are shown", len(shown))
+		}
+		l = begin()
+		for range 2 * maxToldLines {
+			fmt.Fprint(l, strings.Repeat("x", 2*maxLogLine))
+		}
+		l.hush()
+		if n := len(strings.Join(shown, "")); n > maxShown || n < maxShown/2 {
+			t.Errorf("%d bytes are shown", n)
+		}
+	})
+}
+
+// told returns what a person is shown of programs while connecting.
+func told(opts *Options) *[]string {
+	lines := new([]string)
+	opts.Prompt = func(context.Context, Prompt) ([][]byte, error) { return nil, ErrNoAnswer }
+	opts.Tell = func(n Notice) {
+		if n.Kind == NoticeProgram {
+			*lines = append(*lines, n.Text)
+		}
+	}
+	return lines
+}
+
+// TestProxyIsHeard: what a proxy says, a person sees while it waits for them,
+// whatever carries the connection, and once.
+func TestProxyIsHeard(t *testing.T) {
+	s := newSite(t, lab.SshdConfig{})
+	open := s.path("open")
+	command := "sh -c 'echo visit https://login.example/CODE >&2; until test -e " + open + "; do sleep .05; done; echo thanks >&2; exec nc %h %p'"
+	for _, fdpass := range []string{"no", "yes"} {
+		way := command
+		if fdpass == "yes" {
+			way = strings.Replace(command, "exec nc", "exec nc -F", 1)
+		}
+		cfg := s.config("ProxyCommand "+way, "ProxyUseFdpass "+fdpass)
+		for _, transport := range []string{TransportNative, TransportOpenSSH} {
+			s.run("rm", "-f", open)
+			opts := over(t, cfg, transport)
+			lines := told(&opts)
+			tell := opts.Tell
+			opts.Tell = func(n Notice) {
+				tell(n)
+				if strings.Contains(n.Text, "https") {
+					s.write("open", "")
+				}
+			}
+			conn, err := Open(t.Context(), cfg, opts)
+			if err != nil {
+				t.Fatalf("%s, fdpass %s: %v", transport, fdpass, err)
+			}
+			conn.Close()
+			if !slices.Equal(*lines, []string{"visit https://login.example/CODE", "thanks"}) {
+				t.Errorf("%s, fdpass %s: %q", transport, fdpass, *lines)
+			}
+		}
+	}
+}
+
+// TestProxyIsHeardOnce: its last words are in the error, and what it says again
+// for the other transport was said before.
+func TestProxyIsHeardOnce(t *testing.T) {
+	s := newSite(t, lab.SshdConfig{Extra: []string{"MACs umac-128@openssh.com", "Ciphers aes128-ctr"}})
+	cfg := s.config("ProxyCommand sh -c 'echo hello >&2; exec nc %h %p'")
+	opts := over(t, cfg, TransportAuto)
+	lines := told(&opts)
+	conn, err := Open(t.Context(), cfg, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.Close()
+	if conn.Facts().Choice.Transport != TransportOpenSSH || !slices.Equal(*lines, []string{"hello"}) {
+		t.Errorf("%+v, %q", conn.Facts().Choice, *lines)
+	}
+	cfg = s.config("ProxyCommand sh -c 'echo first >&2; echo no way >&2; exit 1'")
+	for _, transport := range []string{TransportNative, TransportOpenSSH} {
+		opts := over(t, cfg, transport)
+		lines := told(&opts)
+		_, err := Open(t.Context(), cfg, opts)
+		if failed := (*ProxyError)(nil); !errors.As(err, &failed) || failed.Message != "no way" || !slices.Equal(*lines, []string{"first"}) {
+			t.Errorf("%s: %v, %q", transport, err, *lines)
+		}
+	}
+}
+
+// TestKnownHostsCommandIsHeard as with ssh.
+func TestKnownHostsCommandIsHeard(t *testing.T) {
+	s := newSite(t, lab.SshdConfig{})
+	script := s.write("script", "#!/bin/sh\necho asking the directory >&2\n")
+	s.run("chmod", "700", script)
+	cfg := s.config("KnownHostsCommand " + script)
+	opts := over(t, cfg, TransportNative)
+	lines := told(&opts)
+	conn, err := Open(t.Context(), cfg, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.Close()
+	if !slices.Equal(*lines, []string{"asking the directory"}) {
+		t.Errorf("%q", *lines)
+	}
+}

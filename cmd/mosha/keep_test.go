@@ -171,6 +171,8 @@ func TestLingerComesBack(t *testing.T) {
 	lingers(0)
 	w.must(w.sshd.KillSessions())
 	lingers(1)
+	w.must(killKeeper(w))
+	lingers(0)
 	w.runs("stop", "devbox")
 	w.nothingLeft()
 }

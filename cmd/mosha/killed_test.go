@@ -90,6 +90,74 @@ func TestGuardianKilled(t *testing.T) {
 	w.nothingLeft()
 }
 
+// killedBefore stops the guardian and kills the keeper, which nobody brings
+// back until wake is called.
+func (w *world) killedBefore() (wake func()) {
+	w.t.Helper()
+	guardian := w.guardian()
+	w.must(unix.Kill(guardian, unix.SIGSTOP))
+	w.must(killKeeper(w))
+	w.must(w.me.WaitGone(w.ctx(), "mosha keeper"))
+	return func() {
+		w.t.Helper()
+		w.must(unix.Kill(guardian, unix.SIGCONT))
+	}
+}
+
+// TestKeptKeeperKilled: somebody comes before the guardian has brought it back.
+// The keeper that they start stays as the one before was to, and the guardian's
+// leaves it alone.
+func TestKeptKeeperKilled(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.runs("keep", "devbox")
+	wake := w.killedBefore()
+	w.runs("--setup-only", "devbox")
+	kept := func(s keeper.Status) bool { return s.State == keeper.Up && s.Kept }
+	w.becomes("kept", kept)
+	w.agentThere()
+	now := w.keeper()
+	wake()
+	w.second()
+	w.becomes("kept", kept)
+	if again := w.keeper(); again != now {
+		t.Errorf("keeper %d has taken the place of %d", again, now)
+	}
+	w.runs("stop", "devbox")
+	w.nothingLeft()
+}
+
+// second waits until a guardian has started another keeper beside the one that
+// runs.
+func (w *world) second() {
+	w.t.Helper()
+	w.must(lab.Eventually(w.ctx(), "a second keeper", func() (bool, error) {
+		return len(named(w.me.Processes(), "mosha")) == 2, nil
+	}))
+}
+
+// TestStoppedKeeperKilled: what was stopped does not come back, whether it had
+// been killed before, or a guardian's keeper waits for its place.
+func TestStoppedKeeperKilled(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.runs("keep", "devbox")
+	wake := w.killedBefore()
+	if _, stderr, code := w.local("stop", "devbox"); code != 3 || !strings.Contains(stderr, "no keeper runs for devbox") {
+		t.Errorf("stop: exit code %d, want 3: %s", code, stderr)
+	}
+	wake()
+	w.nothingLeft()
+
+	w.runs("keep", "devbox")
+	wake = w.killedBefore()
+	w.runs("keep", "devbox")
+	wake()
+	w.second()
+	w.runs("stop", "devbox")
+	w.nothingLeft()
+}
+
 // TestKeeperAndGuardianKilled: nobody is left to bring them back; the next
 // launch does, and counts the session that it finds.
 func TestKeeperAndGuardianKilled(t *testing.T) {

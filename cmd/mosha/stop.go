@@ -64,12 +64,7 @@ const stopPatience = 10 * time.Second
 func stop(ctx context.Context, dirs keeper.Dirs, id string) error {
 	ctx, cancel := context.WithTimeout(ctx, stopPatience)
 	defer cancel()
-	client, err := keeper.Connect(ctx, dirs, id)
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	err = client.Stop()
+	err := keeper.Stop(ctx, dirs, id)
 	switch {
 	case ctx.Err() != nil:
 		return &keeper.SilentError{Log: dirs.Log(id)}

@@ -116,8 +116,11 @@ func untilGone(ctx context.Context) error {
 	return nil
 }
 
-// stop ends the keeper, whoever needs it.
-func (k *Keeper) stop() { k.update(func() { k.stopping = true }) }
+// stop ends the keeper, whoever needs it, also should it be killed meanwhile.
+func (k *Keeper) stop() {
+	k.forget()
+	k.update(func() { k.stopping = true })
+}
 
 // attend counts a client that needs the connection until leave is called,
 // which may be done more than once. It returns how many attempts had failed

@@ -1,13 +1,11 @@
 package keeper
 
 import (
-	"encoding/json"
 	"os"
 	"os/exec"
 	"syscall"
 	"time"
 
-	"github.com/google/renameio/v2"
 	"github.com/rs/zerolog"
 )
 
@@ -82,42 +80,4 @@ func (g *guardian) once() error {
 func (g *guardian) end() {
 	close(g.ending)
 	<-g.done
-}
-
-// save writes the spec for a keeper that is to resume from it.
-func (s Spec) save(path string) error {
-	data, err := json.Marshal(s)
-	if err != nil {
-		return err
-	}
-	return renameio.WriteFile(path, data, 0o600)
-}
-
-func loadSpec(path string) (Spec, error) {
-	var s Spec
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return s, err
-	}
-	err = json.Unmarshal(data, &s)
-	return s, err
-}
-
-const (
-	// A keeper that was brought back maxResumes times within resumeWindow is
-	// left dead: whatever kills it would do so for ever.
-	maxResumes   = 5
-	resumeWindow = time.Minute
-)
-
-// resumed notes that a keeper comes back now, and says whether it may.
-func (s *Spec) resumed(now time.Time) bool {
-	var recent []time.Time
-	for _, t := range s.Resumed {
-		if now.Sub(t) < resumeWindow {
-			recent = append(recent, t)
-		}
-	}
-	s.Resumed = append(recent, now)
-	return len(s.Resumed) <= maxResumes
 }

@@ -98,9 +98,13 @@ type Keeper struct {
 	linger    time.Duration
 	lingering time.Time // until when the keeper stays after its last session
 	stopping  bool
+
+	saving    sync.Mutex // the newest state is saved last
+	forgotten bool       // nobody is to take this one's place
 }
 
 func newKeeper(spec Spec, log zerolog.Logger) *Keeper {
+	spec.Boot = bootID()
 	k := &Keeper{
 		spec: spec, log: log, started: time.Now(), asks: make(chan ask),
 		change: make(chan struct{}), state: Idle, since: time.Now(),
@@ -110,18 +114,30 @@ func newKeeper(spec Spec, log zerolog.Logger) *Keeper {
 		k.usesLocked(os.Getenv("SSH_AUTH_SOCK"))
 	}
 	k.leases = newLeases(spec.Dirs.of(spec.ID()).sessions(), k.sessionsChanged)
+	if rest := min(time.Until(spec.Lingering), k.linger); rest > 0 { // the clock may have been set
+		k.lingerLocked(rest)
+	}
 	return k
 }
 
 // sessionsChanged is called when a session came or ended. After the last one
 // the keeper stays for as long as the user wants it to linger.
 func (k *Keeper) sessionsChanged() {
+	lingers := false
 	k.update(func() {
-		if k.linger > 0 && k.leases.count() == 0 {
-			k.lingering = time.Now().Add(k.linger)
-			time.AfterFunc(k.linger, func() { k.update(func() {}) })
+		lingers = k.linger > 0 && k.leases.count() == 0
+		if lingers {
+			k.lingerLocked(k.linger)
 		}
 	})
+	if lingers {
+		k.saveOrLog()
+	}
+}
+
+func (k *Keeper) lingerLocked(rest time.Duration) {
+	k.lingering = time.Now().Add(rest)
+	time.AfterFunc(rest, func() { k.update(func() {}) })
 }
 
 // update changes the keeper's state and tells everybody who waits.
@@ -203,13 +219,31 @@ func (k *Keeper) run(ctx context.Context) {
 	}
 }
 
+// dir is where the keeper has its files.
+func (k *Keeper) dir() keeperDir { return k.spec.Dirs.of(k.config().ID()) }
+
 // save writes down what a keeper needs that takes this one's place.
 func (k *Keeper) save() error {
+	k.saving.Lock()
+	defer k.saving.Unlock()
+	if k.forgotten {
+		return nil
+	}
 	k.mu.Lock()
-	k.spec.Kept, k.spec.Linger, k.spec.Agents, k.spec.Actor, k.spec.Choice = k.kept, k.linger, k.agents, k.actor, k.choice
+	k.spec.Kept, k.spec.Linger, k.spec.Lingering = k.kept, k.linger, k.lingering
+	k.spec.Agents, k.spec.Actor, k.spec.Choice = k.agents, k.actor, k.choice
 	spec := k.spec
 	k.mu.Unlock()
 	return spec.save(spec.Dirs.of(spec.ID()).spec())
+}
+
+// forget removes what was saved, for good: nobody takes the place of a keeper
+// that was stopped, or that nobody needs.
+func (k *Keeper) forget() {
+	k.saving.Lock()
+	defer k.saving.Unlock()
+	k.forgotten = true
+	_ = os.Remove(k.dir().spec())
 }
 
 // saveOrLog saves the spec; that it could not be is no reason to refuse a

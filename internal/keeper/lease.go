@@ -73,14 +73,18 @@ func newLeases(dir string, changed func()) *leases {
 var errNoLease = errors.New("no such lease, or its session has ended")
 
 // find takes up the sessions that an earlier keeper left behind and removes
-// the leases that nobody holds any more.
+// the leases that nobody holds any more: those sessions have ended since.
 func (l *leases) find() error {
 	entries, err := os.ReadDir(l.dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
+	over := false
 	for _, entry := range entries {
-		_ = l.add(entry.Name())
+		over = l.add(entry.Name()) != nil || over
+	}
+	if over {
+		l.changed()
 	}
 	return err
 }

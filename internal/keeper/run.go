@@ -30,29 +30,42 @@ func Run(stdin io.Reader) error {
 	ready := os.NewFile(readyFD, "ready")
 	unix.CloseOnExec(readyFD)
 	var spec Spec
-	if err := json.NewDecoder(io.LimitReader(stdin, maxSpec)).Decode(&spec); err != nil || spec.Config == nil {
+	err := json.NewDecoder(io.LimitReader(stdin, maxSpec)).Decode(&spec)
+	if err == nil && spec.Config == nil {
+		err = errNoConfig
+	}
+	if err != nil {
 		return report(ready, fmt.Errorf("its spec is not understood: %w", err))
 	}
-	return serveSpec(spec, func(err error) error { return report(ready, err) })
+	read := func(dir keeperDir) (Spec, error) {
+		if before, err := loadSpec(dir.spec()); err == nil {
+			spec.inherit(before, bootID())
+		}
+		return spec, nil
+	}
+	return serveSpec(spec, read, func(err error) error { return report(ready, err) })
 }
 
 // Resume is the process of a keeper that takes the place of one that was
 // killed, whose spec is at path.
 func Resume(path string) error {
 	spec, err := loadSpec(path)
-	if err != nil || spec.Config == nil {
+	if err != nil {
 		return fmt.Errorf("its spec is not understood: %w", err)
 	}
-	return serveSpec(spec, func(err error) error { return err })
+	read := func(dir keeperDir) (Spec, error) { return loadSpec(dir.spec()) }
+	return serveSpec(spec, read, func(err error) error { return err })
 }
 
 // maxSpec bounds a Spec's JSON, in bytes.
 const maxSpec = 1 << 20
 
 // serveSpec takes the lock, listens, says ready, with nil or with why not, and
-// serves until nobody needs the keeper. The order is fixed: lock, log,
-// signals, leases, socket, ready.
-func serveSpec(spec Spec, ready func(error) error) error {
+// serves until nobody needs the keeper. The order is fixed: lock, spec, log,
+// signals, leases, socket, ready. Who has the lock reads the spec that goes by
+// what the keeper before left: until then that may have changed it, or have
+// been stopped and removed it.
+func serveSpec(spec Spec, read func(keeperDir) (Spec, error), ready func(error) error) error {
 	syscall.Umask(0o077)
 	debug.SetGCPercent(gcPercent)
 	// On one thread at a time Go wakes no other to look for work with each
@@ -69,6 +82,9 @@ func serveSpec(spec Spec, ready func(error) error) error {
 	}
 	defer dir.remove()
 	defer lock.release()
+	if spec, err = read(dir); err != nil {
+		return ready(err)
+	}
 	sshconn.RemoveMasters(string(dir)) // of a keeper that was killed
 	logger := openLog(spec.Dirs.Log(spec.ID()), spec.Config.Dest)
 	defer logger.close()
@@ -84,8 +100,7 @@ func (k *Keeper) live(ctx context.Context, ready func(error) error) error {
 	if err := k.leases.find(); err != nil {
 		return ready(err)
 	}
-	dir := k.spec.Dirs.of(k.config().ID())
-	listener, err := listenAt(dir.socket())
+	listener, err := listenAt(k.dir().socket())
 	if err != nil {
 		return ready(err)
 	}
@@ -93,7 +108,7 @@ func (k *Keeper) live(ctx context.Context, ready func(error) error) error {
 	if err := ready(nil); err != nil {
 		return err
 	}
-	end := k.guarded(dir.spec())
+	end := k.guarded()
 	defer end()
 
 	serving, endServing := context.WithCancel(context.Background())
@@ -111,7 +126,7 @@ func (k *Keeper) live(ctx context.Context, ready func(error) error) error {
 }
 
 // guarded has the keeper brought back if it is killed, until end is called.
-func (k *Keeper) guarded(path string) (end func()) {
+func (k *Keeper) guarded() (end func()) {
 	k.mu.Lock()
 	may := k.spec.resumed(time.Now())
 	k.mu.Unlock()
@@ -121,12 +136,12 @@ func (k *Keeper) guarded(path string) (end func()) {
 	}
 	if err != nil || !may {
 		k.log.Error().Err(err).Bool("killed_too_often", !may).Msg("the keeper will not come back if it is killed")
-		return func() { _ = os.Remove(path) }
+		return k.forget
 	}
-	g := startGuardian(self, path, k.log)
+	g := startGuardian(self, k.dir().spec(), k.log)
 	return func() {
 		g.end()
-		_ = os.Remove(path)
+		k.forget()
 	}
 }
 

@@ -12,32 +12,11 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/mosha-ssh/mosha/internal/sshconn"
-	"github.com/mosha-ssh/mosha/internal/target"
 )
 
 // spawnPatience is how long a launcher waits for a keeper to listen: it has
 // nothing to do before that, so only a machine in trouble takes longer.
 const spawnPatience = 10 * time.Second
-
-// Spec is what a keeper is told when it is spawned, as JSON on its stdin.
-type Spec struct {
-	Dirs   Dirs           `json:"dirs"`
-	Config *target.Config `json:"config"`
-	Family string         `json:"family"` // mosh's word for the address family
-
-	// What a keeper that comes back after it was killed has to know.
-	Kept    bool           `json:"kept,omitempty"`
-	Linger  time.Duration  `json:"linger,omitempty"`
-	Agents  []string       `json:"agents,omitempty"`
-	Actor   bool           `json:"actor,omitempty"`
-	Resumed []time.Time    `json:"resumed,omitempty"` // lately
-	Choice  sshconn.Choice `json:"choice,omitzero"`
-}
-
-// ID names the destination, and with it the keeper.
-func (s Spec) ID() string { return s.Config.ID() }
 
 // SpawnError says that no keeper could be had; its log may tell more.
 type SpawnError struct {
@@ -70,6 +49,10 @@ func Find(ctx context.Context, spec Spec, argv []string) (*Client, error) {
 		return client, nil
 	}
 	if err := spawn(bounded, spec, argv); err != nil {
+		// One that was killed may have come back by itself just before.
+		if client, err := Connect(ctx, spec.Dirs, spec.ID()); err == nil {
+			return client, nil
+		}
 		return nil, &SpawnError{Log: spec.Dirs.Log(spec.ID()), Err: err}
 	}
 	return Connect(ctx, spec.Dirs, spec.ID())

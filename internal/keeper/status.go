@@ -81,17 +81,21 @@ func (k *Keeper) status() *Status {
 func seconds(d time.Duration) float64 { return d.Round(time.Millisecond).Seconds() }
 
 // sweep removes what is left of a keeper that was killed, or stopped before its
-// sessions ended. The leases of sessions that live stay, for the next keeper.
-func sweep(dir keeperDir) {
+// sessions ended, and these files of it. The leases of sessions that live stay,
+// for the next keeper. The error is errLocked if one is just starting.
+func sweep(dir keeperDir, files ...string) error {
 	lock, err := tryAcquire(dir, dir.lock())
 	if err != nil {
-		return // one is just starting
+		return err
 	}
-	_ = os.Remove(dir.socket())
+	for _, path := range append(files, dir.socket()) {
+		_ = os.Remove(path)
+	}
 	removeFree(dir.sessions())
 	sshconn.RemoveMasters(string(dir))
 	lock.release()
 	dir.remove()
+	return nil
 }
 
 // IDs returns the ids of the destinations that have or had a keeper. Not every
@@ -164,7 +168,7 @@ func All(ctx context.Context, dirs Dirs) (alive []*Status, unknown []Unknown, er
 			case err == nil:
 				alive = append(alive, status)
 			case errors.Is(err, ErrNoKeeper):
-				sweep(dirs.of(id))
+				_ = sweep(dirs.of(id))
 			default:
 				unknown = append(unknown, Unknown{ID: id, Err: err})
 			}

@@ -50,5 +50,5 @@ func (k *Keeper) masterPlace() sshconn.MasterPlace {
 	if err != nil {
 		return sshconn.MasterPlace{}
 	}
-	return sshconn.MasterPlace{Dir: string(k.spec.Dirs.of(k.config().ID())), Program: self}
+	return sshconn.MasterPlace{Dir: string(k.dir()), Program: self}
 }

@@ -1,0 +1,142 @@
+package keeper
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rs/zerolog"
+
+	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/target"
+)
+
+// TestInherit: what a keeper that was killed was told holds for one that a
+// launch starts, but not from another boot or of another destination.
+func TestInherit(t *testing.T) {
+	config := target.Config{Dest: "devbox", HostName: "devbox.example", Port: 22}
+	other := config
+	other.Port++
+	for name, c := range map[string]struct {
+		config     *target.Config
+		boot, left string
+		taken      bool
+	}{
+		"the same boot":     {&config, "now", "now", true},
+		"an earlier boot":   {&config, "now", "before", false},
+		"boot is not known": {&config, "", "", false},
+		"of another":        {&other, "now", "now", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			left := Spec{
+				Config: c.config, Boot: c.left, Kept: true, Actor: true, Agents: []string{"/agent"},
+				Linger: time.Hour, Lingering: time.Unix(1e9, 0), Choice: sshconn.Choice{Transport: sshconn.TransportOpenSSH},
+			}
+			corrected := config
+			want := Spec{Config: &corrected, Family: "inet6"}
+			spec := want
+			spec.inherit(left, c.boot)
+			if c.taken {
+				want = left
+				want.Config, want.Family, want.Boot = &corrected, "inet6", ""
+			}
+			if diff := cmp.Diff(want, spec); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestBootID: there is one, and it stays.
+func TestBootID(t *testing.T) {
+	if id := bootID(); id == "" || id != bootID() {
+		t.Errorf("%q, then %q", id, bootID())
+	}
+}
+
+// TestLingersOn: a keeper that takes the place of one that lingered stays for
+// the rest of the time, and never longer than was asked for, though the clock
+// was set.
+func TestLingersOn(t *testing.T) {
+	for name, c := range map[string]struct{ saved, want time.Duration }{
+		"for the rest":            {20 * time.Minute, 20 * time.Minute},
+		"not when it is over":     {-time.Minute, 0},
+		"after the clock was set": {20 * time.Hour, time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				spec := spareKeeper(t).spec
+				spec.Linger, spec.Lingering = time.Hour, time.Now().Add(c.saved)
+				began := time.Now()
+				k := newKeeper(spec, zerolog.Nop())
+				if c.want > 0 && !k.stays() {
+					t.Fatal("it does not linger")
+				}
+				k.until(t.Context(), 24*time.Hour, func() bool { return !k.wantedLocked() })
+				if stayed := time.Since(began); stayed != c.want {
+					t.Errorf("it stays for %v, want %v", stayed, c.want)
+				}
+			})
+		})
+	}
+}
+
+// TestLingersAfterSession: it does after one that ended while no keeper ran,
+// too, and what is saved says until when.
+func TestLingersAfterSession(t *testing.T) {
+	k := spareKeeper(t)
+	k.linger = time.Hour
+	lease, err := NewLease(k.spec.Dirs, k.spec.ID())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = lease.file.Close()
+	if err := k.leases.find(); err != nil {
+		t.Fatal(err)
+	}
+	saved, err := loadSpec(k.dir().spec())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rest := time.Until(saved.Lingering); !k.stays() || rest <= 0 || rest > time.Hour {
+		t.Errorf("it lingers: %v; saved with %v to go", k.stays(), rest)
+	}
+}
+
+// TestStopForgets: from then on nobody finds a spec to take the keeper's place
+// by, whatever else is still said to it.
+func TestStopForgets(t *testing.T) {
+	k := spareKeeper(t)
+	k.use(Attach{AgentSocket: "/agent"})
+	if _, err := loadSpec(k.dir().spec()); err != nil {
+		t.Fatal(err)
+	}
+	k.stop()
+	k.use(Attach{AgentSocket: "/other"})
+	if _, err := os.Stat(k.dir().spec()); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the spec is there: %v", err)
+	}
+}
+
+// TestFindsOneThatCameBack: a launch whose own keeper does not start, since
+// another one has just taken the place.
+func TestFindsOneThatCameBack(t *testing.T) {
+	l := listenForTest(t)
+	away := l.path() + ".away"
+	if err := os.Rename(l.path(), away); err != nil {
+		t.Fatal(err)
+	}
+	argv := []string{"/bin/sh", "-c", `mv "$0" "$1" && echo '{"error":"locked"}' >&3`, away, l.path()}
+	client, err := Find(t.Context(), l.k.spec, argv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if status, err := client.Status(); err != nil || status.Destination != "devbox" {
+		t.Errorf("%+v, %v", status, err)
+	}
+}

@@ -1,0 +1,38 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+)
+
+// Stop has the keeper with this id end, and returns when it is gone. Where none
+// runs, the error is ErrNoKeeper, and one that was killed does not come back
+// either. It is a *SilentError when ctx ends before.
+func Stop(ctx context.Context, dirs Dirs, id string) error {
+	for {
+		client, err := Connect(ctx, dirs, id)
+		if err == nil {
+			defer client.Close()
+			return client.Stop()
+		}
+		if !errors.Is(err, ErrNoKeeper) || abandon(dirs.of(id)) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return &SilentError{Log: dirs.Log(id)}
+		case <-time.After(lockPoll):
+		}
+	}
+}
+
+// abandon sees to it that nobody takes the place of a keeper that was killed.
+// It returns false if somebody is just doing so.
+func abandon(dir keeperDir) bool {
+	if _, err := os.Stat(dir.spec()); err != nil {
+		return true
+	}
+	return !errors.Is(sweep(dir, dir.spec()), errLocked)
+}

@@ -118,7 +118,7 @@ func untilGone(ctx context.Context) error {
 
 // stop ends the keeper, whoever needs it, also should it be killed meanwhile.
 func (k *Keeper) stop() {
-	k.forget()
+	k.dropSpec()
 	k.update(func() { k.stopping = true })
 }
 

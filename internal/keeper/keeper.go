@@ -99,8 +99,8 @@ type Keeper struct {
 	lingering time.Time // until when the keeper stays after its last session
 	stopping  bool
 
-	saving    sync.Mutex // the newest state is saved last
-	forgotten bool       // nobody is to take this one's place
+	saving  sync.Mutex // the newest state is saved last
+	dropped bool       // nobody is to take this one's place
 }
 
 func newKeeper(spec Spec, log zerolog.Logger) *Keeper {
@@ -189,7 +189,7 @@ func (k *Keeper) enterLocked(state State) {
 
 // wantedLocked says whether anybody needs the connection.
 func (k *Keeper) wantedLocked() bool {
-	return (k.attached > 0 || k.staysLocked()) && !k.stopping
+	return (k.attached > 0 || k.needsLinkLocked()) && !k.stopping
 }
 
 func (k *Keeper) wanted() bool {
@@ -226,7 +226,7 @@ func (k *Keeper) dir() keeperDir { return k.spec.Dirs.of(k.config().ID()) }
 func (k *Keeper) save() error {
 	k.saving.Lock()
 	defer k.saving.Unlock()
-	if k.forgotten {
+	if k.dropped {
 		return nil
 	}
 	k.mu.Lock()
@@ -237,12 +237,12 @@ func (k *Keeper) save() error {
 	return spec.save(spec.Dirs.of(spec.ID()).spec())
 }
 
-// forget removes what was saved, for good: nobody takes the place of a keeper
+// dropSpec removes what was saved, for good: nobody takes the place of a keeper
 // that was stopped, or that nobody needs.
-func (k *Keeper) forget() {
+func (k *Keeper) dropSpec() {
 	k.saving.Lock()
 	defer k.saving.Unlock()
-	k.forgotten = true
+	k.dropped = true
 	_ = os.Remove(k.dir().spec())
 }
 
@@ -260,15 +260,15 @@ func (k *Keeper) isKept() bool {
 	return k.kept
 }
 
-// stays says whether the connection is needed without anybody who attends:
-// the agent is to be on the remote then.
-func (k *Keeper) stays() bool {
+// needsLink says whether the agent is to be on the remote, whoever attends: who
+// only looks has no need of it.
+func (k *Keeper) needsLink() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.staysLocked()
+	return k.needsLinkLocked()
 }
 
-func (k *Keeper) staysLocked() bool {
+func (k *Keeper) needsLinkLocked() bool {
 	return k.kept || k.leases.count() > 0 || time.Now().Before(k.lingering)
 }
 

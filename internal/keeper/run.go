@@ -136,12 +136,12 @@ func (k *Keeper) guarded() (end func()) {
 	}
 	if err != nil || !may {
 		k.log.Error().Err(err).Bool("killed_too_often", !may).Msg("the keeper will not come back if it is killed")
-		return k.forget
+		return k.dropSpec
 	}
 	g := startGuardian(self, k.dir().spec(), k.log)
 	return func() {
 		g.end()
-		k.forget()
+		k.dropSpec()
 	}
 }
 

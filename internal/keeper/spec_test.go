@@ -73,7 +73,7 @@ func TestLingersOn(t *testing.T) {
 				spec.Linger, spec.Lingering = time.Hour, time.Now().Add(c.saved)
 				began := time.Now()
 				k := newKeeper(spec, zerolog.Nop())
-				if c.want > 0 && !k.stays() {
+				if c.want > 0 && !k.needsLink() {
 					t.Fatal("it does not linger")
 				}
 				k.until(t.Context(), 24*time.Hour, func() bool { return !k.wantedLocked() })
@@ -102,14 +102,14 @@ func TestLingersAfterSession(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if rest := time.Until(saved.Lingering); !k.stays() || rest <= 0 || rest > time.Hour {
-		t.Errorf("it lingers: %v; saved with %v to go", k.stays(), rest)
+	if rest := time.Until(saved.Lingering); !k.needsLink() || rest <= 0 || rest > time.Hour {
+		t.Errorf("it lingers: %v; saved with %v to go", k.needsLink(), rest)
 	}
 }
 
-// TestStopForgets: from then on nobody finds a spec to take the keeper's place
+// TestStopDropsSpec: from then on nobody finds a spec to take the keeper's place
 // by, whatever else is still said to it.
-func TestStopForgets(t *testing.T) {
+func TestStopDropsSpec(t *testing.T) {
 	k := spareKeeper(t)
 	k.use(Attach{AgentSocket: "/agent"})
 	if _, err := loadSpec(k.dir().spec()); err != nil {

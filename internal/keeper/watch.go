@@ -51,7 +51,7 @@ func (k *Keeper) take(dialed sshconn.Connection) *connection {
 		k.enterLocked(Up)
 	})
 	k.log.Info().Str("transport", facts.Choice.Transport).Str("reason", facts.Choice.Reason).Msg("connected")
-	if k.stays() {
+	if k.needsLink() {
 		conn.begin(false)
 	}
 	return conn

@@ -3,15 +3,56 @@ package target
 import (
 	"context"
 	"errors"
+	"math"
 	"os"
 	"os/exec"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
-// resolveTimeout bounds ssh -G, which takes 10 ms unless a Match exec hangs.
-const resolveTimeout = 10 * time.Second
+// resolveTimeout bounds ssh -G where there is no terminal. It takes 10 ms, but a
+// Match exec may open a VPN or log in somewhere.
+const resolveTimeout = time.Minute
+
+// patience is how long ssh may take, and how it is ended after that.
+//
+// With a terminal there is no limit, as in ssh: a Match exec such as "ssh-add -l
+// || ssh-add" may ask a person there, who can end it all with Ctrl-C. ssh stays
+// in our process group then, since only the foreground one may read from the
+// terminal (termios(3), SIGTTIN). Without a terminal it gets a group of its own,
+// so that what a Match exec has started ends with it.
+type patience struct {
+	limit time.Duration // 0: none
+	group bool          // ssh leads a process group
+}
+
+func newPatience() patience {
+	tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
+	if err != nil {
+		return patience{limit: resolveTimeout, group: true}
+	}
+	tty.Close()
+	return patience{}
+}
+
+// command returns ssh with its end, which comes with a context that is derived
+// from parent.
+func (p patience) command(parent context.Context, args []string) (cmd *exec.Cmd, ctx context.Context, cancel func()) {
+	if p.limit > 0 {
+		ctx, cancel = context.WithTimeout(parent, p.limit)
+	} else {
+		ctx, cancel = context.WithCancel(parent)
+	}
+	cmd = exec.CommandContext(ctx, args[0], args[1:]...)
+	cmd.WaitDelay = time.Second // a Match exec child may hold stdout
+	if p.group {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+		cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	}
+	return cmd, ctx, cancel
+}
 
 // Resolve asks ssh what its configuration says about dest ([user@]host or an
 // ssh:// URI). sshCommand is ssh with the user's options (from Words; nil means
@@ -25,7 +66,7 @@ func Resolve(ctx context.Context, sshCommand []string, dest string, extra ...str
 	if len(sshCommand) == 0 {
 		sshCommand = []string{"ssh"}
 	}
-	output, err := ask(ctx, sshCommand, extra, dest)
+	output, err := ask(ctx, newPatience(), sshCommand, extra, dest)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +98,7 @@ func (c *Config) usesConnectionHash() bool {
 
 // connectionHash has ssh expand %C, in an option that it prints expanded.
 func connectionHash(ctx context.Context, sshCommand, extra []string, dest string) (string, error) {
-	output, err := ask(ctx, sshCommand, append([]string{"-S", "%C"}, extra...), dest)
+	output, err := ask(ctx, newPatience(), sshCommand, append([]string{"-S", "%C"}, extra...), dest)
 	if err != nil {
 		return "", err
 	}
@@ -77,12 +118,10 @@ func resolveArgs(sshCommand, extra []string, dest string) []string {
 }
 
 // ask runs ssh and returns what it printed.
-func ask(parent context.Context, sshCommand, extra []string, dest string) ([]byte, error) {
+func ask(parent context.Context, p patience, sshCommand, extra []string, dest string) ([]byte, error) {
 	args := resolveArgs(sshCommand, extra, dest)
-	ctx, cancel := context.WithTimeout(parent, resolveTimeout)
+	cmd, ctx, cancel := p.command(parent, args)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
-	cmd.WaitDelay = time.Second // a Match exec child may hold stdout
 	stdout, stderr := limited{left: maxOutput}, limited{left: maxLine}
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
@@ -91,7 +130,7 @@ func ask(parent context.Context, sshCommand, extra []string, dest string) ([]byt
 	case parent.Err() != nil:
 		return nil, parent.Err()
 	case ctx.Err() != nil:
-		return nil, &TimeoutError{Dest: dest, Seconds: int(resolveTimeout / time.Second)}
+		return nil, &TimeoutError{Dest: dest, Seconds: int(math.Ceil(p.limit.Seconds()))}
 	case errors.As(err, &exit):
 		return nil, &SSHError{Dest: dest, Status: exit.ExitCode(), Message: firstLine(stderr.kept)}
 	case errors.Is(err, exec.ErrWaitDelay):

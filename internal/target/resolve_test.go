@@ -1,0 +1,46 @@
+package target
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestMatchExecHangs ends, at the limit, ssh and what a Match exec started.
+func TestMatchExecHangs(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "pid")
+	ssh := sshWith(t, `Match exec "echo $$ >`+file+`.new; mv `+file+`.new `+file+`; sleep 1000"`)
+	_, err := ask(t.Context(), patience{limit: 1500 * time.Millisecond, group: true}, ssh, nil, "h")
+	if late := (*TimeoutError)(nil); !errors.As(err, &late) || late.Seconds != 2 || late.Dest != "h" {
+		t.Fatalf("%v", err)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for syscall.Kill(pid, 0) == nil && !isZombie(pid) {
+		if ctx.Err() != nil {
+			t.Fatalf("process %d still runs", pid)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// isZombie says whether a process only waits for somebody to reap it, which in a
+// container may be nobody.
+func isZombie(pid int) bool {
+	status, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	return err == nil && strings.Contains(string(status), ") Z ")
+}

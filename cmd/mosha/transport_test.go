@@ -60,13 +60,13 @@ func transportOf(t *testing.T) string {
 }
 
 // withTransport adds the world's transport to the arguments of a launch or of
-// keep.
+// keep or doctor.
 func (w *world) withTransport(args []string) []string {
 	if w.transport == "" || len(args) == 0 || slices.Contains([]string{"status", "log", "stop"}, args[0]) {
 		return args
 	}
 	at := 0
-	if args[0] == "keep" {
+	if args[0] == "keep" || args[0] == "doctor" {
 		at = 1
 	}
 	return slices.Insert(slices.Clone(args), at, "--transport="+w.transport)

@@ -5,24 +5,43 @@
 # ours FILE: whether FILE is a socket of this user, and not a link.
 ours() { [ -S "$1" ] && [ ! -h "$1" ] && [ -O "$1" ]; }
 
-# find_agent: sets agent to the socket that sshd made for this connection, or to nothing. SSH_AUTH_SOCK names it unless
-# a start-up file has put something else there, such as the link itself. sshd up to 10.0 then shows the way by its pid,
-# which is our parent's; from 10.1 on the newest socket has to do.
+# of_sshd SOCKET: whether SOCKET, which is /tmp/ssh-*/agent.PID, is an sshd's. A person's own ssh-agent names its likewise.
+of_sshd() {
+  pid=${1##*/agent.}
+  case $pid in '' | *[!0-9]*) return 1 ;; esac
+  read -r name <"/proc/$pid/stat" || name=$(ps -o comm= -p "$pid")
+  case $name in
+  *sshd*) ;;
+  ?*) return 1 ;;
+  *) kill -0 "$pid" ;; # the system hides what others are
+  esac
+}
+
+# find_agent: sets agent to the socket that sshd made for this connection, or to nothing. SSH_AUTH_SOCK names it unless a
+# start-up file has put something else there: the link itself, or the socket of an agent that the person has on this
+# machine, which must not pass for the forwarded one where none is forwarded. sshd up to 10.0 shows the way by its pid,
+# which is our parent's unless a forced command stands between; from 10.1 on the newest socket has to do, if it was made
+# just now, as ours was. Two variables say what is known of the server: openssh is empty if it is another than OpenSSH's
+# sshd, and earlier is the socket that was found on this connection before, if any.
 find_agent() {
+  agent=$earlier
+  if [ -n "$agent" ] && ours "$agent"; then return; fi
   agent=${SSH_AUTH_SOCK-}
   [ -n "$agent" ] || return
-  case $agent in
-  /tmp/ssh-*/agent.* | */.ssh/agent/s.*.sshd.*) ours "$agent" && return ;;
-  esac
   for socket in /tmp/ssh-*/agent."$PPID"; do
     ours "$socket" && agent=$socket && return
   done
+  case $agent in
+  /tmp/ssh-*/agent.*) ours "$agent" && of_sshd "$agent" && return ;;
+  */.ssh/agent/s.*.sshd.*) ours "$agent" && return ;;
+  esac
   newest=
   for socket in "$HOME"/.ssh/agent/s.*.sshd.*; do
     ours "$socket" || continue
     if [ -z "$newest" ] || [ "$socket" -nt "$newest" ]; then newest=$socket; fi
   done
-  [ -z "$newest" ] || { agent=$newest; return; }
+  # Below two minutes: some find(1) round up.
+  if [ -n "$newest" ] && [ -n "$(find "$newest" -mmin -2)" ]; then agent=$newest; return; fi
   # A server that is not OpenSSH names it as it likes.
-  ours "$agent" || agent=
+  if [ -n "$openssh" ] || ! ours "$agent"; then agent=; fi
 }

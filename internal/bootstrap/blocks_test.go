@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -51,6 +52,25 @@ func (a agents) start(name string) string {
 	return socket
 }
 
+// sshdName returns the name of a socket of an sshd up to 10.0: it has the pid of
+// a process that is called so and lives as long as the test.
+func (a agents) sshdName() string {
+	t := a.l.t
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "sshd")
+	sleep, err := os.ReadFile("/bin/sleep")
+	check(t, err)
+	check(t, os.WriteFile(program, sleep, 0o755))
+	check(t, os.Chmod(filepath.Dir(program), 0o755))
+	sshd := exec.Command(program, "600")
+	check(t, sshd.Start())
+	t.Cleanup(func() {
+		_ = sshd.Process.Kill()
+		_ = sshd.Wait()
+	})
+	return "agent." + strconv.Itoa(sshd.Process.Pid)
+}
+
 // answers tells whether an agent answers at a socket.
 func (a agents) answers(socket string) bool {
 	c := a.l.command("ssh-add", "-l")
@@ -87,6 +107,8 @@ var rcCases = []rcCase{
 	{name: "relative name", agent: "relative", tty: true, link: "other", want: "other"},
 	{name: "a keyring of one's own", agent: "keyring", tty: true, link: "other", want: "other"},
 	{name: "a keyring and a dead link", agent: "keyring", tty: true, link: "dead", want: "dead"},
+	{name: "an ssh-agent of one's own", agent: "ssh-agent", tty: true, link: "other", want: "other"},
+	{name: "an ssh-agent of one's own and a dead link", agent: "ssh-agent", link: "dead", want: "dead"},
 	{name: "sshd from 10.1 on", agent: "newer", tty: true, link: "other", want: "newer"},
 	{name: "an agent that never answers", agent: "silent", tty: true, link: "other", want: "silent"},
 	{name: "a link to one that never answers", agent: "own", tty: true, link: "silent", want: "own"},
@@ -114,13 +136,15 @@ func TestRC(t *testing.T) {
 	eachShell(t, func(t *testing.T, outer *local) {
 		t.Parallel()
 		a := newAgents(outer)
-		a.start("own")
+		a.elsewhere = map[string]string{
+			"own": a.start(a.sshdName()), "ssh-agent": a.start("agent.1"), "dead": a.dir + "/" + a.sshdName(), "silent": a.dir + "/" + a.sshdName(),
+		}
 		a.start("other")
-		silent, err := net.Listen("unix", a.dir+"/silent")
+		silent, err := net.Listen("unix", a.elsewhere["silent"])
 		check(t, err)
 		defer silent.Close()
 		elsewhere := newAgentsIn(outer, "run-")
-		a.elsewhere = map[string]string{"keyring": elsewhere.start("keyring")}
+		a.elsewhere["keyring"] = elsewhere.start("keyring")
 		newer := filepath.Join(elsewhere.dir, ".ssh/agent")
 		check(t, outer.command("mkdir", "-p", newer).Run())
 		a.elsewhere["newer"] = elsewhere.start(".ssh/agent/s.x.sshd.y")
@@ -142,11 +166,10 @@ func testRC(t *testing.T, l *local, a agents, c rcCase, mine string) {
 	}
 	l.lay(file(".ssh/rc", rc))
 	targets := map[string]string{
-		"own": a.dir + "/own", "other": a.dir + "/other", "dead": a.dir + "/dead",
-		"link": filepath.Join(l.home, LinkPath), "itself": "ssh_auth_sock", "directory": a.dir,
+		"other": a.dir + "/other",
+		"link":  filepath.Join(l.home, LinkPath), "itself": "ssh_auth_sock", "directory": a.dir,
 		"alias": filepath.Join(l.home, "alias"), "relative": "own",
 	}
-	targets["silent"] = a.dir + "/silent"
 	maps.Copy(targets, a.elsewhere)
 	l.lay(link("alias", LinkPath))
 	switch c.link {
@@ -188,9 +211,9 @@ func testRC(t *testing.T, l *local, a agents, c rcCase, mine string) {
 // login at the same time removes a dead one that it has seen before.
 func testRCBeside(t *testing.T, l *local, a agents) {
 	const removes = "mv() { command mv \"$@\" && [ -f ran ] || { >ran && rm -f \"$HOME/.ssh/ssh_auth_sock\"; }; }\n"
-	l.lay(file(".ssh/rc", removes+rcBlock), link(LinkPath, a.dir+"/dead"))
+	l.lay(file(".ssh/rc", removes+rcBlock), link(LinkPath, a.elsewhere["dead"]))
 	sh := l.command(append(l.argv, ".ssh/rc")...)
-	sh.Env = append(sh.Env, "SSH_AUTH_SOCK="+a.dir+"/own")
+	sh.Env = append(sh.Env, "SSH_AUTH_SOCK="+a.elsewhere["own"])
 	check(t, sh.Run())
 	if got := l.leads(nil); got != "" {
 		t.Errorf("after the other login has removed the link, it leads to %q", got)

@@ -223,7 +223,7 @@ var corpus = []sample{
 		entries: []entry{
 			file(".bashrc", strings.Replace(envBlock, "export", "# export", 1)),
 			file(".profile", strings.ReplaceAll(envBlock, "\n", "\r\n")),
-			file(".ssh/rc", strings.Replace(rcBlock, "mosha 2", "mosha 2 kept", 1)),
+			file(".ssh/rc", strings.Replace(rcBlock, beginSuffix+"\n", " kept"+beginSuffix+"\n", 1)),
 		},
 		rows: rows(skipped(".ssh/rc", Edited), skipped(".bashrc", Edited), skipped(".profile", Edited)),
 	}, {

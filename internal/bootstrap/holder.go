@@ -32,10 +32,33 @@ var holderScript string
 
 // FindAgent has functions of POSIX sh. find_agent sets the variable agent to
 // the socket that sshd made for the connection, empty if there is none; ours
-// tells whether a file is a socket of this user's.
+// tells whether a file is a socket of this user's. It goes by the variables of
+// [Forwarding].
 //
 //go:embed agent.sh
 var FindAgent string
+
+// Forwarding is what is known beforehand of the socket that a server makes for
+// the forwarded agent.
+type Forwarding struct {
+	// OpenSSH says that the server is OpenSSH's sshd. Its sockets have names
+	// of their own, so that no other is taken for one: where nothing is
+	// forwarded, SSH_AUTH_SOCK may be that of an agent on the remote.
+	OpenSSH bool `json:"openssh"`
+	// Known is the [Agent] path that was found on the same connection before,
+	// "" if none was.
+	Known string `json:"known,omitempty"`
+}
+
+// Vars returns the shell variables that [FindAgent] needs, each with its name
+// and its value, which is not quoted.
+func (f Forwarding) Vars() []string {
+	openssh := ""
+	if f.OpenSSH {
+		openssh = "yes"
+	}
+	return []string{"openssh", openssh, "earlier", f.Known}
+}
 
 // An Order is a line for the holder's input.
 type Order string
@@ -87,9 +110,14 @@ func Bury(s Sshd) Order {
 // to six times as long, the network is gone or the laptop sleeps, and the
 // holder gives the link up. Below a second, every takes a sleep(1) on the
 // remote that knows fractions.
-func HolderScript(first Order, every time.Duration) []byte {
-	return fmt.Appendf(nil, "%sfirst=%s patience=%g\n%s", Padding,
-		shellescape.Quote(strings.TrimSuffix(string(first), "\n")), 3*every.Seconds(), stripped(FindAgent+holderScript))
+func HolderScript(first Order, every time.Duration, f Forwarding) []byte {
+	script := fmt.Appendf(nil, "%sfirst=%s patience=%g\n", Padding,
+		shellescape.Quote(strings.TrimSuffix(string(first), "\n")), 3*every.Seconds())
+	vars := f.Vars()
+	for i := 0; i+1 < len(vars); i += 2 {
+		script = fmt.Appendf(script, "%s=%s\n", vars[i], shellescape.Quote(vars[i+1]))
+	}
+	return append(script, stripped(FindAgent+holderScript)...)
 }
 
 // Padding goes before what matters in a script: a start-up file may read from

@@ -2,13 +2,11 @@ package bootstrap
 
 import (
 	"errors"
-	"net"
 	"net/netip"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -35,13 +33,13 @@ func (l *local) holdEvery(first Order, every time.Duration, vars ...string) *hel
 	c.Env = append(append(c.Env, "SSH_CONNECTION=192.0.2.1 1234 2001:db8::1 22"), vars...)
 	p, err := startShell(l.t, c, &c.Stderr)
 	check(l.t, err)
-	return newHeldEvery(l.t, p, first, every)
+	return newHeldEvery(l.t, p, first, every, l.forwarding)
 }
 
 // newHeldEvery starts one that expects pings this often.
-func newHeldEvery(t *testing.T, p *process, first Order, every time.Duration) *held {
+func newHeldEvery(t *testing.T, p *process, first Order, every time.Duration, f Forwarding) *held {
 	t.Helper()
-	_, err := p.Write(HolderScript(first, every))
+	_, err := p.Write(HolderScript(first, every, f))
 	check(t, err)
 	return &held{process: p, t: t, reader: NewHolderReader(p)}
 }
@@ -215,54 +213,4 @@ func testNoise(t *testing.T, l *local, own, _ string) {
 	h := l.hold(Claim, "SSH_AUTH_SOCK="+own)
 	h.began(own)
 	h.expect(Link{State: LinkSet})
-}
-
-// TestHolderFindsTheSocket has a start-up file put something else into
-// SSH_AUTH_SOCK than sshd did.
-func TestHolderFindsTheSocket(t *testing.T) {
-	t.Parallel()
-	eachShell(t, func(t *testing.T, l *local) {
-		a := newAgents(l)
-		other := a.start("other")
-		l.lay(dir(".ssh/agent"), link(LinkPath, other))
-		trap := "SSH_AUTH_SOCK=" + filepath.Join(l.home, LinkPath)
-		finds := func(what, want string, vars ...string) {
-			t.Helper()
-			t.Log(what)
-			h := l.hold("", vars...)
-			h.began(want)
-			_ = h.Close()
-		}
-		finds("nothing", "", trap)
-		finds("another program's socket", other, "SSH_AUTH_SOCK="+other)
-
-		// OpenSSH 10.1 names no process: the newest is taken.
-		agents := agents{l: l, dir: filepath.Join(l.home, ".ssh/agent")}
-		newest, older := agents.start("s.b.sshd.x"), agents.start("s.a.sshd.x")
-		past := time.Now().Add(-time.Hour)
-		check(t, os.Chtimes(older, past, past))
-		agents.start("s.c.agent.x") // ssh-agent's own
-		finds("the newest of several", newest, trap)
-		finds("the newest rather than a stranger's", newest, "SSH_AUTH_SOCK="+other)
-		finds("what sshd said rather than the newest", older, "SSH_AUTH_SOCK="+older)
-		finds("nothing, as nothing is forwarded", "")
-
-		// Up to OpenSSH 10.0 the name has the shell's parent, which we are.
-		name := "agent." + strconv.Itoa(os.Getpid())
-		foreign, err := os.MkdirTemp("/tmp", "ssh-")
-		check(t, err)
-		defer os.RemoveAll(foreign)
-		check(t, os.Chmod(foreign, 0o755))
-		fake, err := net.Listen("unix", filepath.Join(foreign, name))
-		check(t, err)
-		defer fake.Close()
-		finds("not a socket of another user", newest, trap)
-		tmp, err := os.MkdirTemp("/tmp", "ssh-")
-		check(t, err)
-		defer os.RemoveAll(tmp)
-		l.own(tmp)
-		agents.dir = tmp
-		finds("by the parent's pid", agents.start(name), trap)
-		finds("by the parent's pid rather than a stranger's", agents.dir+"/"+name, "SSH_AUTH_SOCK="+other)
-	})
 }

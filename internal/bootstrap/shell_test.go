@@ -44,6 +44,8 @@ type local struct {
 	argv []string
 	env  []string // wins over the environment that sshd would set
 	user int      // the shell's user if the test runs as root
+
+	forwarding Forwarding // what its holders are told
 }
 
 func newLocal(t *testing.T, argv []string, busybox bool) *local {

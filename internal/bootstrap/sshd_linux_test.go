@@ -92,7 +92,7 @@ func (s *site) hold(first Order) (*held, string) {
 // holdEvery starts one that expects pings this often.
 func (s *site) holdEvery(first Order, every time.Duration) (*held, string) {
 	s.t.Helper()
-	h := newHeldEvery(s.t, s.shell("-A"), first, every)
+	h := newHeldEvery(s.t, s.shell("-A"), first, every, Forwarding{OpenSSH: true})
 	event, err := h.reader.Next()
 	check(s.t, err)
 	if conn := event.(Connection); conn.Client.Addr() != s.lab.Laptop.Addr() && conn.Client.Addr() != s.lab.Laptop.Addr6() {

@@ -38,7 +38,7 @@ func (e *examination) withAgent(before linkState) (seen agentSeen, sign signatur
 	}
 	limit := time.AfterFunc(probeLimit, func() { _ = shell.Close() })
 	defer limit.Stop()
-	p, err := startProbe(ctx, shell, "agent", "before", before.text)
+	p, err := startProbe(ctx, shell, "agent", append(e.up.Forwarding.Vars(), "before", before.text)...)
 	if err != nil {
 		return seen, sign, err
 	}

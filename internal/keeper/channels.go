@@ -5,6 +5,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"github.com/mosha-ssh/mosha/internal/bootstrap"
 	"github.com/mosha-ssh/mosha/internal/guard"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
@@ -22,6 +23,14 @@ func (c *connection) forwardAgent(s *session) error {
 	}
 	c.forward.Store(true)
 	return s.forwardAgent()
+}
+
+// forwarding says what is known of the socket that the server makes for the
+// agent.
+func (c *connection) forwarding() bootstrap.Forwarding {
+	c.k.mu.Lock()
+	defer c.k.mu.Unlock()
+	return bootstrap.Forwarding{OpenSSH: c.ssh.Facts().OpenSSH, Known: c.remains.agent}
 }
 
 // offered serves an agent channel that the server opens, if it was asked to

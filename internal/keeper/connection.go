@@ -208,7 +208,7 @@ func (c *connection) address() (address string, beyond *Beyond) {
 func (c *connection) up() *Connected {
 	address, _ := c.address()
 	facts := c.ssh.Facts()
-	return &Connected{Address: address, Notes: c.news(), Agent: c.k.forwarded(), Identity: facts.Identity}
+	return &Connected{Address: address, Notes: c.news(), Agent: c.k.forwarded(), Identity: facts.Identity, Forwarding: c.forwarding()}
 }
 
 // news returns what happened while connecting. What it took of a person is

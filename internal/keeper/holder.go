@@ -62,7 +62,7 @@ func (h *holder) begin(c *connection, first bootstrap.Order) error {
 	if err := h.session.exec(shellCommand); err != nil {
 		return err
 	}
-	_, err := h.session.Write(bootstrap.HolderScript(first, c.pulse.rest))
+	_, err := h.session.Write(bootstrap.HolderScript(first, c.pulse.rest, c.forwarding()))
 	return err
 }
 

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/mosha-ssh/mosha/internal/bootstrap"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 	"github.com/mosha-ssh/mosha/internal/target"
 )
@@ -129,6 +130,8 @@ type Connected struct {
 	// Identity is the fingerprint (SHA256:...) of the key that was let in, ""
 	// if none was needed or it is not known.
 	Identity string `json:"identity,omitempty"`
+	// Forwarding is for whoever looks for the agent's socket on the remote.
+	Forwarding bootstrap.Forwarding `json:"forwarding"`
 }
 
 // errLineTooLong ends the conversation with a peer that sends more than

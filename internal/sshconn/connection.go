@@ -49,6 +49,7 @@ type Facts struct {
 	// Unverified says that the host key is not the known one, and was let pass
 	// (StrictHostKeyChecking no): the agent must not be forwarded.
 	Unverified bool
+	OpenSSH    bool // the server is OpenSSH's sshd, as it says itself
 }
 
 // RefusedBy returns the *HostKeyError that ssh would end with under another

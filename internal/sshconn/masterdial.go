@@ -84,6 +84,7 @@ func (d *dialer) startMaster(ctx context.Context) (*master, error) {
 	m.facts.Identity, m.facts.Notes = learned(d.cfg, lines)
 	m.facts.Unverified = slices.ContainsFunc(lines, func(line string) bool { return strings.Contains(line, saysKeyChanged) })
 	m.facts.Remote, m.facts.Typed = d.transport.remote(), q.wasTyped() || d.hops.typed()
+	m.facts.OpenSSH = d.transport.openSSH()
 	m.facts.Notes = append(m.facts.Notes, typedNote(d.cfg, m.facts.Typed, "")...)
 	return m, nil
 }

@@ -33,11 +33,12 @@ type kexReply struct {
 //
 // The bytes are hostile. What is kept is bounded by one packet.
 type sniffer struct {
-	state  sniffState
-	buf    []byte
-	reply  kexReply
-	banner bool // the version line was seen
-	found  bool
+	state   sniffState
+	buf     []byte
+	reply   kexReply
+	banner  bool // the version line was seen
+	openSSH bool // and says that the server is OpenSSH's
+	found   bool
 }
 
 type sniffState int
@@ -85,11 +86,22 @@ func (s *sniffer) line() bool {
 		return false
 	}
 	if bytes.HasPrefix(s.buf, []byte("SSH-")) {
-		s.banner = true
+		s.banner, s.openSSH = true, isOpenSSH(s.buf)
 		s.state = sniffPackets
 	}
 	s.buf = s.buf[length+1:]
 	return true
+}
+
+// isOpenSSH says whether a version line (RFC 4253, section 4.2) is that of
+// OpenSSH's sshd, of whatever version.
+func isOpenSSH(line []byte) bool {
+	for _, protocol := range []string{"SSH-2.0-", "SSH-1.99-"} {
+		if bytes.HasPrefix(line, []byte(protocol+"OpenSSH_")) {
+			return true
+		}
+	}
+	return false
 }
 
 // packet takes a packet of RFC 4253, section 6: uint32 length, byte padding

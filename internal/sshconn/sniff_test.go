@@ -66,6 +66,24 @@ func TestSniffer(t *testing.T) {
 	}
 }
 
+func TestSnifferKnowsOpenSSH(t *testing.T) {
+	for line, want := range map[string]bool{
+		"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u10\r\n": true,
+		"SSH-1.99-OpenSSH_3.9\n":                      true,
+		"welcome\r\nSSH-2.0-OpenSSH_10.1\r\n":         true,
+		"SSH-2.0-dropbear_2022.83\r\n":                false,
+		"SSH-2.0-Go OpenSSH_9.2\r\n":                  false,
+		"OpenSSH_9.2\r\nSSH-2.0-x\r\n":                false,
+		"SSH-2.0-OpenSSH":                             false,
+	} {
+		var s sniffer
+		s.feed([]byte(line))
+		if s.openSSH != want {
+			t.Errorf("%q: OpenSSH %v", line, s.openSSH)
+		}
+	}
+}
+
 func FuzzSniffer(f *testing.F) {
 	f.Add([]byte("SSH-2.0-x\r\n"), 3)
 	f.Add(append([]byte("x\nSSH-2.0-x\n"), message(31, "key", "eph", "sig")...), 1)

@@ -118,6 +118,13 @@ func (t *transport) secured() bool {
 	return t.sniffer.state == sniffDone
 }
 
+// openSSH says whether the server is OpenSSH's sshd, as it says itself.
+func (t *transport) openSSH() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.sniffer.openSSH
+}
+
 // remote returns the server's address, an invalid one behind a proxy.
 func (t *transport) remote() netip.AddrPort {
 	tcp, ok := t.RemoteAddr().(*net.TCPAddr)

@@ -8,8 +8,18 @@
   agent=${SSH_AUTH_SOCK-} home=$HOME/.ssh/ssh_auth_sock
   link=$home
   # Only a socket of sshd, up to 10.0 and from 10.1 on: a start-up file may have named an agent of another kind, or the
-  # link itself. And only a live one, to which the link does not already lead.
-  case $agent in /tmp/ssh-*/* | /*/.ssh/agent/*.sshd.*) ;; *) exit ;; esac
+  # link itself. Up to 10.0 ssh-agent names its own as sshd does, but by a process of its own. Where the system hides
+  # what a process is, that it lives has to do. And only a live socket, to which the link does not already lead.
+  pid=${agent##*/agent.}
+  case $agent in
+  /tmp/ssh-*/agent.*[!0-9]*) exit ;;
+  /tmp/ssh-*/agent.?*)
+    read -r name <"/proc/$pid/stat" || name=$(ps -o comm= -p "$pid")
+    case $name in *sshd*) ;; ?*) exit ;; *) kill -0 "$pid" || exit ;; esac
+    ;;
+  /*/.ssh/agent/*.sshd.*) ;;
+  *) exit ;;
+  esac
   if [ ! -S "$agent" ] || [ "$agent" -ef "$home" ]; then exit; fi
   # In a home that several hosts share, the link leads to one of each host's own.
   case ${XDG_RUNTIME_DIR-} in

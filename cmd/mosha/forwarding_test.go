@@ -1,0 +1,135 @@
+//go:build linux
+
+package main_test
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/mosha-ssh/mosha/internal/keeper"
+)
+
+// ownAgents are those that a person may have on the devbox, by the directory
+// of their socket: a start-up file names it, before sshd's shell runs anything.
+var ownAgents = map[string]string{
+	"none":      "",
+	"a keyring": "$HOME/.local/keyring",
+	"ssh-agent": "/tmp/ssh-$USER", // as sshd itself, up to 10.0
+}
+
+// hasOwnAgent starts such an agent and has all shells on the devbox use it. It
+// returns its socket.
+func (w *world) hasOwnAgent(dir string) (socket string) {
+	w.t.Helper()
+	if dir == "" {
+		w.must(w.dev.WriteFile(".bashrc", "# mine\n", 0o644))
+		return ""
+	}
+	socket = w.remote(fmt.Sprintf(`export USER=$(id -un); mkdir -p -m 700 %s; s=%[1]s/agent.$$; ssh-agent -a $s >/dev/null; echo $s`, dir))
+	w.must(w.dev.WriteFile(".bashrc", "export SSH_AUTH_SOCK="+socket+"\n", 0o644))
+	return socket
+}
+
+// endOwnAgent ends it.
+func (w *world) endOwnAgent(socket string) {
+	w.t.Helper()
+	w.remote(fmt.Sprintf(`for p in $(ps -u "$(id -u)" -o pid= -o comm= | sed -n 's/ssh-agent$//p'); do kill $p; done; rm -rf "%s"`, filepath.Dir(socket)))
+}
+
+// forbiddances are the ways in which a server forwards no agent: lines of
+// sshd_config, and options of the key.
+var forbiddances = map[string]struct{ line, options, cause string }{
+	"AllowAgentForwarding": {line: "AllowAgentForwarding no", cause: `^the server forwards no agent: AllowAgentForwarding no \(/etc/ssh/sshd_config:1\)$`},
+	"restrict":             {options: "restrict,pty ", cause: `^your key has the option restrict in ~/\.ssh/authorized_keys there$`},
+}
+
+// TestOwnAgentIsNotTheForwardedOne: where none is forwarded, an agent that the
+// person has on that machine does not pass for it.
+func TestOwnAgentIsNotTheForwardedOne(t *testing.T) {
+	for name, forbidden := range forbiddances {
+		for _, transport := range []string{"native", "openssh"} {
+			t.Run(name+" over "+transport, func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t, forbidden.line)
+				w.transport = transport
+				w.must(w.lab.Devbox.Replace("/etc/ssh/sshd_config", forbidden.line+"\n", 0o644))
+				w.must(w.dev.WriteFile(".ssh/authorized_keys", forbidden.options+w.key.Pub+"\n", 0o600))
+				for own, dir := range ownAgents {
+					t.Log(own)
+					w.seesNoForwarding(dir, forbidden.cause)
+				}
+			})
+		}
+	}
+}
+
+// seesNoForwarding has mosha and the doctor meet a server that forwards none.
+func (w *world) seesNoForwarding(ownAgent, cause string) {
+	w.t.Helper()
+	socket := w.hasOwnAgent(ownAgent)
+	window := w.shell("devbox")
+	w.must(window.WaitOutput(w.ctx(), `mosha: warning: the server forwards no agent`))
+	s := w.status()
+	if s.State != keeper.Up || s.Link == "own" || !strings.Contains(strings.Join(s.Problems, "\n"), "agent forwarding: refused") {
+		w.t.Errorf("with %q there, the status is %+v", socket, s)
+	}
+	r := w.examine("devbox")
+	r.fails(7, map[string]string{"forwarding": cause})
+	r.is("signature", "skip", "forwarding comes first")
+	if link := w.remote("readlink .ssh/ssh_auth_sock || :"); link != "" {
+		w.t.Errorf("the link leads to %s", link)
+	}
+	w.exit(window)
+	if socket != "" {
+		w.endOwnAgent(socket)
+	}
+	w.nothingLeft()
+}
+
+// TestForwardedAgentBesideOnesOwn: the forwarded one is found all the same, by
+// a launch and by the doctor, on the launch's connection and on one of its own.
+func TestForwardedAgentBesideOnesOwn(t *testing.T) {
+	for _, transport := range []string{"native", "openssh"} {
+		t.Run(transport, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.transport = transport
+			for own, dir := range ownAgents {
+				t.Log(own)
+				socket := w.hasOwnAgent(dir)
+				w.forwards(socket)
+				window := w.shell("devbox")
+				w.becomes("link own", func(s keeper.Status) bool { return s.Link == "own" && len(s.Problems) == 0 })
+				link := w.remote("readlink .ssh/ssh_auth_sock")
+				if link == socket {
+					t.Errorf("the link leads to %s", link)
+				}
+				if got := w.forwards(socket); got != link {
+					t.Errorf("the doctor found %s, and the link leads to %s", got, link)
+				}
+				w.agentThere()
+				w.exit(window)
+				if socket != "" {
+					w.endOwnAgent(socket)
+				}
+				w.nothingLeft()
+			}
+		})
+	}
+}
+
+// forwards has the doctor look, and returns the socket that it found.
+func (w *world) forwards(own string) string {
+	w.t.Helper()
+	r := w.examine("devbox")
+	for _, name := range []string{"forwarding", "signature"} {
+		r.is(name, "ok", "")
+	}
+	found := r.rows["forwarding"].Facts["socket"]
+	if found == own {
+		w.t.Errorf("the doctor found %s", found)
+	}
+	return found
+}

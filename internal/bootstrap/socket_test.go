@@ -1,0 +1,89 @@
+package bootstrap
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+)
+
+// finds starts a holder and checks which socket it takes for the forwarded one.
+func (l *local) finds(what, want string, vars ...string) {
+	l.t.Helper()
+	l.t.Log(what)
+	h := l.hold("", vars...)
+	h.began(want)
+	_ = h.Close()
+}
+
+// TestHolderFindsTheSocket has a start-up file put something else into
+// SSH_AUTH_SOCK than sshd did.
+func TestHolderFindsTheSocket(t *testing.T) {
+	t.Parallel()
+	eachShell(t, func(t *testing.T, l *local) {
+		a := newAgents(l)
+		other := a.start("other")
+		l.lay(dir(".ssh/agent"), link(LinkPath, other))
+		trap := "SSH_AUTH_SOCK=" + filepath.Join(l.home, LinkPath)
+		l.finds("nothing", "", trap)
+		l.finds("another program's socket", other, "SSH_AUTH_SOCK="+other)
+		l.forwarding.OpenSSH = true
+		l.finds("nothing, as OpenSSH does not name it so", "", "SSH_AUTH_SOCK="+other)
+		testOwnAgent(l, a)
+		testNewer(l, trap, other)
+		testOlder(l, trap, other)
+	})
+}
+
+// testOwnAgent: a person's own ssh-agent names its socket as sshd up to 10.0
+// does, but by a process that is not sshd's.
+func testOwnAgent(l *local, a agents) {
+	l.finds("nothing, as the agent is the person's own", "", "SSH_AUTH_SOCK="+a.start("agent.1"))
+	forced := a.start(a.sshdName())
+	l.finds("that of an sshd, behind a forced command", forced, "SSH_AUTH_SOCK="+forced)
+}
+
+// testNewer: sshd from 10.1 on names no process.
+func testNewer(l *local, trap, other string) {
+	agents := agents{l: l, dir: filepath.Join(l.home, ".ssh/agent")}
+	newest, older := agents.start("s.b.sshd.x"), agents.start("s.a.sshd.x")
+	age := func(socket string, by time.Duration) {
+		then := time.Now().Add(-by)
+		check(l.t, os.Chtimes(socket, then, then))
+	}
+	age(older, time.Hour)
+	agents.start("s.c.agent.x") // ssh-agent's own
+	l.finds("the newest of several", newest, trap)
+	l.finds("the newest rather than a stranger's", newest, "SSH_AUTH_SOCK="+other)
+	l.finds("what sshd said rather than the newest", older, "SSH_AUTH_SOCK="+older)
+	l.finds("nothing, as nothing is forwarded", "")
+	l.forwarding.Known = older
+	l.finds("what was found on this connection before", older, "SSH_AUTH_SOCK="+other)
+	l.forwarding.Known = older + "-gone"
+	l.finds("not that, when it is gone", newest, trap)
+	l.forwarding.Known = ""
+	age(newest, 10*time.Minute)
+	l.finds("nothing, as another login made the newest", "", "SSH_AUTH_SOCK="+other)
+	age(newest, 0)
+}
+
+// testOlder: up to OpenSSH 10.0 the name has the shell's parent, which we are.
+func testOlder(l *local, trap, other string) {
+	newest := filepath.Join(l.home, ".ssh/agent/s.b.sshd.x")
+	name := "agent." + strconv.Itoa(os.Getpid())
+	foreign, err := os.MkdirTemp("/tmp", "ssh-")
+	check(l.t, err)
+	defer os.RemoveAll(foreign)
+	check(l.t, os.Chmod(foreign, 0o755))
+	fake, err := net.Listen("unix", filepath.Join(foreign, name))
+	check(l.t, err)
+	defer fake.Close()
+	l.finds("not a socket of another user", newest, trap)
+	a := newAgents(l)
+	own := a.start(name)
+	l.finds("by the parent's pid", own, trap)
+	l.finds("by the parent's pid rather than a stranger's", own, "SSH_AUTH_SOCK="+other)
+	l.finds("by the parent's pid rather than an agent of the person's own", own, "SSH_AUTH_SOCK="+a.start("agent.1"))
+}

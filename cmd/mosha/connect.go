@@ -194,6 +194,7 @@ func find(ctx context.Context, ssh, host string) (*destination, error) {
 func (d *destination) open(ctx context.Context, family string, attach keeper.Attach) (*launch, error) {
 	l := &launch{person: d.person, spec: keeper.Spec{Dirs: d.dirs, Config: d.config, Family: family}}
 	attach.AgentSocket, attach.Config = os.Getenv("SSH_AUTH_SOCK"), d.config
+	attach.Env = keeper.Environment(os.Environ())
 	if err := l.connect(ctx, attach); err != nil {
 		return nil, &keptError{Log: d.dirs.Log(l.spec.ID()), Err: err}
 	}

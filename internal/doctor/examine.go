@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"os"
 	"strconv"
 	"sync"
 
@@ -116,7 +117,7 @@ const attachTries = 5
 // agent that a running keeper forwards stays the same, and so does the
 // configuration of a connection that works.
 func (e *examination) attach() (client *keeper.Client, err error) {
-	a := keeper.Attach{Config: e.config, Transport: e.options.Transport}
+	a := keeper.Attach{Config: e.config, Env: keeper.Environment(os.Environ()), Transport: e.options.Transport}
 	if !e.running {
 		a.AgentSocket = e.options.Env("SSH_AUTH_SOCK")
 	}

@@ -81,7 +81,12 @@ func (c *Client) hear() (reply, error) {
 // sshconn gave. A keeper that says nothing at all within patience is a
 // *SilentError.
 func (c *Client) Attach(a Attach, person Person) (*Connected, error) {
-	if err := c.say(call{Op: opAttach, Attach: &a}); err != nil {
+	err := c.say(call{Op: opAttach, Attach: &a})
+	if errors.Is(err, errLineTooLong) { // nothing was said
+		a.Env = nil
+		err = c.say(call{Op: opAttach, Attach: &a})
+	}
+	if err != nil {
 		return nil, err
 	}
 	_ = c.w.conn.SetReadDeadline(time.Now().Add(patience))

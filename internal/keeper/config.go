@@ -17,10 +17,14 @@ func (k *Keeper) isFor(config *target.Config) bool {
 }
 
 // configureLocked takes the configuration of a launch for the connections to
-// come: the user may have corrected it since the keeper was spawned. Who only
-// looks, or sets up, leaves that of a connection that works as it is.
-func (k *Keeper) configureLocked(a Attach) {
-	if a.Config != nil && (a.Session || !k.conn.worksLocked()) {
-		k.spec.Config = a.Config
+// come, with its environment: the user may have corrected it since the keeper
+// was spawned. Who only looks, or sets up, leaves that of a connection that
+// works as it is. It says whether it did.
+func (k *Keeper) configureLocked(a Attach) bool {
+	if a.Config == nil || !a.Session && k.conn.worksLocked() {
+		return false
 	}
+	k.spec.Config = a.Config
+	moveInto(a.Env)
+	return true
 }

@@ -149,12 +149,16 @@ func (k *Keeper) attend(askable bool) (failures int, leave func()) {
 // the keeper, its configuration holds for what is dialed from now on, and the
 // keeper stays for the longest time that one asked for.
 func (k *Keeper) use(a Attach) {
+	configured := false
 	k.update(func() {
 		k.usesLocked(a.AgentSocket)
 		k.linger = max(k.linger, a.Linger)
-		k.configureLocked(a)
+		configured = k.configureLocked(a)
 		k.chooseLocked(a.Transport)
 	})
+	if configured {
+		k.enterDir(a.Config.Dir)
+	}
 	k.saveOrLog()
 }
 

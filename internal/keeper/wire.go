@@ -65,9 +65,12 @@ const (
 type Attach struct {
 	// Config is what this launch found for the destination, whose ID it has.
 	// The keeper goes by it from then on; nil leaves it its own.
-	Config      *target.Config `json:"config,omitempty"`
-	AgentSocket string         `json:"agent_socket"` // the launcher's SSH_AUTH_SOCK, newer than the keeper's
-	Session     bool           `json:"session"`      // a person acts: a session is to follow, or the keeper is to stay
+	Config *target.Config `json:"config,omitempty"`
+	// Env is the launcher's environment, see Environment. It and the directory in
+	// Config count as Config does.
+	Env         [][]byte `json:"env,omitempty"`
+	AgentSocket string   `json:"agent_socket"` // the launcher's SSH_AUTH_SOCK, newer than the keeper's
+	Session     bool     `json:"session"`      // a person acts: a session is to follow, or the keeper is to stay
 	// Linger is how long the keeper stays after its last session.
 	Linger time.Duration `json:"linger,omitempty"`
 	// Transport is the one that is wanted; empty is sshconn.TransportAuto.

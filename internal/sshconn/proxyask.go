@@ -27,7 +27,8 @@ func (d *dialer) equip(cmd *exec.Cmd) {
 		agent = d.opts.ProxyAgent()
 	}
 	cmd.Env = proxyEnv(os.Environ(), agent)
-	jumps, asks := d.cfg.ProxyJump != "", d.attended()
+	jumps := d.cfg.ProxyJump != ""
+	asks := d.attended() && (jumps || !d.cfg.ProxyUseFdpass) // that one has to end before we are there
 	if d.opts.Master.Dir != "" && (jumps || asks) {
 		hops, err := newHops(d, asks)
 		if err != nil {

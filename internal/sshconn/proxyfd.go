@@ -16,6 +16,7 @@ import (
 func (d *dialer) fromProxy(ctx context.Context, args []string) (net.Conn, error) {
 	p := d.newProxy(args)
 	defer p.stderr.hush()
+	d.equip(p.cmd)
 	socket, err := p.startOnSocket()
 	if err != nil {
 		return nil, p.failedToStart(err)

@@ -15,6 +15,7 @@ type Config struct {
 	Dest string   // as the user typed it
 	SSH  []string // the ssh command and the user's options, never empty
 
+	Dir        string // where ssh was asked, to which relative names among them refer; "" if that is not known
 	ConfigFile string // the value of -F among them, for a jump host's ssh too
 
 	ConnectionHash string // %C as this ssh defines it; "" if no option uses it

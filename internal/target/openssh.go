@@ -1,6 +1,9 @@
 package target
 
-import "strings"
+import (
+	"path/filepath"
+	"strings"
+)
 
 // opensshSetters are the setters of options that only OpenSSH's own ssh acts
 // upon.
@@ -35,16 +38,31 @@ func (c *Config) Program() []string {
 
 // ConnectionOptions returns the user's options of the ssh command that are
 // about the connection itself, without those that are about sessions,
-// forwardings, an existing master or the way there.
+// forwardings, an existing master or the way there. File names hold in every
+// directory.
 func (c *Config) ConnectionOptions() []string {
 	var kept []string
 	eachOption(c.SSH, func(option byte, value string) {
 		switch {
 		case strings.IndexByte(ofConnections, option) >= 0 && strings.IndexByte(withValue, option) >= 0:
-			kept = append(kept, "-"+string(option), value)
+			kept = append(kept, "-"+string(option), c.located(option, value))
 		case strings.IndexByte(ofConnections, option) >= 0:
 			kept = append(kept, "-"+string(option))
 		}
 	})
 	return kept
+}
+
+// located makes the file name that an option of ssh has absolute, but for one
+// that ssh expands, and for a library that the system finds. ssh would expand
+// what looks like a token in a directory's name, too.
+func (c *Config) located(option byte, name string) string {
+	switch {
+	case strings.IndexByte("FIi", option) < 0, c.Dir == "", name == "", filepath.IsAbs(name),
+		option != 'i' && name == "none",
+		option == 'I' && !strings.Contains(name, "/"),
+		option == 'i' && (name[0] == '~' || strings.ContainsAny(c.Dir, "%$")):
+		return name
+	}
+	return filepath.Join(c.Dir, name)
 }

@@ -76,6 +76,7 @@ func Resolve(ctx context.Context, sshCommand []string, dest string, extra ...str
 	}
 	c.Dest = dest
 	c.SSH = slices.Clone(sshCommand)
+	c.Dir, _ = os.Getwd()
 	c.ConfigFile = absolute(configFile(c.SSH))
 	if c.OriginalHost == "" {
 		c.OriginalHost = hostOf(dest)

@@ -79,8 +79,12 @@ Host dev
   ProxyCommand nc -X "%%" %h %p %r %n
 `)
 	c := resolve(t, append(ssh, "-oMACs=hmac-sha2-256"), "dev", "-4")
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
 	want := Config{
-		Dest: "dev", SSH: append(ssh, "-oMACs=hmac-sha2-256"), ConfigFile: ssh[2],
+		Dest: "dev", SSH: append(ssh, "-oMACs=hmac-sha2-256"), Dir: here, ConfigFile: ssh[2],
 		OriginalHost: "dev", HostName: "dev.example.com", User: "ann", Port: 2200, HostKeyAlias: "dev",
 		ProxyCommand:  `nc -X "%%" %h %p %r %n`,
 		AddressFamily: "inet", BindAddress: "127.0.0.1", ConnectTimeout: time.Minute,

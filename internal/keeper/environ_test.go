@@ -1,0 +1,97 @@
+package keeper
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/mosha-ssh/mosha/internal/target"
+)
+
+// TestEnvironment bounds what a launcher sends.
+func TestEnvironment(t *testing.T) {
+	environ := []string{"FIRST=1", "HUGE=" + strings.Repeat("x", maxVariable), "BYTES=a\xffb\nc"}
+	for i := range 100 {
+		environ = append(environ, fmt.Sprintf("MANY%d=%s", i, strings.Repeat("x", maxVariable/2)))
+	}
+	environ = append(environ, "LAST=1")
+	sent := Environment(environ)
+	has := func(variable string) bool {
+		return slices.ContainsFunc(sent, func(v []byte) bool { return string(v) == variable })
+	}
+	if !has("FIRST=1") || !has("BYTES=a\xffb\nc") || !has("LAST=1") || has(environ[1]) {
+		t.Error("what is small is missing, or what is huge is there")
+	}
+	if n := len(bytes.Join(sent, nil)); n > maxEnv || n < maxEnv-maxVariable {
+		t.Errorf("%d bytes", n)
+	}
+}
+
+// keepEnviron restores this process's environment and directory after the test.
+func keepEnviron(t *testing.T) {
+	var before [][]byte
+	for _, variable := range os.Environ() {
+		before = append(before, []byte(variable))
+	}
+	t.Chdir(".")
+	t.Cleanup(func() { moveInto(before) })
+}
+
+// TestAttachEnv: the newest launch's environment and directory hold, but not
+// those of who only looks at a connection that works.
+func TestAttachEnv(t *testing.T) {
+	keepEnviron(t)
+	k := spareKeeper(t)
+	use := func(session bool, environ ...string) {
+		config := *k.config()
+		config.Dir = t.TempDir()
+		k.use(Attach{Config: &config, Session: session, Env: Environment(environ)})
+		entered, _ := os.Getwd()
+		if entered == config.Dir != (session || !k.conn.worksLocked()) {
+			t.Errorf("in %s, the launch in %s", entered, config.Dir)
+		}
+	}
+	is := func(want ...string) {
+		t.Helper()
+		got := os.Environ()
+		slices.Sort(got)
+		if !slices.Equal(got, want) {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	use(true, "TOKEN=one", "ONLY=one", "EMPTY=")
+	is("EMPTY=", "ONLY=one", "TOKEN=one")
+	use(true, "TOKEN=two", "ODD=\xff=\n", "TOKEN=three", "=none", "none")
+	is("ODD=\xff=\n", "TOKEN=two", "none=")
+	use(true)
+	is("ODD=\xff=\n", "TOKEN=two", "none=")
+	k.conn = &connection{ctx: t.Context()}
+	use(false, "TOKEN=four")
+	is("ODD=\xff=\n", "TOKEN=two", "none=")
+	k.enterDir("/no/such/directory")
+}
+
+// TestAttachEnvTooLong: a launch that has no room for it does without.
+func TestAttachEnvTooLong(t *testing.T) {
+	keepEnviron(t)
+	l := listenForTest(t)
+	for clients, c := range []struct {
+		token  string
+		length int // of the configuration
+		want   string
+	}{{"one", maxCall / 2, "one"}, {"two", maxCall - maxEnv, "one"}} {
+		config := l.corrected(func(config *target.Config) { config.SetEnv = []string{"LONG=" + strings.Repeat("x", c.length)} })
+		env := []string{"TOKEN=" + c.token}
+		for i := range 7 {
+			env = append(env, fmt.Sprintf("V%d=%s", i, strings.Repeat("x", maxVariable-10)))
+		}
+		l.attachWith(Attach{Config: config, Session: true, Env: Environment(env)})
+		l.counted(clients + 1)
+		if is := os.Getenv("TOKEN"); is != c.want || !slices.Equal(l.k.config().SetEnv, config.SetEnv) {
+			t.Errorf("TOKEN is %s, want %s", is, c.want)
+		}
+	}
+}

@@ -336,6 +336,9 @@ func (s *site) startServers(w *world) {
 	start("key and password", s.lab.Devbox, lab.SshdConfig{Port: 2207, Extra: []string{
 		"PasswordAuthentication yes", "AuthenticationMethods publickey,password",
 	}}, devbox...)
+	banner := s.lab.Path("banner")
+	w.must(os.WriteFile(banner, []byte(theBanner), 0o644))
+	start("banner", s.lab.Devbox, lab.SshdConfig{Port: 2208, Extra: []string{"Banner " + banner}}, devbox...)
 	cert := s.lab.Path("host-cert.pub")
 	start("certified", s.lab.Devbox, lab.SshdConfig{Port: 2205, Extra: []string{
 		"HostCertificate " + cert, "TrustedUserCAKeys " + s.ca.Path + ".pub",

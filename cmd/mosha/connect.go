@@ -226,14 +226,19 @@ func (l *launch) connect(ctx context.Context, attach keeper.Attach) error {
 	return err
 }
 
-// note says what ssh would say while it connects.
+// note says what ssh would say while it connects, and what the session will
+// miss.
 func (l *launch) note() {
-	for _, note := range l.up.Notes {
-		say("%s", noteText(note))
-	}
+	sayNotes(l.up.Notes)
 	if l.up.Agent == "" {
 		path, _ := l.spec.Config.AgentSocket(os.Getenv)
 		warn(&agentError{Path: path})
+	}
+}
+
+func sayNotes(notes []sshconn.Note) {
+	for _, note := range notes {
+		say("%s", noteText(note))
 	}
 }
 

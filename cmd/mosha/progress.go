@@ -12,6 +12,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
 // progress shows on a terminal which hosts are worked on, below the lines about
@@ -96,6 +97,14 @@ func (p *progress) Answer(ctx context.Context, q keeper.Inquiry) (answers [][]by
 // Tell shows a notice, with the display out of the way.
 func (p *progress) Tell(n keeper.Notice) {
 	p.aside(func() { (&person{tty: &console}).Tell(n) })
+}
+
+// note says what ssh would say while it connects, with the display out of the
+// way.
+func (p *progress) note(notes []sshconn.Note) {
+	if len(notes) > 0 {
+		p.aside(func() { sayNotes(notes) })
+	}
 }
 
 // change draws the display after a change.

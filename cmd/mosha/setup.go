@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
 // remoteJob is work on the dotfiles of hosts: setting them up, or taking that
@@ -90,7 +91,9 @@ func (j remoteJob) work(ctx context.Context, host string, p *progress) (*keeper.
 		return nil, err
 	}
 	defer l.client.Close()
+	notes := slices.DeleteFunc(l.up.Notes, func(n sshconn.Note) bool { return n.Kind == sshconn.NoteTyped }) // the connection is not to stay
 	p.connected(host)
+	p.note(notes)
 	second, err := keeper.Connect(ctx, l.spec.Dirs, l.spec.ID())
 	if err != nil {
 		return nil, err

@@ -6,7 +6,8 @@ package main
 //   - stderr has everything else, each line beginning with "mosha: ";
 //   - a failure is one line, a hint at most one more;
 //   - questions are asked on the terminal itself, as ssh does, or through
-//     SSH_ASKPASS by ssh's rules; a server's banner is shown as it is on stderr;
+//     SSH_ASKPASS by ssh's rules; a server's banner, and what an ssh on the way
+//     says, is shown as it is on stderr;
 //   - what comes from the remote is shown with its control characters escaped.
 
 import (

@@ -159,7 +159,7 @@ func (a *authenticator) skip(s SkippedKey) {
 	}
 	a.opts.Log.Debug().Str("file", s.File).Str("reason", s.Reason).Str("detail", s.Detail).Msg("identity skipped")
 	a.skipped = append(a.skipped, s)
-	if s.Reason == SkipUnreadable || s.Reason == SkipPermissions {
+	if errs(a.cfg) && (s.Reason == SkipUnreadable || s.Reason == SkipPermissions) {
 		a.person.say(Notice{Kind: NoticeSkipped, File: s.File, Reason: s.Reason, Text: s.Detail})
 	}
 }
@@ -175,7 +175,18 @@ func (a *authenticator) banner(message string) error {
 
 // informs says whether ssh would show, by LogLevel, what is no error.
 func informs(cfg *target.Config) bool {
-	return !slices.Contains([]string{"SILENT", "QUIET", "FATAL", "ERROR"}, strings.ToUpper(cfg.LogLevel))
+	return errs(cfg) && !strings.EqualFold(cfg.LogLevel, "ERROR")
+}
+
+// errs says whether it would show errors that it goes on after.
+func errs(cfg *target.Config) bool {
+	return !slices.Contains([]string{"SILENT", "QUIET", "FATAL"}, strings.ToUpper(cfg.LogLevel))
+}
+
+// talks says whether it would show more than usual.
+func talks(cfg *target.Config) bool {
+	level := strings.ToUpper(cfg.LogLevel)
+	return level == "VERBOSE" || strings.HasPrefix(level, "DEBUG")
 }
 
 // failure is the error after all was tried, or after the server gave up.

@@ -120,7 +120,7 @@ func keyBits(key ssh.PublicKey) int {
 		return 384
 	case ssh.KeyAlgoECDSA521:
 		return 521
-	case ssh.InsecureKeyAlgoDSA:
+	case "ssh-dss":
 		return 1024
 	}
 	return 256

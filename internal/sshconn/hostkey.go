@@ -208,7 +208,7 @@ func keyTypeName(key ssh.PublicKey) string {
 		return "RSA"
 	case ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521:
 		return "ECDSA"
-	case ssh.InsecureKeyAlgoDSA:
+	case "ssh-dss":
 		return "DSA"
 	}
 	return cmp.Or(tokenNames[key.Type()], key.Type())

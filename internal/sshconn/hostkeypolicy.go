@@ -130,7 +130,9 @@ func (h *hostKeys) add(key ssh.PublicKey, names knownhosts.Names) {
 	}
 	h.log.Info().Str("file", note.File).Str("host", h.host.Name()).Str("fingerprint", ssh.FingerprintSHA256(key)).
 		Str("failed", note.Reason).Msg("host key added to known_hosts")
-	h.note(note)
+	if informs(h.cfg) {
+		h.note(note)
+	}
 }
 
 func (h *hostKeys) note(n Note) {

@@ -96,6 +96,9 @@ func (q *questions) answer(ctx context.Context, conn net.Conn) {
 func (q *questions) put(ctx context.Context, asked masterPrompt) ([]byte, error) {
 	q.one.Lock()
 	defer q.one.Unlock()
+	if !q.hop {
+		q.d.process.stderr.tellUntilNow()
+	}
 	if asked.Hint == hintNone {
 		q.show(ctx, asked.Text)
 		return nil, ErrNoAnswer

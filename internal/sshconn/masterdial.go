@@ -6,8 +6,6 @@ import (
 	"errors"
 	"net"
 	"os"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/mosha-ssh/mosha/internal/sshconn/knownhosts"
@@ -80,9 +78,12 @@ func (d *dialer) startMaster(ctx context.Context) (*master, error) {
 		m.Close()
 		return nil, d.explainMaster(ctx, m, q, err)
 	}
+	process.stderr.tellAll()
 	lines, _ := process.stderr.said()
 	m.facts.Identity, m.facts.Notes = learned(d.cfg, lines)
-	m.facts.Unverified = slices.ContainsFunc(lines, func(line string) bool { return strings.Contains(line, saysKeyChanged) })
+	changed := letPass(d.cfg, lines)
+	m.facts.Unverified = len(changed) > 0
+	m.facts.Notes = append(changed, m.facts.Notes...)
 	m.facts.Remote, m.facts.Typed = d.transport.remote(), q.wasTyped() || d.hops.typed()
 	m.facts.OpenSSH = d.transport.openSSH()
 	m.facts.Notes = append(m.facts.Notes, typedNote(d.cfg, m.facts.Typed, "")...)
@@ -96,7 +97,8 @@ func (d *dialer) startSSH(dir masterDir) (*sshProcess, error) {
 		agent = d.opts.AgentSocket()
 	}
 	args := masterArgs(d.cfg, dir, d.attended(), d.opts.unattended())
-	return startSSH(args, masterEnv(os.Environ(), dir, agent), d.opts.Log)
+	words := &sshWords{log: d.opts.Log, speech: newSpeech(d.cfg, d.opts.Tell)}
+	return startSSH(args, masterEnv(os.Environ(), dir, agent), words)
 }
 
 // attended says whether somebody is there to be asked.
@@ -157,6 +159,7 @@ func (d *dialer) explainMaster(ctx context.Context, m *master, q *questions, fai
 	if e.Message == "" {
 		e.Message = failed.Error()
 	}
+	m.process.stderr.tellButLast()
 	return e
 }
 

@@ -173,9 +173,27 @@ func learned(cfg *target.Config, lines []string) (identity string, notes []Note)
 				identity = ""
 			}
 		}
-		if m := saysAdded.FindStringSubmatch(line); m != nil && len(cfg.UserKnownHostsFiles) > 0 {
+		if m := saysAdded.FindStringSubmatch(line); m != nil && len(cfg.UserKnownHostsFiles) > 0 && informs(cfg) {
 			notes = append(notes, Note{Kind: NoteAdded, Host: hostKeyHost(cfg), KeyType: m[2], File: cfg.UserKnownHostsFiles[0]})
 		}
 	}
 	return identity, notes
+}
+
+// letPass returns the note about a host key that is not the known one, none if
+// it is.
+func letPass(cfg *target.Config, lines []string) (notes []Note) {
+	at := slices.IndexFunc(lines, func(line string) bool { return strings.Contains(line, saysKeyChanged) })
+	if at < 0 {
+		return nil
+	}
+	note := Note{Kind: NoteChanged, Host: hostKeyHost(cfg)}
+	for _, line := range lines[at:] {
+		if m := saysOffending.FindStringSubmatch(line); m != nil {
+			note.KeyType, note.File = m[1], m[2]
+			note.Line, _ = strconv.Atoi(m[3])
+			break
+		}
+	}
+	return []Note{note}
 }

@@ -13,12 +13,20 @@ import (
 // said is what an ssh with that standard error would have ended with.
 func said(cfg *target.Config, auth bool, texts ...string) sshFailure {
 	w := &sshWords{log: zerolog.Nop()}
-	for _, text := range texts {
-		_, _ = w.Write([]byte(text))
-	}
+	w.writes(texts...)
 	f := sshFailure{cfg: cfg, auth: auth}
 	f.lines, f.final = w.said()
 	return f
+}
+
+// writes is an ssh that writes that and ends.
+func (w *sshWords) writes(texts ...string) {
+	for _, text := range texts {
+		w.writeLocked([]byte(text))
+	}
+	if len(w.partial) > 0 {
+		w.endLocked()
+	}
 }
 
 // TestBannerDecidesNothing: a server can write what it likes before the login,
@@ -48,9 +56,9 @@ func TestManyWords(t *testing.T) {
 	w := &sshWords{log: zerolog.New(log)}
 	line := strings.Repeat("x", 3*maxSSHLine) + "\n"
 	for range 5 * maxSSHLines {
-		_, _ = w.Write([]byte(line))
+		w.writes(line)
 	}
-	_, _ = w.Write([]byte("Host key verification failed.\r\n"))
+	w.writes("Host key verification failed.\r\n")
 	lines, final := w.said()
 	if len(lines) != maxSSHLines || len(lines[0]) != maxSSHLine || final != saysKeyFailed {
 		t.Errorf("%d lines of %d bytes, and then %q", len(lines), len(lines[0]), final)

@@ -47,11 +47,14 @@ func Open(ctx context.Context, cfg *target.Config, opts Options) (Connection, er
 		return fallBack(ctx, cfg, opts, why)
 	}
 	opts.Alone = opts.Alone || opts.Master.Dir == ""
+	seen, tell := newShown(), opts.Tell
+	opts.Tell = seen.remember(tell)
 	conn, err := Dial(ctx, cfg, opts)
 	if err == nil {
 		return conn, nil
 	}
 	if why := needsOpenSSH(cfg, err); why != nil && ctx.Err() == nil {
+		opts.Tell = seen.leaveOut(tell)
 		return fallBack(ctx, cfg, opts, why)
 	}
 	return nil, err

@@ -64,7 +64,7 @@ func (p *Prompt) size() int {
 
 // Kinds of Notice.
 const (
-	NoticeBanner  = "banner"  // Text is the server's, RFC 4252, section 5.4
+	NoticeBanner  = "banner"  // Text is the server's, RFC 4252, section 5.4, or what an ssh says on the way
 	NoticeTouch   = "touch"   // the key Key waits for a person's touch
 	NoticeWait    = "wait"    // the agent has not signed with Key yet or, without Key, not listed its keys
 	NoticeSigned  = "signed"  // the key was touched

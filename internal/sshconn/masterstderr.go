@@ -1,0 +1,188 @@
+package sshconn
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"sync"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	maxSSHLine  = 2 << 10 // bytes of one line that are kept
+	maxSSHLines = 200     // lines of one ssh that are kept and logged
+)
+
+// sshWords is what an ssh writes to its standard error. It keeps the first
+// lines, logs what a person would see of them, and passes all on to speech. A
+// server can have ssh write any number.
+//
+// What ssh has written can be had up to this moment, before a question of ssh's
+// is put or after it has connected: the pipe is emptied by whoever needs to
+// know, not only by the one who waits for more.
+type sshWords struct {
+	log    zerolog.Logger
+	speech *speech // nil where nobody listens
+
+	mu      sync.Mutex
+	from    *os.File // ssh's standard error; nil once it is at its end
+	partial []byte
+	lines   []string
+	final   string // the last line with text, kept or not
+}
+
+// follow reads until ssh has closed its end, or until finish.
+func (w *sshWords) follow(from *os.File) {
+	w.from = from
+	raw, err := from.SyscallConn()
+	if err != nil {
+		return // not for a pipe that was just made
+	}
+	go func() {
+		_ = raw.Read(func(fd uintptr) bool { return w.empty(int(fd)) })
+	}()
+}
+
+// empty reads what is there. It returns true at the end.
+func (w *sshWords) empty(fd int) (end bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	defer w.speech.send()
+	buffer := make([]byte, 4<<10)
+	for {
+		n, err := unix.Read(fd, buffer)
+		switch {
+		case errors.Is(err, unix.EINTR):
+		case errors.Is(err, unix.EAGAIN):
+			return false
+		case n <= 0:
+			return true
+		default:
+			w.writeLocked(buffer[:n])
+		}
+	}
+}
+
+// catchUp reads what ssh has written by now.
+func (w *sshWords) catchUp() {
+	w.mu.Lock()
+	from := w.from
+	w.mu.Unlock()
+	if from == nil {
+		return
+	}
+	if raw, err := from.SyscallConn(); err == nil {
+		_ = raw.Control(func(fd uintptr) { w.empty(int(fd)) })
+	}
+}
+
+// finish reads the rest when ssh has ended. What it left behind may hold its
+// standard error, and is not waited for.
+func (w *sshWords) finish() {
+	w.catchUp()
+	w.mu.Lock()
+	from := w.from
+	w.from = nil
+	if len(w.partial) > 0 {
+		w.endLocked()
+	}
+	w.mu.Unlock()
+	from.Close() // waits for follow, which may wait for the lock
+}
+
+func (w *sshWords) writeLocked(b []byte) {
+	for _, c := range b {
+		if c == '\n' {
+			w.endLocked()
+		} else if len(w.partial) < maxSSHLine {
+			w.partial = append(w.partial, c)
+		}
+	}
+}
+
+// endLocked ends a line. One of ssh's own may follow upon a text of the
+// server's that has no end.
+func (w *sshWords) endLocked() {
+	line, own := strings.CutSuffix(string(w.partial), "\r")
+	w.partial = w.partial[:0]
+	if i := strings.Index(line, "debug1: "); own && i > 0 {
+		w.lineLocked(line[:i], false)
+		line = line[i:]
+	}
+	w.lineLocked(line, own)
+}
+
+// lineLocked takes a line. own says that it ends as ssh's own lines do.
+func (w *sshWords) lineLocked(line string, own bool) {
+	w.speech.hear(line, own)
+	line = strings.TrimSpace(printable(line))
+	if line == "" {
+		return
+	}
+	debug := isDebug(line)
+	if !debug {
+		w.final = line
+	}
+	if len(w.lines) >= maxSSHLines {
+		return
+	}
+	w.lines = append(w.lines, line)
+	if !debug {
+		w.log.Info().Str("stderr", line).Msg("ssh")
+	}
+}
+
+// isDebug says whether a line is one for debugging. There are many, so they are
+// logged only of an ssh that has failed.
+func isDebug(line string) bool { return strings.HasPrefix(line, "debug") }
+
+// logDebug logs the kept lines for debugging.
+func (w *sshWords) logDebug() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, line := range w.lines {
+		if isDebug(line) {
+			w.log.Debug().Str("stderr", line).Msg("ssh")
+		}
+	}
+}
+
+// said returns the lines that are kept, and the last one that was written,
+// debugging apart.
+func (w *sshWords) said() (lines []string, final string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.lines, w.final
+}
+
+// tellUntilNow shows what ssh has written before it asks something.
+func (w *sshWords) tellUntilNow() {
+	w.catchUp()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.partial) > 0 {
+		w.endLocked()
+	}
+	w.speech.release()
+	w.speech.send()
+}
+
+// tellAll shows what is left when ssh has connected, and nothing from then on.
+func (w *sshWords) tellAll() {
+	w.tellUntilNow()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.speech = nil
+}
+
+// tellButLast shows what is left when ssh has ended for a reason that it alone
+// knows. Its last line is the error.
+func (w *sshWords) tellButLast() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.speech.releaseBut(w.final)
+	w.speech.send()
+	w.speech = nil
+}

@@ -261,7 +261,7 @@ func fileHint(reason bootstrap.Reason) string {
 func forwardWords(err *keeper.ForwardError) (message, hint string) {
 	switch err.Reason {
 	case "refused":
-		return "the server forwards no agent, so the session has none", "sshd_config there: AllowAgentForwarding yes"
+		return "the server forwards no agent, so the session has none", "sshd_config there: AllowAgentForwarding yes, and no option of your key that forbids it; mosha doctor looks which it is"
 	case "unverified":
 		return "the agent is not forwarded, since the host key is not the known one", ""
 	case "link":

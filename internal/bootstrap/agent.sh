@@ -28,12 +28,14 @@ find_agent() {
   if [ -n "$agent" ] && ours "$agent"; then return; fi
   agent=${SSH_AUTH_SOCK-}
   [ -n "$agent" ] || return
+  case $agent in
+  /tmp/ssh-*/agent."$PPID" | */.ssh/agent/s.*.sshd.*) ours "$agent" && return ;;
+  esac
   for socket in /tmp/ssh-*/agent."$PPID"; do
     ours "$socket" && agent=$socket && return
   done
   case $agent in
   /tmp/ssh-*/agent.*) ours "$agent" && of_sshd "$agent" && return ;;
-  */.ssh/agent/s.*.sshd.*) ours "$agent" && return ;;
   esac
   newest=
   for socket in "$HOME"/.ssh/agent/s.*.sshd.*; do

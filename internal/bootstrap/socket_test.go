@@ -86,4 +86,8 @@ func testOlder(l *local, trap, other string) {
 	l.finds("by the parent's pid", own, trap)
 	l.finds("by the parent's pid rather than a stranger's", own, "SSH_AUTH_SOCK="+other)
 	l.finds("by the parent's pid rather than an agent of the person's own", own, "SSH_AUTH_SOCK="+a.start("agent.1"))
+	twin := newAgents(l).start(name) // one of the two comes first in the listing
+	for _, said := range []string{own, twin} {
+		l.finds("what sshd said rather than what another of that pid left", said, "SSH_AUTH_SOCK="+said)
+	}
 }

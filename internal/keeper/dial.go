@@ -157,16 +157,50 @@ func (k *Keeper) pause(ctx context.Context, a *attempt, failure error, rest time
 	} else if rest <= 0 {
 		return nil
 	}
-	disturbed := false
-	k.until(ctx, rest, func() bool {
-		disturbed = !refused && k.epoch != epoch
-		return k.arrivals != arrivals || disturbed || !k.wantedLocked()
-	})
-	if disturbed {
+	if k.doze(ctx, rest, arrivals, epoch, refused) {
 		pace.restart(time.Now())
 	}
 	if ctx.Err() == nil && !k.wanted() {
 		return errUnwanted
 	}
 	return ctx.Err()
+}
+
+// doze waits for the time of the next attempt, 0 for no limit, for a person who
+// attaches, or for a network event unless the server has refused. It says
+// whether it was the event.
+func (k *Keeper) doze(ctx context.Context, rest time.Duration, arrivals, epoch int, refused bool) (disturbed bool) {
+	k.until(ctx, rest, func() bool {
+		disturbed = !refused && k.epoch != epoch
+		return k.arrivals != arrivals || disturbed || !k.wantedLocked()
+	})
+	return disturbed
+}
+
+// soon after its begin a connection has to end for the next one to wait.
+const soon = 10 * time.Second
+
+// settle rests after a connection that has ended soon: a server that lets in and
+// then hangs up is dialed no oftener than one that cannot be reached.
+func (k *Keeper) settle(ctx context.Context, began time.Time, pace *backoff) {
+	now := time.Now()
+	if now.Sub(began) >= soon {
+		pace.restart(time.Time{})
+		return
+	}
+	rest := began.Add(pace.next(now)).Sub(now)
+	if rest <= 0 {
+		return
+	}
+	arrivals, epoch := 0, 0
+	k.update(func() {
+		arrivals, epoch = k.arrivals, k.epoch
+		if rest > eagerInterval && k.wantedLocked() {
+			k.retryAt = now.Add(rest)
+			k.enterLocked(Waiting)
+		}
+	})
+	if k.doze(ctx, rest, arrivals, epoch, false) {
+		pace.restart(time.Now())
+	}
 }

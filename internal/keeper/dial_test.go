@@ -3,6 +3,7 @@ package keeper
 import (
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
@@ -38,6 +39,50 @@ func TestRefusedTwoPersons(t *testing.T) {
 			}
 		default:
 			t.Errorf("the second person waits, in state %s", k.state)
+		}
+	})
+}
+
+// TestServerThatHangsUp: one that lets in and ends the connection is dialed no
+// oftener than one that cannot be reached; after a longer connection at once.
+func TestServerThatHangsUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := spareKeeper(t)
+		k.kept = true
+		var pace backoff
+		begin, dialed := time.Now(), 0
+		for time.Since(begin) < eager {
+			k.settle(t.Context(), time.Now(), &pace)
+			dialed++
+		}
+		if most := int(eager/(eagerInterval*2/3)) + 1; dialed > most {
+			t.Errorf("%d connections in %v, want at most %d", dialed, eager, most)
+		}
+		rested := func(lasted time.Duration) time.Duration {
+			begin := time.Now()
+			time.Sleep(lasted)
+			k.settle(t.Context(), begin, &pace)
+			return time.Since(begin) - lasted
+		}
+		for range 10 {
+			_ = rested(0)
+		}
+		if rest := rested(0); rest < lastInterval*2/3 || k.state != Waiting {
+			t.Errorf("after a while only %v of rest, in state %s", rest, k.state)
+		}
+		go func() {
+			time.Sleep(time.Second)
+			k.update(func() { k.epoch++ })
+		}()
+		if rest := rested(0); rest != time.Second {
+			t.Errorf("%v of rest, want it to end with the network event", rest)
+		}
+		if rest := rested(eagerInterval); rest != 0 {
+			t.Errorf("%v of rest after a first short connection", rest)
+		}
+		_, _ = rested(0), rested(soon)
+		if rest := rested(eagerInterval); rest != 0 {
+			t.Errorf("%v of rest after one that lasted", rest)
 		}
 	})
 }

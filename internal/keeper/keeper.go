@@ -208,14 +208,18 @@ func (k *Keeper) run(ctx context.Context) {
 	if !k.until(ctx, firstCaller, k.wantedLocked) {
 		return
 	}
+	var pace backoff
 	for {
 		dialed, err := k.establish(ctx)
+		began := time.Now()
 		for err == nil && dialed != nil {
+			began = time.Now()
 			dialed = k.keep(ctx, dialed)
 		}
 		if err != nil || ctx.Err() != nil || !k.wanted() {
 			return
 		}
+		k.settle(ctx, began, &pace)
 	}
 }
 

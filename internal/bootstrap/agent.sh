@@ -1,6 +1,6 @@
 # Functions for the scripts that look for the forwarded agent; they go before them.
 #
-# shellcheck shell=sh disable=SC3013,SC3067
+# shellcheck shell=sh disable=SC2154,SC3013,SC3067
 
 # ours FILE: whether FILE is a socket of this user, and not a link.
 ours() { [ -S "$1" ] && [ ! -h "$1" ] && [ -O "$1" ]; }

@@ -82,6 +82,7 @@ func (k *Keeper) newAttempt(pace *backoff) *attempt {
 		a.options.Limits = sshconn.Limits{
 			Lookup:  lookupLimit,
 			Connect: max(connectLimit, 5*k.roundTrip),
+			Proxy:   proxyLimit(k.proxied),
 			Again:   pace.again(),
 			Silence: silence + 20*k.roundTrip,
 		}

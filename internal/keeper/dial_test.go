@@ -86,3 +86,18 @@ func TestServerThatHangsUp(t *testing.T) {
 		}
 	})
 }
+
+// TestAttemptLimits: nobody waits for an attempt in the background, and its
+// limits go by what is known of the connection before.
+func TestAttemptLimits(t *testing.T) {
+	k := spareKeeper(t)
+	k.proxied = 20 * time.Second
+	if limits := k.newAttempt(new(backoff)).options.Limits; limits.Proxy != 40*time.Second || limits.Connect != connectLimit || limits.Lookup != lookupLimit {
+		t.Errorf("%+v", limits)
+	}
+	_, leave := k.attend(true)
+	defer leave()
+	if limits := k.newAttempt(new(backoff)).options.Limits; limits != (sshconn.Limits{}) {
+		t.Errorf("with a person there: %+v", limits)
+	}
+}

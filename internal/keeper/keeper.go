@@ -77,6 +77,7 @@ type Keeper struct {
 	ups       int           // connections so far
 	roundTrip time.Duration // as last measured, 0: not yet
 	address   netip.Addr    // where the last connection went to
+	proxied   time.Duration // how long its proxy took, 0 if there was none
 	identity  string        // the key that was let in last
 	accepted  ssh.PublicKey // the host key that a person accepted, which the files need not have
 	remains   remains       // of the connection before, on the server

@@ -38,7 +38,7 @@ func (k *Keeper) take(dialed sshconn.Connection) *connection {
 		k.conn = conn
 		k.ups++
 		k.lostAt = time.Time{}
-		k.identity = facts.Identity
+		k.identity, k.proxied = facts.Identity, facts.Proxied
 		if facts.Choice.Reason != "" {
 			k.choice = facts.Choice // so that the next one begins with it
 		}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/netip"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -31,6 +32,7 @@ type Conn struct {
 
 	updater   *updater // nil: UpdateHostKeys does nothing here
 	transport *transport
+	proxied   time.Duration // Facts.Proxied
 	binding   *binding
 	closing   atomic.Bool
 }

@@ -4,6 +4,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 
@@ -50,6 +51,10 @@ type Facts struct {
 	// (StrictHostKeyChecking no): the agent must not be forwarded.
 	Unverified bool
 	OpenSSH    bool // the server is OpenSSH's sshd, as it says itself
+	// Proxied is how long it took to reach the server over a proxy, until its
+	// version line came, without what a person was asked meanwhile; 0 where
+	// there is no proxy.
+	Proxied time.Duration
 }
 
 // RefusedBy returns the *HostKeyError that ssh would end with under another

@@ -1,6 +1,7 @@
 package sshconn
 
 import (
+	"cmp"
 	"context"
 	"net"
 	"sync/atomic"
@@ -11,13 +12,16 @@ import (
 )
 
 const (
-	// defaultTimeout is for an absent ConnectTimeout.
+	// defaultTimeout is for an absent ConnectTimeout: for the TCP connect and,
+	// where nobody is there, for all up to the host key.
 	defaultTimeout = 10 * time.Second
 	// proxyTimeout is for an absent ConnectTimeout where a proxy has its own way
-	// to go, and a person is there who may have to touch a key for a hop.
+	// to go: it may wake a machine, or a person may have to touch a key for a hop.
 	proxyTimeout = time.Minute
 	// authTimeout bounds authentication, in which a person may have to touch a
-	// key or confirm at the agent. It is sshd's default LoginGraceTime.
+	// key or confirm at the agent. It is sshd's default LoginGraceTime. It is
+	// also how long a person waits for a server that is slow to say anything,
+	// since ssh has no limit there.
 	authTimeout = 2 * time.Minute
 
 	clientVersion = "SSH-2.0-mosha"
@@ -44,6 +48,9 @@ type dialer struct {
 	opts     Options
 	limit    time.Duration
 	deadline time.Time // of everything up to the host key
+	began    time.Time
+	waited   atomic.Int64 // how long questions of hops were open
+	reached  atomic.Int64 // how long the server took for its version line, without that
 
 	proxy     *proxy // nil for TCP
 	hops      *hops  // of the proxy; nil if it needs nothing
@@ -64,15 +71,24 @@ func newDialer(cfg *target.Config, opts Options) *dialer {
 	opts.Tell = oneByOne(opts.Tell)
 	d := &dialer{cfg: cfg, opts: opts, limit: cfg.ConnectTimeout}
 	if d.limit <= 0 {
-		d.limit = defaultTimeout
-		if d.attended() && (cfg.ProxyJump != "" || cfg.ProxyCommand != "") {
-			d.limit = proxyTimeout
-		}
+		d.limit = d.patience()
 	}
-	d.deadline = time.Now().Add(d.limit)
+	d.began = time.Now()
+	d.deadline = d.began.Add(d.limit)
 	d.silence = newSilence(opts.Limits.Silence, d.abort)
 	return d
 }
+
+// patience is what stands for an absent ConnectTimeout.
+func (d *dialer) patience() time.Duration {
+	if !d.proxied() {
+		return defaultTimeout
+	}
+	return cmp.Or(d.opts.Limits.Proxy, proxyTimeout)
+}
+
+// proxied says whether a proxy leads to the server.
+func (d *dialer) proxied() bool { return d.cfg.ProxyJump != "" || d.cfg.ProxyCommand != "" }
 
 func (d *dialer) dial(ctx context.Context) (*Conn, error) {
 	algos, err := choose(d.cfg)
@@ -126,6 +142,15 @@ func (d *dialer) dial(ctx context.Context) (*Conn, error) {
 	return c, nil
 }
 
+// proxyTook is how long the server took, over a proxy, for its version line; 0
+// without a proxy.
+func (d *dialer) proxyTook() time.Duration {
+	if !d.proxied() {
+		return 0
+	}
+	return time.Duration(d.reached.Load())
+}
+
 // orderHostKeys puts the algorithms of known keys first. The server's time does
 // not run while a command is asked about them.
 func (d *dialer) orderHostKeys(configured []string) ([]string, error) {
@@ -137,6 +162,9 @@ func (d *dialer) orderHostKeys(configured []string) ([]string, error) {
 
 // begin reports a phase.
 func (d *dialer) begin(phase string) {
+	if phase == PhaseKex {
+		d.reached.Store(int64(time.Since(d.began)) - d.waited.Load())
+	}
 	if d.opts.Progress != nil {
 		d.opts.Progress(phase)
 	}
@@ -263,7 +291,7 @@ func (d *dialer) result(conn ssh.Conn, channels <-chan ssh.NewChannel, requests 
 	if verdict.updatable && d.cfg.UpdateHostKeys != target.UpdateNo {
 		c.updater = newUpdater(d.keys, conn)
 	}
-	c.Remote = d.transport.remote()
+	c.Remote, c.proxied = d.transport.remote(), d.proxyTook()
 	if c.binding == nil {
 		d.opts.Log.Warn().Msg("the server's signature was not found: no session-bind")
 	}

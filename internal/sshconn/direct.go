@@ -17,10 +17,14 @@ func (d *dialer) direct(ctx context.Context) (net.Conn, error) {
 }
 
 // attempt connects once. The time of what comes up to the host key begins when
-// there is an address to dial.
+// there is an address to dial. Without ConnectTimeout the server then has more,
+// if a person waits for it.
 func (d *dialer) attempt(ctx context.Context, limit time.Duration) (net.Conn, error) {
 	conn, began, err := connectTCP(ctx, d.cfg, d.opts, limit)
 	d.deadline = began.Add(d.limit)
+	if err == nil && d.cfg.ConnectTimeout <= 0 && !d.opts.unattended() {
+		d.limit, d.deadline = authTimeout, time.Now().Add(authTimeout)
+	}
 	return conn, d.inTime(err, limit)
 }
 

@@ -76,7 +76,9 @@ func (q *questions) answer(ctx context.Context, conn net.Conn) {
 		limit = q.d.limit
 	}
 	defer q.d.watch.start(limit, limit)
+	began := time.Now()
 	answer, err := q.put(ctx, asked)
+	q.d.waited.Add(int64(time.Since(began)))
 	defer clear(answer)
 	switch {
 	case err == nil:

@@ -84,6 +84,7 @@ func (d *dialer) startMaster(ctx context.Context) (*master, error) {
 	changed := letPass(d.cfg, lines)
 	m.facts.Unverified = len(changed) > 0
 	m.facts.Notes = append(changed, m.facts.Notes...)
+	m.facts.Proxied = d.proxyTook()
 	m.facts.Remote, m.facts.Typed = d.transport.remote(), q.wasTyped() || d.hops.typed()
 	m.facts.OpenSSH = d.transport.openSSH()
 	m.facts.Notes = append(m.facts.Notes, typedNote(d.cfg, m.facts.Typed, "")...)

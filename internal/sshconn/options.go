@@ -85,6 +85,9 @@ type Limits struct {
 	// Connect bounds the TCP connect, from when there is an address to dial. A
 	// lookup that goes on beside an address that is known ends with it.
 	Connect time.Duration
+	// Proxy bounds all up to the host key behind a proxy, where there is no
+	// ConnectTimeout; 0: a minute.
+	Proxy time.Duration
 	// Again is after how long an address that has not answered is dialed once
 	// more, beside what is under way. Zero leaves that to the kernel.
 	Again time.Duration

@@ -141,8 +141,11 @@ func TestErrorsAreAlike(t *testing.T) {
 	half := saying(t, "SSH-2.0-half\r\n")
 	hangup := server(t, func(net.Conn) {})
 	for name, configure := range map[string]func() *target.Config{
-		"changed key":      func() *target.Config { return s.config("UserKnownHostsFile " + wrong) },
-		"revoked key":      func() *target.Config { return s.config("UserKnownHostsFile " + revoked) },
+		"changed key": func() *target.Config { return s.config("UserKnownHostsFile " + wrong) },
+		"revoked key": func() *target.Config { return s.config("UserKnownHostsFile " + revoked) },
+		"revoked, no check": func() *target.Config {
+			return s.config("UserKnownHostsFile "+revoked, "StrictHostKeyChecking no")
+		},
 		"strict":           func() *target.Config { return s.config("UserKnownHostsFile "+none, "StrictHostKeyChecking yes") },
 		"nobody to ask":    func() *target.Config { return s.config("UserKnownHostsFile " + none) },
 		"key not accepted": func() *target.Config { return s.config("IdentityFile "+other, "IdentitiesOnly yes", "User nobody") },

@@ -80,6 +80,10 @@ func (d *dialer) startMaster(ctx context.Context) (*master, error) {
 	}
 	process.stderr.tellAll()
 	lines, _ := process.stderr.said()
+	if f := d.masterFailure(q, lines); f.revoked() {
+		m.Close()
+		return nil, f.hostKeyError()
+	}
 	m.facts.Identity, m.facts.Notes = learned(d.cfg, lines)
 	changed := letPass(d.cfg, lines)
 	m.facts.Unverified = len(changed) > 0
@@ -136,7 +140,6 @@ func (d *dialer) watchMaster() {
 // explainMaster says why ssh has not connected. It has ended; failed is how
 // its control socket could not be used.
 func (d *dialer) explainMaster(ctx context.Context, m *master, q *questions, failed error) error {
-	_, found, reply := d.transport.seen()
 	if late := d.overdue(); late != nil {
 		return late
 	}
@@ -144,12 +147,10 @@ func (d *dialer) explainMaster(ctx context.Context, m *master, q *questions, fai
 	if err := cmp.Or(d.hops.failure(), q.failure()); err != nil {
 		return err
 	}
-	f := sshFailure{cfg: d.cfg, attended: d.attended(), declined: q.saidNo(), typed: q.wasTyped(), auth: phase == PhaseAuth}
-	f.lines, f.final = m.process.stderr.said()
+	lines, final := m.process.stderr.said()
+	f := d.masterFailure(q, lines)
+	f.final, f.auth = final, phase == PhaseAuth
 	m.process.stderr.logDebug()
-	if found {
-		f.hostKey, _ = ssh.ParsePublicKey(reply.hostKey)
-	}
 	if err := f.explain(); err != nil {
 		return err
 	}
@@ -162,6 +163,15 @@ func (d *dialer) explainMaster(ctx context.Context, m *master, q *questions, fai
 	}
 	m.process.stderr.tellButLast()
 	return e
+}
+
+// masterFailure is what is known of an ssh that has said these lines.
+func (d *dialer) masterFailure(q *questions, lines []string) sshFailure {
+	f := sshFailure{cfg: d.cfg, lines: lines, attended: d.attended(), declined: q.saidNo(), typed: q.wasTyped()}
+	if _, found, reply := d.transport.seen(); found {
+		f.hostKey, _ = ssh.ParsePublicKey(reply.hostKey)
+	}
+	return f
 }
 
 // hostKeyHost is the name that known_hosts has for the destination.

@@ -71,10 +71,14 @@ func (s *speech) hear(line string, own bool) {
 }
 
 // begin notes that the login begins, for which ssh has taken the host key. Of a
-// key that is not the known one a note says more (learned).
+// key that is not the known one a note says more (letPass), of a revoked one the
+// error does.
 func (s *speech) begin() {
 	s.login = true
-	if slices.ContainsFunc(s.waiting, func(line string) bool { return strings.Contains(line, saysKeyChanged) }) {
+	refused := func(line string) bool {
+		return strings.Contains(line, saysKeyChanged) || strings.Contains(line, saysKeyRevoked)
+	}
+	if slices.ContainsFunc(s.waiting, refused) {
 		s.waiting = nil
 	}
 }

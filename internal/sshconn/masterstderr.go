@@ -41,29 +41,39 @@ func (w *sshWords) follow(from *os.File) {
 		return // not for a pipe that was just made
 	}
 	go func() {
-		_ = raw.Read(func(fd uintptr) bool { return w.empty(int(fd)) })
+		_ = raw.Read(func(fd uintptr) (end bool) {
+			for {
+				if more, end := w.read(int(fd)); !more {
+					return end
+				}
+			}
+		})
 	}()
 }
 
-// empty reads what is there. It returns true at the end.
-func (w *sshWords) empty(fd int) (end bool) {
+// read reads some of what is there. more says that there may be more at once,
+// end that nothing will come any more.
+func (w *sshWords) read(fd int) (more, end bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	defer w.speech.send()
 	buffer := make([]byte, 4<<10)
-	for {
-		n, err := unix.Read(fd, buffer)
-		switch {
-		case errors.Is(err, unix.EINTR):
-		case errors.Is(err, unix.EAGAIN):
-			return false
-		case n <= 0:
-			return true
-		default:
-			w.writeLocked(buffer[:n])
-		}
+	n, err := unix.Read(fd, buffer)
+	switch {
+	case errors.Is(err, unix.EINTR):
+		return true, false
+	case errors.Is(err, unix.EAGAIN):
+		return false, false
+	case n <= 0:
+		return false, true
 	}
+	w.writeLocked(buffer[:n])
+	w.speech.send()
+	return true, false
 }
+
+// maxCatchUp bounds how often catchUp reads: more often than a pipe that is full
+// needs. An ssh that writes without end is not waited for.
+const maxCatchUp = 64
 
 // catchUp reads what ssh has written by now.
 func (w *sshWords) catchUp() {
@@ -73,9 +83,17 @@ func (w *sshWords) catchUp() {
 	if from == nil {
 		return
 	}
-	if raw, err := from.SyscallConn(); err == nil {
-		_ = raw.Control(func(fd uintptr) { w.empty(int(fd)) })
+	raw, err := from.SyscallConn()
+	if err != nil {
+		return
 	}
+	_ = raw.Control(func(fd uintptr) {
+		for range maxCatchUp {
+			if more, _ := w.read(int(fd)); !more {
+				return
+			}
+		}
+	})
 }
 
 // finish reads the rest when ssh has ended. What it left behind may hold its

@@ -94,6 +94,12 @@ func negotiated(what string) string {
 	return what
 }
 
+// revoked says whether the host key is a revoked one, which ssh lets pass where
+// StrictHostKeyChecking is no, and the native transport does not.
+func (f *sshFailure) revoked() bool {
+	return slices.ContainsFunc(f.lines, func(line string) bool { return strings.Contains(line, saysKeyRevoked) })
+}
+
 func (f *sshFailure) hostKeyError() error {
 	e := &HostKeyError{Problem: KeyUnknown, Host: hostKeyHost(f.cfg), Strict: f.cfg.StrictHostKeyChecking}
 	if f.hostKey != nil {

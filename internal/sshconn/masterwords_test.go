@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/mosha-ssh/mosha/internal/target"
 	"github.com/rs/zerolog"
@@ -12,8 +13,14 @@ import (
 
 // said is what an ssh with that standard error would have ended with.
 func said(cfg *target.Config, auth bool, texts ...string) sshFailure {
-	w := &sshWords{log: zerolog.Nop()}
+	w := &sshWords{log: zerolog.Nop(), speech: newSpeech(cfg, func(n Notice) {
+		if len(n.Text) > maxText || !utf8.ValidString(n.Text) {
+			panic(n.Text)
+		}
+	})}
 	w.writes(texts...)
+	w.speech.release()
+	w.speech.send()
 	f := sshFailure{cfg: cfg, auth: auth}
 	f.lines, f.final = w.said()
 	return f

@@ -85,15 +85,15 @@ type rcCase struct {
 	agent string // SSH_AUTH_SOCK: "" for unset, own, dead, link, alias (a link to the link), or other
 	tty   bool
 	link  string // what the link leads to before: "", own, other, dead, itself, directory, file, alias
-	want  string // afterwards
+	want  string // afterwards; a command marks it
 }
 
 var rcCases = []rcCase{
 	{name: "first login", agent: "own", tty: true, want: "own"},
-	{name: "first command", agent: "own", want: "own"},
+	{name: "first command", agent: "own", want: "own, marked"},
 	{name: "login takes it from a live one", agent: "own", tty: true, link: "other", want: "own"},
 	{name: "command does not", agent: "own", link: "other", want: "other"},
-	{name: "command takes it from a dead one", agent: "own", link: "dead", want: "own"},
+	{name: "command takes it from a dead one", agent: "own", link: "dead", want: "own, marked"},
 	{name: "already there", agent: "own", tty: true, link: "own", want: "own"},
 	{name: "no agent", tty: true, link: "other", want: "other"},
 	{name: "no agent, no link", tty: true},
@@ -101,8 +101,8 @@ var rcCases = []rcCase{
 	{name: "the link itself", agent: "link", tty: true, link: "other", want: "other"},
 	{name: "the link itself, dead", agent: "link", tty: true, link: "dead", want: "dead"},
 	{name: "through the link", agent: "alias", tty: true, link: "other", want: "other"},
-	{name: "link to itself", agent: "own", link: "itself", want: "own"},
-	{name: "link to a directory", agent: "own", link: "directory", want: "own"},
+	{name: "link to itself", agent: "own", link: "itself", want: "own, marked"},
+	{name: "link to a directory", agent: "own", link: "directory", want: "own, marked"},
 	{name: "not a link", agent: "own", tty: true, link: "file", want: "file"},
 	{name: "relative name", agent: "relative", tty: true, link: "other", want: "other"},
 	{name: "a keyring of one's own", agent: "keyring", tty: true, link: "other", want: "other"},
@@ -166,8 +166,8 @@ func testRC(t *testing.T, l *local, a agents, c rcCase, mine string) {
 	}
 	l.lay(file(".ssh/rc", rc))
 	targets := map[string]string{
-		"other": a.dir + "/other",
-		"link":  filepath.Join(l.home, LinkPath), "itself": "ssh_auth_sock", "directory": a.dir,
+		"own, marked": byRepair(a.elsewhere["own"]), "other": a.dir + "/other",
+		"link": filepath.Join(l.home, LinkPath), "itself": "ssh_auth_sock", "directory": a.dir,
 		"alias": filepath.Join(l.home, "alias"), "relative": "own",
 	}
 	maps.Copy(targets, a.elsewhere)
@@ -196,7 +196,7 @@ func testRC(t *testing.T, l *local, a agents, c rcCase, mine string) {
 	if got := l.leads(targets); got != c.want {
 		t.Errorf("the link leads to %q, want %q", got, c.want)
 	}
-	if c.want == "own" && !a.answers(targets["link"]) {
+	if strings.HasPrefix(c.want, "own") && !a.answers(targets["link"]) {
 		t.Error("nobody answers behind the link")
 	}
 	if d := differences(before, l.tree(), LinkPath, "ran"); d != "" {

@@ -29,8 +29,12 @@
     esac
     ;;
   esac
-  # A person who logs in takes the link; a command in the background only one that is of no use to anybody.
-  if [ -z "${SSH_TTY-}" ] && [ -S "$home" ] && [ -S "$link" ]; then exit; fi
+  # A person who logs in takes the link; a command in the background only one that is of no use to anybody, and marks it
+  # for a keeper to take back.
+  if [ -z "${SSH_TTY-}" ]; then
+    if [ -S "$home" ] && [ -S "$link" ]; then exit; fi
+    agent=/.$agent
+  fi
   point() {
     new=$1.$$
     if [ -e "$1" ] && [ ! -h "$1" ]; then exit; fi

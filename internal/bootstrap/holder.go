@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,7 +22,7 @@ import (
 // and then an answer for each order but the last:
 //
 //	claim                link ok | link failed STEP WORDS
-//	reclaim ACTOR OLD    link ok | link kept | link failed STEP WORDS
+//	reclaim ACTOR OLDS   link ok | link kept | link failed STEP WORDS; tabs between the OLDS
 //	ping TOKEN           pong TOKEN own|other|none|failed
 //	bury PID START       buried yes|no
 //	quit                 the end; so is the end of input, SIGHUP and SIGTERM
@@ -70,20 +71,23 @@ const (
 )
 
 // Reclaim returns the order of a connection that came about without a person.
-// It takes the link if that leads to old, the [Agent] path of this keeper's
-// connection before ("" if there was none), if it leads nowhere, or if another
-// keeper took it by repair and actor says that this keeper was the last, as far
-// as it knows, that a person acted on. LinkKept answers that a person has acted
+// It takes the link if that leads to one of olds, the [Agent] paths of this
+// keeper's earlier connections, if it leads nowhere, or if another keeper took
+// it by repair and actor says that this keeper was the last, as far as it
+// knows, that a person acted on. LinkKept answers that a person has acted
 // elsewhere since.
-func Reclaim(actor bool, old string) Order {
+func Reclaim(actor bool, olds ...string) Order {
 	who := "no"
 	if actor {
 		who = "yes"
 	}
-	if !strings.HasPrefix(old, "/") || printable(old) != old {
-		old = "-"
+	olds = slices.DeleteFunc(slices.Clone(olds), func(old string) bool {
+		return !strings.HasPrefix(old, "/") || printable(old) != old
+	})
+	if len(olds) == 0 {
+		olds = []string{"-"}
 	}
-	return Order("reclaim " + who + " " + old + "\n")
+	return Order("reclaim " + who + " " + strings.Join(olds, "\t") + "\n")
 }
 
 // Ping returns the order that is answered by a [Pong] of the same token. With
@@ -108,8 +112,9 @@ func Bury(s Sshd) Order {
 // Further orders may be written only after [HolderReader.Next] has returned
 // once. Pings are to come at least once in every: when none has come for three
 // to six times as long, the network is gone or the laptop sleeps, and the
-// holder gives the link up. Below a second, every takes a sleep(1) on the
-// remote that knows fractions.
+// holder gives the link up. One that gets no order at all ends its sshd after
+// the longer time: whoever started it may not know of that. Below a second,
+// every takes a sleep(1) on the remote that knows fractions.
 func HolderScript(first Order, every time.Duration, f Forwarding) []byte {
 	script := fmt.Appendf(nil, "%sfirst=%s patience=%g\n", Padding,
 		shellescape.Quote(strings.TrimSuffix(string(first), "\n")), 3*every.Seconds())

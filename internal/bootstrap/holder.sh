@@ -2,8 +2,8 @@
 #
 # It is sent to /bin/sh on its standard input, in the session that has the agent forwarded, and its orders follow on the
 # same stream. Some shells read a script in blocks, so all of it is one compound command, parsed before it runs, and no
-# order is sent before its first line of output. Assignments precede it: first, the order to begin with, and patience, in
-# seconds. holder.go has the other side and describes the lines.
+# order is sent before its first line of output. Assignments precede it: first, the order to begin with, if any, and
+# patience, in seconds. holder.go has the other side and describes the lines.
 #
 # Whose the link is. It belongs to the last machine on which a person did something, here called the actor. A link that
 # such an act has set, by a holder, by ~/.ssh/rc at a login or by hand, is plain. One that a holder of another machine has
@@ -18,11 +18,19 @@
 # That costs one sleep(1) in each while, and no traffic. A login without a holder is believed for as long as its sshd
 # listens.
 #
+# What its keeper knows. The network may go in the middle of the first round trip. A keeper that has seen this sshd in the
+# first lines ends it from its next connection, and the link is known there as one of its own. So one that comes back by
+# itself lets us take the link only then. A claim does not wait, and ~/.ssh/rc may have taken a link that led nowhere:
+# whoever hangs on such a socket would do so for as long as TCP takes. So a holder that never hears another word not only
+# gives the link up, it ends its own sshd, too.
+#
 # While the link is our own a ping starts no process.
 #
 # A home that several hosts share has one link for all of them. There it leads to a link of each host's own, in the
 # directory that systemd makes for the user's sessions, and that one is what this is about. Where there is no such
-# directory, the hosts take the one link from each other.
+# directory, the hosts take the one link from each other. So the one in the home may lead elsewhere than to our host's. To
+# it apply the same rules, as to what programs follow: one that lives stays the plain one of whoever set it, one that leads
+# nowhere here is made to lead to our host's.
 #
 # shellcheck shell=sh disable=SC2154,SC3013,SC3067
 {
@@ -32,6 +40,7 @@ PATH=${PATH:+$PATH:}/usr/bin:/bin
 export LC_ALL PATH
 newline='
 '
+tab='	'
 home=$HOME/.ssh/ssh_auth_sock
 link=$home
 case ${XDG_RUNTIME_DIR-} in
@@ -63,17 +72,19 @@ stamp() {
   case $start in '' | ___ | *[!0-9A-Za-z:_]*) return 1 ;; esac
 }
 
-# holds: whether the link leads to our agent, by whatever text, and so does the one in the home.
-holds() { [ -n "$agent" ] && [ -h "$link" ] && [ "$link" -ef "$agent" ] && [ "$home" -ef "$agent" ]; }
+# leads LINK: whether it leads to our agent, by whatever text.
+leads() { [ -n "$agent" ] && [ -h "$1" ] && [ "$1" -ef "$agent" ]; }
 
-# lives: whether somebody listens at the other end of the link, whose text is in target. Linux has a list of sockets. Where
-# it shows none, another system's or another container's, ssh-add connects: it does so first, and then finds nothing to do,
-# so that it asks the agent nothing. Its exit status is 2 if it cannot.
+# holds: whether the link leads to our agent, and so does the one in the home.
+holds() { leads "$link" && [ "$home" -ef "$agent" ]; }
+
+# lives LINK: whether somebody listens at its other end; its text is in plain. Linux has a list of sockets. Where it shows
+# none, another system's or another container's, ssh-add connects: it does so first, and then finds nothing to do, so that
+# it asks the agent nothing. Its exit status is 2 if it cannot.
 lives() {
-  [ -S "$link" ] || return
-  bare
+  [ -S "$1" ] || return
   grep -Fq " $plain" /proc/net/unix && return
-  SSH_AUTH_SOCK=$link ssh-add -d /dev/null/none </dev/null >/dev/null
+  SSH_AUTH_SOCK=$1 ssh-add -d /dev/null/none </dev/null >/dev/null
   [ $? -ne 2 ]
 }
 
@@ -120,50 +131,62 @@ say_taken() {
   fi
 }
 
-# reclaim ACTOR OLD: an OLD link that bears the mark keeps it, and a plain one of another shows that a person has acted
-# elsewhere. Ours alone can be plain without a claim: ~/.ssh/rc repairs, too, and leaves no mark.
-reclaim() {
-  actor=
-  [ "$1" != yes ] || actor=yes
-  if [ -h "$link" ] && ! holds; then
-    target=$(readlink "$link")
-    bare
-    if [ "$plain" = "$2" ]; then
-      [ "$plain" = "$target" ] || actor=
-    elif [ "$plain" = "$target" ]; then
-      actor=
-      if lives; then echo 'link kept'; return; fi
-    elif [ -z "$actor" ] && lives; then
-      echo 'link kept'
-      return
-    fi
-  fi
-  say_taken
+# rival LINK: whether it is another's and stays that. A plain one shows that a person has acted elsewhere. One that leads
+# to an old socket of ours is none: if it bears the mark, it keeps it. target is the text that was seen last: what it leads
+# to tells whether it is still that, or at least of the same owner.
+rival() {
+  if [ ! -h "$1" ] || leads "$1"; then return 1; fi
+  if [ -z "$target" ] || [ ! "$1" -ef "$target" ]; then target=$(readlink "$1"); fi
+  bare
+  [ "$plain" != "$link" ] || return
+  case $tab$olds$tab in
+  *"$tab$plain$tab"*) if [ "$plain" != "$target" ]; then actor=; fi; return 1 ;;
+  esac
+  [ "$plain" != "$target" ] || actor=
+  { [ -z "$agent" ] || [ -z "$actor" ]; } && lives "$1"
 }
 
-# look: sets owner to whose the link is once it has been looked after. target is the text that was seen last: what it
-# leads to tells whether it is still that, or at least of the same owner.
+# theirs: whether the link stays another's: the one in the home, or our host's, to which the former then leads again if it
+# led nowhere.
+theirs() {
+  if [ "$home" != "$link" ] && rival "$home"; then return; fi
+  rival "$link" || return
+  [ "$home" = "$link" ] || [ "$home" -ef "$link" ] || point "$home" "$link" || rm -f "$new"
+  :
+}
+
+# reclaim ACTOR OLDS: takes the link unless it is another's. Ours alone can be plain without a claim and without the mark
+# if ~/.ssh/rc of an older version has set it: it is taken anew, as ACTOR says.
+reclaim() {
+  actor='' olds=$2 target=''
+  [ "$1" != yes ] || actor=yes
+  if [ -n "$agent" ] && ! holds && theirs; then echo 'link kept'; else say_taken; fi
+}
+
+# look: sets owner to whose the link is once it has been looked after.
 look() {
   owner=own
   if holds; then return; fi
-  if [ -h "$link" ]; then
-    if [ -z "$target" ] || [ ! "$link" -ef "$target" ]; then target=$(readlink "$link"); fi
-    bare
-    [ "$plain" != "$target" ] || actor=
-    if [ -z "$agent" ] || [ -z "$actor" ] && lives; then owner=other; return; fi
-  fi
+  owner=other
+  if theirs; then return; fi
   owner=none
   [ -n "$agent" ] || return
   owner=failed
   if take; then owner=own; fi
 }
 
-# watch: gives the link up when patience passes without a ping. It starts with the first, in a process of its own. Every
-# further ping sends it SIGCONT, which does no harm where it is not trapped yet, and the end SIGUSR1: one that we trap
-# ourselves may be lost on a child that has just begun. For the same reason the sleep is killed with SIGKILL. Redirected
-# from outside it would still hold our output open.
+# watch: gives the link up when patience passes without an order, and ends our sshd when it passes twice before there was
+# any. It starts with the script, in a process of its own. Every order sends it SIGCONT, which does no harm where it is
+# not trapped yet, and the end SIGUSR1: one that we trap ourselves may be lost on a child that has just begun. For the same
+# reason the sleep is killed with SIGKILL. Redirected from outside it would still hold our output open.
+#
+#              order                     order
+#     unknown -------> known <------------------------> known, link given up
+#        |                     patience without one
+#        +-- patience --> unknown, link given up -- patience --> sshd ended
 watch() {
   exec </dev/null >/dev/null
+  unheard=0
   trap 'heard=yes' CONT
   # Before there is a sleep, "$!" is empty or, in zsh, 0, which for kill is the whole process group.
   trap 'case $! in "" | 0) ;; *) kill -KILL "$!" ;; esac; exit' HUP INT TERM USR1
@@ -176,19 +199,18 @@ watch() {
       slept=$?
     done
     if [ "$slept" -gt 0 ] && [ "$slept" -le 128 ]; then return; fi
-    if [ -z "$heard" ] && holds; then rm -f "$link"; fi
+    if [ -n "$heard" ]; then
+      unheard=
+    else
+      if leads "$link"; then rm -f "$link"; fi
+      case $unheard in 0) unheard=1 ;; 1) bury_own; return ;; esac
+    fi
   done
 }
 
 # ping TOKEN
 ping() {
   look
-  if [ -n "$watcher" ]; then
-    kill -CONT "$watcher"
-  elif [ -n "$agent" ]; then
-    watch &
-    watcher=$!
-  fi
   echo "pong $1 $owner"
 }
 
@@ -212,6 +234,14 @@ fill() {
     if ours "$socket"; then rm -f "$socket" && rmdir "${socket%/*}"; fi
   done
   grave=
+}
+
+# bury_own: ends the sshd of our own session. We end with it, so its socket goes first.
+bury_own() {
+  stamp "$PPID" || return
+  grave=$PPID buried=
+  fill
+  kill -TERM "$PPID"
 }
 
 # release: removes the link if it is still ours, though sshd may have removed the socket already. The trap calls it.
@@ -249,7 +279,7 @@ obey() {
   esac
 }
 
-agent='' actor='' target='' watcher='' grave='' new=$link.$$
+agent='' actor='' olds='' target='' watcher='' grave='' new=$link.$$
 trap release 0
 trap 'exit 0' HUP INT TERM
 trap '' PIPE
@@ -263,7 +293,12 @@ find_agent
 case $agent in *"$newline"*) agent= ;; /./*) agent=${agent#/.} ;; esac
 printf '%s\n' "agent ${agent:-none}"
 obey "${first-}"
+if [ -n "$agent" ]; then
+  watch &
+  watcher=$!
+fi
 while IFS= read -r order; do
+  [ -z "$watcher" ] || kill -CONT "$watcher"
   obey "$order" || break
 done
 exit 0

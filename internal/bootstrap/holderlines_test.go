@@ -48,6 +48,7 @@ func TestOrders(t *testing.T) {
 		"reclaim yes /tmp/a b\n": Reclaim(true, "/tmp/a b"),
 		"reclaim no -\n":         Reclaim(false, ""),
 		"reclaim yes -\n":        Reclaim(true, "/tmp/a\nquit"),
+		"reclaim no /a\t/b c\n":  Reclaim(false, "/a", "x", "", "/b\tx", "/b c"),
 		"ping 7\n":               Ping(7),
 		"bury 12 34\n":           Bury(Sshd{PID: 12, Start: "34"}),
 		"bury - -\n":             Bury(Sshd{PID: 1, Start: "34"}),
@@ -75,6 +76,9 @@ func FuzzHolderReader(f *testing.F) {
 			switch event := event.(type) {
 			case Agent:
 				checkLine(t, Reclaim(true, event.Path), 3)
+				if paths := string(Reclaim(true, event.Path, event.Path)); event.Path != "" && strings.Count(paths, "\t") > 1 {
+					t.Errorf("two paths make %q", paths)
+				}
 			case Sshd:
 				checkLine(t, Bury(event), 3)
 				if event.PID == 1 || event.PID < 0 {

@@ -115,6 +115,37 @@ func TestSleepingLaptop(t *testing.T) {
 	compare(t, "keys", s.key.Pub, s.keys())
 }
 
+// TestNeverHeard has a connection break before its keeper can know of it: the
+// holder gets no order. Then its sshd ends, and whoever hangs on the agent is
+// free; one that was heard of stays.
+func TestNeverHeard(t *testing.T) {
+	t.Parallel()
+	s := newSite(t).login(t, "bash")
+	heard, heardAgent := s.hold(Claim)
+	heard.expect(Link{State: LinkSet})
+	heard.order(Ping(1), Pong{Token: 1, Owner: OwnerSelf})
+	h, agent := s.holdEvery(Claim, time.Second)
+	h.expect(Link{State: LinkSet})
+	compare(t, "target", agent, s.target())
+	laptop := h.cmd.(*lab.Cmd).Process.Pid
+	check(t, syscall.Kill(laptop, syscall.SIGSTOP))
+	hanging := s.account.Command(t.Context(), "ssh-add", "-l")
+	hanging.Env = append(hanging.Env, "SSH_AUTH_SOCK="+s.link())
+	check(t, hanging.Start())
+	if err := hanging.Wait(); err == nil {
+		t.Error("the hanging program got an answer")
+	}
+	eventually(t, "sshd ends", gone(h.sshd.PID))
+	eventually(t, "its socket goes", func() bool { _, err := os.Stat(filepath.Dir(agent)); return os.IsNotExist(err) })
+	compare(t, "target", "", s.target())
+	_ = syscall.Kill(laptop, syscall.SIGCONT)
+	check(t, h.Close())
+	heard.order(Ping(2), Pong{Token: 2, Owner: OwnerSelf})
+	compare(t, "target", heardAgent, s.target())
+	check(t, heard.Close())
+	check(t, s.account.WaitGone(t.Context(), ""))
+}
+
 // TestBuryHalfOpen has a program hang on the agent of a connection whose other
 // end no longer answers, and of one whose sshd does not run at all.
 func TestBuryHalfOpen(t *testing.T) {

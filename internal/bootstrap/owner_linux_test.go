@@ -114,6 +114,36 @@ func TestSilence(t *testing.T) {
 	})
 }
 
+// TestNeverPinged has no order come at all.
+func TestNeverPinged(t *testing.T) {
+	eachShell(t, func(t *testing.T, l *local) {
+		t.Parallel()
+		a := newAgents(l)
+		own, other := a.start("own"), a.start("other")
+		h := l.holdEvery(Claim, time.Hour, "SSH_AUTH_SOCK="+own)
+		h.began(own)
+		h.expect(Link{State: LinkSet})
+		nap := h.wake(h.nap(0))
+		compare(t, "target", "", l.target())
+		h.order(Ping(1), Pong{Token: 1, Owner: OwnerSelf})
+		nap = h.wake(nap)
+		compare(t, "target after a ping at last", own, l.target())
+		l.relink(other)
+		h.wake(nap)
+		compare(t, "the link of another", other, l.target())
+		_ = h.Close()
+
+		t.Log("and end at once")
+		h = l.holdEvery(Quit, time.Hour, "SSH_AUTH_SOCK="+own)
+		h.began(own)
+		h.end()
+		h = l.holdEvery("", time.Hour, "SSH_AUTH_SOCK="+own)
+		h.began(own)
+		_ = h.Close()
+		eventually(t, "processes gone", func() bool { return len(inSession(h.pid())) == 0 })
+	})
+}
+
 // wake ends a nap, as patience does, and returns the next. The holder has seen
 // to the link then.
 func (h *held) wake(nap int) (next int) {

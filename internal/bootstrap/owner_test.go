@@ -54,6 +54,11 @@ func testReclaim(t *testing.T, l *local, own, other string) {
 		{other, Reclaim(false, other), LinkSet, byRepair(own)},
 		{byRepair(other), Reclaim(false, other), LinkSet, byRepair(own)},
 		{byRepair(other), Reclaim(true, other), LinkSet, byRepair(own)},
+		// One of several.
+		{other, Reclaim(true, other+"/", "/x"+other, "/gone"), LinkKept, other},
+		{other, Reclaim(true, "/gone", other), LinkSet, own},
+		{other, Reclaim(true, other, "/gone"), LinkSet, own},
+		{other, Reclaim(false, "/a", other, "/b c"), LinkSet, byRepair(own)},
 	} {
 		l.relink(c.before)
 		t.Logf("%q: %q", c.before, c.order)

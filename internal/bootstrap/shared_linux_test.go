@@ -4,6 +4,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -30,11 +31,12 @@ func makeShared(t *testing.T, m *lab.Machine, owner *lab.User) {
 	}))
 }
 
-// TestHomeSharedByHosts has two hosts use one home: each has its own agent.
-func TestHomeSharedByHosts(t *testing.T) {
-	t.Parallel()
+// newSharedHosts are two hosts that share the home of one account. Set-up was
+// run on the first.
+func newSharedHosts(t *testing.T) (a, b *site) {
+	t.Helper()
 	setting := "SetEnv XDG_RUNTIME_DIR=" + runtimeDir
-	a := newSite(t, setting).login(t, "bash")
+	a = newSite(t, setting).login(t, "bash")
 	makeShared(t, a.lab.Devbox, a.account)
 	second, err := a.lab.AddMachine("second")
 	check(t, err)
@@ -44,22 +46,30 @@ func TestHomeSharedByHosts(t *testing.T) {
 	lines, err := sshd.HostKeyLines("second")
 	check(t, err)
 	check(t, a.person.KnowHost(lines...))
-	b := *a
-	b.host = "second"
-
+	onSecond := *a
+	onSecond.host = "second"
 	setUp(t, a)
-	leads := func(s *site, want string) {
-		t.Helper()
-		out, _ := s.ssh("-a", "readlink -f "+LinkPath+" || echo nowhere").Output()
-		compare(t, "where the link of "+s.host+" leads", want, strings.TrimSpace(string(out)))
-	}
+	return a, &onSecond
+}
+
+// leads checks where the link leads on the site's host.
+func (s *site) leads(want string) {
+	s.t.Helper()
+	out, _ := s.ssh("-a", "readlink -f "+LinkPath+" || echo nowhere").Output()
+	compare(s.t, "where the link of "+s.host+" leads", want, strings.TrimSpace(string(out)))
+}
+
+// TestHomeSharedByHosts has two hosts use one home: each has its own agent.
+func TestHomeSharedByHosts(t *testing.T) {
+	t.Parallel()
+	a, b := newSharedHosts(t)
 	holderA, agentA := a.hold(Claim)
 	holderA.expect(Link{State: LinkSet})
-	leads(a, agentA)
+	a.leads(agentA)
 	holderB, agentB := b.hold(Claim)
 	holderB.expect(Link{State: LinkSet})
-	leads(a, agentA)
-	leads(&b, agentB)
+	a.leads(agentA)
+	b.leads(agentB)
 	holderA.order(Ping(1), Pong{Token: 1, Owner: OwnerSelf})
 	holderB.order(Ping(1), Pong{Token: 1, Owner: OwnerSelf})
 
@@ -67,19 +77,78 @@ func TestHomeSharedByHosts(t *testing.T) {
 	if sock, link, _ := strings.Cut(taken, "\n"); sock != link || link == agentA {
 		t.Errorf("a login with an agent: %q", taken)
 	}
-	leads(&b, agentB)
+	b.leads(agentB)
 	holderA.order(Ping(2), Pong{Token: 2, Owner: OwnerSelf})
-	leads(a, agentA)
+	a.leads(agentA)
 
-	_, err = holderA.Write([]byte(Quit))
+	_, err := holderA.Write([]byte(Quit))
 	check(t, err)
 	holderA.end()
-	leads(a, runtimeDir+"/ssh_auth_sock")
-	leads(&b, agentB)
+	a.leads(runtimeDir + "/ssh_auth_sock")
+	b.leads(agentB)
 	_, err = holderB.Write([]byte(Quit))
 	check(t, err)
 	holderB.end()
 	compare(t, "report", rows(removed(LinkPath), removed(".ssh/rc"), removed(".bashrc"), removed(".profile")), undone(t, a))
+}
+
+// TestLinkInSharedHome has others change the link in the home, of which the
+// hosts' own links know nothing.
+func TestLinkInSharedHome(t *testing.T) {
+	t.Parallel()
+	s, _ := newSharedHosts(t)
+	own := runtimeDir + "/ssh_auth_sock"
+	h, agent := s.hold(Claim)
+	h.expect(Link{State: LinkSet})
+	other, err := s.account.Agent()
+	check(t, err)
+	relink := func(text string) {
+		t.Helper()
+		check(t, os.Remove(s.link()))
+		if text != "" {
+			check(t, os.Symlink(text, s.link()))
+		}
+	}
+	host := func() string { t.Helper(); return s.run("-a", "readlink "+own) }
+	for _, c := range []struct {
+		what, home, want string // the link in the home before and after
+		order            Order
+		answer           HolderEvent
+		host             string // the host's link afterwards
+	}{
+		{"removed", "", own, Ping(1), Pong{Token: 1, Owner: OwnerSelf}, agent},
+		{"removed", "", own, Reclaim(true), Link{State: LinkSet}, agent},
+		{"dead, by repair", "/./gone", own, Ping(2), Pong{Token: 2, Owner: OwnerSelf}, agent},
+		{"another's, by repair", byRepair(other.Sock), own, Ping(3), Pong{Token: 3, Owner: OwnerSelf}, agent},
+		{"another's", other.Sock, other.Sock, Ping(4), Pong{Token: 4, Owner: OwnerOther}, agent},
+		{"another's", other.Sock, other.Sock, Reclaim(true), Link{State: LinkKept}, agent},
+		{"another's, claimed", other.Sock, own, Claim, Link{State: LinkSet}, agent},
+		{"dead, a person's", "/gone", own, Ping(5), Pong{Token: 5, Owner: OwnerSelf}, byRepair(agent)},
+		{"claimed", "/gone", own, Claim, Link{State: LinkSet}, agent},
+	} {
+		t.Log(c.what, c.order)
+		relink(c.home)
+		h.order(c.order, c.answer)
+		compare(t, "the link in the home", c.want, s.target())
+		compare(t, "the host's link", c.host, host())
+	}
+
+	t.Log("the host's link is another's, and the one in the home is lost")
+	s.run("-a", "ln -sfn "+other.Sock+" "+own)
+	relink("/gone")
+	h.order(Ping(6), Pong{Token: 6, Owner: OwnerOther})
+	compare(t, "the link in the home", own, s.target())
+	compare(t, "the host's link", other.Sock, host())
+
+	t.Log("nobody hears of a holder that has lost the home")
+	quiet, agent := s.holdEvery(Claim, time.Second)
+	quiet.expect(Link{State: LinkSet})
+	compare(t, "the host's link", agent, host())
+	quiet.order(Ping(1), Pong{Token: 1, Owner: OwnerSelf})
+	relink("")
+	eventually(t, "it gives the host's link up", func() bool { return s.run("-a", "readlink "+own+" || echo none") == "none" })
+	check(t, quiet.Close())
+	check(t, h.Close())
 }
 
 func undone(t *testing.T, s *site) []row {

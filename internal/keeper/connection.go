@@ -65,14 +65,6 @@ type connection struct {
 	rested bool // memory was given back since the keeper was last used; the pulse's
 }
 
-// remains is what a connection that broke leaves on the server for a while:
-// an sshd that does not know it yet, and its agent socket, which accepts and
-// then hangs.
-type remains struct {
-	agent string
-	sshd  bootstrap.Sshd
-}
-
 // serve takes over an SSH connection and begins to serve its channels.
 func serve(k *Keeper, conn sshconn.Connection) *connection {
 	k.used.Store(true)

@@ -18,6 +18,7 @@ type holder struct {
 	events  *bootstrap.HolderReader
 	ends    bootstrap.Connection // as the server sees them
 	remains remains              // what will be left of the session if the connection breaks
+	buried  []remains            // of earlier ones, whose end was ordered and not answered yet
 	// unverified: whoever the server is, it does not get at the agent.
 	unverified bool
 
@@ -27,10 +28,11 @@ type holder struct {
 	owed      atomic.Int32  // answers to orders, at most: one a line but for pings
 }
 
-// startHolder starts the script, which carries out its first order, Claim or
-// Reclaim, at once. The error says why the agent cannot be used; with a holder
-// beside it the script runs all the same and answers the pulse.
-func startHolder(ctx context.Context, c *connection, first bootstrap.Order) (*holder, error) {
+// startHolder starts the script and has it take the link: for a person at once,
+// else once it is known what will be left of it. The error says why the agent
+// cannot be used; with a holder beside it the script runs all the same and
+// answers the pulse.
+func startHolder(ctx context.Context, c *connection) (*holder, error) {
 	s, err := openSession(c.ssh)
 	if isRejected(err) {
 		s, err = c.trySessions(ctx)
@@ -41,17 +43,58 @@ func startHolder(ctx context.Context, c *connection, first bootstrap.Order) (*ho
 	stop := context.AfterFunc(ctx, func() { _ = s.Close() })
 	defer stop()
 	h := &holder{session: s, events: bootstrap.NewHolderReader(s), ended: make(chan struct{}), unverified: c.ssh.Facts().Unverified}
-	if err := h.begin(c, first); err != nil {
-		_ = s.Close()
-		return nil, &ForwardError{Reason: "holder", Err: err}
-	}
-	link, err := h.introduce()
+	link, err := h.takeLink(c)
 	if err != nil {
 		_ = s.Close()
 		return nil, &ForwardError{Reason: "holder", Err: err}
 	}
-	c.linked(link)
 	return h, h.problem(link)
+}
+
+// takeLink starts the script and returns what became of the link. With it go
+// the orders to end what is left of earlier connections, so that whoever hangs
+// on their agents fails at once.
+func (h *holder) takeLink(c *connection) (bootstrap.Link, error) {
+	claimed, first := c.k.claims(), bootstrap.Order("")
+	if claimed {
+		first = bootstrap.Claim
+	}
+	if err := h.begin(c, first); err != nil {
+		return bootstrap.Link{}, err
+	}
+	if err := h.introduce(); err != nil {
+		return bootstrap.Link{}, err
+	}
+	c.k.update(func() { c.remains = h.remains })
+	h.buried = c.k.leave(h.remains)
+	var orders bootstrap.Order
+	if !claimed {
+		orders, claimed = c.k.reclaim(h.buried)
+	}
+	for _, r := range h.buried {
+		orders += bootstrap.Bury(r.sshd)
+	}
+	h.order(orders)
+	link, err := h.awaitLink()
+	if err == nil {
+		c.linked(link, claimed)
+	}
+	return link, err
+}
+
+// reclaim returns the order that takes the link from what is left of earlier
+// connections, or for a person who has come meanwhile.
+func (k *Keeper) reclaim(from []remains) (order bootstrap.Order, claimed bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.claiming {
+		return bootstrap.Claim, true
+	}
+	var sockets []string
+	for _, r := range from {
+		sockets = append(sockets, r.agent)
+	}
+	return bootstrap.Reclaim(k.actor, sockets...), false
 }
 
 // begin sends all that the script needs without waiting in between.
@@ -62,27 +105,39 @@ func (h *holder) begin(c *connection, first bootstrap.Order) error {
 	if err := h.session.exec(shellCommand); err != nil {
 		return err
 	}
+	h.owed.Store(int32(strings.Count(string(first), "\n")))
 	_, err := h.session.Write(bootstrap.HolderScript(first, c.pulse.rest, c.forwarding()))
 	return err
 }
 
-// introduce reads what the script says when it starts, up to what became of
-// the link.
-func (h *holder) introduce() (bootstrap.Link, error) {
+// introduce reads what the script says when it starts, up to its agent.
+func (h *holder) introduce() error {
+	for {
+		event, err := h.events.Next()
+		if err != nil {
+			return err
+		}
+		switch event := event.(type) {
+		case bootstrap.Connection:
+			h.ends = event
+		case bootstrap.Sshd:
+			h.remains.sshd = event
+		case bootstrap.Agent:
+			h.remains.agent = event.Path
+			return nil
+		}
+	}
+}
+
+// awaitLink reads what became of the link.
+func (h *holder) awaitLink() (bootstrap.Link, error) {
 	for {
 		event, err := h.events.Next()
 		if err != nil {
 			return bootstrap.Link{}, err
 		}
-		switch event := event.(type) {
-		case bootstrap.Connection:
-			h.ends = event
-		case bootstrap.Agent:
-			h.remains.agent = event.Path
-		case bootstrap.Sshd:
-			h.remains.sshd = event
-		case bootstrap.Link:
-			return event, nil
+		if link, ok := event.(bootstrap.Link); ok && h.asked(event) {
+			return link, nil
 		}
 	}
 }
@@ -118,10 +173,10 @@ func (h *holder) listen(c *connection) {
 			c.owns(event.Owner)
 			c.pulse.answered(event.Token)
 		case bootstrap.Link:
-			c.linked(event)
+			c.linked(event, true)
 			c.unlink(h.problem(event))
 		case bootstrap.Buried:
-			c.log.Info().Bool("done", event.Done).Msg("remains of the connection before")
+			h.answeredBury(c, event)
 		}
 	}
 }
@@ -138,6 +193,16 @@ func (h *holder) asked(event bootstrap.HolderEvent) bool {
 	}
 	h.owed.Add(-1)
 	return true
+}
+
+// answeredBury takes the answer to the oldest order to bury that has none.
+func (h *holder) answeredBury(c *connection, answer bootstrap.Buried) {
+	if len(h.buried) == 0 {
+		return // it was not asked
+	}
+	c.log.Info().Bool("done", answer.Done).Msg("remains of an earlier connection")
+	c.k.forget(h.buried[0])
+	h.buried = h.buried[1:]
 }
 
 // order sends the script an order. A connection that is gone shows elsewhere.

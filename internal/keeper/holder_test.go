@@ -31,7 +31,7 @@ func TestHolderSaysTooMuch(t *testing.T) {
 	c := &connection{k: spareKeeper(t), log: l.Logger, pulse: newPulse(0, 0)}
 	said := "mosha-holder 1\nlink ok\nburied yes\n" + strings.Repeat("link ok\npong 1 own\nlink failed write x\nburied no\n", 20000)
 	s := &session{channel: saidChannel{said: strings.NewReader(said)}}
-	h := &holder{session: s, events: bootstrap.NewHolderReader(s), ended: make(chan struct{}), remains: remains{agent: "/agent"}}
+	h := &holder{session: s, events: bootstrap.NewHolderReader(s), ended: make(chan struct{}), remains: remains{agent: "/agent"}, buried: make([]remains, 1)}
 	for range 1000 { // of a long time
 		h.order(bootstrap.Ping(2))
 	}

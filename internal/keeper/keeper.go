@@ -80,7 +80,7 @@ type Keeper struct {
 	proxied   time.Duration // how long its proxy took, 0 if there was none
 	identity  string        // the key that was let in last
 	accepted  ssh.PublicKey // the host key that a person accepted, which the files need not have
-	remains   remains       // of the connection before, on the server
+	remains   []remains     // on the server, of this connection and of earlier ones, the oldest first
 	choice    sshconn.Choice
 
 	failures int    // attempts that failed, counted up only

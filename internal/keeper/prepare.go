@@ -98,18 +98,9 @@ func (c *connection) setUp(ctx context.Context) {
 }
 
 // hold starts the link holder and keeps it for as long as the connection
-// lasts. When the link is set, it has the remains of the connection before
-// ended, so that what hangs on them fails at once.
+// lasts.
 func (c *connection) hold(ctx context.Context) {
-	var before remains
-	claimed, first := false, bootstrap.Claim
-	c.k.update(func() {
-		before, claimed = c.k.remains, c.k.claiming
-		if !claimed {
-			first = bootstrap.Reclaim(c.k.actor, before.agent)
-		}
-	})
-	h, err := startHolder(ctx, c, first)
+	h, err := startHolder(ctx, c)
 	crowded := isRejected(err)
 	c.mu.Lock()
 	c.crowded = crowded
@@ -123,18 +114,10 @@ func (c *connection) hold(ctx context.Context) {
 	c.mu.Lock()
 	c.holder, c.ends = h, h.ends
 	c.mu.Unlock()
-	c.pulse.now() // from the first ping on the holder knows when we are gone
-	late := false
-	c.k.update(func() {
-		c.remains = h.remains
-		late = c.k.claiming && !claimed
-	})
-	if late {
+	if c.k.claims() { // since the link was reclaimed
 		h.order(bootstrap.Claim)
 	}
-	if before.sshd.PID != 0 {
-		h.order(bootstrap.Bury(before.sshd))
-	}
+	c.pulse.now()
 	c.goWork(func() {
 		h.listen(c)
 		if !h.dismissed.Load() {
@@ -166,24 +149,33 @@ func (c *connection) unlink(err error) {
 	c.unlinked = err
 }
 
-// linked notes what became of the link. One that was kept is that of a
-// machine on which a person has acted since.
-func (c *connection) linked(link bootstrap.Link) {
+// claims says whether a person wants the link here, and it was not said to be
+// so yet.
+func (k *Keeper) claims() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.claiming
+}
+
+// linked notes what became of the link, which was claimed or reclaimed. One
+// that was kept is that of a machine on which a person has acted since.
+func (c *connection) linked(link bootstrap.Link, claimed bool) {
 	c.log.Info().Int("state", int(link.State)).AnErr("cause", link.Cause).Msg("link")
-	if link.State == bootstrap.LinkKept {
+	switch {
+	case link.State == bootstrap.LinkKept:
 		c.owns(bootstrap.OwnerOther)
-		return
+	case claimed:
+		c.k.update(func() { c.k.claiming = false })
 	}
-	c.k.update(func() { c.k.claiming = false })
 }
 
 // owns notes whose the link is. When it is another machine's although it was
-// ours to take back, a person has acted there since.
+// ours to take back, a person has acted there since; unless one acted here,
+// whose claim is under way.
 func (c *connection) owns(owner bootstrap.Owner) {
 	c.k.mu.Lock()
-	news, actor := owner != c.owner, c.k.actor
+	news, lost := owner != c.owner, c.k.actor && !c.k.claiming && owner == bootstrap.OwnerOther
 	c.k.mu.Unlock()
-	lost := actor && owner == bootstrap.OwnerOther
 	if !news && !lost {
 		return
 	}

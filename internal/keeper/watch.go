@@ -15,7 +15,7 @@ func (k *Keeper) keep(ctx context.Context, dialed sshconn.Connection) sshconn.Co
 	conn := k.take(dialed)
 	next := k.watch(ctx, conn)
 	k.update(func() {
-		k.conn, k.remains = nil, conn.remains
+		k.conn = nil
 		if next == nil && k.wantedLocked() && ctx.Err() == nil {
 			k.lostAt = time.Now()
 			k.enterLocked(Lost)

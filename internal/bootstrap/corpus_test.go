@@ -92,6 +92,10 @@ var corpus = []sample{
 		entries: []entry{file(".bash_profile", ". /etc/bash.bashrc\n# . ~/.bashrc\n. ~/.bashrc.local\n")},
 		rows:    rows(rcNew, bashrcNew, changed(".bash_profile")),
 	}, {
+		name:    "login file with a function that reads bashrc",
+		entries: []entry{file(".bashrc", debianBashrc), file(".bash_profile", "reload() { . ~/.bashrc; }\n")},
+		rows:    rows(rcNew, changed(".bashrc"), changed(".bash_profile")),
+	}, {
 		name:    "bashrc and no login file",
 		entries: []entry{file(".bashrc", "alias ll='ls -l'\n")},
 		rows:    rows(rcNew, changed(".bashrc"), profileNew),

@@ -101,6 +101,7 @@ var people = map[string]person{
 			"none":         {},
 			"debian":       {file(".bashrc", debianBashrc), file(".profile", debianProfile)},
 			"bash_profile": {file(".bashrc", debianBashrc), file(".bash_profile", "x=1")},
+			"function":     {file(".bashrc", debianBashrc), file(".bash_profile", "reload()\n{\n  . ~/.bashrc\n}\n")},
 			"strict":       {file(".bashrc", "set -eu\n"), file(".profile", "#!/bin/sh\nset -eu\n")},
 		},
 		ways: []way{

@@ -104,7 +104,7 @@ func planKsh(h home) []step {
 }
 
 // planLogin decides about the file that a login bash reads. One that leads to
-// ~/.bashrc needs nothing. Any other gets the same block as ~/.bashrc: reading
+// ~/.bashrc, by itself and not in a function to be called, needs nothing. Any other gets the same block as ~/.bashrc: reading
 // a ~/.bashrc that its owner keeps out of login shells would change more than
 // the agent. Where there is none, one is created if there is a ~/.bashrc for it
 // to lead to.
@@ -132,13 +132,53 @@ func planLogin(h home, bashrc bool) []step {
 // "$HOME/.bashrc"`, also behind a condition, but not /etc/bash.bashrc.
 var sourcesBashrc = regexp.MustCompile(`(?:^|[\s;&|{(])(?:\.|source)\s+["']?(?:[^\s"';&|#]*["']?/["']?)?\.bashrc(?:[\s"';&|)}]|$)`)
 
-// leadsToBashrc tells whether a login file reads ~/.bashrc.
+// notRun is behind what a login shell does not run by itself: a comment, the
+// definition of a function, an alias.
+var notRun = regexp.MustCompile(`(?:^|\s)#|(?:^|[\s;&|{(])(?:function\s|alias\s|[^\s(){};&|"'$=]+\s*\(\s*\))`)
+
+// leadsToBashrc tells whether a login file reads ~/.bashrc. What is not clear
+// does not count, such as all that follows a brace without its pair: a block
+// too many does no harm.
 func leadsToBashrc(content []byte) bool {
+	var body functionBody
 	for line := range lines(content) {
 		text := bytes.TrimSpace(content[line.start:line.end])
-		if !bytes.HasPrefix(text, []byte("#")) && sourcesBashrc.Match(text) {
+		if body.takes(text) {
+			continue
+		}
+		if at := notRun.FindIndex(text); at != nil {
+			body.begin(text[at[0]:])
+			text = text[:at[0]]
+		}
+		if sourcesBashrc.Match(text) {
 			return true
 		}
 	}
 	return false
+}
+
+// functionBody is where a function's body begins and ends, by its braces.
+type functionBody struct {
+	awaited bool // the opening brace is yet to come
+	depth   int  // how many braces are open
+}
+
+// begin takes what notRun found, to the end of its line.
+func (b *functionBody) begin(text []byte) {
+	text = bytes.TrimSpace(text)
+	if !bytes.HasPrefix(text, []byte("#")) && !bytes.HasPrefix(text, []byte("alias")) {
+		b.awaited = true
+		b.takes(text)
+	}
+}
+
+// takes tells whether a line is part of a body.
+func (b *functionBody) takes(text []byte) bool {
+	if !b.awaited && b.depth == 0 {
+		return false
+	}
+	opened := bytes.Count(text, []byte("{"))
+	b.awaited = b.awaited && opened == 0
+	b.depth = max(0, b.depth+opened-bytes.Count(text, []byte("}")))
+	return true
 }

@@ -55,3 +55,34 @@ func TestProxySpeaks(t *testing.T) {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
 }
+
+// TestLaunchPastADeadMaster: a person comes while the connection is lost, and
+// their own master for the hop, which has a network no more either, is still there.
+func TestLaunchPastADeadMaster(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	jumper := w.addHop()
+	w.must(w.me.WriteFile(".ssh/config", "Host hop4\n User "+jumper.Name+"\n ControlPath ~/.ssh/cm-%C\n"+
+		"Host devbox\n User "+w.dev.Name+"\n ProxyJump hop4\n", 0o600))
+	w.must(w.me.Command(w.ctx(), "ssh", "-M", "-f", "-N", "hop4").Run())
+	if _, stderr, code := w.local("keep", "devbox"); code != 0 {
+		t.Fatalf("exit code %d: %s", code, stderr)
+	}
+	w.must(cut(w))
+	w.must(roam(w))
+	w.becomes("lost", func(s keeper.Status) bool { return s.State == keeper.Lost })
+	launch := w.me.Command(w.ctx(), w.mosha, w.withTransport([]string{"keep", "devbox"})...)
+	var stderr strings.Builder
+	launch.Stderr = &stderr
+	w.must(launch.Start())
+	w.becomes("taken up", func(s keeper.Status) bool { return s.State == keeper.Connecting })
+	w.must(heal(w))
+	if err := launch.Wait(); err != nil {
+		t.Errorf("%v: %s", err, stderr.String())
+	}
+	if _, stderr, code := w.local("stop", "devbox"); code != 0 {
+		t.Errorf("exit code %d: %s", code, stderr)
+	}
+	w.must(w.me.Command(w.ctx(), "ssh", "-O", "exit", "hop4").Run())
+	w.nothingLeft()
+}

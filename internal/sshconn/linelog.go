@@ -13,17 +13,18 @@ const (
 	maxLogLine = 4 << 10
 	// maxToldLines bounds how many lines of one program a person is shown.
 	maxToldLines = 100
-	// heldBack is how long a line waits for what comes after it.
-	heldBack = 300 * time.Millisecond
 )
+
+// heldBack is how long a line waits for what comes after it. Tests change it.
+var heldBack = time.Second
 
 // lineLog writes a program's stderr to the log, and keeps the last line with
 // text. While a person is there, each line is shown to them as well, but not at
 // once: the last words of a program that fails are part of the error.
 //
-//	          more, a question, the dial's end, or time
-//	a line --> held --------------------------------------> shown
-//	             \-----the program's failure is explained--> dropped
+//	          more, a question, the dial's end, or time while the program runs
+//	a line --> held ---------------------------------------------------------> shown
+//	             \-----the program's failure is explained---> dropped
 //
 // A line that has no end yet, such as a question, is taken for one after that
 // time.
@@ -37,6 +38,7 @@ type lineLog struct {
 	tell  func(line string) // nil: nobody is there
 	held  string
 	timer *time.Timer
+	ended bool
 	lines int // shown
 	bytes int
 }
@@ -69,13 +71,24 @@ func (l *lineLog) flushLocked() {
 
 // waitLocked has what is held shown if nothing comes after it.
 func (l *lineLog) waitLocked() {
-	if l.tell == nil || l.held == "" && l.partial == "" {
+	if l.tell == nil || l.ended || l.held == "" && l.partial == "" {
 		return
 	}
 	if l.timer == nil {
 		l.timer = time.AfterFunc(heldBack, l.show)
 	} else {
 		l.timer.Reset(heldBack)
+	}
+}
+
+// end says that the program has ended: its last line waits for what becomes of
+// the dial, however long that takes.
+func (l *lineLog) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ended = true
+	if l.timer != nil {
+		l.timer.Stop()
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,13 +19,21 @@ import (
 
 // TestLineLogShows when a person sees a line of a program.
 func TestLineLogShows(t *testing.T) {
+	var mu sync.Mutex
 	var shown []string
 	begin := func() *lineLog {
 		shown = nil
-		return &lineLog{log: zerolog.Nop(), tell: func(line string) { shown = append(shown, line) }}
+		return &lineLog{log: zerolog.Nop(), tell: func(line string) {
+			mu.Lock()
+			defer mu.Unlock()
+			shown = append(shown, line)
+		}}
 	}
 	is := func(what string, want ...string) {
 		t.Helper()
+		synctest.Wait()
+		mu.Lock()
+		defer mu.Unlock()
 		if !slices.Equal(shown, want) {
 			t.Errorf("%s: %q, want %q", what, shown, want)
 		}
@@ -33,7 +42,7 @@ func TestLineLogShows(t *testing.T) {
 		l := begin()
 		fmt.Fprint(l, "one\ntwo\nthr")
 		is("the last line waits", "one")
-		time.Sleep(heldBack + 1)
+		time.Sleep(heldBack + time.Millisecond)
 		is("not for ever, nor does one without an end", "one", "two", "thr")
 		fmt.Fprint(l, "ee\nfour\n")
 		l.show()
@@ -51,6 +60,14 @@ func TestLineLogShows(t *testing.T) {
 		}
 		l.hush()
 		is("what is in the error is not shown", "one")
+
+		l = begin()
+		fmt.Fprint(l, "one\ntwo\n")
+		l.end()
+		time.Sleep(2 * heldBack)
+		is("last words are for the error", "one")
+		l.hush()
+		is("if there is one", "one", "two")
 
 		l = begin()
 		for i := range 10 * maxToldLines {
@@ -133,6 +150,8 @@ func TestProxyIsHeardOnce(t *testing.T) {
 	if conn.Facts().Choice.Transport != TransportOpenSSH || !slices.Equal(*lines, []string{"hello"}) {
 		t.Errorf("%+v, %q", conn.Facts().Choice, *lines)
 	}
+	defer func(before time.Duration) { heldBack = before }(heldBack)
+	heldBack = time.Hour
 	cfg = s.config("ProxyCommand sh -c 'echo first >&2; echo no way >&2; exit 1'")
 	for _, transport := range []string{TransportNative, TransportOpenSSH} {
 		opts := over(t, cfg, transport)

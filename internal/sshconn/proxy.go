@@ -90,6 +90,7 @@ func (d *dialer) leaveProxy() {
 func (p *proxy) reap() {
 	defer close(p.ended)
 	_ = p.cmd.Wait() // ProcessState has the outcome
+	p.stderr.end()
 }
 
 func (p *proxy) failedToStart(err error) error {

@@ -46,8 +46,8 @@ func TestAgentUnlockedLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ours, theirs := net.Pipe()
 		defer ours.Close()
+		defer theirs.Close()
 		go func() {
-			defer theirs.Close()
 			if _, err := io.ReadFull(theirs, make([]byte, 5)); err != nil { // a request of one byte
 				return
 			}

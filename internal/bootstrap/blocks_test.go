@@ -132,6 +132,10 @@ func (l *local) leads(targets map[string]string) string {
 	return target
 }
 
+// recipeRC is what many have in ~/.ssh/rc without mosha: a link to the agent of
+// the last login.
+const recipeRC = "if [ -S \"$SSH_AUTH_SOCK\" ]; then\n  ln -sf \"$SSH_AUTH_SOCK\" ~/.ssh/ssh_auth_sock\nfi\n"
+
 func TestRC(t *testing.T) {
 	eachShell(t, func(t *testing.T, outer *local) {
 		t.Parallel()
@@ -153,6 +157,12 @@ func TestRC(t *testing.T) {
 		}
 		t.Run("beside its owner's lines", func(t *testing.T) {
 			testRC(t, outer.another(t), a, rcCases[0], "echo mine >>ran; set -eu\n")
+		})
+		t.Run("above a recipe of its owner's", func(t *testing.T) {
+			for _, agent := range []string{"link", "own", ""} {
+				c := rcCase{agent: agent, tty: true, link: "own", want: "own"}
+				testRC(t, outer.another(t), a, c, "echo mine >>ran\n"+recipeRC)
+			}
 		})
 		t.Run("while another login replaces the link", func(t *testing.T) { testRCBeside(t, outer.another(t), a) })
 	})

@@ -107,14 +107,15 @@ below() {
 tells() { printf '%s\n' "sh -c 'printf \"\\nsh %s %s %s\\n\" $1 \"\${SSH_AGENT_PID:--}\" \"\${SSH_AUTH_SOCK-}\"'"; }
 
 # fresh NAME PATH: a login shell as a login finds it, without an agent of its own. What its start-up files print goes
-# nowhere, but that of csh, which has no further descriptors.
+# nowhere, but that of csh, which has no further descriptors. There may be no link now, and then they leave SSH_AUTH_SOCK
+# alone but in a window of screen or tmux. So it is told to be in one: what it would have in a session is what matters.
 # shellcheck disable=SC2086
 fresh() {
   job=
   trap - PIPE
   trap 'end_tree "$job"; exit' TERM
   set -- "$1" env -i HOME="$HOME" USER="$user" LOGNAME="$user" SHELL="$2" PATH="$PATH" TERM=dumb \
-    ${LANG:+"LANG=$LANG"} SSH_CONNECTION="${SSH_CONNECTION-}" SSH_CLIENT="${SSH_CLIENT-}" "$2" -l
+    ${LANG:+"LANG=$LANG"} SSH_CONNECTION="${SSH_CONNECTION-}" SSH_CLIENT="${SSH_CLIENT-}" STY=mosha "$2" -l
   name=$1
   shift
   case $name in

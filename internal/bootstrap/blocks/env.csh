@@ -10,9 +10,9 @@ if ( $?HOME ) then
     if ( -e "$SSH_AUTH_SOCK" ) set mosha_agent = live
   endif
   if ( $mosha_agent == none ) then
-    if ( $?SSH_CONNECTION || $?TMUX || $?STY ) then
+    if ( $?TMUX || $?STY ) then
       setenv SSH_AUTH_SOCK "$mosha_link"
-    else if ( $?prompt && -e "$mosha_link" ) then
+    else if ( ( $?SSH_CONNECTION || $?prompt ) && -e "$mosha_link" ) then
       setenv SSH_AUTH_SOCK "$mosha_link"
     endif
   else if ( $?prompt && -e "$mosha_link" ) then

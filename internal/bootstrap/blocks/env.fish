@@ -5,10 +5,12 @@
 begin
     set -l link "$HOME/.ssh/ssh_auth_sock"
     if not test -S "$SSH_AUTH_SOCK"
-        if test -n "$SSH_CONNECTION$TMUX$STY"
+        if test -n "$TMUX$STY"
             set -gx SSH_AUTH_SOCK $link
-        else if status --is-interactive; and test -S $link
-            set -gx SSH_AUTH_SOCK $link
+        else if test -S $link
+            if test -n "$SSH_CONNECTION"; or status --is-interactive
+                set -gx SSH_AUTH_SOCK $link
+            end
         end
     else if status --is-interactive; and test -S $link
         # At a prompt, for a shell that may outlive its connection. Elsewhere a live value stays: ~/.ssh/rc goes by it.

@@ -47,3 +47,5 @@
   # Not by -ef alone: while another login replaces the one link, it is gone for a moment, and would be linked to itself.
   [ "$home" = "$link" ] || [ "$home" -ef "$agent" ] || point "$home" "$link"
 ) >/dev/null 2>&1 || :
+# It is the link where a start-up file says so. Lines that link it to the agent must not link it to itself.
+[ "${SSH_AUTH_SOCK-}" != "${HOME-}/.ssh/ssh_auth_sock" ] || unset SSH_AUTH_SOCK

@@ -117,27 +117,23 @@ attributes() {
   ls -ldn "$1" | { read -r mode links uid gid _; echo "$mode $links $uid $gid"; }
 }
 
+# drop: removes the new file.
+drop() {
+  [ -z "$new" ] || rm -f "$new"
+  new=
+}
+
 # fail NAME STEP: drops the new file and says why in one line. Not by echo, which may take a backslash in a file's name
 # for an order.
 fail() {
-  [ -z "$new" ] || rm -f "$new"
-  new=
+  drop
   # shellcheck disable=SC2086
   printf '%s ' fail "$1" "$2" $why
   echo
 }
 
-# unequal NAME CRC SIZE: says why the new file is not what was asked for: the old one is no longer what it was, or the
-# new one was cut.
-unequal() {
-  if same "$real" "$2" "$3"; then
-    fail "$1" verify
-  else
-    rm -f "$new"
-    new=
-    echo "changed $1"
-  fi
-}
+# changed NAME: drops the new file, since what it was to replace is no longer what it was.
+changed() { drop; echo "changed $1"; }
 
 # receive LENGTH: reads a block from our input, whatever becomes of it. One byte at a time, since dd may not read ahead.
 receive() {
@@ -162,25 +158,35 @@ writable() { why=$( (: >>"$real") 2>&1) || { fail "$1" open; return 1; }; }
 copy() { rm -f "$new" && { cp -a "$real" "$new" 2>/dev/null || cp -p "$real" "$new"; }; }
 
 # put NAME START REST LENGTH CRC SIZE NEWCRC NEWSIZE: replaces the bytes of a file from START up to before REST by a
-# block. Whatever fails, the old file stays: the new one is complete before it takes the name.
+# block. Whatever fails, the old file stays: the new one is complete before it takes the name. The old one is looked at
+# last, right before that: what somebody has written to it meanwhile would be lost.
 put() {
   receive "$4"
   resolve "$1"
-  [ "$kind" = data ] || { echo "changed $1"; return; }
+  [ "$kind" = data ] || { changed "$1"; return; }
   writable "$1" || return
   new=$real.mosha.$id
   why=$({ copy && compose "$real" "$2" "$3" >"$new"; } 2>&1) || { fail "$1" write; return; }
-  why=
-  same "$new" "$7" "$8" || { unequal "$1" "$5" "$6"; return; }
-  [ "$(attributes "$new")" = "$(attributes "$real")" ] || { fail "$1" attributes; return; }
-  rename "$1"
+  why='' step=verify
+  if same "$new" "$7" "$8"; then
+    step=attributes
+    [ "$(attributes "$new")" != "$(attributes "$real")" ] || step=
+  fi
+  if [ -h "$real" ] || ! same "$real" "$5" "$6"; then
+    changed "$1"
+  elif [ "$step" ]; then
+    fail "$1" "$step"
+  else
+    rename "$1"
+  fi
 }
 
-# create NAME LENGTH CRC SIZE: a file that was missing, its content the block.
+# create NAME LENGTH CRC SIZE: a file that was missing, its content the block. It takes the name as a link, which fails if
+# somebody else has made the file meanwhile; not every file system has those.
 create() {
   receive "$2"
   resolve "$1"
-  [ "$kind" = missing ] || { echo "changed $1"; return; }
+  [ "$kind" = missing ] || { changed "$1"; return; }
   mask=go-w
   case $1 in
   */*)
@@ -192,7 +198,14 @@ create() {
   why=$({ rm -f "$new" && umask "$mask" && compose '' 0 1 >"$new"; } 2>&1) || { fail "$1" write; return; }
   why=
   same "$new" "$3" "$4" || { fail "$1" verify; return; }
-  rename "$1"
+  if ln "$new" "$real"; then
+    drop
+    echo "ok $1"
+  elif [ -e "$real" ] || [ -h "$real" ]; then
+    changed "$1"
+  else
+    rename "$1"
+  fi
 }
 
 # rename NAME: gives the new file its name.

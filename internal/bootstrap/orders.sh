@@ -2,7 +2,7 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 
 new='' why=''
-trap '[ -z "$new" ] || rm -f "$new"' 0
+trap drop 0
 trap 'exit 1' HUP INT TERM
 trap '' PIPE
 id=$(uname -n).$$

@@ -14,28 +14,23 @@ LC_ALL=C
 PATH=${PATH:+$PATH:}/usr/bin:/bin
 export LC_ALL PATH
 set -f
-every=
 
-# choose: sets names to the files that matter to the login shell, or that have ever mattered to one.
+# choose: sets names to the files that matter to the login shell. undo.sh has its own.
 choose() {
   names='.ssh/rc .bashrc'
-  bash='.bash_profile .bash_login .profile' zsh=.zshenv fish=.config/fish/conf.d/mosha.fish csh='.tcshrc .cshrc'
-  ksh='.shrc .ashrc .kshrc .mkshrc' zdotdir=
-  case ${SHELL##*/} in *zsh) find_zdotdir ;; esac
-  if [ -d "${XDG_CONFIG_HOME:-.}/fish" ] && [ ! "$XDG_CONFIG_HOME" -ef .config ]; then
-    fish=XDG_CONFIG_HOME/fish/conf.d/mosha.fish
-  fi
-  case ${every:-${SHELL##*/}} in
-  yes)
-    names="$names $bash $zsh .config/fish/conf.d/mosha.fish $csh $ksh"
-    [ -z "$zdotdir" ] || names="$names ZDOTDIR/.zshenv"
-    case $fish in X*) names="$names $fish" ;; esac
+  case ${SHELL##*/} in
+  *bash) names="$names .bash_profile .bash_login .profile" ;;
+  *zsh)
+    find_zdotdir
+    names="$names ${zdotdir:+ZDOTDIR/}.zshenv"
     ;;
-  *bash) names="$names $bash" ;;
-  *zsh) names="$names ${zdotdir:+ZDOTDIR/}.zshenv" ;;
-  fish) names="$names $fish" ;;
-  *csh) names="$names $csh" ;;
-  *) names="$names .profile $ksh" ;;
+  fish)
+    fish=.config
+    [ ! -d "${XDG_CONFIG_HOME:-.}/fish" ] || [ "$XDG_CONFIG_HOME" -ef .config ] || fish=XDG_CONFIG_HOME
+    names="$names $fish/fish/conf.d/mosha.fish"
+    ;;
+  *csh) names="$names .tcshrc .cshrc" ;;
+  *) names="$names .profile .shrc .ashrc .kshrc .mkshrc" ;;
   esac
 }
 
@@ -117,10 +112,20 @@ attributes() {
   ls -ldn "$1" | { read -r mode links uid gid _; echo "$mode $links $uid $gid"; }
 }
 
-# drop: removes the new file.
+# drop: removes the new file, and the directories that were made for it.
 drop() {
   [ -z "$new" ] || rm -f "$new"
-  new=
+  prune "$made"
+  new='' made=0
+}
+
+# prune COUNT: removes up to so many directories above the file if nothing is in them.
+prune() {
+  up=${real%/*} left=$1
+  while [ "$left" -gt 0 ]; do
+    rmdir "$up"
+    left=$((left - 1)) up=${up%/*}
+  done
 }
 
 # fail NAME STEP: drops the new file and says why in one line. Not by echo, which may take a backslash in a file's name
@@ -190,7 +195,7 @@ create() {
   mask=go-w
   case $1 in
   */*)
-    mask=077
+    mask=077 made=$size
     why=$( (umask 077; mkdir -p "${real%/*}") 2>&1) || { fail "$1" mkdir; return; }
     ;;
   esac
@@ -199,6 +204,7 @@ create() {
   why=
   same "$new" "$3" "$4" || { fail "$1" verify; return; }
   if ln "$new" "$real"; then
+    made=0
     drop
     echo "ok $1"
   elif [ -e "$real" ] || [ -h "$real" ]; then
@@ -211,6 +217,6 @@ create() {
 # rename NAME: gives the new file its name.
 rename() {
   why=$(mv -f "$new" "$real" 2>&1) || { fail "$1" rename; return; }
-  new=
+  new='' made=0
   echo "ok $1"
 }

@@ -1,7 +1,7 @@
 # Remote set-up: the part that runs.
 # shellcheck shell=sh disable=SC2034,SC2154
 
-new='' why=''
+new='' why='' made=0
 trap drop 0
 trap 'exit 1' HUP INT TERM
 trap '' PIPE

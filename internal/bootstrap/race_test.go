@@ -3,6 +3,7 @@ package bootstrap
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -12,13 +13,25 @@ import (
 // call that names the file, or has them run in its place if they exit.
 func (l *local) shadow(program, file, commands string) {
 	l.t.Helper()
-	bin := openDir(l.t)
-	once := filepath.Join(openDir(l.t), "met")
+	bin, once := openDir(l.t), filepath.Join(openDir(l.t), "met")
 	l.own(filepath.Dir(once))
 	script := fmt.Sprintf("#!/bin/sh\ncase $* in\n*%s*) [ -e %s ] || { : >%[2]s; %[3]s; } ;;\nesac\nexec %s \"$@\"\n",
-		file, once, commands, filepath.Join(filepath.SplitList(l.path)[0], program))
+		file, once, commands, l.program(program))
 	check(l.t, os.WriteFile(filepath.Join(bin, program), []byte(script), 0o755))
-	l.env = append(l.env, "PATH="+bin+":"+l.path)
+	l.path = bin + ":" + l.path
+	l.env = append(l.env, "PATH="+l.path)
+}
+
+// program returns where a program of the remote is.
+func (l *local) program(name string) string {
+	l.t.Helper()
+	for _, dir := range filepath.SplitList(l.path + ":/usr/bin") {
+		if path := filepath.Join(dir, name); exec.Command("test", "-x", path).Run() == nil {
+			return path
+		}
+	}
+	l.t.Fatalf("no %s", name)
+	return ""
 }
 
 // TestWriteJustBeforeTheRename has somebody else write to a file when its copy

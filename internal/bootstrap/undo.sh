@@ -1,7 +1,19 @@
 # Remote set-up, taken back: what files.sh lacks for that.
-# shellcheck shell=sh disable=SC2034,SC2154
+# shellcheck shell=sh disable=SC2034,SC2154,SC3013
 
-every=yes
+# choose: sets names to the files that have ever mattered to a login shell. For zsh's it need not be that any more, nor be
+# there, and ~/.zshenv may be younger than a ZDOTDIR that counted.
+choose() {
+  names='.ssh/rc .bashrc .bash_profile .bash_login .profile .zshenv .config/fish/conf.d/mosha.fish .tcshrc .cshrc'
+  names="$names .shrc .ashrc .kshrc .mkshrc"
+  case ${SHELL##*/} in *zsh) zsh=$SHELL ;; *) zsh=$(command -v zsh) ;; esac
+  # shellcheck disable=SC2016,SC2153
+  zdotdir=$("$zsh" -fc 'printf %s "$ZDOTDIR"' </dev/null || printf %s "$ZDOTDIR")
+  if [ -d "$zdotdir" ] && [ ! "$zdotdir" -ef . ]; then names="$names ZDOTDIR/.zshenv"; fi
+  if [ -d "${XDG_CONFIG_HOME:-.}/fish" ] && [ ! "$XDG_CONFIG_HOME" -ef .config ]; then
+    names="$names XDG_CONFIG_HOME/fish/conf.d/mosha.fish"
+  fi
+}
 
 # delete NAME CRC SIZE DIRECTORIES: removes a file that still has this content, and up to so many directories above it if
 # nothing else is in them. A link stays, as it is not ours, and what it leads to is left empty.
@@ -17,8 +29,7 @@ delete() {
   fi
   writable "$1" || return
   why=$(rm -f "$real" 2>&1) || { fail "$1" remove; return; }
-  up=${real%/*} left=$4
-  while [ "$left" -gt 0 ] && rmdir "$up"; do left=$((left - 1)) up=${up%/*}; done
+  prune "$4"
   echo "ok $1"
 }
 

@@ -35,6 +35,7 @@ type Conn struct {
 	proxied   time.Duration // Facts.Proxied
 	binding   *binding
 	closing   atomic.Bool
+	over      chan struct{} // closed when the connection has ended
 }
 
 // Kinds of Note.

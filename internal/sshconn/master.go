@@ -26,6 +26,7 @@ type master struct {
 	mux      ssh.Conn
 	channels <-chan ssh.NewChannel
 	requests <-chan *ssh.Request
+	over     chan struct{} // closed when mux has ended
 	facts    Facts
 
 	close sync.Once
@@ -38,6 +39,7 @@ func (m *master) attach() error {
 	if err != nil {
 		return err
 	}
+	m.over = make(chan struct{})
 	m.mux, m.channels, m.requests, err = ssh.NewControlClientConn(conn)
 	if err != nil {
 		conn.Close()
@@ -47,13 +49,13 @@ func (m *master) attach() error {
 
 // OpenChannel is that of Connection.
 func (m *master) OpenChannel(kind string, extra []byte) (ssh.Channel, <-chan *ssh.Request, error) {
-	return m.mux.OpenChannel(kind, extra)
+	return openChannel(m.mux, m.over, kind, extra)
 }
 
 // RoundTrip opens a session and closes it: a master passes on no global
 // request. That the server opens no more sessions is an answer too.
 func (m *master) RoundTrip() error {
-	channel, requests, err := m.mux.OpenChannel("session", nil)
+	channel, requests, err := m.OpenChannel("session", nil)
 	if rejected := (*ssh.OpenChannelError)(nil); errors.As(err, &rejected) {
 		return nil
 	}
@@ -68,6 +70,7 @@ func (m *master) RoundTrip() error {
 func (m *master) Serve(agent func(AgentOffer)) {
 	go ssh.DiscardRequests(m.requests)
 	go func() {
+		defer close(m.over)
 		for offered := range m.channels {
 			_ = offered.Reject(ssh.UnknownChannelType, "not served here")
 		}

@@ -86,8 +86,12 @@ func outcomeLine(f keeper.FileOutcome, preview bool) string {
 	}
 	line += words[f.Action]
 	var file *bootstrap.FileError
-	if errors.As(f.Err(), &file) {
-		line += " (" + file.Reason.String() + ")"
+	if !errors.As(f.Err(), &file) {
+		return line
 	}
-	return line
+	why := file.Reason.String()
+	if file.Reason == bootstrap.Private {
+		why += ": " + file.Detail
+	}
+	return line + " (" + why + ")"
 }

@@ -3,6 +3,7 @@
 package main_test
 
 import (
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -68,6 +69,25 @@ func TestUnsetupWhileInUse(t *testing.T) {
 		t.Errorf("exit %d, %s", code, stderr)
 	}
 	w.nothingLeft()
+}
+
+// TestUnsetupOfAPrivateLink leaves one that a person made to an agent of the
+// remote, says so, and is no failure.
+func TestUnsetupOfAPrivateLink(t *testing.T) {
+	w := newWorld(t)
+	private, err := w.dev.Agent()
+	w.must(err)
+	link := w.dev.Path(".ssh/ssh_auth_sock")
+	w.must(os.Symlink(private.Sock, link))
+	for _, args := range [][]string{{"unsetup", "--dry-run", "devbox"}, {"unsetup", "devbox"}} {
+		out, stderr, code := w.local(args...)
+		if code != 0 || !strings.Contains(out, "~/.ssh/ssh_auth_sock: left alone (it leads to a live agent that is not sshd's: "+private.Sock+")\n") {
+			t.Errorf("%q: exit %d, %s%s", args, code, out, stderr)
+		}
+		if text, err := os.Readlink(link); text != private.Sock {
+			t.Errorf("the link leads to %q, %v", text, err)
+		}
+	}
 }
 
 // TestUnsetupOfAnEditedBlock leaves that one file and says so.

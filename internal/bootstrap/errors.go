@@ -73,6 +73,7 @@ const (
 	Unfinished                   // the block lacks its first or its last line
 	Several                      // more than one block
 	Needed                       // what the person has in ~/.ssh/rc sets the link
+	Private                      // the link leads to an agent that no sshd forwards; Detail has where
 	ReadOnly                     // the file system is read-only
 	Full                         // no space left
 	Quota                        // over quota
@@ -93,6 +94,7 @@ var reasons = [...]string{
 	Unfinished: "the block lacks its first or last line",
 	Several:    "more than one block",
 	Needed:     "~/.ssh/rc sets it even so",
+	Private:    "it leads to a live agent that is not sshd's",
 	ReadOnly:   "the file system is read-only",
 	Full:       "no space left",
 	Quota:      "over quota",

@@ -90,6 +90,12 @@ func TestReadHome(t *testing.T) {
 		{"dangling", "swinging", Malformed},
 		{".bash_login", ".profile", Malformed},
 		{"end\n", "end", Ended},
+		{"end\n", "link dead /x\nend\n", 0},
+		{"end\n", "link private \nend\n", 0},
+		{"end\n", "link\nend\n", Malformed},
+		{"end\n", "link dead\nend\n", Malformed},
+		{"end\n", "link alive /x\nend\n", Malformed},
+		{"end\n", "link dead /x\nlink private /y\nend\n", Malformed},
 		{"end\n", "file .bashrc missing 0\n", Malformed},
 	} {
 		_, err := readHome(newReader(strings.NewReader(strings.Replace(listing, c.old, c.new, 1))))
@@ -297,7 +303,7 @@ func FuzzPlan(f *testing.F) {
 func FuzzReadHome(f *testing.F) {
 	f.Add([]byte(listing))
 	f.Add([]byte("lacks tail\n"))
-	f.Add([]byte("shell /bin/zsh\nfile .ssh/rc data 0\n\nfile ZDOTDIR/.zshenv missing 2\nfile .tcshrc unreadable 0\nlink\nend\n"))
+	f.Add([]byte("shell /bin/zsh\nfile .ssh/rc data 0\n\nfile ZDOTDIR/.zshenv missing 2\nfile .tcshrc unreadable 0\nlink private /tmp/x y\nend\n"))
 	f.Add([]byte(strings.Replace(listing, "data 3", "data 1048576", 1)))
 	f.Fuzz(func(t *testing.T, output []byte) {
 		h, err := readHome(newReader(bytes.NewReader(output)))

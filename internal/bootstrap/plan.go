@@ -38,8 +38,24 @@ type remoteFile struct {
 type home struct {
 	shell string // the login shell
 	files map[string]remoteFile
-	link  bool // whether there is one at LinkPath
+	link  remoteLink
 }
+
+// remoteLink is what the remote says of the link at LinkPath.
+type remoteLink struct {
+	kind linkKind
+	text string // what it leads to, cut
+}
+
+// linkKind is what a link leads to; it is empty if there is none, or if the
+// task is not about it.
+type linkKind string
+
+const (
+	linkDead      linkKind = "dead"      // to a socket at which nobody listens, or to none
+	linkForwarded linkKind = "forwarded" // to an agent that an sshd forwards
+	linkPrivate   linkKind = "private"   // to another live agent
+)
 
 // step is what is to be done about a file. What is to be written is a wish
 // until the remote has done it.
@@ -47,6 +63,7 @@ type step struct {
 	name   string
 	action Action
 	reason Reason // of Skipped
+	detail string // of Skipped: what the remote said, printable
 	edit   edit   // of what is to be written
 	dirs   int    // of Removed: how many directories are to go with it
 	old    []byte

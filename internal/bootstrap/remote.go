@@ -19,7 +19,8 @@ import (
 //	                               that ever did to one; SIZE bytes and a line's
 //	                               end follow if KIND is data; if it is missing,
 //	                               SIZE is how many directories it lacks
-//	link                           if ~/.ssh/ssh_auth_sock is one
+//	link KIND TEXT                 with undo.sh, if ~/.ssh/ssh_auth_sock is one:
+//	                               what it leads to
 //	end
 //
 // and then an answer for each order:
@@ -76,14 +77,30 @@ func readHome(r *bufio.Reader) (home, error) {
 				return h, malformed(line)
 			}
 			return h, nil
-		case line == "link":
-			h.link = true
+		case strings.HasPrefix(line, "link "):
+			if err := h.readLink(line); err != nil {
+				return h, err
+			}
 			continue
 		}
 		if err := h.readFile(r, line); err != nil {
 			return h, err
 		}
 	}
+}
+
+// readLink takes the line about the link. There is one at most.
+func (h *home) readLink(line string) error {
+	words := strings.SplitN(line, " ", 3)
+	if len(words) != 3 || h.link.kind != "" {
+		return malformed(line)
+	}
+	switch kind := linkKind(words[1]); kind {
+	case linkDead, linkForwarded, linkPrivate:
+		h.link = remoteLink{kind: kind, text: words[2]}
+		return nil
+	}
+	return malformed(line)
 }
 
 // readFile takes the line about a file, and reads its bytes. Each file is

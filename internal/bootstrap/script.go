@@ -28,9 +28,9 @@ type task struct {
 // part of every launch.
 var (
 	settingUp      = task{plan: plan}
-	undoing        = task{extra: undoScript, plan: planUndo}
+	undoing        = task{extra: FindAgent + undoScript, plan: planUndo}
 	previewSetup   = task{extra: checkScript, plan: plan, preview: true}
-	previewUndoing = task{extra: undoScript + checkScript, plan: planUndo, preview: true}
+	previewUndoing = task{extra: FindAgent + undoScript + checkScript, plan: planUndo, preview: true}
 )
 
 // script returns what the remote's shell is to read.

@@ -114,7 +114,7 @@ func (s *remote) carryOut(steps []step) (again bool, results []FileResult, err e
 		}
 	}
 	for _, st := range steps {
-		out := outcome{reason: st.reason}
+		out := outcome{reason: st.reason, detail: st.detail}
 		if s.asks(st) {
 			if out, err = readOutcome(s.out, st.name); err != nil {
 				return false, nil, err

@@ -37,7 +37,7 @@ func reported(t *testing.T, r Report) []row {
 
 func compare(t *testing.T, what string, want, got any) {
 	t.Helper()
-	private := cmp.AllowUnexported(row{}, remoteFile{}, outcome{}, home{})
+	private := cmp.AllowUnexported(row{}, remoteFile{}, remoteLink{}, outcome{}, home{})
 	addresses := cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })
 	if diff := cmp.Diff(want, got, private, addresses); diff != "" {
 		t.Errorf("%s (-want +got):\n%s", what, diff)

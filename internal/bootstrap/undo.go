@@ -6,7 +6,8 @@ import (
 )
 
 // Undo takes out of the remote's dotfiles what Setup has put into them, for
-// whichever shell and in whichever version, and removes the link. A file is
+// whichever shell and in whichever version, and removes the link, unless that is
+// the person's own. A file is
 // then what it was before, or gone if set-up created it and nothing else is in
 // it, and so are the directories that set-up made for it. A block that was
 // edited, or of which only a part is left, stays and is a row of the report:
@@ -23,8 +24,8 @@ func PreviewUndo(ctx context.Context, r Runner) (Report, error) { return preview
 // planUndo decides what is to be taken back.
 func planUndo(h home) []step {
 	var steps []step
-	if h.link {
-		steps = append(steps, planUnlink(h.files[rcName]))
+	if h.link.kind != "" {
+		steps = append(steps, planUnlink(h.link, h.files[rcName]))
 	}
 	for _, name := range listed {
 		if s, ok := planRemoval(name, h.files[name]); ok {
@@ -34,9 +35,13 @@ func planUndo(h home) []step {
 	return steps
 }
 
-// planUnlink decides about the link. It stays where the person's own lines in
-// ~/.ssh/rc make one of that name, as many did by hand before.
-func planUnlink(rc remoteFile) step {
+// planUnlink decides about the link. It stays where the person's own lines make
+// one of that name, as many did by hand before: in ~/.ssh/rc, or to an agent
+// that no sshd forwards.
+func planUnlink(l remoteLink, rc remoteFile) step {
+	if l.kind == linkPrivate {
+		return step{name: LinkPath, action: Skipped, reason: Private, detail: printable(l.text)}
+	}
 	own := rc.content
 	if f, ok := findBlock(own); ok && f.fault == 0 {
 		own = edit{start: f.start, end: f.end}.apply(own)

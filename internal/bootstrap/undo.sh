@@ -33,8 +33,42 @@ delete() {
   echo "ok $1"
 }
 
+# judge: sets led to what the link leads to: dead, where nobody listens, forwarded, an agent of an sshd's or one that a
+# holder has marked, or private: a person may keep a link of that name to an agent of this machine. Its text, or that of
+# this host's own link if it leads there, is in text.
+judge() {
+  led=dead text=$(readlink .ssh/ssh_auth_sock)
+  case $text in /run/user/*/ssh_auth_sock) [ ! -h "$text" ] || text=$(readlink "$text") ;; esac
+  listens || return
+  led=forwarded
+  case $text in
+  /./* | /*/.ssh/agent/*.sshd.*) return ;;
+  /tmp/ssh-*/agent.*) of_sshd "$text" && return ;;
+  esac
+  led=private
+}
+
+# listens: whether somebody does at the link's other end. Linux has a list of sockets. Where it shows none, ssh-add
+# connects, and then finds nothing to do, so that it asks the agent nothing. Its exit status is 2 if it cannot.
+listens() {
+  [ -S .ssh/ssh_auth_sock ] || return
+  grep -Fq " $text" /proc/net/unix && return
+  SSH_AUTH_SOCK=.ssh/ssh_auth_sock ssh-add -d /dev/null/none </dev/null >/dev/null
+  [ $? -ne 2 ]
+}
+
+newline='
+'
+say_link() {
+  [ -h .ssh/ssh_auth_sock ] || return
+  judge
+  printf 'link %s %.1000s\n' "$led" "${text%%"$newline"*}"
+}
+
 # unlink NAME: removes a link, this host's own if it leads to that, and what is left of attempts to set it.
 unlink() {
+  judge
+  [ "$led" != private ] || { echo "changed $1"; return; }
   to=$(readlink "$1")
   case $to in /run/user/*/ssh_auth_sock) [ ! -h "$to" ] || rm -f "$to" ;; esac
   [ ! -h "$1" ] || why=$(rm -f "$1" 2>&1) || { fail "$1" remove; return; }

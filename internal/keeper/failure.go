@@ -228,7 +228,7 @@ func failures(r bootstrap.Report, skipped bool) []error {
 	for _, f := range r.Files {
 		var cause *bootstrap.FileError
 		counts := f.Action == bootstrap.Failed || skipped && f.Action == bootstrap.Skipped
-		if !counts || !errors.As(f.Cause, &cause) || cause.Reason == bootstrap.Needed {
+		if !counts || !errors.As(f.Cause, &cause) || cause.Reason == bootstrap.Needed || cause.Reason == bootstrap.Private {
 			continue
 		}
 		known := byReason[cause.Reason]

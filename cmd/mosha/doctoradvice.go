@@ -246,8 +246,10 @@ func adviceDotfiles(c doctor.Check, host string) (advice, bool) {
 		return rcIdle(p), true
 	case doctor.RCUnseen:
 		return advice{cause: "not seen: the link is in use"}, true
-	case doctor.ShellUnset:
-		return advice{cause: p.Subject + " has no SSH_AUTH_SOCK", cure: setUp}, true
+	case doctor.RCDeclines:
+		return advice{cause: "not seen: start-up files change SSH_AUTH_SOCK before it is run"}, true
+	case doctor.ShellUnset, doctor.ShellEmptied, doctor.ShellBeside:
+		return shellUnset(p, setUp), true
 	case doctor.ShellOther:
 		return advice{cause: fmt.Sprintf("%s uses an agent of its own there: %s", p.Subject, p.Detail), cure: "if it should not: look for SSH_AUTH_SOCK and ssh-agent in its start-up files"}, true
 	case doctor.ShellDead:
@@ -258,6 +260,22 @@ func adviceDotfiles(c doctor.Check, host string) (advice, bool) {
 		return advice{cause: "not seen: the start-up files of " + p.Subject + " end it or start another program"}, true
 	}
 	return advice{}, false
+}
+
+// shellUnset is told by whether set-up has done its part for the shell.
+func shellUnset(p *doctor.Problem, setUp string) advice {
+	a := advice{cause: p.Subject + " has no SSH_AUTH_SOCK", cure: setUp}
+	switch {
+	case p.Kind == doctor.ShellEmptied:
+		a.cause += ", although it is set up"
+		a.cure = "look for SSH_AUTH_SOCK in its start-up files, which unset or empty it"
+	case p.Kind == doctor.ShellBeside:
+		a.cause += ": it is not the login shell, and nothing is set up for it"
+		a.cure = fmt.Sprintf("none is needed if %s starts it; else have its start-up files set SSH_AUTH_SOCK to ~/.ssh/ssh_auth_sock", p.Detail)
+	case p.Detail != "":
+		a.cure = "what is said of " + label(p.Detail) + " comes first"
+	}
+	return a
 }
 
 func rcIdle(p *doctor.Problem) advice {

@@ -45,8 +45,9 @@ func TestEveryProblemHasWords(t *testing.T) {
 	fail(doctor.CheckSignature, doctor.There, 7, doctor.AgentHides, doctor.AgentFails, doctor.Refused, doctor.NoTool, doctor.NoAnswer)
 	fail(doctor.CheckSetup, doctor.There, 7, doctor.NotSetUp, doctor.CannotSetUp, doctor.HomeFixed)
 	fail(doctor.CheckUserRC, doctor.There, 7, doctor.RCIdle)
-	fail(doctor.CheckLoginShell, doctor.There, 7, doctor.ShellUnset, doctor.ShellOther, doctor.ShellDead, doctor.ShellSilent)
-	for _, kind := range []doctor.Kind{doctor.Touch, doctor.RCUnseen, doctor.ShellElse, doctor.NotReached} {
+	fail(doctor.CheckLoginShell, doctor.There, 7, doctor.ShellUnset, doctor.ShellEmptied, doctor.ShellBeside,
+		doctor.ShellOther, doctor.ShellDead, doctor.ShellSilent)
+	for _, kind := range []doctor.Kind{doctor.Touch, doctor.RCUnseen, doctor.RCDeclines, doctor.ShellElse, doctor.NotReached} {
 		if a := advise(problem(doctor.CheckShell, doctor.There, doctor.Skip, doctor.Problem{Kind: kind}), "devbox"); a.cause == "" {
 			t.Errorf("%s has no words", kind)
 		}

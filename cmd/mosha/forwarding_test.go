@@ -14,17 +14,25 @@ import (
 // ownAgents are those that a person may have on the devbox, by the directory
 // of their socket: a start-up file names it, before sshd's shell runs anything.
 var ownAgents = map[string]string{
-	"none":      "",
-	"a keyring": "$HOME/.local/keyring",
-	"ssh-agent": "/tmp/ssh-$USER", // as sshd itself, up to 10.0
+	"none":           "",
+	"none, and said": emptied,
+	"a keyring":      "$HOME/.local/keyring",
+	"ssh-agent":      "/tmp/ssh-$USER", // as sshd itself, up to 10.0
 }
+
+// emptied is where the start-up file asks a program that is not there.
+const emptied = "emptied"
 
 // hasOwnAgent starts such an agent and has all shells on the devbox use it. It
 // returns its socket.
 func (w *world) hasOwnAgent(dir string) (socket string) {
 	w.t.Helper()
-	if dir == "" {
+	switch dir {
+	case "":
 		w.must(w.dev.WriteFile(".bashrc", "# mine\n", 0o644))
+		return ""
+	case emptied:
+		w.must(w.dev.WriteFile(".bashrc", "export SSH_AUTH_SOCK=$(no-gpgconf --list-dirs agent-ssh-socket 2>/dev/null)\n", 0o644))
 		return ""
 	}
 	socket = w.remote(fmt.Sprintf(`export USER=$(id -un); mkdir -p -m 700 %s; s=%[1]s/agent.$$; ssh-agent -a $s >/dev/null; echo $s`, dir))

@@ -17,23 +17,34 @@ of_sshd() {
   esac
 }
 
+# listens SOCKET [NAME]: whether somebody listens at SOCKET; if that is a link, it leads to NAME. Linux has a list of
+# sockets. Where it shows none, another system's or another container's, ssh-add connects: it does so first, and then finds
+# nothing to do, so that it asks the agent nothing. Its exit status is 2 if it cannot.
+listens() {
+  [ -S "$1" ] || return
+  grep -Fq " ${2-$1}" /proc/net/unix && return
+  SSH_AUTH_SOCK=$1 ssh-add -d /dev/null/none </dev/null >/dev/null
+  [ $? -ne 2 ]
+}
+
 # find_agent: sets agent to the socket that sshd made for this connection, or to nothing. SSH_AUTH_SOCK names it unless a
-# start-up file has put something else there: the link itself, or the socket of an agent that the person has on this
-# machine, which must not pass for the forwarded one where none is forwarded. sshd up to 10.0 shows the way by its pid,
-# which is our parent's unless a forced command stands between; from 10.1 on the newest socket has to do, if it was made
-# just now, as ours was. Two variables say what is known of the server: openssh is empty if it is another than OpenSSH's
-# sshd, and earlier is the socket that was found on this connection before, if any.
+# start-up file has put something else there: nothing, the link itself, or the socket of an agent that the person has on
+# this machine, which must not pass for the forwarded one where none is forwarded. sshd up to 10.0 shows the way by its
+# pid, which is our parent's unless a forced command stands between; an earlier process of that pid may have left a socket,
+# but nobody listens there. From 10.1 on the newest socket has to do, if it was made just now, as ours was; but not where
+# SSH_AUTH_SOCK is unset, as it is when nothing is forwarded. Two variables say what is known of the server: openssh is
+# empty if it is another than OpenSSH's sshd, and earlier is the socket that was found on this connection before, if any.
 find_agent() {
   agent=$earlier
   if [ -n "$agent" ] && ours "$agent"; then return; fi
   agent=${SSH_AUTH_SOCK-}
-  [ -n "$agent" ] || return
   case $agent in
   /tmp/ssh-*/agent."$PPID" | */.ssh/agent/s.*.sshd.*) ours "$agent" && return ;;
   esac
   for socket in /tmp/ssh-*/agent."$PPID"; do
-    ours "$socket" && agent=$socket && return
+    ours "$socket" && listens "$socket" && agent=$socket && return
   done
+  [ -n "${SSH_AUTH_SOCK+set}" ] || return
   case $agent in
   /tmp/ssh-*/agent.*) ours "$agent" && of_sshd "$agent" && return ;;
   esac
@@ -43,7 +54,7 @@ find_agent() {
     if [ -z "$newest" ] || [ "$socket" -nt "$newest" ]; then newest=$socket; fi
   done
   # Below two minutes: some find(1) round up.
-  if [ -n "$newest" ] && [ -n "$(find "$newest" -mmin -2)" ]; then agent=$newest; return; fi
+  if [ -n "$(find "$newest" -mmin -2)" ] && listens "$newest"; then agent=$newest; return; fi
   # A server that is not OpenSSH names it as it likes.
   if [ -n "$openssh" ] || ! ours "$agent"; then agent=; fi
 }

@@ -78,16 +78,6 @@ leads() { [ -n "$agent" ] && [ -h "$1" ] && [ "$1" -ef "$agent" ]; }
 # holds: whether the link leads to our agent, and so does the one in the home.
 holds() { leads "$link" && [ "$home" -ef "$agent" ]; }
 
-# lives LINK: whether somebody listens at its other end; its text is in plain. Linux has a list of sockets. Where it shows
-# none, another system's or another container's, ssh-add connects: it does so first, and then finds nothing to do, so that
-# it asks the agent nothing. Its exit status is 2 if it cannot.
-lives() {
-  [ -S "$1" ] || return
-  grep -Fq " $plain" /proc/net/unix && return
-  SSH_AUTH_SOCK=$1 ssh-add -d /dev/null/none </dev/null >/dev/null
-  [ $? -ne 2 ]
-}
-
 # bare: sets plain to the text of the link without its mark.
 bare() { case $target in /./*) plain=${target#/.} ;; *) plain=$target ;; esac; }
 
@@ -143,7 +133,7 @@ rival() {
   *"$tab$plain$tab"*) if [ "$plain" != "$target" ]; then actor=; fi; return 1 ;;
   esac
   [ "$plain" != "$target" ] || actor=
-  { [ -z "$agent" ] || [ -z "$actor" ]; } && lives "$1"
+  { [ -z "$agent" ] || [ -z "$actor" ]; } && listens "$1" "$plain"
 }
 
 # theirs: whether the link stays another's: the one in the home, or our host's, to which the former then leads again if it

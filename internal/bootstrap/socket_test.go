@@ -19,9 +19,9 @@ func (l *local) finds(what, want string, vars ...string) {
 }
 
 // TestHolderFindsTheSocket has a start-up file put something else into
-// SSH_AUTH_SOCK than sshd did.
+// SSH_AUTH_SOCK than sshd did. It runs alone: holders of other tests would find
+// by this process's pid what it puts there.
 func TestHolderFindsTheSocket(t *testing.T) {
-	t.Parallel()
 	eachShell(t, func(t *testing.T, l *local) {
 		a := newAgents(l)
 		other := a.start("other")
@@ -57,6 +57,7 @@ func testNewer(l *local, trap, other string) {
 	agents.start("s.c.agent.x") // ssh-agent's own
 	l.finds("the newest of several", newest, trap)
 	l.finds("the newest rather than a stranger's", newest, "SSH_AUTH_SOCK="+other)
+	l.finds("the newest, where a start-up file empties it", newest, "SSH_AUTH_SOCK=")
 	l.finds("what sshd said rather than the newest", older, "SSH_AUTH_SOCK="+older)
 	l.finds("nothing, as nothing is forwarded", "")
 	l.forwarding.Known = older
@@ -66,7 +67,37 @@ func testNewer(l *local, trap, other string) {
 	l.forwarding.Known = ""
 	age(newest, 10*time.Minute)
 	l.finds("nothing, as another login made the newest", "", "SSH_AUTH_SOCK="+other)
-	age(newest, 0)
+	age(newest, time.Minute)
+	dead := l.deadSocket(agents.dir, "s.d.sshd.x")
+	l.finds("nothing, as nobody listens", "", "SSH_AUTH_SOCK=")
+	check(l.t, os.Remove(dead))
+}
+
+// deadSocket makes a socket at which nobody listens.
+func (l *local) deadSocket(dir, name string) string {
+	l.t.Helper()
+	path := filepath.Join(dir, name)
+	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: path})
+	check(l.t, err)
+	l.abandon(listener)
+	l.own(path)
+	return path
+}
+
+// abandon closes a listener and leaves its socket. A process that another test
+// starts at that moment has the listener too, until it runs its program.
+func (l *local) abandon(listener *net.UnixListener) {
+	l.t.Helper()
+	listener.SetUnlinkOnClose(false)
+	check(l.t, listener.Close())
+	for {
+		c, err := net.Dial("unix", listener.Addr().String())
+		if err != nil {
+			return
+		}
+		check(l.t, c.Close())
+		time.Sleep(time.Millisecond)
+	}
 }
 
 // testOlder: up to OpenSSH 10.0 the name has the shell's parent, which we are.
@@ -82,8 +113,13 @@ func testOlder(l *local, trap, other string) {
 	defer fake.Close()
 	l.finds("not a socket of another user", newest, trap)
 	a := newAgents(l)
+	l.deadSocket(newAgents(l).dir, name)
+	l.finds("not one that an earlier process of the pid has left", newest, trap)
+	l.finds("nor where it is unset", "")
 	own := a.start(name)
 	l.finds("by the parent's pid", own, trap)
+	l.finds("by the parent's pid, where a start-up file unsets it", own)
+	l.finds("by the parent's pid, where a start-up file empties it", own, "SSH_AUTH_SOCK=")
 	l.finds("by the parent's pid rather than a stranger's", own, "SSH_AUTH_SOCK="+other)
 	l.finds("by the parent's pid rather than an agent of the person's own", own, "SSH_AUTH_SOCK="+a.start("agent.1"))
 	twin := newAgents(l).start(name) // one of the two comes first in the listing

@@ -125,7 +125,10 @@ const (
 	HomeFixed    Kind = "home read-only"  // and not set up
 	RCIdle       Kind = "rc does not run" // Subject is the line that is to blame, Detail where it is
 	RCUnseen     Kind = "rc not seen"     // there was nothing for it to do
-	ShellUnset   Kind = "shell unset"     // Subject is the shell
+	RCDeclines   Kind = "rc declines"     // start-up files changed SSH_AUTH_SOCK before it was run
+	ShellUnset   Kind = "shell unset"     // Subject is the shell; Detail is CheckSetup if that has the cure
+	ShellEmptied Kind = "shell emptied"   // Subject is the shell, which is set up
+	ShellBeside  Kind = "shell beside"    // Subject is the shell, which set-up is not for; Detail is the login shell
 	ShellOther   Kind = "shell other"     // Subject is the shell, Detail the live socket
 	ShellDead    Kind = "shell dead"      // Subject is the shell, Detail the value
 	ShellSilent  Kind = "shell silent"    // Subject is the shell

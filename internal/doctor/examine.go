@@ -55,10 +55,10 @@ type examination struct {
 
 	config   *target.Config // nil: ssh did not say
 	dirs     keeper.Dirs
-	canKeep  bool   // a keeper runs and answers, or could run
-	running  bool   // a keeper ran before
-	keysHere int    // how many the agent shows here
-	ran      string // whether ~/.ssh/rc was seen to run
+	canKeep  bool  // a keeper runs and answers, or could run
+	running  bool  // a keeper ran before
+	keysHere int   // how many the agent shows here
+	ran      rcRun // whether ~/.ssh/rc was seen to run
 	up       *keeper.Connected
 	spec     keeper.Spec
 }

@@ -166,12 +166,13 @@ func (s *serverStart) take(word, rest string) bool {
 
 // agentSeen is what the probe says of the forwarded agent.
 type agentSeen struct {
-	path string // its socket, "" if none is forwarded
-	link linkState
-	keys []string // as ssh-add -L prints them
-	code int      // ssh-add's
-	via  string   // link, socket or none
-	done bool
+	path  string // its socket, "" if none is forwarded
+	named bool   // SSH_AUTH_SOCK says so: no start-up file has changed it
+	link  linkState
+	keys  []string // as ssh-add -L prints them
+	code  int      // ssh-add's
+	via   string   // link, socket or none
+	done  bool
 }
 
 func (a *agentSeen) take(word, rest string) bool {
@@ -181,6 +182,8 @@ func (a *agentSeen) take(word, rest string) bool {
 		if rest != "none" {
 			a.path = bootstrap.Printable(rest)
 		}
+	case "named":
+		a.named = rest == "yes"
 	case "link":
 		var ok bool
 		a.link, ok = parseLink(rest)

@@ -108,7 +108,7 @@ func FuzzProbe(f *testing.F) {
 	for _, seed := range []string{
 		began + "conn 1 2 3 4\nlink live x\nsshd a:1:match all\nkey k\nlogin bash x\nsh bash 2 /x\nended bash\nend\n",
 		began + "charmap UTF-8\nsaid MOSH CONNECT 60001 AAAAAAAAAAAAAAAAAAAAAA\ncode 0\n",
-		began + "agent /tmp/x\nkey ssh-ed25519 AAAA\nkeys 0 link\n",
+		began + "agent /tmp/x\nnamed yes\nkey ssh-ed25519 AAAA\nkeys 0 link\n",
 	} {
 		f.Add([]byte(seed))
 	}

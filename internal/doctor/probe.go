@@ -41,6 +41,7 @@ var probeScript string
 //	         said LINE                  of mosh-server's start
 //	         code N                     its exit code, or unknown
 //	agent:   agent PATH | agent none
+//	         named yes|no               whether SSH_AUTH_SOCK says so
 //	         link ...
 //	         key LINE                   of ssh-add -L
 //	         keys CODE link|socket|none ssh-add's exit code, and what it was given

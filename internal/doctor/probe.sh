@@ -30,20 +30,11 @@ plain() {
   case $plain in /./*) plain=${plain#/.} ;; esac
 }
 
-# listens SOCKET: whether somebody listens there. Linux has a list. Where it shows none, ssh-add connects: it does so
-# first, and then finds nothing to do, so that it asks the agent nothing. Its exit status is 2 if it cannot.
-listens() {
-  [ -S "$1" ] || return
-  name=$1
-  [ ! -h "$1" ] || { plain "$1"; name=$plain; }
-  grep -Fq " $name" /proc/net/unix && return
-  SSH_AUTH_SOCK=$1 ssh-add -d /dev/null/none </dev/null >/dev/null
-  [ $? -ne 2 ]
-}
-
 # state SOCKET: none, live or dead.
 state() {
-  if listens "$1"; then echo live; elif [ -e "$1" ] || [ -h "$1" ]; then echo dead; else echo none; fi
+  name=$1
+  [ ! -h "$1" ] || { plain "$1"; name=$plain; }
+  if listens "$1" "$name"; then echo live; elif [ -e "$1" ] || [ -h "$1" ]; then echo dead; else echo none; fi
 }
 
 # link_line: what the link is.
@@ -106,7 +97,8 @@ below() {
 # descriptors from programs, so it is the shell that has to redirect.
 tells() { printf '%s\n' "sh -c 'printf \"\\nsh %s %s %s\\n\" $1 \"\${SSH_AGENT_PID:--}\" \"\${SSH_AUTH_SOCK-}\"'"; }
 
-# fresh NAME PATH: a login shell as a login finds it, without an agent of its own. What its start-up files print goes
+# fresh NAME PATH: a login shell as a login finds it, without an agent of its own. Of our environment it gets what a server
+# sets and start-up files go by; where there is a ~/.zshenv, ZDOTDIR is that file's. What its start-up files print goes
 # nowhere, but that of csh, which has no further descriptors. There may be no link now, and then they leave SSH_AUTH_SOCK
 # alone but in a window of screen or tmux. So it is told to be in one: what it would have in a session is what matters.
 # shellcheck disable=SC2086
@@ -114,8 +106,12 @@ fresh() {
   job=
   trap - PIPE
   trap 'end_tree "$job"; exit' TERM
+  zdotdir=${ZDOTDIR-}
+  [ ! -e "$HOME/.zshenv" ] || zdotdir=
   set -- "$1" env -i HOME="$HOME" USER="$user" LOGNAME="$user" SHELL="$2" PATH="$PATH" TERM=dumb \
-    ${LANG:+"LANG=$LANG"} SSH_CONNECTION="${SSH_CONNECTION-}" SSH_CLIENT="${SSH_CLIENT-}" STY=mosha "$2" -l
+    ${LANG:+"LANG=$LANG"} ${XDG_RUNTIME_DIR:+"XDG_RUNTIME_DIR=$XDG_RUNTIME_DIR"} \
+    ${XDG_CONFIG_HOME:+"XDG_CONFIG_HOME=$XDG_CONFIG_HOME"} ${zdotdir:+"ZDOTDIR=$zdotdir"} \
+    SSH_CONNECTION="${SSH_CONNECTION-}" SSH_CLIENT="${SSH_CLIENT-}" STY=mosha "$2" -l
   name=$1
   shift
   case $name in
@@ -238,6 +234,7 @@ agent() {
   export LC_ALL
   find_agent
   printf 'agent %s\n' "${agent:-none}"
+  if [ "$agent" = "${SSH_AUTH_SOCK-}" ]; then echo 'named yes'; else echo 'named no'; fi
   via='socket'
   if [ -n "$agent" ] && [ "$link" -ef "$agent" ]; then via='link'; fi
   link_line

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -93,23 +94,34 @@ func (e *examination) signature(forwarding Check, agent agentSeen, sign signatur
 	return c.fails(AgentFails, agent.path, bootstrap.Printable(strings.Join(agent.keys, "; ")), nil)
 }
 
-// rcSeen says whether sshd was seen to run ~/.ssh/rc: yes, no, or "" where
-// there was nothing for it to do.
-func rcSeen(before linkState, agent agentSeen) string {
+// rcRun is what was seen of sshd's running ~/.ssh/rc.
+type rcRun string
+
+const (
+	rcRan      rcRun = "yes"
+	rcDidNot   rcRun = "no"
+	rcDeclined rcRun = "declined" // it was told of another agent, which it leaves alone, or of none
+	rcUnseen   rcRun = ""         // there was nothing for it to do
+)
+
+// rcSeen tells by the link whether sshd was seen to run ~/.ssh/rc. The shell
+// that runs it reads the same start-up files as the one that was asked.
+func rcSeen(before linkState, agent agentSeen) rcRun {
 	switch {
 	case agent.path == "" || before.state == "live" || before.state == "occupied":
-		return ""
+		return rcUnseen
 	case agent.via == "link":
-		return "yes"
+		return rcRan
+	case !agent.named:
+		return rcDeclined
 	}
-	return "no"
+	return rcDidNot
 }
 
 // reportDotfiles reports whether the remote is set up, and whether that shows.
 func (e *examination) reportDotfiles(seen remoteSeen) {
-	setup, rc := seen.setupChecks(e.ran, seen.facts.blameUserRC(e.up.Identity))
-	e.report(setup)
-	e.report(rc)
+	e.report(seen.setupCheck())
+	e.report(seen.userRC(e.ran, seen.facts.blameUserRC(e.up.Identity)))
 	for i, name := range seen.facts.shells() {
 		c := newCheck(There, CheckOtherShell+name)
 		if i == 0 {
@@ -120,44 +132,58 @@ func (e *examination) reportDotfiles(seen remoteSeen) {
 	}
 }
 
-// setupChecks are those of the set-up and of ~/.ssh/rc.
-func (s *remoteSeen) setupChecks(ran string, b blame) (setup, rc Check) {
-	setup, rc = newCheck(There, CheckSetup), newCheck(There, CheckUserRC)
-	var missing, unwritable []string
-	var blocked error
-	rcThere := false
+// lacks returns the files that set-up would write, those that it cannot write,
+// and why.
+func (s *remoteSeen) lacks() (missing, unwritable []string, why error) {
 	for _, f := range s.setup.Files {
 		switch f.Action {
 		case bootstrap.Created, bootstrap.Changed:
 			missing = append(missing, f.Path)
 		case bootstrap.InPlace:
-			rcThere = rcThere || f.Path == "~/.ssh/rc"
 		default:
-			blocked = errors.Join(blocked, f.Cause)
+			why = errors.Join(why, f.Cause)
 			unwritable = append(unwritable, f.Path)
 		}
 	}
+	return missing, unwritable, why
+}
+
+// setupCheck is the check of the set-up.
+func (s *remoteSeen) setupCheck() Check {
+	c := newCheck(There, CheckSetup)
+	missing, unwritable, why := s.lacks()
 	files := strings.Join(missing, ", ")
 	switch {
 	case s.setErr != nil:
-		setup = setup.warns(CannotSetUp, "", "", s.setErr)
+		return c.warns(CannotSetUp, "", "", s.setErr)
 	case s.facts.fixed && len(missing)+len(unwritable) > 0:
-		setup = setup.warns(HomeFixed, strings.Join(append(missing, unwritable...), ", "), "", nil)
-	case blocked != nil:
-		setup = setup.warns(CannotSetUp, "", "", blocked)
+		return c.warns(HomeFixed, strings.Join(append(missing, unwritable...), ", "), "", nil)
+	case why != nil:
+		return c.warns(CannotSetUp, "", "", why)
 	case files != "":
-		setup = setup.warns(NotSetUp, files, "", nil)
+		return c.warns(NotSetUp, files, "", nil)
 	}
-	rc.Facts["seen"] = ran
+	return c
+}
+
+// userRC is the check of ~/.ssh/rc.
+func (s *remoteSeen) userRC(ran rcRun, b blame) Check {
+	c := newCheck(There, CheckUserRC)
+	c.Facts["seen"] = string(ran)
+	there := slices.ContainsFunc(s.setup.Files, func(f bootstrap.FileResult) bool {
+		return f.Action == bootstrap.InPlace && f.Path == "~/.ssh/rc"
+	})
 	switch {
-	case !rcThere:
-		return setup, rc.skips(NotReached, CheckSetup)
-	case ran == "no" || ran == "" && b.line != "":
-		return setup, rc.warns(RCIdle, b.line, b.where, nil)
-	case ran == "":
-		return setup, rc.skips(RCUnseen, "")
+	case !there:
+		return c.skips(NotReached, CheckSetup)
+	case ran == rcDidNot || ran != rcRan && b.line != "":
+		return c.warns(RCIdle, b.line, b.where, nil)
+	case ran == rcDeclined:
+		return c.skips(RCDeclines, "")
+	case ran == rcUnseen:
+		return c.skips(RCUnseen, "")
 	}
-	return setup, rc
+	return c
 }
 
 // shellCheck is what a fresh login shell has in SSH_AUTH_SOCK.
@@ -173,11 +199,27 @@ func (s *remoteSeen) shellCheck(c Check, login bool, name string) Check {
 	case isLink(words.sock):
 		return c
 	case sock == "":
-		return c.warns(ShellUnset, name, "", nil)
+		return s.unset(c, login, name)
 	case s.states[words.sock] == "live":
 		return c.warns(ShellOther, name, sock, nil)
 	case login:
 		return c.fails(ShellDead, name, sock, nil)
 	}
 	return c.warns(ShellDead, name, sock, nil)
+}
+
+// unset is the check of a shell that has no SSH_AUTH_SOCK. Set-up is for the
+// login shell, and for the ~/.bashrc that is there.
+func (s *remoteSeen) unset(c Check, login bool, name string) Check {
+	missing, _, _ := s.lacks()
+	setup := s.setupCheck()
+	switch {
+	case !login && (name != "bash" || !slices.Contains(missing, "~/.bashrc")):
+		return c.warns(ShellBeside, name, s.facts.login, nil)
+	case setup.State == OK:
+		return c.warns(ShellEmptied, name, "", nil)
+	case setup.Problem.Kind != NotSetUp:
+		return c.warns(ShellUnset, name, CheckSetup, nil)
+	}
+	return c.warns(ShellUnset, name, "", nil)
 }

@@ -192,6 +192,10 @@ var corpus = []sample{
 		entries: []entry{file(".bashrc", "x\n").with(0o666).roots(), file(".profile", "y\n").roots()},
 		rows:    rows(rcNew, skipped(".bashrc", Attributes), skipped(".profile", Unwritable)),
 	}, {
+		name:    "several names",
+		entries: []entry{file("git/bashrc", "x\n"), hard(".bashrc", "git/bashrc"), file(".profile", ". ~/.bashrc\n")},
+		rows:    rows(rcNew, skipped(".bashrc", Attributes)),
+	}, {
 		name:    "modes",
 		entries: []entry{file(".bashrc", "x\n").with(0o751), file(".profile", "y\n").with(0o600), file(".ssh/rc", "z\n").with(0o777)},
 		rows:    rows(changed(".ssh/rc"), changed(".bashrc"), changed(".profile")),

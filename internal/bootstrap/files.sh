@@ -90,7 +90,7 @@ list() {
   echo "shell $SHELL"
   for name in $names; do
     resolve "$name"
-    echo "file $name $kind $size"
+    echo "file $name $kind $size $hops"
     [ "$kind" = data ] || continue
     [ "$size" -eq 0 ] || show
     echo

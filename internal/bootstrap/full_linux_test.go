@@ -137,6 +137,23 @@ func TestHomeOfRoot(t *testing.T) {
 	})
 }
 
+// TestFileOfAnotherGroup has one that only root could give to a copy.
+func TestFileOfAnotherGroup(t *testing.T) {
+	t.Parallel()
+	eachShell(t, func(t *testing.T, l *local) {
+		for user, want := range map[int]row{nobody: skipped(".bashrc", Attributes), 0: changed(".bashrc")} {
+			l := l.another(t)
+			l.user = user
+			l.lay(file(".bashrc", "x\n"), file(".profile", debianProfile), file(".ssh/rc", rcBlock))
+			check(t, os.Lchown(filepath.Join(l.home, ".bashrc"), user, 5678))
+			preview, err := PreviewSetup(t.Context(), l)
+			check(t, err)
+			compare(t, "preview", rows(inPlace(".ssh/rc"), want), reported(t, preview))
+			compare(t, "report", rows(inPlace(".ssh/rc"), want), reported(t, setUp(t, l)))
+		}
+	})
+}
+
 // TestImmutableFile has a dotfile that not even root may write.
 func TestImmutableFile(t *testing.T) {
 	t.Parallel()

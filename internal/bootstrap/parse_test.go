@@ -57,15 +57,15 @@ func TestAwaitMarker(t *testing.T) {
 }
 
 // listing is a listing of a home in which every file is missing but .bashrc.
-const listing = "shell /bin/bash\nfile .ssh/rc missing 0\nfile .bashrc data 3\nx\x00y\n" +
-	"file .bash_profile dangling 0\nfile .bash_login huge 9999999\nfile .profile other 0\nend\n"
+const listing = "shell /bin/bash\nfile .ssh/rc missing 0 0\nfile .bashrc data 3 1\nx\x00y\n" +
+	"file .bash_profile dangling 0 2\nfile .bash_login huge 9999999 0\nfile .profile other 0 0\nend\n"
 
 func TestReadHome(t *testing.T) {
 	h, err := readHome(newReader(strings.NewReader(listing)))
 	check(t, err)
 	compare(t, "home", home{shell: "/bin/bash", files: map[string]remoteFile{
-		".ssh/rc": {kind: missing}, ".bashrc": {kind: data, content: []byte("x\x00y")},
-		".bash_profile": {kind: dangling}, ".bash_login": {kind: huge}, ".profile": {kind: other},
+		".ssh/rc": {kind: missing}, ".bashrc": {kind: data, linked: true, content: []byte("x\x00y")},
+		".bash_profile": {kind: dangling, linked: true}, ".bash_login": {kind: huge}, ".profile": {kind: other},
 	}}, h)
 	for _, c := range []struct {
 		old, new string
@@ -77,7 +77,7 @@ func TestReadHome(t *testing.T) {
 		{"/bin/bash", strings.Repeat("x", maxLine), Malformed},
 		{"data 3", "data 4", Malformed},
 		{"data 3", "data 2", Malformed},
-		{"file .ssh/rc missing 0\n", "", Malformed},
+		{"file .ssh/rc missing 0 0\n", "", Malformed},
 		{"missing 0", "missing 9", Malformed},
 		{"missing 0", "missing -1", Malformed},
 		{".bash_login", ".bash_history", Malformed},
@@ -96,7 +96,11 @@ func TestReadHome(t *testing.T) {
 		{"end\n", "link dead\nend\n", Malformed},
 		{"end\n", "link alive /x\nend\n", Malformed},
 		{"end\n", "link dead /x\nlink private /y\nend\n", Malformed},
-		{"end\n", "file .bashrc missing 0\n", Malformed},
+		{"end\n", "file .bashrc missing 0 0\n", Malformed},
+		{"data 3 1", "data 3 x", Malformed},
+		{"data 3 1", "data 3 256", Malformed},
+		{"data 3 1", "data 3 -1", Malformed},
+		{"data 3 1", "data 3", Malformed},
 	} {
 		_, err := readHome(newReader(strings.NewReader(strings.Replace(listing, c.old, c.new, 1))))
 		if got := kindOf(t, err); got != c.want {
@@ -303,7 +307,7 @@ func FuzzPlan(f *testing.F) {
 func FuzzReadHome(f *testing.F) {
 	f.Add([]byte(listing))
 	f.Add([]byte("lacks tail\n"))
-	f.Add([]byte("shell /bin/zsh\nfile .ssh/rc data 0\n\nfile ZDOTDIR/.zshenv missing 2\nfile .tcshrc unreadable 0\nlink private /tmp/x y\nend\n"))
+	f.Add([]byte("shell /bin/zsh\nfile .ssh/rc data 0 1\n\nfile ZDOTDIR/.zshenv missing 2 0\nfile .tcshrc unreadable 0 0\nlink private /tmp/x y\nend\n"))
 	f.Add([]byte(strings.Replace(listing, "data 3", "data 1048576", 1)))
 	f.Fuzz(func(t *testing.T, output []byte) {
 		h, err := readHome(newReader(bytes.NewReader(output)))

@@ -30,6 +30,7 @@ var leftAlone = map[fileKind]Reason{
 // remoteFile is a file as the remote lists it.
 type remoteFile struct {
 	kind    fileKind
+	linked  bool   // whether a link leads there
 	content []byte // of data
 	dirs    int    // of missing: how many directories that it is to be in are missing too
 }

@@ -15,10 +15,11 @@ import (
 //	mosha-setup 1                  the script runs
 //	lacks PROGRAM | nohome         it cannot go on
 //	shell PATH                     a listing: the login shell
-//	file NAME KIND SIZE            for each file that matters to that shell, or
+//	file NAME KIND SIZE LINKS      for each file that matters to that shell, or
 //	                               that ever did to one; SIZE bytes and a line's
 //	                               end follow if KIND is data; if it is missing,
-//	                               SIZE is how many directories it lacks
+//	                               SIZE is how many directories it lacks; LINKS
+//	                               is how many links were followed to it
 //	link KIND TEXT                 with undo.sh, if ~/.ssh/ssh_auth_sock is one:
 //	                               what it leads to
 //	end
@@ -28,7 +29,7 @@ import (
 //	put NAME START REST LENGTH CRC SIZE NEWCRC NEWSIZE, and LENGTH bytes
 //	create NAME LENGTH NEWCRC NEWSIZE, and LENGTH bytes
 //	delete NAME CRC SIZE DIRECTORIES, unlink NAME      with undo.sh
-//	check NAME                                         with check.sh
+//	check NAME ORDER, ORDER being put, create or delete    with check.sh
 //	        ok NAME | changed NAME | fail NAME STEP WORDS
 //	list    a listing
 //	quit    the end
@@ -107,13 +108,17 @@ func (h *home) readLink(line string) error {
 // listed once at most.
 func (h *home) readFile(r *bufio.Reader, line string) error {
 	words := strings.Split(line, " ")
-	if len(words) != 4 || words[0] != "file" || !slices.Contains(listed, words[1]) {
+	if len(words) != 5 || words[0] != "file" || !slices.Contains(listed, words[1]) {
 		return malformed(line)
 	}
 	if _, twice := h.files[words[1]]; twice {
 		return malformed(line)
 	}
-	f := remoteFile{kind: fileKind(words[2])}
+	links, err := strconv.ParseUint(words[4], 10, 8)
+	if err != nil {
+		return malformed(line)
+	}
+	f := remoteFile{kind: fileKind(words[2]), linked: links > 0}
 	size, err := strconv.ParseUint(words[3], 10, 32)
 	switch {
 	case err != nil && f.kind != huge: // whose size may be any
@@ -150,22 +155,20 @@ func readContent(r *bufio.Reader, size int) ([]byte, error) {
 // order returns the order that carries out a step, and its block; of a preview
 // the one that tries whether that could be done.
 func (t task) order(s step) []byte {
-	if t.preview {
-		return fmt.Appendf(nil, "check %s\n", s.name)
-	}
 	before, after := sums(s.old), sums(s.edit.apply(s.old))
-	var line string
+	verb, arguments := "put", fmt.Sprintf("%d %d %d %s %s", s.edit.start, s.edit.end+1, len(s.edit.block), before, after)
 	switch {
 	case s.name == LinkPath:
-		line = "unlink " + s.name
+		return fmt.Appendf(nil, "unlink %s\n", s.name)
 	case s.action == Removed:
-		line = fmt.Sprintf("delete %s %s %d", s.name, before, s.dirs)
+		verb, arguments = "delete", fmt.Sprintf("%s %d", before, s.dirs)
 	case s.action == Created:
-		line = fmt.Sprintf("create %s %d %s", s.name, len(s.edit.block), after)
-	default:
-		line = fmt.Sprintf("put %s %d %d %d %s %s", s.name, s.edit.start, s.edit.end+1, len(s.edit.block), before, after)
+		verb, arguments = "create", fmt.Sprintf("%d %s", len(s.edit.block), after)
 	}
-	return append([]byte(line+"\n"), s.edit.block...)
+	if t.preview {
+		return fmt.Appendf(nil, "check %s %s\n", s.name, verb)
+	}
+	return append(fmt.Appendf(nil, "%s %s %s\n", verb, s.name, arguments), s.edit.block...)
 }
 
 // sums returns the two words by which a file's content is known.

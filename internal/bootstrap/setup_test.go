@@ -70,6 +70,11 @@ func testSample(t *testing.T, l *local, s sample) {
 	}
 	l.lay(s.entries...)
 	before := l.tree()
+	preview, err := PreviewSetup(t.Context(), l)
+	check(t, err)
+	if d := differences(before, l.tree()); d != "" {
+		t.Errorf("a preview changed something: %s", d)
+	}
 	first := setUp(t, l)
 	var want []row
 	written := append([]string{".ssh"}, s.dirs...)
@@ -82,6 +87,10 @@ func testSample(t *testing.T, l *local, s sample) {
 		}
 		r.target = ""
 		want = append(want, r)
+	}
+	// What a link shows twice is found out only by writing.
+	if s.name != "odd names behind links" {
+		compare(t, "preview", want, reported(t, preview))
 	}
 	compare(t, "first report", want, reported(t, first))
 	after := l.tree()

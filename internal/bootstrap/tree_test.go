@@ -17,12 +17,14 @@ type entry struct {
 	path    string
 	content string // of a file
 	link    string // not empty: a link to this
+	hard    string // not empty: another name of this file of the home
 	mode    os.FileMode
 	root    bool // it is root's
 }
 
 func file(path, content string) entry    { return entry{path: path, content: content, mode: 0o644} }
 func link(path, target string) entry     { return entry{path: path, link: target} }
+func hard(path, of string) entry         { return entry{path: path, hard: of} }
 func dir(path string) entry              { return entry{path: path, mode: 0o755 | os.ModeDir} }
 func fifo(path string) entry             { return entry{path: path, mode: 0o644 | os.ModeNamedPipe} }
 func (e entry) with(m os.FileMode) entry { e.mode = e.mode.Type() | m; return e }
@@ -39,6 +41,8 @@ func (l *local) lay(entries ...entry) {
 		switch {
 		case e.link != "":
 			check(t, os.Symlink(e.link, p))
+		case e.hard != "":
+			check(t, os.Link(filepath.Join(l.home, e.hard), p))
 		case e.mode.IsDir():
 			check(t, os.Mkdir(p, 0o755))
 		case e.mode&os.ModeNamedPipe != 0:
@@ -49,7 +53,7 @@ func (l *local) lay(entries ...entry) {
 		if !e.root {
 			l.own(p)
 		}
-		if e.link == "" {
+		if e.link == "" && e.hard == "" {
 			check(t, os.Chmod(p, e.mode.Perm()))
 			check(t, os.Chtimes(p, past, past))
 		}

@@ -7,12 +7,12 @@ import (
 
 // Undo takes out of the remote's dotfiles what Setup has put into them, for
 // whichever shell and in whichever version, and removes the link, unless that is
-// the person's own. A file is
-// then what it was before, or gone if set-up created it and nothing else is in
-// it, and so are the directories that set-up made for it. A block that was
-// edited, or of which only a part is left, stays and is a row of the report:
-// what of it is whose is for a person to say. So is a file that cannot be
-// looked at. The errors are Setup's.
+// the person's own. A file is then what it was before, or gone if set-up created
+// it and nothing else is in it, and so are the directories that set-up made for
+// it. What a link leads to by now stays, empty, as the link is not set-up's. A
+// block that was edited, or of which only a part is left, stays and is a row of
+// the report: what of it is whose is for a person to say. So is a file that
+// cannot be looked at. The errors are Setup's.
 //
 // It knows nothing of other machines: a holder that runs points the link again.
 func Undo(ctx context.Context, r Runner) (Report, error) { return undoing.run(ctx, r) }
@@ -73,7 +73,7 @@ func planRemoval(name string, f remoteFile) (s step, ok bool) {
 	}
 	s.edit = edit{start: found.start, end: found.end}
 	s.action = Restored
-	if found.created && len(bytes.TrimSpace(s.edit.apply(s.old))) == 0 {
+	if found.created && !f.linked && len(bytes.TrimSpace(s.edit.apply(s.old))) == 0 {
 		s.action, s.dirs = Removed, found.dirs
 		s.edit = edit{end: len(s.old)}
 	}

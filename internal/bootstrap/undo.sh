@@ -16,18 +16,12 @@ choose() {
 }
 
 # delete NAME CRC SIZE DIRECTORIES: removes a file that still has this content, and up to so many directories above it if
-# nothing else is in them. A link stays, as it is not ours, and what it leads to is left empty.
+# nothing else is in them. What a link leads to is not to be removed.
 delete() {
   resolve "$1"
-  if [ "$kind" != data ] || ! same "$real" "$2" "$3"; then
-    echo "changed $1"
-    return
-  fi
-  if [ "$hops" -gt 0 ]; then
-    put "$1" 0 "$((size + 1))" 0 "$2" "$3" 4294967295 0
-    return
-  fi
+  [ "$kind$hops" = data0 ] || { changed "$1"; return; }
   writable "$1" || return
+  same "$real" "$2" "$3" || { changed "$1"; return; }
   why=$(rm -f "$real" 2>&1) || { fail "$1" remove; return; }
   prune "$4"
   echo "ok $1"

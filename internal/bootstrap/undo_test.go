@@ -75,8 +75,23 @@ var undoCases = []struct {
 	}, {
 		name:    "moved into a repository since",
 		entries: []entry{file("dotfiles/bashrc", envNewBlock), link(".bashrc", "dotfiles/bashrc"), link(".profile", ".bashrc")},
-		rows:    rows(removed(".bashrc")),
-		content: map[string]string{"dotfiles/bashrc": ""},
+		rows:    rows(restored(".bashrc")),
+		content: map[string]string{"dotfiles/bashrc": "", ".bashrc": "dotfiles/bashrc"},
+	}, {
+		name: "of ours, and a link since",
+		entries: []entry{
+			file("dotfiles/bashrc", envNewBlock), link(".bashrc", "dotfiles/bashrc"),
+			dir(".ssh"), file("dotfiles/rc", rcDirBlock+" \n"), link(".ssh/rc", "../dotfiles/rc"),
+		},
+		rows:    rows(restored(".ssh/rc"), restored(".bashrc")),
+		content: map[string]string{"dotfiles/bashrc": "", "dotfiles/rc": " \n", ".ssh/rc": "../dotfiles/rc"},
+	}, {
+		name: "several names",
+		entries: []entry{
+			file("a", envBlock), hard(".bashrc", "a"), file("b", profileBlock), hard(".profile", "b"),
+		},
+		rows:    rows(skipped(".bashrc", Attributes), removed(".profile")),
+		content: map[string]string{"a": envBlock, "b": profileBlock, ".profile": "-"},
 	}, {
 		name:    "the link",
 		entries: []entry{link(LinkPath, "/tmp/gone"), link(LinkPath+".123", "/tmp/gone"), file(LinkPath+".save", "s"), file(".ssh/rc", rcBlock)},
@@ -114,6 +129,7 @@ func TestUndo(t *testing.T) {
 				if c.name != "moved into a repository since" {
 					compare(t, "preview", c.rows, reported(t, preview))
 				}
+				checkDiffs(t, preview)
 				after := l.tree()
 				for path, want := range c.content {
 					got, there := after[path]
@@ -132,6 +148,17 @@ func TestUndo(t *testing.T) {
 			})
 		}
 	})
+}
+
+// checkDiffs checks that a diff has a file go away if and only if it is said.
+func checkDiffs(t *testing.T, preview Report) {
+	t.Helper()
+	for _, f := range preview.Files {
+		goes := bytes.Contains(f.Diff, []byte("\n+++ /dev/null\n"))
+		if goes != (f.Action == Removed && len(f.Diff) > 0) {
+			t.Errorf("%s is %v, and its diff says %q", f.Path, f.Action, f.Diff)
+		}
+	}
 }
 
 func rowsOf(all []row, a Action) []row {
@@ -284,8 +311,7 @@ func TestPreviewIsAPatch(t *testing.T) {
 			written := setUp(t, other)
 			var patch []byte
 			for i, f := range report.Files {
-				// That a copy would lose something, or not fit, shows only when it is made.
-				if f.Action != written.Files[i].Action && written.Files[i].Action != Skipped {
+				if f.Action != written.Files[i].Action {
 					t.Errorf("%s: %v, but %v", f.Path, f.Action, written.Files[i].Action)
 				}
 				if written.Files[i].Cause == nil {

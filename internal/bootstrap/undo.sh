@@ -33,22 +33,13 @@ delete() {
 judge() {
   led=dead text=$(readlink .ssh/ssh_auth_sock)
   case $text in /run/user/*/ssh_auth_sock) [ ! -h "$text" ] || text=$(readlink "$text") ;; esac
-  listens || return
+  listens .ssh/ssh_auth_sock "$text" || return
   led=forwarded
   case $text in
   /./* | /*/.ssh/agent/*.sshd.*) return ;;
   /tmp/ssh-*/agent.*) of_sshd "$text" && return ;;
   esac
   led=private
-}
-
-# listens: whether somebody does at the link's other end. Linux has a list of sockets. Where it shows none, ssh-add
-# connects, and then finds nothing to do, so that it asks the agent nothing. Its exit status is 2 if it cannot.
-listens() {
-  [ -S .ssh/ssh_auth_sock ] || return
-  grep -Fq " $text" /proc/net/unix && return
-  SSH_AUTH_SOCK=.ssh/ssh_auth_sock ssh-add -d /dev/null/none </dev/null >/dev/null
-  [ $? -ne 2 ]
 }
 
 newline='

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/mosha-ssh/mosha/internal/keeper"
 	"github.com/mosha-ssh/mosha/internal/lab"
 )
 
@@ -305,6 +306,7 @@ func TestDoctorWithFewSessions(t *testing.T) {
 	r.is("setup", "warn", "^not set up: ~/.ssh/rc, ")
 	w.nothingLeft()
 	window := w.shell("devbox")
+	w.becomes("the link holder back, which made room for the set-up", func(s keeper.Status) bool { return s.Link == "own" })
 	w.examine("devbox").is("shell", "fail", `allows no more sessions`)
 	w.agentIsNow(window, w.key)
 	w.exit(window)

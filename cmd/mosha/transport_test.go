@@ -78,17 +78,20 @@ func TestTransportIsChosen(t *testing.T) {
 	for name, c := range map[string]struct {
 		server, config string
 		reason         string
-		asked          int // connections before the first that OpenSSH made
+		says           string // what ssh has to say on the way
+		asked          int    // connections before the first that OpenSSH made
 	}{
 		"only the server has it not": {server: "KexAlgorithms sntrup761x25519-sha512@openssh.com", reason: "key exchange", asked: 1},
 		"the configuration wants it": {config: "KexAlgorithms sntrup761x25519-sha512@openssh.com", reason: "key exchange"},
-		"a library for smart cards":  {config: "PKCS11Provider /usr/lib/none.so", reason: "/usr/lib/none.so"},
+		"a library for smart cards":  {config: "PKCS11Provider /usr/lib/none.so", reason: "/usr/lib/none.so", says: "is not a PKCS11 library"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, c.server)
 			w.must(w.me.WriteFile(".ssh/config", c.config+"\nHost devbox*\n  User "+w.dev.Name+"\n", 0o600))
-			w.runs("keep", "devbox")
+			if _, stderr, code := w.local("keep", "devbox"); code != 0 || !strings.Contains(stderr, c.says) || c.says == "" && stderr != "" {
+				t.Fatalf("keep: exit %d, %s", code, stderr)
+			}
 			w.agentThere()
 			s := w.status()
 			if s.Transport != "openssh" || !strings.Contains(s.Reason, c.reason) {

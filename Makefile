@@ -2,8 +2,16 @@
 .POSIX:
 
 GO = go
-# What `make test` tests.
+# What `make test`, `make race` and `make long` test.
 PACKAGES = ./...
+# The packages whose tests take minutes under the race detector, and of those the files whose tests run with it.
+NO_RACE = /cmd/mosha$$|/internal/bootstrap$$|/internal/lab
+RACE = cmd/mosha/load_test.go cmd/mosha/recover_test.go cmd/mosha/killed_test.go cmd/mosha/keep_test.go \
+	internal/bootstrap/holder_test.go
+# The lab makes users and network namespaces, so the tests run as root. HOME is root's then, so that no file of root's is
+# left in the caches of the person who builds. The limit ends a test that hangs.
+GO_TEST = if [ "$$(id -u)" -eq 0 ]; then set --; else \
+	set -- -exec "sudo -E -H env 'PATH=$$PATH' GOFLAGS=-buildvcs=false"; fi; set -x; $(GO) test -timeout 60m "$$@"
 # How long `make fuzz` runs each fuzz test. Not a time: when that is up, go test sometimes calls it a failure.
 FUZZTIME = 50000x
 # The options of `make bench`.
@@ -12,19 +20,31 @@ ARGS =
 GOLANGCI_LINT_VERSION = v2.15.0
 GOLANGCI_LINT = build/golangci-lint-$(GOLANGCI_LINT_VERSION)
 
-.PHONY: build test lint cross fuzz demo bench clean help
+.PHONY: build test race long check lint cross fuzz demo bench clean help
 
 build: ## build bin/mosha
 	@version=$$(git describe --tags --always --dirty 2>/dev/null) || version=dev; \
 	set -x; \
 	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags "-X main.version=$$version" -o bin/mosha ./cmd/mosha
 
-# The lab makes users and network namespaces, so the tests run as root. HOME is root's then, so that no file of root's is
-# left in the caches of the person who builds.
-test: ## install what the tests need and run them all, as root, with the race detector
+test: ## install what the tests need and run them, as root
 	@scripts/install-deps test
-	@set -x; if [ "$$(id -u)" -eq 0 ]; then $(GO) test -race -timeout 30m $(PACKAGES); else \
-	$(GO) test -race -timeout 30m -exec "sudo -E -H env 'PATH=$$PATH' GOFLAGS=-buildvcs=false" $(PACKAGES); fi
+	@$(GO_TEST) $(PACKAGES)
+
+# A program that a lab runs has the race detector when its test has it.
+race: ## run the unit tests and some of the lab's with the race detector
+	@scripts/install-deps test
+	@$(GO_TEST) -race $$($(GO) list $(PACKAGES) | grep -vE '$(NO_RACE)')
+	@tests=$$(scripts/tests-in $(RACE)) || exit 1; $(GO_TEST) -race -run "$$tests" $$(printf './%s\n' $(RACE) | sed 's,/[^/]*$$,,' | sort -u)
+
+# Files with the build tag long have nothing but what takes too long for `make test`.
+long: ## run the tests that take long: more homes, cases by chance, outages
+	@scripts/install-deps test
+	@tests=$$(grep -rlE --include='*_test.go' '^//go:build .*long' . | xargs scripts/tests-in) || exit 1; \
+	$(GO_TEST) -tags long -run "$$tests" $(PACKAGES)
+
+check: ## all that must hold before a change is taken; CI runs this
+	.ci/run
 
 lint: $(GOLANGCI_LINT) ## gofmt, golangci-lint, shellcheck
 	@scripts/install-deps lint

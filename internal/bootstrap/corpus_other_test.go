@@ -29,7 +29,7 @@ var otherCorpus = []sample{
 		rows:    rows(rcNew, zshenvNew),
 		content: map[string]string{".zshrc": "bindkey -e\n"},
 	}, {
-		name: "zsh with a bashrc", shell: zsh,
+		name: "zsh with a bashrc", shell: zsh, typical: true,
 		entries: []entry{file(".zshenv", ". ~/.cargo/env"), file(".bashrc", debianBashrc)},
 		rows:    rows(rcNew, changed(".bashrc"), changed(".zshenv")),
 		content: map[string]string{".zshenv": envBlock + ". ~/.cargo/env"},
@@ -41,7 +41,7 @@ var otherCorpus = []sample{
 		rows:    rows(rcNew, changed(".zshenv")),
 		content: map[string]string{".config/zsh/.zshenv": "z=1\n"},
 	}, {
-		name: "zsh with ZDOTDIR from elsewhere", shell: zsh, env: []string{"ZDOTDIR=~/zsh dir"},
+		name: "zsh with ZDOTDIR from elsewhere", shell: zsh, typical: true, env: []string{"ZDOTDIR=~/zsh dir"},
 		entries: []entry{file("zsh dir/.zshenv", "z=1\n"), file(".zshrc", "x\n")},
 		rows:    rows(rcNew, through("ZDOTDIR/.zshenv", "zsh dir/.zshenv")),
 		content: map[string]string{"zsh dir/.zshenv": envBlock + "z=1\n"},
@@ -68,7 +68,7 @@ var otherCorpus = []sample{
 		rows:    rows(rcNew, changed(".zshenv")),
 		content: map[string]string{".zshenv": "a\n" + envNewBlock + "b"},
 	}, {
-		name: "fish, nothing at all", shell: fish, rows: rows(rcNew, fishNew), dirs: fishDirs,
+		name: "fish, nothing at all", shell: fish, typical: true, rows: rows(rcNew, fishNew), dirs: fishDirs,
 		content: map[string]string{fishName: fishNewBlock},
 	}, {
 		name: "fish with a config", shell: fish,
@@ -114,7 +114,7 @@ var otherCorpus = []sample{
 		rows:    rows(rcNew, changed(".cshrc")),
 		content: map[string]string{".cshrc": cshBlock + "alias ll ls -l"},
 	}, {
-		name: "tcsh with both", shell: tcsh, entries: []entry{file(".cshrc", "c\n"), file(".tcshrc", "t\n")},
+		name: "tcsh with both", shell: tcsh, typical: true, entries: []entry{file(".cshrc", "c\n"), file(".tcshrc", "t\n")},
 		rows: rows(rcNew, changed(".tcshrc")),
 	}, {
 		name: "tcsh with a link to nothing", shell: tcsh, entries: []entry{link(".tcshrc", "gone"), file(".cshrc", "c\n")},
@@ -142,7 +142,7 @@ var otherCorpus = []sample{
 	}, {
 		name: "dash, nothing at all", shell: dash, rows: rows(rcNew, profileAlone),
 	}, {
-		name: "dash with ENV", shell: dash,
+		name: "dash with ENV", shell: dash, typical: true,
 		entries: []entry{file("etc/shrc", "s\n"), link(".shrc", "etc/shrc"), file(".profile", "ENV=~/.shrc; export ENV")},
 		rows:    rows(rcNew, changed(".profile"), through(".shrc", "etc/shrc")),
 	}, {

@@ -15,6 +15,7 @@ type row struct {
 // sample is a home and what set-up is to make of it.
 type sample struct {
 	name    string
+	typical bool     // `make test` tries it too
 	shell   string   // /bin/bash if empty
 	env     []string // ~ stands for the home
 	entries []entry
@@ -68,10 +69,10 @@ var (
 // corpus is the homes that people have who log in with bash.
 var corpus = []sample{
 	{
-		name: "nothing at all", rows: rows(rcNew, bashrcNew, profileNew),
+		name: "nothing at all", typical: true, rows: rows(rcNew, bashrcNew, profileNew),
 		content: map[string]string{".ssh/rc": rcDirBlock, ".bashrc": envNewBlock, ".profile": profileBlock},
 	}, {
-		name:    "debian",
+		name: "debian", typical: true,
 		entries: []entry{file(".bashrc", debianBashrc), file(".profile", debianProfile), dir(".ssh").with(0o700)},
 		rows:    rows(rcNew, changed(".bashrc")),
 		content: map[string]string{".ssh/rc": rcNewBlock, ".bashrc": envBlock + debianBashrc, ".profile": debianProfile},
@@ -83,7 +84,7 @@ var corpus = []sample{
 		},
 		rows: rows(rcNew, changed(".bashrc")),
 	}, {
-		name:    "login file of its own",
+		name: "login file of its own", typical: true,
 		entries: []entry{file(".bashrc", debianBashrc), file(".bash_login", "export EDITOR=vi\n"), file(".profile", debianProfile)},
 		rows:    rows(rcNew, changed(".bashrc"), changed(".bash_login")),
 		content: map[string]string{".bash_login": envBlock + "export EDITOR=vi\n", ".profile": debianProfile},
@@ -100,7 +101,7 @@ var corpus = []sample{
 		entries: []entry{file(".bashrc", "alias ll='ls -l'\n")},
 		rows:    rows(rcNew, changed(".bashrc"), profileNew),
 	}, {
-		name:    "no last newline",
+		name: "no last newline", typical: true,
 		entries: []entry{file(".bashrc", "alias a=b"), file(".ssh/rc", "echo x >&2"), file(".profile", ". ~/.bashrc")},
 		rows:    rows(changed(".ssh/rc"), changed(".bashrc")),
 		content: map[string]string{".bashrc": envBlock + "alias a=b", ".ssh/rc": rcBlock + "echo x >&2"},
@@ -134,7 +135,7 @@ var corpus = []sample{
 		entries: []entry{file(".bashrc", strings.Repeat("#", maxFile+1)), file(".bash_profile", strings.Repeat("#", maxFile-10))},
 		rows:    rows(rcNew, skipped(".bashrc", TooLarge), skipped(".bash_profile", TooLarge)),
 	}, {
-		name: "links into a repository",
+		name: "links into a repository", typical: true,
 		entries: []entry{
 			file("dotfiles/bash/rc", debianBashrc).with(0o640), link(".bashrc", "dotfiles/bash/rc"),
 			file("dotfiles/prof-2", debianProfile), link("dotfiles/prof", "./prof-2"), link(".profile", "dotfiles/prof"),
@@ -180,7 +181,7 @@ var corpus = []sample{
 		entries: []entry{fifo(".bashrc"), fifo(".ssh/rc"), fifo(".profile")},
 		rows:    rows(skipped(".ssh/rc", Irregular), skipped(".bashrc", Irregular), skipped(".profile", Irregular)),
 	}, {
-		name:    "no permission to write",
+		name: "no permission to write", typical: true,
 		entries: []entry{file(".bashrc", "x\n").with(0o444), file(".ssh/rc", "x\n").with(0o555), file(".profile", ". ~/.bashrc\n")},
 		rows:    rows(skipped(".ssh/rc", Unwritable), skipped(".bashrc", Unwritable)),
 	}, {
@@ -213,7 +214,7 @@ var corpus = []sample{
 		},
 		rows: rows(inPlace(".ssh/rc"), inPlace(".bashrc"), inPlace(".bash_profile")),
 	}, {
-		name: "older version",
+		name: "older version", typical: true,
 		entries: []entry{
 			file(".bashrc", "a\n"+marked(0, false, oldBody)+"b"), file(".profile", marked(0, true, oldBody)),
 			file(".ssh/rc", marked(0, true, oldBody)+"c\n"),
@@ -227,7 +228,7 @@ var corpus = []sample{
 		entries: []entry{file(".bashrc", marked(7, false, oldBody)+"b\n"), file(".profile", debianProfile)},
 		rows:    rows(rcNew, inPlace(".bashrc")),
 	}, {
-		name: "edited by hand",
+		name: "edited by hand", typical: true,
 		entries: []entry{
 			file(".bashrc", strings.Replace(envBlock, "export", "# export", 1)),
 			file(".profile", strings.ReplaceAll(envBlock, "\n", "\r\n")),

@@ -52,11 +52,16 @@ func setUp(t *testing.T, r Runner) Report {
 	return report
 }
 
-func TestSetupOfTheCorpus(t *testing.T) {
+func TestSetupOfTypicalHomes(t *testing.T) { testCorpus(t, true) }
+
+// testCorpus sets up the homes that are typical, or all others.
+func testCorpus(t *testing.T, typical bool) {
 	eachShell(t, func(t *testing.T, l *local) {
 		t.Parallel()
 		for _, s := range slices.Concat(corpus, otherCorpus) {
-			t.Run(s.name, func(t *testing.T) { testSample(t, l.another(t), s) })
+			if s.typical == typical {
+				t.Run(s.name, func(t *testing.T) { testSample(t, l.another(t), s) })
+			}
 		}
 	})
 }

@@ -35,7 +35,6 @@ type Conn struct {
 	proxied   time.Duration // Facts.Proxied
 	binding   *binding
 	closing   atomic.Bool
-	over      chan struct{} // closed when the connection has ended
 }
 
 // Kinds of Note.

@@ -285,7 +285,7 @@ func (d *dialer) binding(sessionID []byte) *binding {
 
 func (d *dialer) result(conn ssh.Conn, channels <-chan ssh.NewChannel, requests <-chan *ssh.Request) *Conn {
 	d.auth.succeeded()
-	c := &Conn{Conn: conn, Identity: d.auth.identity, Typed: d.auth.typed() || d.hops.typed(), NewChannels: channels, Requests: requests, transport: d.transport, binding: d.binding(conn.SessionID()), over: make(chan struct{})}
+	c := &Conn{Conn: conn, Identity: d.auth.identity, Typed: d.auth.typed() || d.hops.typed(), NewChannels: channels, Requests: requests, transport: d.transport, binding: d.binding(conn.SessionID())}
 	_, verdict := d.keys.outcome()
 	c.Notes, c.Accepted, c.Unverified = append(verdict.notes, typedNote(d.cfg, c.Typed, d.auth.keys.unlocked)...), verdict.accepted, verdict.unverified
 	if verdict.updatable && d.cfg.UpdateHostKeys != target.UpdateNo {

@@ -357,7 +357,7 @@ func anyKey(ssh.PublicKey) bool { return true }
 
 func TestParseOffer(t *testing.T) {
 	signers, keys := makeKeys(t)
-	cert := &ssh.Certificate{Key: keys[0], CertType: ssh.HostCert, ValidBefore: ssh.CertTimeInfinity}
+	cert := &ssh.Certificate{Key: keys[0], CertType: ssh.HostCert, ValidPrincipals: []string{"host"}, ValidBefore: ssh.CertTimeInfinity}
 	if err := cert.SignCert(rand.Reader, signers[1]); err != nil {
 		t.Fatal(err)
 	}

@@ -26,7 +26,6 @@ type master struct {
 	mux      ssh.Conn
 	channels <-chan ssh.NewChannel
 	requests <-chan *ssh.Request
-	over     chan struct{} // closed when mux has ended
 	facts    Facts
 
 	close sync.Once
@@ -39,7 +38,6 @@ func (m *master) attach() error {
 	if err != nil {
 		return err
 	}
-	m.over = make(chan struct{})
 	m.mux, m.channels, m.requests, err = ssh.NewControlClientConn(conn)
 	if err != nil {
 		conn.Close()
@@ -49,7 +47,7 @@ func (m *master) attach() error {
 
 // OpenChannel is that of Connection.
 func (m *master) OpenChannel(kind string, extra []byte) (ssh.Channel, <-chan *ssh.Request, error) {
-	return openChannel(m.mux, m.over, kind, extra)
+	return m.mux.OpenChannel(kind, extra)
 }
 
 // RoundTrip opens a session and closes it: a master passes on no global
@@ -70,7 +68,6 @@ func (m *master) RoundTrip() error {
 func (m *master) Serve(agent func(AgentOffer)) {
 	go ssh.DiscardRequests(m.requests)
 	go func() {
-		defer close(m.over)
 		for offered := range m.channels {
 			_ = offered.Reject(ssh.UnknownChannelType, "not served here")
 		}

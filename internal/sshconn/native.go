@@ -11,7 +11,6 @@ func (c *Conn) Serve(agent func(AgentOffer)) {
 	var requests sync.WaitGroup
 	defer requests.Wait()
 	requests.Go(c.serveRequests)
-	defer close(c.over)
 	for offered := range c.NewChannels {
 		if offered.ChannelType() != "auth-agent@openssh.com" {
 			_ = offered.Reject(ssh.UnknownChannelType, "not served here")
@@ -19,11 +18,6 @@ func (c *Conn) Serve(agent func(AgentOffer)) {
 		}
 		agent(&nativeOffer{conn: c, channel: offered})
 	}
-}
-
-// OpenChannel is that of Connection. It needs Serve.
-func (c *Conn) OpenChannel(kind string, extra []byte) (ssh.Channel, <-chan *ssh.Request, error) {
-	return openChannel(c.Conn, c.over, kind, extra)
 }
 
 // RoundTrip sends the server a request that no server knows, and that all

@@ -1,7 +1,8 @@
 package sshconn
 
 import (
-	"errors"
+	"encoding/binary"
+	"io"
 	"net"
 	"testing"
 	"testing/synctest"
@@ -9,35 +10,46 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// forgetful is a connection that has forgotten a channel as it ended.
-type forgetful struct {
-	ssh.Conn
-	forgotten chan struct{}
+// lingering is a connection whose Close has to wait: what is written to it
+// meanwhile is taken, though nothing can come any more.
+type lingering struct {
+	net.Conn
+	free chan struct{}
 }
 
-func (f forgetful) OpenChannel(string, []byte) (ssh.Channel, <-chan *ssh.Request, error) {
-	<-f.forgotten
-	return nil, nil, errors.New("in the end")
+func (l lingering) Write(p []byte) (int, error) { return len(p), nil }
+
+func (l lingering) Close() error {
+	<-l.free
+	return l.Conn.Close()
 }
 
-// TestOpenChannelAsItEnds: who opens a channel is not left waiting.
+// TestOpenChannelAsItEnds: who opens a channel in the moment in which x/crypto
+// has dropped all others is not left waiting. The connection is that of a
+// master, since it needs no key exchange; the channels are the same.
 func TestOpenChannelAsItEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		channels, requests := make(chan ssh.NewChannel), make(chan *ssh.Request)
-		f := forgetful{forgotten: make(chan struct{})}
-		defer close(f.forgotten)
-		c := &Conn{Conn: f, NewChannels: channels, Requests: requests, over: make(chan struct{})}
-		go c.Serve(nil)
-		failed := make(chan error, 1)
-		go func() {
-			_, _, err := c.OpenChannel("session", nil)
-			failed <- err
+		ours, theirs := net.Pipe()
+		l := lingering{Conn: ours, free: make(chan struct{})}
+		go func() { // the answers of PROTOCOL.mux to hello and to the wish for a proxy
+			for _, message := range [][]uint32{{8, 1, 4}, {8, 0x8000000f, 0}} {
+				_ = binary.Write(theirs, binary.BigEndian, message)
+			}
+			theirs.Close()
 		}()
-		synctest.Wait()
-		close(channels)
-		close(requests)
-		if err := <-failed; !errors.Is(err, net.ErrClosed) {
-			t.Error(err)
+		mux, channels, requests, err := ssh.NewControlClientConn(l)
+		if err != nil {
+			t.Fatal(err)
 		}
+		go ssh.DiscardRequests(requests)
+		if offered, ok := <-channels; ok {
+			t.Fatalf("a channel came: %v", offered)
+		}
+		m := &master{mux: mux}
+		if _, _, err := m.OpenChannel("session", nil); err != io.EOF {
+			t.Errorf("error is %v, want the connection's end", err)
+		}
+		close(l.free)
+		_ = mux.Wait()
 	})
 }

@@ -27,7 +27,7 @@ type connectCmd struct {
 	transportFlag
 	SetupOnly  bool     `help:"Set the remote up, say what changed, and start no session. Takes several hosts."`
 	DryRun     bool     `help:"Say what setting up would change there, with a diff, and change nothing. Takes several hosts."`
-	Linger     lingerer `placeholder:"DURATION" help:"Keep the connection that long after the last session: 90, 10m, 8h, at most 720h."`
+	Linger     lingerer `placeholder:"DURATION" help:"Keep the connection that long after the last session: 90, 10m, 8h, at most 30d."`
 	UDPAddress string   `name:"udp-address" placeholder:"HOST" help:"Where mosh's UDP is to go, if not to the address that SSH goes to or, behind a proxy, that the server has."`
 
 	Client           string `placeholder:"PATH" group:"mosh's own flags:" help:"mosh client here (mosh-client)."`
@@ -41,7 +41,7 @@ type connectCmd struct {
 	Inet6            bool   `name:"6" short:"6" group:"mosh's own flags:" xor:"family" help:"As --family=inet6."`
 	Port             string `short:"p" placeholder:"PORT[:PORT2]" group:"mosh's own flags:" help:"UDP port or range on the server."`
 	BindServer       string `placeholder:"ADDRESS" group:"mosh's own flags:" help:"Address the server replies from: ssh, any or an IP address."`
-	SSH              string `name:"ssh" placeholder:"COMMAND" default:"ssh" group:"mosh's own flags:" help:"ssh command; its options count for the keeper too."`
+	SSH              string `name:"ssh" placeholder:"COMMAND" default:"ssh" group:"mosh's own flags:" help:"ssh command; its options count for the agent's connection too."`
 	SSHPty           bool   `name:"ssh-pty" default:"true" negatable:"" group:"mosh's own flags:" help:"Start the server on a terminal."`
 	Init             bool   `default:"true" negatable:"" group:"mosh's own flags:" help:"Send the terminal's initialization string."`
 	Local            bool   `group:"mosh's own flags:" help:"Run mosh-server here, without ssh."`

@@ -65,10 +65,13 @@ func explainKept(err error) (explanation, bool) {
 	if e.code == exitUsage {
 		return e, true
 	}
-	if e.hint != "" {
-		e.hint += "; "
+	switch {
+	case strings.HasSuffix(e.hint, kept.Log): // named already
+	case e.hint == "":
+		e.hint = "log: " + kept.Log
+	default:
+		e.hint += "; log: " + kept.Log
 	}
-	e.hint += "log: " + kept.Log
 	return e, true
 }
 

@@ -200,6 +200,10 @@ func TestStatusJSON(t *testing.T) {
 	w.must(w.sshd.Stop())
 	w.must(w.sshd.KillSessions())
 	w.becomes("lost", func(s keeper.Status) bool { return s.State != keeper.Up && s.Lost > 0 })
+	if trip := w.status().Trip; trip != 0 {
+		t.Errorf("a round trip of %v s while it is lost", trip)
+	}
+	w.noMoreThanMilliseconds()
 	if _, _, code := w.local("status", "devbox"); code != 3 {
 		t.Errorf("exit %d while it is lost, want 3", code)
 	}
@@ -212,15 +216,27 @@ func TestStatusJSON(t *testing.T) {
 	w.nothingLeft()
 }
 
+// noMoreThanMilliseconds looks at every number that status --json prints, many
+// times, as not every one of them shows how it was computed.
+func (w *world) noMoreThanMilliseconds() {
+	w.t.Helper()
+	for range 50 {
+		out, _, _ := w.local("status", "--json", "devbox")
+		if long := regexp.MustCompile(`"[a-z_]+":-?\d+\.\d{4,}`).FindString(out); long != "" {
+			w.t.Fatalf("%s in %s", long, out)
+		}
+	}
+}
+
 // TestStatusWatch redraws in place, shows a change, and gives the terminal
 // back on Ctrl-C.
 func TestStatusWatch(t *testing.T) {
 	w := newWorld(t)
-	window := w.runSized(120, 24, "status", "--watch", "devbox")
-	w.must(window.WaitFor(w.ctx(), `^no keeper runs for devbox`))
+	window := w.runSized(80, 24, "status", "--watch", "devbox")
+	w.must(window.WaitFor(w.ctx(), `^no connection in the background for devbox`))
 	w.runs("keep", "devbox")
-	w.must(window.WaitFor(w.ctx(), `^HOST +STATE +SESSIONS.*\ndevbox +up`))
-	if screen := window.Screen(); strings.Contains(screen, "no keeper") || strings.Count(screen, "HOST") != 1 {
+	w.must(window.WaitFor(w.ctx(), `^HOST +STATE +SESSIONS.* +AGENT\ndevbox +up.* own$`))
+	if screen := window.Screen(); strings.Contains(screen, "no connection") || strings.Count(screen, "HOST") != 1 {
 		t.Errorf("the block was not redrawn in place:\n%s", screen)
 	}
 	w.must(window.Send("\x03"))
@@ -244,19 +260,19 @@ func TestSilentKeeper(t *testing.T) {
 	w.runs("keep", "devbox", "devbox4")
 	pid := w.keeperOf("devbox")
 	w.must(syscall.Kill(pid, syscall.SIGSTOP))
-	if _, stderr, code := w.local("status", "devbox"); code != 3 || !strings.Contains(stderr, "the keeper does not answer") {
+	if _, stderr, code := w.local("status", "devbox"); code != 3 || !strings.Contains(stderr, "the connection in the background does not answer") {
 		t.Errorf("status: exit %d, %s", code, stderr)
 	}
 	window := w.runSized(240, 24, "devbox")
 	code, err := window.Wait(w.ctx())
 	w.must(err)
-	if code != 3 || !strings.HasPrefix(window.Screen(), "mosha: the keeper does not answer\nmosha: hint: ") {
+	if code != 3 || !strings.HasPrefix(window.Screen(), "mosha: the connection in the background does not answer\nmosha: hint: ") {
 		t.Errorf("a launch: exit %d, %s", code, window.Screen())
 	}
-	if out := w.runs("status"); !regexp.MustCompile(`(?s)^HOST.*\ndevbox4 +up.*\nkeeper [0-9a-f]{16}: the keeper does not answer`).MatchString(out) {
+	if out := w.runs("status"); !regexp.MustCompile(`(?s)^HOST.*\ndevbox4 +up.*\n[0-9a-f]{16}: the connection in the background does not answer`).MatchString(out) {
 		t.Errorf("status of all:\n%s", out)
 	}
-	if _, stderr, code := w.local("stop", "--all"); code != 3 || !strings.Contains(stderr, "the keeper does not answer") {
+	if _, stderr, code := w.local("stop", "--all"); code != 3 || !strings.Contains(stderr, "the connection in the background does not answer") {
 		t.Errorf("stop: exit %d, %s", code, stderr)
 	}
 	w.must(syscall.Kill(pid, syscall.SIGCONT))
@@ -292,8 +308,11 @@ func TestLog(t *testing.T) {
 	w.must(w.me.WriteFile(logOf(w), `{"level":"info","message":"in the new one"}`+"\n", 0o600))
 	w.must(window.WaitOutput(w.ctx(), `in the new one`))
 	w.must(window.Send("\x03"))
-	_, err := window.Wait(w.ctx())
+	code, err := window.Wait(w.ctx())
 	w.must(err)
+	if code != 0 {
+		t.Errorf("exit %d after Ctrl-C, want 0 as of a watch", code)
+	}
 
 	w.me.Setenv("NO_COLOR", "1")
 	plain := w.runSized(160, 24, "log", "devbox")

@@ -18,7 +18,7 @@ import (
 type logCmd struct {
 	sshFlag
 	Host   string `arg:"" placeholder:"[user@]host" help:"The destination."`
-	Follow bool   `short:"f" help:"Go on with what is written from now on, until Ctrl-C."`
+	Follow bool   `short:"f" help:"Go on with what is written from now on, until Ctrl-C (exit status 0)."`
 }
 
 // followLook is how often a followed log is looked at.
@@ -44,18 +44,29 @@ func (l logCmd) Run() error {
 		return &noLogError{Host: l.Host}
 	}
 	if log.file == nil {
-		say("there is no log of a keeper for %s yet; waiting for one", l.Host)
+		say("there is no log of a connection to %s yet; waiting for one", l.Host)
 	}
-	for l.Follow {
+	if l.Follow {
+		return log.follow(out, show)
+	}
+	return out.Flush()
+}
+
+// follow goes on until it is interrupted, which is how that is meant to end.
+func (r *logReader) follow(out *bufio.Writer, show func([]byte) error) error {
+	ctx, stop := untilInterrupted(context.Background())
+	defer stop()
+	for {
 		if err := out.Flush(); err != nil {
 			return err
 		}
-		time.Sleep(followLook)
-		if err := log.read(show, false); err != nil {
+		if !pause(ctx, followLook) {
+			return nil
+		}
+		if err := r.read(show, false); err != nil {
 			return err
 		}
 	}
-	return out.Flush()
 }
 
 // writeRaw writes lines as they are.

@@ -31,12 +31,12 @@ type cli struct {
 
 	Connect connectCmd `cmd:"" default:"withargs" help:"Start a mosh session (the default; spelled out for a host named like a command)."`
 	Keep    keepCmd    `cmd:"" help:"Connect, and stay connected until mosha stop."`
-	Status  statusCmd  `cmd:"" help:"Say what the keepers are doing."`
-	Log     logCmd     `cmd:"" help:"Show a keeper's log."`
+	Status  statusCmd  `cmd:"" help:"Show the connections in the background."`
+	Log     logCmd     `cmd:"" help:"Show what happened to the connection to a host."`
 	Doctor  doctorCmd  `cmd:"" help:"Say what works, what does not, and what to do about it."`
-	Stop    stopCmd    `cmd:"" help:"End keepers and their connections. Their mosh sessions go on, without the agent."`
+	Stop    stopCmd    `cmd:"" help:"End connections in the background. Their mosh sessions go on, without the agent."`
 
-	Unsetup unsetupCmd `cmd:"" help:"Take back what set-up wrote on the remote, and the link."`
+	Unsetup unsetupCmd `cmd:"" help:"Take back what set-up wrote on the remote, and the link to the agent."`
 
 	SSH    standInCmd `cmd:"" name:"ssh" hidden:""`
 	Keeper keeperCmd  `cmd:"" hidden:""`

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,7 +8,6 @@ import (
 	"math"
 	"os"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/mosha-ssh/mosha/internal/keeper"
 )
@@ -17,11 +15,11 @@ import (
 type statusCmd struct {
 	sshFlag
 	Host  string `arg:"" optional:"" placeholder:"[user@]host" help:"Only this destination; the exit status then says whether its connection is up."`
-	JSON  bool   `help:"Print JSON, an object a line for each keeper."`
-	Watch bool   `help:"Go on until Ctrl-C."`
+	JSON  bool   `help:"Print JSON, an object a line for each connection."`
+	Watch bool   `help:"Go on until Ctrl-C. The exit status is then that of the last look."`
 }
 
-// Run prints a row a keeper. For one host it fails unless that is up.
+// Run prints a row a connection. For one host it fails unless that is up.
 func (s statusCmd) Run() error {
 	ctx := context.Background()
 	ask, err := s.whom(ctx)
@@ -35,7 +33,7 @@ func (s statusCmd) Run() error {
 	if seen.err != nil {
 		return seen.err
 	}
-	if _, err := os.Stdout.WriteString(s.show(seen)); err != nil {
+	if _, err := os.Stdout.WriteString(s.show(seen, widthOf(os.Stdout))); err != nil {
 		return err
 	}
 	return s.verdict(seen)
@@ -81,15 +79,16 @@ func (s statusCmd) verdict(seen sighting) error {
 	return &exitError{Code: exitNotUp}
 }
 
-// show returns what is printed of a look.
-func (s statusCmd) show(seen sighting) string {
+// show returns what is printed of a look, for a terminal that is so many columns
+// wide; 0 for anything else.
+func (s statusCmd) show(seen sighting, width int) string {
 	if s.JSON {
 		return jsonLines(seen)
 	}
-	return table(seen)
+	return table(seen, width)
 }
 
-// jsonLines has one object a line. Of a keeper that did not answer it has
+// jsonLines has one object a line. Of a connection that did not answer it has
 // none; that is said beside it.
 func jsonLines(seen sighting) string {
 	var b strings.Builder
@@ -104,37 +103,39 @@ func jsonLines(seen sighting) string {
 	return b.String()
 }
 
-// table has a row a keeper and below it what they lack.
-func table(seen sighting) string {
+// table has a row a connection and below it what they lack.
+func table(seen sighting, width int) string {
 	if len(seen.alive)+len(seen.unknown) == 0 {
-		return "no keeper runs\n"
+		return noneRuns + "\n"
 	}
-	var b bytes.Buffer
+	var b strings.Builder
 	if len(seen.alive) > 0 {
-		rows(&b, seen.alive)
+		b.WriteString(rows(seen.alive, width))
 	}
 	for _, s := range seen.alive {
 		for _, line := range remarks(s) {
-			fmt.Fprintf(&b, "%s: %s\n", printable(s.Destination), printable(line))
+			b.WriteString(wrapped(printable(s.Destination+": "+line), width))
 		}
 	}
 	for _, u := range seen.unknown {
-		fmt.Fprintln(&b, printable(unknownLine(u)))
+		b.WriteString(wrapped(printable(unknownLine(u)), width))
 	}
 	return b.String()
 }
 
-func rows(b *bytes.Buffer, all []*keeper.Status) {
-	w := tabwriter.NewWriter(b, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(w, "HOST\tSTATE\tSESSIONS\tROUND TRIP\tCONNECTED SINCE\tRECONNECTS\tAGENT REQUESTS\tLINK")
+const noneRuns = "no connection in the background"
+
+func rows(all []*keeper.Status, width int) string {
+	g := grid{{title: "HOST"}, {title: "STATE"}, {title: "SESSIONS", spare: 5}, {title: "ROUND TRIP", spare: 3},
+		{title: "CONNECTED SINCE", spare: 4}, {title: "RECONNECTS", spare: 2}, {title: "AGENT REQUESTS", spare: 1}, {title: "AGENT"}}
 	for _, s := range all {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%d\t%s\n", printable(s.Destination), stateWords(s), sessionWords(s),
-			roundTripWords(s), sinceWords(s), s.Reconnects, s.Requests, orNone(printable(s.Link)))
+		g.add(printable(s.Destination), stateWords(s), sessionWords(s), roundTripWords(s), sinceWords(s),
+			fmt.Sprint(s.Reconnects), fmt.Sprint(s.Requests), orNone(printable(s.Link)))
 	}
-	_ = w.Flush() // into memory
+	return g.String(width)
 }
 
-// remarks are the lines below the table: what a keeper lacks, and what a
+// remarks are the lines below the table: what a connection lacks, and what a
 // person can do about it.
 func remarks(s *keeper.Status) []string {
 	lines := s.Problems
@@ -149,7 +150,7 @@ func remarks(s *keeper.Status) []string {
 
 func unknownLine(u keeper.Unknown) string {
 	e := explain(u.Err)
-	return fmt.Sprintf("keeper %s: %s (%s)", u.ID, e.message, e.hint)
+	return fmt.Sprintf("%s: %s (%s)", u.ID, e.message, e.hint)
 }
 
 func stateWords(s *keeper.Status) string {
@@ -184,7 +185,7 @@ func sinceWords(s *keeper.Status) string {
 	if s.State != keeper.Up {
 		return orNone("")
 	}
-	return s.Since.Local().Format("2006-01-02 15:04:05")
+	return s.Since.Local().Format("2006-01-02 15:04")
 }
 
 // orNone stands a dash where there is nothing to say.

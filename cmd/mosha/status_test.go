@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/mosha-ssh/mosha/internal/keeper"
 )
@@ -23,35 +24,64 @@ func TestTable(t *testing.T) {
 			{ID: "0123456789abcdef", Err: &keeper.SilentError{Log: "/log"}},
 			{ID: "fedcba9876543210", Err: &keeper.VersionError{Keeper: 1, Client: 2}},
 		},
-	})
+	}, 0)
 	want := strings.TrimPrefix(`
-HOST     STATE           SESSIONS   ROUND TRIP   CONNECTED SINCE       RECONNECTS   AGENT REQUESTS   LINK
-devbox   up              2          52 ms        2026-01-02 03:04:05   3            40               own
-me@b     lost for 61 s   0, kept    0.4 ms       -                     0            0                other
-c        retrying in 5 s 1          1234 ms       -                     0            0                -
-d        needs-auth      1          -            -                     0            0                -
-e        connecting      0          -            -                     0            0                -
+HOST     STATE             SESSIONS   ROUND TRIP   CONNECTED SINCE    RECONNECTS   AGENT REQUESTS   AGENT
+devbox   up                2          52 ms        2026-01-02 03:04   3            40               own
+me@b     lost for 61 s     0, kept    0.4 ms       -                  0            0                other
+c        retrying in 5 s   1          1234 ms      -                  0            0                -
+d        needs-auth        1          -            -                  0            0                -
+e        connecting        0          -            -                  0            0                -
 c: no \x1b[5mroute
 d: not let in
 d: it tries again when you do: mosha keep d
-keeper 0123456789abcdef: the keeper does not answer (is it stopped, or the machine overloaded? log: /log)
-keeper fedcba9876543210: the keeper that runs is of an older version of mosha (end it: mosha stop HOST)
+0123456789abcdef: the connection in the background does not answer (is its process stopped, or the machine overloaded? log: /log)
+fedcba9876543210: the connection in the background was made by an older version of mosha (end it: mosha stop HOST)
 `, "\n")
-	if squeeze(got) != squeeze(want) {
+	if got != want {
 		t.Errorf("the table is\n%s\nwant\n%s", got, want)
 	}
-	if empty := table(sighting{}); empty != "no keeper runs\n" {
+	if empty := table(sighting{}, 80); empty != "no connection in the background\n" {
 		t.Errorf("without a keeper it is %q", empty)
 	}
 }
 
-// squeeze makes one blank of many: how wide the columns are is not of interest.
-func squeeze(s string) string {
-	lines := strings.Split(s, "\n")
-	for i, line := range lines {
-		lines[i] = strings.Join(strings.Fields(line), " ")
+// TestTableFits: whatever is in it, no line is wider than the terminal, no
+// narrower than it could be, and each row says what matters most.
+func TestTableFits(t *testing.T) {
+	t.Parallel()
+	since := time.Date(2026, 1, 2, 3, 4, 5, 0, time.Local)
+	long := "someone@" + strings.Repeat("a-long-name.", 9) + "example.com"
+	seen := sighting{
+		alive: []*keeper.Status{
+			{Destination: "devbox", State: keeper.Up, Since: since, Trip: 0.0523, Sessions: 2, Reconnects: 3, Requests: 40, Link: "own"},
+			{Destination: long, State: keeper.Waiting, Since: since, Retry: 29.5, Kept: true, Sessions: 12, Reconnects: 1234567, Requests: 123456789, Link: "failed",
+				Problems: []string{"dial tcp: " + strings.Repeat("words and ", 20) + strings.Repeat("x", 300)}},
+		},
+		unknown: []keeper.Unknown{{ID: "0123456789abcdef", Err: &keeper.SilentError{Log: "/" + strings.Repeat("deep/", 40) + "log"}}},
 	}
-	return strings.Join(lines, "\n")
+	for width, titles := range map[int]string{
+		40:  "HOST STATE AGENT",
+		80:  "HOST STATE SESSIONS ROUND TRIP CONNECTED SINCE AGENT",
+		120: "HOST STATE SESSIONS ROUND TRIP CONNECTED SINCE RECONNECTS AGENT REQUESTS AGENT",
+		300: "HOST STATE SESSIONS ROUND TRIP CONNECTED SINCE RECONNECTS AGENT REQUESTS AGENT",
+	} {
+		lines := strings.Split(strings.TrimSuffix(table(seen, width), "\n"), "\n")
+		if got := strings.Join(strings.Fields(lines[0]), " "); got != titles {
+			t.Errorf("at %d columns it has %s, want %s", width, got, titles)
+		}
+		for _, line := range lines {
+			if n := utf8.RuneCountInString(line); n > width {
+				t.Errorf("%d columns at %d: %s", n, width, line)
+			}
+		}
+		if whole := strings.Contains(lines[2], long); whole != (width == 300) {
+			t.Errorf("at %d columns the name is %s", width, lines[2])
+		}
+		if all := strings.Join(strings.Fields(strings.Join(lines, "")), ""); !strings.Contains(all, strings.Repeat("x", 300)) {
+			t.Errorf("at %d columns words are missing:\n%s", width, strings.Join(lines, "\n"))
+		}
+	}
 }
 
 func TestVerdict(t *testing.T) {
@@ -62,7 +92,7 @@ func TestVerdict(t *testing.T) {
 		seen sighting
 		code int
 	}{
-		{"devbox", up, 0}, {"devbox", lost, exitNotUp}, {"devbox", sighting{err: errors.New("no keeper")}, exitNotUp},
+		{"devbox", up, 0}, {"devbox", lost, exitNotUp}, {"devbox", sighting{err: errors.New("no connection")}, exitNotUp},
 		{"", up, 0}, {"", lost, 0}, {"", sighting{}, 0},
 	} {
 		code := 0

@@ -11,8 +11,8 @@ import (
 
 type stopCmd struct {
 	sshFlag
-	Hosts []string `arg:"" optional:"" name:"host" placeholder:"[user@]host" help:"The destinations whose keepers are to end."`
-	All   bool     `help:"End every keeper."`
+	Hosts []string `arg:"" optional:"" name:"host" placeholder:"[user@]host" help:"Destinations, as for ssh."`
+	All   bool     `help:"End all of them."`
 }
 
 // Run returns when the keepers are gone.

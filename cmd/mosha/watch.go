@@ -20,21 +20,21 @@ const (
 	watchRepeat = time.Second
 )
 
-// watch looks again and again until it is interrupted. On a terminal the table
-// is redrawn in place; elsewhere, and as JSON, a block follows the other.
+// watch looks again and again until it is interrupted, which is how a watch is
+// meant to end: the exit status is the last look's. On a terminal the table is
+// redrawn in place; elsewhere, and as JSON, a block follows the other.
 func (s statusCmd) watch(ctx context.Context, ask func(context.Context) sighting) error {
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	ctx, stop := untilInterrupted(ctx)
 	defer stop()
 	if !s.JSON && term.IsTerminal(int(os.Stdout.Fd())) {
 		return s.redraw(ctx, ask)
 	}
 	for first := true; ; first = false {
-		// A look that has begun is finished: its verdict is the exit status.
-		seen := ask(context.WithoutCancel(ctx))
+		seen := look(ctx, ask)
 		if ctx.Err() != nil {
 			return s.verdict(seen)
 		}
-		block := s.block(seen)
+		block := s.block(seen, 0)
 		if !first && !s.JSON {
 			block = "\n" + block
 		}
@@ -47,15 +47,26 @@ func (s statusCmd) watch(ctx context.Context, ask func(context.Context) sighting
 	}
 }
 
+// look finishes a look that has begun: its verdict is the exit status.
+func look(ctx context.Context, ask func(context.Context) sighting) sighting {
+	return ask(context.WithoutCancel(ctx))
+}
+
+// untilInterrupted returns a context that ends with Ctrl-C, or when whoever
+// started this program has it end.
+func untilInterrupted(ctx context.Context) (context.Context, context.CancelFunc) {
+	return signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+}
+
 // block is show for a watch, which goes on where a single look would fail.
-func (s statusCmd) block(seen sighting) string {
+func (s statusCmd) block(seen sighting, width int) string {
 	switch {
 	case seen.err == nil:
-		return s.show(seen)
+		return s.show(seen, width)
 	case s.JSON:
 		return ""
 	}
-	return printable(explain(seen.err).message) + "\n"
+	return wrapped(printable(explain(seen.err).message), width)
 }
 
 // redraw shows the block on the terminal and draws it over whenever it has
@@ -65,11 +76,11 @@ func (s statusCmd) redraw(ctx context.Context, ask func(context.Context) sightin
 	defer screen.leave()
 	last, drawn := "", time.Time{}
 	for {
-		seen := ask(ctx)
+		seen := look(ctx, ask)
 		if ctx.Err() != nil {
 			return s.verdict(seen)
 		}
-		if block := s.block(seen); block != last || time.Since(drawn) >= watchRepeat {
+		if block := s.block(seen, widthOf(os.Stdout)); block != last || time.Since(drawn) >= watchRepeat {
 			screen.draw(block)
 			last, drawn = block, time.Now()
 		}

@@ -48,9 +48,10 @@ type connection struct {
 	agents  atomic.Int32  // agent channels that are open
 
 	// These belong to the keeper's lock.
-	doubted bool    // it does not answer
-	ended   bool    // it is gone
-	remains remains // what is left of it on the server if it breaks
+	doubted bool          // it does not answer
+	trip    time.Duration // of a question and its answer as last measured, 0: not yet
+	ended   bool          // it is gone
+	remains remains       // what is left of it on the server if it breaks
 	owner   bootstrap.Owner
 
 	mu        sync.Mutex
@@ -137,7 +138,7 @@ func (c *connection) putQuestions() {
 // expected: that would wake all who wait for news, twelve times a minute.
 func (c *connection) alive(roundTrip time.Duration) {
 	c.k.mu.Lock()
-	c.k.roundTrip = roundTrip
+	c.k.roundTrip, c.trip = roundTrip, roundTrip
 	doubted := c.doubted
 	c.k.mu.Unlock()
 	if doubted {

@@ -27,7 +27,7 @@ type Status struct {
 	Since time.Time `json:"since"`                // of the state; in Up, connected since then
 	Lost  float64   `json:"lost_for,omitempty"`   // since the connection was lost
 	Retry float64   `json:"retry_in,omitempty"`   // until the next attempt, in Waiting
-	Trip  float64   `json:"round_trip,omitempty"` // as last measured; not there before
+	Trip  float64   `json:"round_trip,omitempty"` // in Up, once measured on this connection
 
 	Sessions   int    `json:"sessions"`
 	Kept       bool   `json:"kept"`             // stays until stopped
@@ -55,7 +55,7 @@ func (k *Keeper) status() *Status {
 	config := k.spec.Config
 	s := &Status{
 		Destination: config.Dest, HostName: config.HostName, User: config.User, Port: config.Port,
-		State: k.state, Since: k.since, Trip: seconds(k.roundTrip),
+		State: k.state, Since: k.since,
 		Sessions: sessions, Kept: k.kept, Reconnects: max(k.ups-1, 0),
 		Requests: used.Requests, Signatures: used.Signs, Log: k.spec.Dirs.Log(k.spec.ID()),
 	}
@@ -65,6 +65,9 @@ func (k *Keeper) status() *Status {
 	}
 	if k.state == Waiting {
 		s.Retry = seconds(max(time.Until(k.retryAt), 0))
+	}
+	if k.conn != nil && k.state == Up && k.conn.trip > 0 {
+		s.Trip = seconds(max(k.conn.trip, time.Millisecond)) // measured, though nearby
 	}
 	if k.conn != nil {
 		s.Link = linkWords[k.conn.owner]
@@ -77,8 +80,11 @@ func (k *Keeper) status() *Status {
 	return s
 }
 
-// seconds is d in seconds, to the millisecond.
-func seconds(d time.Duration) float64 { return d.Round(time.Millisecond).Seconds() }
+// seconds is d in seconds, to the millisecond. It is one division, so that JSON
+// has no more digits than that: the sum that Seconds makes is off in the last.
+func seconds(d time.Duration) float64 {
+	return float64(d.Round(time.Millisecond).Milliseconds()) / 1000
+}
 
 // sweep removes what is left of a keeper that was killed, or stopped before its
 // sessions ended, and these files of it. The leases of sessions that live stay,

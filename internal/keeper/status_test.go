@@ -1,9 +1,11 @@
 package keeper
 
 import (
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/mosha-ssh/mosha/internal/sshconn"
@@ -31,5 +33,16 @@ func TestStatusOfTalkative(t *testing.T) {
 				t.Errorf("%d bytes of the problem: ...%q", n, problem[len(problem)-8:])
 			}
 		})
+	}
+}
+
+// TestSeconds: a duration in JSON has no more digits than milliseconds have.
+func TestSeconds(t *testing.T) {
+	for ms := range 20000 {
+		d := time.Duration(ms)*time.Millisecond + 123*time.Microsecond
+		text, err := json.Marshal(seconds(d))
+		if _, after, _ := strings.Cut(string(text), "."); err != nil || len(after) > 3 {
+			t.Fatalf("%v is %s, %v", d, text, err)
+		}
 	}
 }

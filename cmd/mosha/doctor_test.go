@@ -383,7 +383,7 @@ func TestDoctorSeesTheKeeper(t *testing.T) {
 	pid := w.keeper()
 	w.must(unix.Kill(pid, unix.SIGSTOP))
 	r := w.examine("devbox")
-	r.fails(1, map[string]string{"keeper": `^the keeper does not answer`})
+	r.fails(1, map[string]string{"keeper": `^the connection in the background does not answer`})
 	r.is("connection", "skip", "keeper comes first")
 	w.must(unix.Kill(pid, unix.SIGCONT))
 	w.exit(window)

@@ -3,12 +3,14 @@
 package main_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/mosha-ssh/mosha/internal/keeper"
 	"github.com/mosha-ssh/mosha/internal/lab"
 )
 
@@ -178,6 +180,25 @@ func TestRuntimeDirectoryIsRefused(t *testing.T) {
 	w.must(w.me.Command(w.ctx(), "mkdir", "-m", "700", long).Run())
 	w.me.Setenv("XDG_RUNTIME_DIR", long)
 	refused(`^mosha: .* is too long a name for a Unix socket`)
+}
+
+// TestRuntimeDirectoryOpenToOthers: one that others may write to, as WSLg makes
+// it, is neither used nor changed. A session goes on with another.
+func TestRuntimeDirectoryOpenToOthers(t *testing.T) {
+	w := newWorld(t)
+	runtime := w.listing(w.me, `printf %s "$XDG_RUNTIME_DIR"`)
+	w.must(os.Chmod(runtime, 0o777))
+	t.Cleanup(func() { _ = os.Remove(fmt.Sprintf("/tmp/mosha-%d", w.me.UID)) })
+	window := w.shell("devbox")
+	w.do(window, "ssh-add -l", w.fingerprint())
+	if left := w.listing(w.me, `ls -A "$XDG_RUNTIME_DIR" | grep -v "^agent"; stat -c %a "$XDG_RUNTIME_DIR" /tmp/mosha-$(id -u)`); left != "777\n700\n" {
+		t.Errorf("the open directory has, and the modes are: %s", left)
+	}
+	if s := w.status(); s.State != keeper.Up {
+		t.Errorf("status: %+v", s)
+	}
+	w.exit(window)
+	w.nothingLeft()
 }
 
 // warns starts a session that lacks something: it is said, and the session is

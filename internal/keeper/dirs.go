@@ -47,10 +47,7 @@ func (e *DirError) Unwrap() error { return e.Err }
 // refused with a *DirError: whoever can replace a socket in it gets to answer
 // for the keeper.
 func FindDirs(env func(string) string) (Dirs, error) {
-	base, own, err := runtimeBase(env)
-	if err != nil {
-		return Dirs{}, err
-	}
+	base, own := runtimeBase(env)
 	d := Dirs{Runtime: filepath.Join(base, own), State: filepath.Join(stateBase(env), "mosha")}
 	if path := d.of("0123456789abcdef").socket(); len(path) > maxSocketPath {
 		return Dirs{}, &DirError{Path: path, Reason: "length", Setting: runtimeSetting}
@@ -73,29 +70,33 @@ const (
 )
 
 // runtimeBase returns the directory in which ours lies, and the name of ours.
-// XDG_RUNTIME_DIR counts only where it is this user's: after su it still names
-// the other user's.
-func runtimeBase(env func(string) string) (base, own string, err error) {
-	uid := os.Getuid()
-	if xdg := env(runtimeSetting); xdg != "" && filepath.IsAbs(xdg) {
-		if info, err := os.Stat(xdg); err == nil && ownerOf(info) == uid {
-			return xdg, "mosha", parentIsSafe(xdg, info)
+// XDG_RUNTIME_DIR counts only where it is as its specification wants it: this
+// user's alone. After su it still names the other user's, and WSLg makes it
+// open to everybody by itself. TMPDIR of macOS goes by the same rule.
+func runtimeBase(env func(string) string) (base, own string) {
+	settings := []string{runtimeSetting}
+	if runtime.GOOS == "darwin" {
+		settings = append(settings, "TMPDIR")
+	}
+	for _, setting := range settings {
+		if dir := env(setting); filepath.IsAbs(dir) && isPrivate(dir) {
+			return dir, "mosha"
 		}
 	}
-	if tmp := env("TMPDIR"); runtime.GOOS == "darwin" && tmp != "" {
-		if info, err := os.Stat(tmp); err == nil && ownerOf(info) == uid {
-			return tmp, "mosha", parentIsSafe(tmp, info)
-		}
-	}
-	return "/tmp", "mosha-" + strconv.Itoa(uid), nil
+	return "/tmp", "mosha-" + strconv.Itoa(os.Getuid())
 }
 
-// parentIsSafe refuses a directory in which others could rename ours away.
-func parentIsSafe(path string, info fs.FileInfo) error {
-	if info.Mode().Perm()&0o022 != 0 && info.Mode()&fs.ModeSticky == 0 {
-		return &DirError{Path: path, Reason: "mode", Mode: info.Mode().Perm()}
+// isPrivate reports whether the path leads to a directory of this user's that
+// nobody else may enter, and nobody but this user or root can make it lead
+// elsewhere by changing the link that it may be.
+func isPrivate(path string) bool {
+	uid := os.Getuid()
+	itself, err := os.Lstat(path)
+	if err != nil || ownerOf(itself) != uid && ownerOf(itself) != 0 {
+		return false
 	}
-	return nil
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir() && ownerOf(info) == uid && info.Mode().Perm()&0o077 == 0
 }
 
 func stateBase(env func(string) string) string {

@@ -54,19 +54,13 @@ func parse(output []byte) (*Config, error) {
 		return nil, &OutputError{Value: "a line that is too long"}
 	}
 	c.HostKeyAlgorithmsFixed = fixesHostKeyOrder(c.HostKeyAlgorithms, c.HostbasedAcceptedAlgorithms, c.PubkeyAcceptedAlgorithms)
-	return c, c.check()
-}
-
-// check applies the tests that ssh makes on names that reach a command line
-// (ssh.c: valid_hostname, valid_ruser): ProxyCommand has them expanded.
-func (c *Config) check() error {
-	if !validHost(c.HostName) {
-		return &DestinationError{What: "host name", Value: c.HostName}
+	switch {
+	case c.HostName == "":
+		return nil, &OutputError{Value: "no hostname"}
+	case c.User == "":
+		return nil, &OutputError{Value: "no user"}
 	}
-	if !validUser(c.User) {
-		return &DestinationError{What: "user name", Value: c.User}
-	}
-	return nil
+	return c, nil
 }
 
 // dispensable are the options that decide neither whom we talk to nor who may

@@ -66,6 +66,9 @@ func Resolve(ctx context.Context, sshCommand []string, dest string, extra ...str
 	if len(sshCommand) == 0 {
 		sshCommand = []string{"ssh"}
 	}
+	if err := checkTyped(sshCommand, dest); err != nil {
+		return nil, err
+	}
 	output, err := ask(ctx, newPatience(), sshCommand, extra, dest)
 	if err != nil {
 		return nil, err
@@ -118,8 +121,23 @@ func resolveArgs(sshCommand, extra []string, dest string) []string {
 	return slices.Concat(sshCommand, []string{"-tt", "-G"}, extra, []string{"--", dest})
 }
 
-// ask runs ssh and returns what it printed.
-func ask(parent context.Context, p patience, sshCommand, extra []string, dest string) ([]byte, error) {
+// cannotFork is what ssh ends with, -G or not, that is to go into the background
+// (-f, ForkAfterAuthentication) without a command (ssh.c). mosha brings the
+// command later.
+const cannotFork = "Cannot fork into background without a command to execute."
+
+// ask runs ssh and returns what it printed. An ssh that misses a command is told
+// that there will be none (-N). That is not said to every ssh, since a Match
+// sessiontype would go by it.
+func ask(ctx context.Context, p patience, sshCommand, extra []string, dest string) ([]byte, error) {
+	output, err := askOnce(ctx, p, sshCommand, extra, dest)
+	if refused := (*SSHError)(nil); errors.As(err, &refused) && refused.Message == cannotFork {
+		return askOnce(ctx, p, sshCommand, append([]string{"-N"}, extra...), dest)
+	}
+	return output, err
+}
+
+func askOnce(parent context.Context, p patience, sshCommand, extra []string, dest string) ([]byte, error) {
 	args := resolveArgs(sshCommand, extra, dest)
 	cmd, ctx, cancel := p.command(parent, args)
 	defer cancel()

@@ -147,7 +147,7 @@ func TestAddKeysToAgent(t *testing.T) {
 
 func TestResolveErrors(t *testing.T) {
 	ctx := t.Context()
-	for _, dest := range []string{"", "-oProxyCommand=id", "a\nb"} {
+	for _, dest := range []string{"", "-oProxyCommand=id", "a\nb", "ho;st", "o'b@h", "ssh://a%7Cb@h", "@h"} {
 		_, err := Resolve(ctx, nil, dest)
 		if bad := (*DestinationError)(nil); !errors.As(err, &bad) {
 			t.Errorf("Resolve(%q) = %v", dest, err)
@@ -160,10 +160,6 @@ func TestResolveErrors(t *testing.T) {
 	_, err = Resolve(ctx, sshWith(t, "Port 22\nFrobnicate yes\n"), "h")
 	if bad := (*SSHError)(nil); !errors.As(err, &bad) || !strings.Contains(bad.Message, "line 2") {
 		t.Errorf("bad config: %v", err)
-	}
-	_, err = Resolve(ctx, nil, "ho;st")
-	if bad := (*SSHError)(nil); !errors.As(err, &bad) {
-		t.Errorf("bad host name: %v", err)
 	}
 	_, err = Resolve(ctx, []string{"no-such-ssh"}, "h")
 	if bad := (*NoSSHError)(nil); !errors.As(err, &bad) || !errors.Is(err, exec.ErrNotFound) {
@@ -391,7 +387,7 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		c.SSH = []string{"ssh"}
-		if c.Port < 1 || c.Port > 65535 || !validHost(c.HostName) || !validUser(c.User) || c.ConnectTimeout < 0 {
+		if c.Port < 1 || c.Port > 65535 || c.HostName == "" || c.User == "" || c.ConnectTimeout < 0 {
 			t.Errorf("accepted %+v", c)
 		}
 		_ = c.expand(func(string) (string, bool) { return "v", true })

@@ -1,6 +1,53 @@
 package target
 
-import "strings"
+import (
+	"net/url"
+	"strings"
+)
+
+// checkTyped applies the tests that ssh makes of the names on its command line,
+// since an ssh before 9.6 makes none and a Match exec or a ProxyCommand hands
+// them to a shell. In a file they are the user's own, and ssh takes them as they
+// are. It fails with *DestinationError.
+func checkTyped(sshCommand []string, dest string) error {
+	if host := hostOf(dest); !validHost(host) {
+		return &DestinationError{What: "host name", Value: host}
+	}
+	users := []string{}
+	if name, ok := userOf(dest); ok {
+		users = append(users, name)
+	}
+	eachOption(sshCommand, func(option byte, value string) {
+		keyword, name, _ := strings.Cut(value, "=")
+		switch {
+		case option == 'l':
+			users = append(users, value)
+		case option == 'o' && strings.EqualFold(strings.TrimSpace(keyword), "user"):
+			users = append(users, strings.Trim(name, " \""))
+		}
+	})
+	for _, name := range users {
+		if !validUser(name) {
+			return &DestinationError{What: "user name", Value: name}
+		}
+	}
+	return nil
+}
+
+// userOf returns the user of a destination, [user@]host or an ssh:// URI, if it
+// names one.
+func userOf(dest string) (name string, ok bool) {
+	uri, isURI := strings.CutPrefix(dest, "ssh://")
+	at := strings.LastIndexByte(uri, '@')
+	if at < 0 {
+		return "", false
+	}
+	name = uri[:at]
+	if plain, err := url.PathUnescape(name); isURI && err == nil {
+		name = plain
+	}
+	return name, true
+}
 
 // validHost is ssh.c's valid_hostname: nothing that a shell or an option
 // parser takes for its own.

@@ -9,11 +9,11 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
 	"al.essio.dev/pkg/shellescape"
+	"github.com/alecthomas/kong"
 	"golang.org/x/term"
 
 	"github.com/mosha-ssh/mosha/internal/keeper"
@@ -62,7 +62,7 @@ func (c *connectCmd) Validate() error {
 		{"--experimental-remote-ip", c.RemoteIP, []string{"local", "remote", "proxy"}},
 	} {
 		if flag.value != "" && !slices.Contains(flag.words, flag.value) {
-			return fmt.Errorf("%s takes %s, not %q", flag.name, strings.Join(flag.words, ", "), flag.value)
+			return &valueError{Flag: flag.name, Value: flag.value, Words: flag.words}
 		}
 	}
 	if c.UDPAddress != "" && c.RemoteIP != "" && c.RemoteIP != "proxy" {
@@ -72,7 +72,11 @@ func (c *connectCmd) Validate() error {
 }
 
 // Run replaces this process by mosh, or returns why it did not.
-func (c *connectCmd) Run() error {
+func (c *connectCmd) Run(ctx *kong.Context) error {
+	return c.orTypo(c.run(), ctx)
+}
+
+func (c *connectCmd) run() error {
 	if c.Host == "" {
 		return &usageError{Text: "which host? mosha takes [user@]host"}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"runtime"
@@ -38,7 +39,7 @@ type explanation struct {
 // that wraps another may add to what that one says.
 func explain(err error) explanation {
 	for _, words := range []func(error) (explanation, bool){
-		explainHost, explainKept, explainUsage, explainHere, explainKeeper, explainDirs, explainTransport, explainNetwork, explainHostKey, explainAuth, explainRemote,
+		explainTypo, explainHost, explainKept, explainUsage, explainHere, explainKeeper, explainDirs, explainTransport, explainNetwork, explainHostKey, explainAuth, explainRemote,
 	} {
 		if e, ok := words(err); ok {
 			return e
@@ -81,7 +82,7 @@ func explainUsage(err error) (explanation, bool) {
 	var destination *target.DestinationError
 	switch {
 	case errors.As(err, &usage):
-		return explanation{usage.Text, "mosha --help lists what there is", exitUsage}, true
+		return explanation{usage.Text, cmp.Or(usage.Hint, "mosha --help lists what there is"), exitUsage}, true
 	case errors.As(err, &quote):
 		return explanation{fmt.Sprintf("--ssh: %v", quote), "quote it as for a shell", exitUsage}, true
 	case errors.As(err, &destination):

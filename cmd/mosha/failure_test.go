@@ -147,6 +147,13 @@ func TestServerNotInstalledThere(t *testing.T) {
 	w.fails(10, `^mosha: mosh-server is not installed on devbox\n^mosha: hint: install the package mosh there`, "devbox")
 }
 
+// TestMistypedCommand: a host that is not there, and whose name is nearly a
+// command.
+func TestMistypedCommand(t *testing.T) {
+	w := newWorld(t)
+	w.fails(4, `^mosha: cannot resolve host name stauts.*\n^mosha: hint: did you mean .mosha status.\?$`, "stauts", "devbox")
+}
+
 func TestTerminalWithoutSize(t *testing.T) {
 	w := newWorld(t)
 	window := w.runSized(0, 0, "devbox")

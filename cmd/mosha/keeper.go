@@ -15,6 +15,9 @@ type keeperCmd struct {
 // Run serves until nobody needs the keeper. Its failures are reported to the
 // launcher and written to its log.
 func (c keeperCmd) Run() error {
+	if isTerminal(os.Stdin) {
+		return ownCommand("keeper")
+	}
 	err := error(nil)
 	if c.Resume != "" {
 		err = keeper.Resume(c.Resume)

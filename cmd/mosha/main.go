@@ -14,7 +14,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"regexp"
 
 	"github.com/alecthomas/kong"
 
@@ -37,6 +36,8 @@ type cli struct {
 	Stop    stopCmd    `cmd:"" help:"End connections in the background. Their mosh sessions go on, without the agent."`
 
 	Unsetup unsetupCmd `cmd:"" help:"Take back what set-up wrote on the remote, and the link to the agent."`
+	Help    helpCmd    `cmd:"" help:"Show the help of a command."`
+	Release versionCmd `cmd:"" name:"version" help:"Print the version."`
 
 	SSH    standInCmd `cmd:"" name:"ssh" hidden:""`
 	Keeper keeperCmd  `cmd:"" hidden:""`
@@ -51,10 +52,6 @@ The flags are mosh's own, --setup-only, --dry-run, --linger and --transport: mos
 Exit status: mosh's own once the session has begun; before that ` + exitCodes
 
 func main() { os.Exit(run()) }
-
-// shortNames are mosh's flags that have one letter only, as the parser calls
-// them.
-var shortNames = regexp.MustCompile(`--([an46])\b`)
 
 // run is the whole program but for its exit.
 func run() int {
@@ -76,7 +73,7 @@ func run() int {
 	if err != nil {
 		var parse *kong.ParseError
 		if errors.As(err, &parse) {
-			err = &usageError{Text: shortNames.ReplaceAllString(parse.Error(), "-$1")}
+			err = misuse(parse)
 		}
 		return complain(err)
 	}

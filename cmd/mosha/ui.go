@@ -69,8 +69,3 @@ func printable(s string) string {
 type exitError struct{ Code int }
 
 func (e *exitError) Error() string { return fmt.Sprintf("exit status %d", e.Code) }
-
-// usageError says that the command line is wrong.
-type usageError struct{ Text string }
-
-func (e *usageError) Error() string { return e.Text }

@@ -1,0 +1,223 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/target"
+)
+
+// What is wrong with a command line, in one line, with the nearest word that
+// would have been right as its hint.
+
+// usageError says that the command line is wrong.
+type usageError struct {
+	Text string
+	Hint string // "" for the usual one
+}
+
+func (e *usageError) Error() string { return e.Text }
+
+// valueError says that a flag's value is none of the words that it takes.
+type valueError struct {
+	Flag, Value string
+	Words       []string
+}
+
+func (e *valueError) Error() string {
+	return fmt.Sprintf("%s takes %s, not %q", e.Flag, strings.Join(e.Words, ", "), e.Value)
+}
+
+var (
+	// shortNames are mosh's flags that have one letter only, as the parser calls
+	// them.
+	shortNames = regexp.MustCompile(`--([an46])\b`)
+	// unknownFlag and badWord are the parser's words, which its error types do not
+	// tell apart.
+	unknownFlag = regexp.MustCompile(`^unknown flag (-[^,]*)`)
+	badWord     = regexp.MustCompile(`must be one of ("[^ ]*") but got ("[^"]*")`)
+	noValue     = regexp.MustCompile(`^(-[^ ]*): expected .* value but got "EOL"`)
+)
+
+// misuse puts the parser's complaint into words.
+func misuse(parse *kong.ParseError) *usageError {
+	e := &usageError{Text: shortNames.ReplaceAllString(parse.Error(), "-$1")}
+	command := parse.Context.Selected()
+	if command != nil && command.Hidden {
+		return ownCommand(command.Name)
+	}
+	var value *valueError
+	if flag := unknownFlag.FindStringSubmatch(e.Text); flag != nil {
+		e.Text = "unknown flag " + flag[1]
+		e.Hint = didYouMean(nearest(flag[1], flagNames(parse.Context)))
+	} else if flag := noValue.FindStringSubmatch(e.Text); flag != nil {
+		e.Text = flag[1] + " needs a value"
+	} else if errors.As(parse, &value) {
+		e.Text, e.Hint = value.Error(), didYouMean(nearest(value.Value, value.Words))
+	} else if word := badWord.FindStringSubmatch(e.Text); word != nil {
+		words := strings.Split(strings.ReplaceAll(word[1], `"`, ""), ",")
+		e.Hint = didYouMean(nearest(strings.Trim(word[2], `"`), words))
+	}
+	if e.Hint == "" && command != nil && command != parse.Context.Model.DefaultCmd {
+		e.Hint = "mosha " + command.Name + " --help lists what there is"
+	}
+	return e
+}
+
+// ownCommand says that a command is not for a person, who may mean a host.
+func ownCommand(name string) *usageError {
+	return &usageError{Text: fmt.Sprintf("mosha %s is what mosha runs by itself", name), Hint: "for a host of that name: mosha connect " + name}
+}
+
+func didYouMean(word string) string {
+	if word == "" {
+		return ""
+	}
+	return "did you mean " + word + "?"
+}
+
+// flagNames are those of the command that was given, or else of a launch.
+func flagNames(ctx *kong.Context) []string {
+	node := ctx.Selected()
+	if node == nil {
+		node = ctx.Model.DefaultCmd
+	}
+	var names []string
+	for _, group := range node.AllFlags(true) {
+		for _, flag := range group {
+			names = append(names, shortNames.ReplaceAllString("--"+flag.Name, "-$1"))
+			if flag.Tag.Negatable != "" {
+				names = append(names, "--no-"+flag.Name)
+			}
+		}
+	}
+	return names
+}
+
+// commandNames are those that a person may type.
+func commandNames(app *kong.Application) []string {
+	var names []string
+	for _, command := range app.Children {
+		if !command.Hidden {
+			names = append(names, command.Name)
+		}
+	}
+	return names
+}
+
+// nearest returns the word that a person is most likely to have meant, "" if
+// none is near: one with two slips of the hand at most, or that begins so.
+func nearest(typed string, words []string) string {
+	best, least := "", 1+min(2, len(strings.TrimLeft(typed, "-"))/3)
+	for _, word := range words {
+		slips := slipsBetween(typed, word)
+		if len(strings.TrimLeft(typed, "-")) > 2 && strings.HasPrefix(word, typed) {
+			slips = 1
+		}
+		if slips < least {
+			best, least = word, slips
+		}
+	}
+	return best
+}
+
+// slipsBetween counts letters that are missing, too many, wrong, or exchanged
+// with their neighbour (the optimal string alignment distance).
+func slipsBetween(a, b string) int {
+	before, row := []int(nil), make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		next := make([]int, len(b)+1)
+		next[0] = i
+		for j := 1; j <= len(b); j++ {
+			wrong := 1
+			if a[i-1] == b[j-1] {
+				wrong = 0
+			}
+			next[j] = min(row[j]+1, next[j-1]+1, row[j-1]+wrong)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				next[j] = min(next[j], before[j-2]+1)
+			}
+		}
+		before, row = row, next
+	}
+	return row[len(b)]
+}
+
+// typoError is the failure of a launch whose destination looks like a command.
+type typoError struct {
+	Command string
+	Err     error
+}
+
+func (e *typoError) Error() string { return e.Err.Error() }
+func (e *typoError) Unwrap() error { return e.Err }
+
+// orTypo adds to a failure that the destination may have been meant as a
+// command: there is no such host, nor does ssh_config know the name.
+func (c *connectCmd) orTypo(err error, ctx *kong.Context) error {
+	if slices.Contains(ctx.Args, "connect") { // a host was meant
+		return err
+	}
+	command := nearest(c.Host, commandNames(ctx.Model))
+	var resolve *sshconn.ResolveError
+	if command == "" || !errors.As(err, &resolve) && !errors.Is(err, errNoTerminal) {
+		return err
+	}
+	words, failure := target.Words(c.SSH)
+	if failure != nil {
+		return err
+	}
+	config, failure := target.Resolve(context.Background(), words, c.Host)
+	if failure != nil || config.HostName != c.Host || config.ProxyCommand != "" || config.ProxyJump != "" {
+		return err
+	}
+	return &typoError{Command: command, Err: err}
+}
+
+func explainTypo(err error) (explanation, bool) {
+	var typo *typoError
+	if !errors.As(err, &typo) {
+		return explanation{}, false
+	}
+	e := explain(typo.Err)
+	e.hint = didYouMean("`mosha " + typo.Command + "`")
+	return e, true
+}
+
+// helpCmd is --help of a command, for those who look for it there.
+type helpCmd struct {
+	Command string `arg:"" optional:"" help:"Of which command; of all if there is none."`
+}
+
+// Run prints it.
+func (h helpCmd) Run(ctx *kong.Context) error {
+	if h.Command == "" {
+		_, err := ctx.Kong.Parse([]string{"--help"})
+		return err
+	}
+	names := commandNames(ctx.Model)
+	if !slices.Contains(names, h.Command) {
+		return &usageError{Text: fmt.Sprintf("there is no command %q", h.Command), Hint: didYouMean(nearest(h.Command, names))}
+	}
+	_, err := ctx.Kong.Parse([]string{h.Command, "--help"})
+	return err
+}
+
+// versionCmd is --version, for those who look for it there.
+type versionCmd struct{}
+
+// Run prints it.
+func (versionCmd) Run(ctx *kong.Context) error {
+	_, err := ctx.Kong.Parse([]string{"--version"})
+	return err
+}

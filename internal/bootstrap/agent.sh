@@ -1,9 +1,18 @@
 # Functions for the scripts that look for the forwarded agent; they go before them.
 #
-# shellcheck shell=sh disable=SC2154,SC3013,SC3067
+# shellcheck shell=sh disable=SC2012,SC2154,SC3013,SC3067
 
-# ours FILE: whether FILE is a socket of this user, and not a link.
-ours() { [ -S "$1" ] && [ ! -h "$1" ] && [ -O "$1" ]; }
+# ours FILE: whether FILE is a socket of this user's, in a directory in which nobody else can put another in its place: the
+# user's or root's, and not for others to write to. Neither may be a link: that is its owner's to change. So that it cannot
+# be changed between two looks, the directory's kind and its owner come from the same one, which is the last.
+ours() {
+  if [ ! -S "$1" ] || [ -h "$1" ] || [ ! -O "$1" ] || [ -h "${1%/*}" ]; then return 1; fi
+  me=${me:-$(id -u)}
+  ls -ldn "${1%/*}" | {
+    read -r mode _ uid _
+    case "$mode $uid" in d????-??-*" $me" | d????-??-*' 0') ;; *) false ;; esac
+  }
+}
 
 # of_sshd SOCKET: whether SOCKET, which is /tmp/ssh-*/agent.PID, is an sshd's. A person's own ssh-agent names its likewise.
 of_sshd() {
@@ -18,11 +27,15 @@ of_sshd() {
 }
 
 # listens SOCKET [NAME]: whether somebody listens at SOCKET; if that is a link, it leads to NAME. Linux has a list of
-# sockets. Where it shows none, another system's or another container's, ssh-add connects: it does so first, and then finds
-# nothing to do, so that it asks the agent nothing. Its exit status is 2 if it cannot.
+# sockets, in which the flag tells one that listens, and all of the line's end is the name: others have sockets, too. Where
+# it shows none, another system's or another container's, ssh-add connects: it does so first, and then finds nothing to do,
+# so that it asks the agent nothing. Its exit status is 2 if it cannot.
 listens() {
   [ -S "$1" ] || return
-  grep -Fq " ${2-$1}" /proc/net/unix && return
+  grep -F " ${2-$1}" /proc/net/unix | (
+    while read -r _ _ _ flags _ _ _ path; do [ "$flags $path" != "00010000 ${2-$1}" ] || exit 0; done
+    exit 1
+  ) && return
   SSH_AUTH_SOCK=$1 ssh-add -d /dev/null/none </dev/null >/dev/null
   [ $? -ne 2 ]
 }

@@ -17,7 +17,7 @@ import (
 // exist before, "new+2" that the two directories it is in did not either. CHECKSUM is cksum's of the body, so that a block that was
 // edited by hand is known from one of an older version.
 const (
-	blockVersion = 4
+	blockVersion = 5
 	beginPrefix  = "# >>> mosha"
 	beginSuffix  = " >>>"
 	endLine      = "# <<< mosha <<<"

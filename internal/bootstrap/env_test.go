@@ -36,7 +36,9 @@ var envCases = []envCase{
 	{name: "ssh, forwarded, rc has not run", value: "own", ssh: true, link: "other", want: "own"},
 	{name: "ssh, forwarded, no link", value: "own", ssh: true, want: "own"},
 	{name: "ssh, agent of one's own", value: "other", ssh: true, link: "own", want: "other"},
+	{name: "ssh, link to another user's", ssh: true, link: "hers"},
 	{name: "console, no agent, no link"},
+	{name: "console, link to another user's", value: "dead", link: "hers", want: "dead"},
 	{name: "console, no agent, link dead", link: "dead"},
 	{name: "console, no agent, link lives", link: "own", want: "link", quiet: "none"},
 	{name: "console, empty value, link dead", value: "empty", link: "dead", want: "empty"},
@@ -174,6 +176,7 @@ func TestShells(t *testing.T) {
 			a := newAgents(outer)
 			a.start("own")
 			a.start("other")
+			a.anothers("hers")
 			for files, entries := range p.files {
 				t.Run(files, func(t *testing.T) {
 					l := outer.another(t)
@@ -203,6 +206,7 @@ func testEnv(t *testing.T, l *local, a agents, c envCase, w way) {
 	p := filepath.Join(l.home, LinkPath)
 	values := map[string]string{
 		"own": a.dir + "/own", "other": a.dir + "/other", "dead": a.dir + "/dead", "link": p, "empty": "", "none": "none",
+		"hers": a.dir + "/hers",
 	}
 	_ = os.Remove(p)
 	if c.link != "" {

@@ -133,7 +133,8 @@ rival() {
   *"$tab$plain$tab"*) if [ "$plain" != "$target" ]; then actor=; fi; return 1 ;;
   esac
   [ "$plain" != "$target" ] || actor=
-  { [ -z "$agent" ] || [ -z "$actor" ]; } && listens "$1" "$plain"
+  # In /tmp anybody may make anew what an sshd has removed, and have the link lead to a socket of their own.
+  case $plain in /tmp/*) ours "$plain" ;; *) [ -O "$1" ] ;; esac && { [ -z "$agent" ] || [ -z "$actor" ]; } && listens "$1" "$plain"
 }
 
 # theirs: whether the link stays another's: the one in the home, or our host's, to which the former then leads again if it

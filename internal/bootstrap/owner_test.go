@@ -126,7 +126,7 @@ func testDeadSockets(t *testing.T, l *local, own, other string) {
 	dead := filepath.Join(a.dir, "dead")
 	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: dead})
 	check(t, err)
-	check(t, os.Chmod(dead, 0o777))
+	l.own(dead)
 	l.relink(dead)
 	h.order(Ping(1), Pong{Token: 1, Owner: OwnerOther})
 	l.abandon(listener)

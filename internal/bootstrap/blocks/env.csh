@@ -12,10 +12,10 @@ if ( $?HOME ) then
   if ( $mosha_agent == none ) then
     if ( $?TMUX || $?STY ) then
       setenv SSH_AUTH_SOCK "$mosha_link"
-    else if ( ( $?SSH_CONNECTION || $?prompt ) && -e "$mosha_link" ) then
+    else if ( ( $?SSH_CONNECTION || $?prompt ) && -o "$mosha_link" ) then
       setenv SSH_AUTH_SOCK "$mosha_link"
     endif
-  else if ( $?prompt && -e "$mosha_link" ) then
+  else if ( $?prompt && -o "$mosha_link" ) then
     # At a prompt, for a shell that may outlive its connection. Elsewhere a live value stays: ~/.ssh/rc goes by it.
     if ( { test "$SSH_AUTH_SOCK" -ef "$mosha_link" } ) setenv SSH_AUTH_SOCK "$mosha_link"
   endif

@@ -1,7 +1,7 @@
 # The block for ~/.ssh/rc. sshd runs that file with /bin/sh before every session; other programs read what the session
 # prints, so this prints nothing, and leaves the X11 cookie on its input to the lines that follow. What stands below the
 # empty line is written.
-# shellcheck shell=sh disable=SC3013
+# shellcheck shell=sh disable=SC2012,SC3013
 
 # Written by mosha: points ~/.ssh/ssh_auth_sock to the SSH agent that this connection forwards.
 (
@@ -20,7 +20,10 @@
   /*/.ssh/agent/*.sshd.*) ;;
   *) exit ;;
   esac
-  if [ ! -S "$agent" ] || [ "$agent" -ef "$home" ]; then exit; fi
+  if [ ! -S "$agent" ] || [ -h "$agent" ] || [ "$agent" -ef "$home" ]; then exit; fi
+  # In a directory in which nobody else can put another in its place, by one look: another user may change a link.
+  me=$(id -u)
+  ls -ldn "${agent%/*}" | (read -r mode _ uid _ && case "$mode $uid" in d????-??-*" $me") ;; *) exit 1 ;; esac) || exit
   # In a home that several hosts share, the link leads to one of each host's own.
   case ${XDG_RUNTIME_DIR-} in
   /run/user/*)

@@ -196,13 +196,23 @@ func find(ctx context.Context, ssh, host string) (*destination, error) {
 
 // open has the destination's keeper connect, for this terminal's agent.
 func (d *destination) open(ctx context.Context, family string, attach keeper.Attach) (*launch, error) {
-	l := &launch{person: d.person, spec: keeper.Spec{Dirs: d.dirs, Config: d.config, Family: family}}
-	attach.AgentSocket, attach.Config = os.Getenv("SSH_AUTH_SOCK"), d.config
-	attach.Env = keeper.Environment(os.Environ())
-	if err := l.connect(ctx, attach); err != nil {
+	l := d.launch(family)
+	if err := l.connect(ctx, d.fromHere(attach)); err != nil {
 		return nil, &keptError{Log: d.dirs.Log(l.spec.ID()), Err: err}
 	}
 	return l, nil
+}
+
+func (d *destination) launch(family string) *launch {
+	return &launch{person: d.person, spec: keeper.Spec{Dirs: d.dirs, Config: d.config, Family: family}}
+}
+
+// fromHere adds what the connection is to go by from now on: what is configured
+// for it, and this terminal's agent and environment.
+func (d *destination) fromHere(attach keeper.Attach) keeper.Attach {
+	attach.AgentSocket, attach.Config = os.Getenv("SSH_AUTH_SOCK"), d.config
+	attach.Env = keeper.Environment(os.Environ())
+	return attach
 }
 
 // attachTries is how often a launch looks for a keeper anew, when the one it

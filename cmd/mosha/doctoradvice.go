@@ -61,7 +61,7 @@ func adviceHere(p *doctor.Problem, host string) (advice, bool) {
 	case doctor.AgentEmpty:
 		return advice{cause: "the agent has no key", cure: "ssh-add"}, true
 	case doctor.KeeperWaits:
-		return advice{cause: "it waits for you: " + p.Detail, cure: "mosha keep " + host}, true
+		return advice{cause: "it waits for you: " + p.Detail, cure: "mosha reconnect " + host}, true
 	}
 	return advice{}, false
 }

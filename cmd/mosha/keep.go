@@ -25,7 +25,7 @@ type keepCmd struct {
 }
 
 // Run connects to the hosts, one after the other, so that what they ask does
-// not mix. It says nothing of those that are well.
+// not mix. Off a terminal it says nothing of those that are well.
 func (c keepCmd) Run() error {
 	return each(c.Hosts, func(host string) error { return c.keep(context.Background(), host) })
 }
@@ -50,6 +50,7 @@ func (c keepCmd) keep(ctx context.Context, host string) error {
 	if err != nil {
 		return &keptError{Log: dest.dirs.Log(dest.config.ID()), Err: err}
 	}
+	report("%s: connected, and stays so until: mosha stop %s", host, host)
 	return nil
 }
 

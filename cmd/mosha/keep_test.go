@@ -92,7 +92,7 @@ func TestKeepTakesUpAgain(t *testing.T) {
 	w.must(w.sshd.KillSessions())
 	w.must(lab.Eventually(w.ctx(), "needs-auth", func() (bool, error) {
 		out, _, code := w.local("status", "devbox")
-		return code == 3 && strings.Contains(out, "needs-auth") && strings.Contains(out, "mosha keep devbox"), nil
+		return code == 3 && strings.Contains(out, "needs-auth") && strings.Contains(out, "mosha reconnect devbox"), nil
 	}))
 	if _, stderr, code := w.local("keep", "devbox"); code != 6 {
 		t.Errorf("keep, refused again: exit %d, %s", code, stderr)

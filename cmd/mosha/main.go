@@ -28,12 +28,13 @@ var version = "dev"
 type cli struct {
 	Version kong.VersionFlag `help:"Print the version and exit."`
 
-	Connect connectCmd `cmd:"" default:"withargs" help:"Start a mosh session (the default; spelled out for a host named like a command)."`
-	Keep    keepCmd    `cmd:"" help:"Connect, and stay connected until mosha stop."`
-	Status  statusCmd  `cmd:"" help:"Show the connections in the background."`
-	Log     logCmd     `cmd:"" help:"Show what happened to the connection to a host."`
-	Doctor  doctorCmd  `cmd:"" help:"Say what works, what does not, and what to do about it."`
-	Stop    stopCmd    `cmd:"" help:"End connections in the background. Their mosh sessions go on, without the agent."`
+	Connect   connectCmd   `cmd:"" default:"withargs" help:"Start a mosh session (the default; spelled out for a host named like a command)."`
+	Keep      keepCmd      `cmd:"" help:"Connect, and stay connected until mosha stop."`
+	Reconnect reconnectCmd `cmd:"" help:"Connect again where that waits for you, or is tried only now and then. It stays for as long as before."`
+	Status    statusCmd    `cmd:"" help:"Show the connections in the background."`
+	Log       logCmd       `cmd:"" help:"Show what happened to the connection to a host."`
+	Doctor    doctorCmd    `cmd:"" help:"Say what works, what does not, and what to do about it."`
+	Stop      stopCmd      `cmd:"" help:"End connections in the background. Their mosh sessions go on, without the agent."`
 
 	Unsetup unsetupCmd `cmd:"" help:"Take back what set-up wrote on the remote, and the link to the agent."`
 	Help    helpCmd    `cmd:"" help:"Show the help of a command."`

@@ -143,7 +143,7 @@ func remarks(s *keeper.Status) []string {
 		lines = append([]string{"OpenSSH carries the connection: " + s.Reason}, lines...)
 	}
 	if s.State == keeper.NeedsAuth {
-		lines = append(lines[:len(lines):len(lines)], "it tries again when you do: mosha keep "+s.Destination)
+		lines = append(lines[:len(lines):len(lines)], "it tries again when you do: mosha reconnect "+s.Destination)
 	}
 	return lines
 }

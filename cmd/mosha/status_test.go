@@ -34,7 +34,7 @@ d        needs-auth        1          -            -                  0         
 e        connecting        0          -            -                  0            0                -
 c: no \x1b[5mroute
 d: not let in
-d: it tries again when you do: mosha keep d
+d: it tries again when you do: mosha reconnect d
 0123456789abcdef: the connection in the background does not answer (is its process stopped, or the machine overloaded? log: /log)
 fedcba9876543210: the connection in the background was made by an older version of mosha (end it: mosha stop HOST)
 `, "\n")

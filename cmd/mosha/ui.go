@@ -5,6 +5,7 @@ package main
 //   - stdout has what a command was asked for, and nothing else;
 //   - stderr has everything else, each line beginning with "mosha: ";
 //   - a failure is one line, a hint at most one more;
+//   - what went well is said on a terminal only, where nothing else shows it;
 //   - questions are asked on the terminal itself, as ssh does, or through
 //     SSH_ASKPASS by ssh's rules; a server's banner, and what an ssh on the way
 //     says, is shown as it is on stderr;
@@ -21,6 +22,13 @@ import (
 // say writes a line for the person.
 func say(format string, args ...any) {
 	fmt.Fprintln(os.Stderr, "mosha: "+printable(fmt.Sprintf(format, args...)))
+}
+
+// report says what was done, on a terminal: a script goes by the exit status.
+func report(format string, args ...any) {
+	if isTerminal(os.Stderr) {
+		say(format, args...)
+	}
 }
 
 // complain says what failed, with a hint, and returns the exit code for it.

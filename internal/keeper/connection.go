@@ -204,15 +204,16 @@ func (c *connection) up() *Connected {
 	return &Connected{Address: address, Notes: c.news(), Agent: c.k.forwarded(), Identity: facts.Identity, Forwarding: c.forwarding()}
 }
 
-// news returns what happened while connecting. What it took of a person is
-// told once: whoever attaches later has nothing to do with it.
+// news returns what happened while connecting. What it took of a person, and
+// what was written down, is told once: whoever attaches later has nothing to do
+// with it.
 func (c *connection) news() []sshconn.Note {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	told := c.noted
 	c.noted = true
 	return slices.DeleteFunc(slices.Clone(c.ssh.Facts().Notes), func(n sshconn.Note) bool {
-		return told && n.Kind == sshconn.NoteTyped
+		return told && (n.Kind == sshconn.NoteTyped || n.Kind == sshconn.NoteAdded)
 	})
 }
 

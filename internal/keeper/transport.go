@@ -16,11 +16,10 @@ func (e *TransportError) Error() string {
 	return fmt.Sprintf("the transport %s was asked for, but the open connection is carried by %s", e.Wanted, e.Open)
 }
 
-// chooseLocked takes the transport that a launch wants. What the keeper has
-// found out by itself stays, if the launch leaves it open.
+// chooseLocked takes the transport that a launch wants; "" leaves it as it is.
+// What the keeper has found out by itself stays, if the launch leaves it open.
 func (k *Keeper) chooseLocked(wanted string) {
-	wanted = cmp.Or(wanted, sshconn.TransportAuto)
-	if wanted == sshconn.TransportAuto && k.choice.Reason != "" {
+	if wanted == "" || wanted == sshconn.TransportAuto && k.choice.Reason != "" {
 		return
 	}
 	k.choice = sshconn.Choice{Transport: wanted}

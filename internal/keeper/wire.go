@@ -73,7 +73,7 @@ type Attach struct {
 	Session     bool     `json:"session"`      // a person acts: a session is to follow, or the keeper is to stay
 	// Linger is how long the keeper stays after its last session.
 	Linger time.Duration `json:"linger,omitempty"`
-	// Transport is the one that is wanted; empty is sshconn.TransportAuto.
+	// Transport is the one that is wanted; empty is whatever it was.
 	Transport string `json:"transport,omitempty"`
 }
 

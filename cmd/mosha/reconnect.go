@@ -1,0 +1,43 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/mosh"
+)
+
+// reconnectCmd has a connection come back that waits for a person, or for its
+// next attempt. For how long it is to stay does not change.
+type reconnectCmd struct {
+	sshFlag
+	Hosts []string `arg:"" name:"host" placeholder:"[user@]host" help:"Destinations, as for ssh."`
+}
+
+// Run sees to the hosts one after the other, so that what they ask does not mix.
+func (c reconnectCmd) Run() error {
+	return each(c.Hosts, func(host string) error { return c.reconnect(context.Background(), host) })
+}
+
+func (c reconnectCmd) reconnect(ctx context.Context, host string) error {
+	dest, err := find(ctx, c.SSH, host)
+	if err != nil {
+		return err
+	}
+	l := dest.launch(mosh.Flags{}.AddressFamily())
+	l.client, err = keeper.Connect(ctx, dest.dirs, dest.config.ID())
+	if err == nil {
+		defer l.client.Close()
+		l.up, err = l.client.Attach(dest.fromHere(keeper.Attach{}), l.person)
+	}
+	switch {
+	case errors.Is(err, keeper.ErrNoKeeper), errors.Is(err, keeper.ErrGone): // it was just ending
+		return &noKeeperError{Host: host}
+	case err != nil:
+		return &keptError{Log: dest.dirs.Log(dest.config.ID()), Err: err}
+	}
+	l.note()
+	report("%s: connected", host)
+	return nil
+}

@@ -37,7 +37,9 @@ func TestReconnect(t *testing.T) {
 		stderr != "mosha: no connection in the background for devbox\nmosha: hint: mosha status lists those that there are\n" {
 		t.Errorf("where there is none: exit %d, %s", code, stderr)
 	}
-	w.nothingLeft()
+	if out := w.runs("status"); out != "no connection in the background\n" {
+		t.Errorf("reconnect has started one: %s", out)
+	}
 }
 
 // TestReconnectAtOnce: one that waits for its next attempt makes it, for as long

@@ -10,8 +10,12 @@ RACE = cmd/mosha/load_test.go cmd/mosha/recover_test.go cmd/mosha/killed_test.go
 	internal/bootstrap/holder_test.go
 # The lab makes users and network namespaces, so the tests run as root. HOME is root's then, so that no file of root's is
 # left in the caches of the person who builds. The limit ends a test that hangs.
-GO_TEST = if [ "$$(id -u)" -eq 0 ]; then set --; else \
-	set -- -exec "sudo -E -H env 'PATH=$$PATH' GOFLAGS=-buildvcs=false"; fi; set -x; $(GO) test -timeout 60m "$$@"
+GO_TEST = root="sudo -E -H env 'PATH=$$PATH' GOFLAGS=-buildvcs=false"; [ "$$(id -u)" -ne 0 ] || root=; \
+	set -x; $(GO) test -timeout 60m -exec "$$root $$with"
+# The files whose tests run with the OpenSSH of other suites of Debian, too, beside those with the build tag openssh. Files
+# with the tag sid as well are for what the newest alone has.
+OPENSSH = cmd/mosha/alike_test.go
+
 # How long `make fuzz` runs each fuzz test. Not a time: when that is up, go test sometimes calls it a failure.
 FUZZTIME = 50000x
 # The options of `make bench`.
@@ -20,7 +24,7 @@ ARGS =
 GOLANGCI_LINT_VERSION = v2.15.0
 GOLANGCI_LINT = build/golangci-lint-$(GOLANGCI_LINT_VERSION)
 
-.PHONY: build test race long check lint cross fuzz demo bench clean help
+.PHONY: build test race long openssh check lint cross fuzz demo bench clean help
 
 build: ## build bin/mosha
 	@version=$$(git describe --tags --always --dirty 2>/dev/null) || version=dev; \
@@ -42,6 +46,20 @@ long: ## run the tests that take long: more homes, cases by chance, outages
 	@scripts/install-deps test
 	@tests=$$(grep -rlE --include='*_test.go' '^//go:build .*long' . | xargs scripts/tests-in) || exit 1; \
 	$(GO_TEST) -tags long -run "$$tests" $(PACKAGES)
+
+# Current versions, and those to come: sid cannot be had at all times.
+openssh: ## run the tests that go by OpenSSH's version with that of Debian 13, and with sid's
+	@scripts/install-deps test
+	@files="$(OPENSSH) $$(grep -rlE --include='*_test.go' '^//go:build .*openssh' cmd internal)"; \
+	tests=$$(scripts/tests-in $$files) || exit 1; \
+	for suite in trixie sid; do \
+		if ! dir=$$(scripts/fetch-openssh $$suite); then \
+			[ $$suite = sid ] || exit 1; \
+			echo "make openssh: NOTHING WAS TRIED WITH THE OPENSSH OF SID, which could not be had"; continue; \
+		fi; \
+		with="'$$PWD/scripts/with-openssh' '$$dir'"; \
+		($(GO_TEST) -tags "openssh $$suite" -run "$$tests" $$(printf './%s\n' $$files | sed 's,/[^/]*$$,,' | sort -u)) || exit 1; \
+	done
 
 check: ## all that must hold before a change is taken; CI runs this
 	.ci/run

@@ -106,3 +106,17 @@ func (u *User) ReadOnlyHome() error {
 		return nil
 	})
 }
+
+// SystemOpenSSH gives the machine this computer's own OpenSSH, where
+// scripts/with-openssh has put another in its place. It is for before anything
+// runs on the machine.
+func (m *Machine) SystemOpenSSH() error {
+	return m.place.do(func() error {
+		for _, covered := range []string{"/usr", "/etc/ssh"} {
+			if err := unix.Unmount(covered, unix.MNT_DETACH); err != nil {
+				return fmt.Errorf("uncover %s: %w", covered, err)
+			}
+		}
+		return nil
+	})
+}

@@ -22,6 +22,7 @@ type Sshd struct {
 
 	config  SshdConfig
 	machine *Machine // nil outside of any lab
+	version Version
 	ctx     context.Context
 	dir     string // config, log and host keys
 
@@ -100,8 +101,24 @@ func (s *Sshd) begin() error {
 	if err := s.makeHostKeys(); err != nil {
 		return err
 	}
+	version, err := sshdVersion(s.place())
+	if err != nil {
+		return err
+	}
+	s.version = version
 	return s.startLocked()
 }
+
+// place is where the sshd runs: nil outside of any lab.
+func (s *Sshd) place() *place {
+	if s.machine == nil {
+		return nil
+	}
+	return s.machine.place
+}
+
+// Version is that of the sshd.
+func (s *Sshd) Version() Version { return s.version }
 
 // startLocked starts the listener and waits until it listens.
 func (s *Sshd) startLocked() error {
@@ -112,12 +129,8 @@ func (s *Sshd) startLocked() error {
 	if err := s.writeConfig(); err != nil {
 		return err
 	}
-	var p *place
-	if s.machine != nil {
-		p = s.machine.place
-	}
 	before := len(s.Log())
-	s.cmd = newCmd(s.ctx, p, program, "-D", "-f", s.file("config"), "-E", s.file("log"))
+	s.cmd = newCmd(s.ctx, s.place(), program, "-D", "-f", s.file("config"), "-E", s.file("log"))
 	s.ended = make(chan struct{})
 	if err := s.cmd.Start(); err != nil {
 		return err
@@ -193,8 +206,12 @@ func (s *Sshd) stopLocked() error {
 		return nil
 	default:
 	}
-	s.orphans = append(s.orphans, s.sessionsLocked()...)
-	err := s.cmd.Process.Signal(unix.SIGTERM)
+	// While it is stopped, no session is added to those that it leaves.
+	err := s.cmd.Process.Signal(unix.SIGSTOP)
+	s.orphans = s.sessionsLocked(s.orphans)
+	for _, signal := range []os.Signal{unix.SIGTERM, unix.SIGCONT} {
+		err = errors.Join(err, s.cmd.Process.Signal(signal))
+	}
 	if errors.Is(err, os.ErrProcessDone) {
 		err = nil
 	}
@@ -228,31 +245,40 @@ func (s *Sshd) NewHostKey() error {
 
 // KillSessions kills (SIGKILL) every process that sshd has for a connection,
 // also those from before a Restart, but not the listener and not what users
-// run. It returns when they are gone.
+// run. It returns when they are gone. All are stopped first: one that forks
+// meanwhile would leave a child that nobody finds.
 func (s *Sshd) KillSessions() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	sessions := append(s.sessionsLocked(), s.orphans...)
+	sessions := s.orphans
 	s.orphans = nil
+	for stopped := -1; stopped < len(sessions); {
+		stopped = len(sessions)
+		sessions = s.sessionsLocked(sessions)
+		for _, pid := range sessions[stopped:] {
+			_ = unix.Kill(pid, unix.SIGSTOP) // it may have ended
+		}
+	}
 	return killEvery(func(p Proc) bool {
 		return slices.Contains(sessions, p.PID) && isSession(p)
 	})
 }
 
-// sessionsLocked returns the processes below the listener that belong to sshd:
-// for each connection a privileged monitor and, after authentication, one that
-// has become the user.
-func (s *Sshd) sessionsLocked() []int {
+// sessionsLocked returns these processes, which are sshd's, and those below them
+// and the listener that are: for each connection a privileged monitor and, after
+// authentication, one that has become the user.
+func (s *Sshd) sessionsLocked(known []int) []int {
 	all := processes(func(Proc) bool { return true })
-	below := []int{s.cmd.Process.Pid}
-	for i := 0; i < len(below); i++ {
+	found := slices.Clone(known)
+	for parents := append([]int{s.cmd.Process.Pid}, found...); len(parents) > 0; parents = parents[1:] {
 		for _, p := range all {
-			if p.PPID == below[i] && isSession(p) {
-				below = append(below, p.PID)
+			if p.PPID == parents[0] && isSession(p) && !slices.Contains(found, p.PID) {
+				found = append(found, p.PID)
+				parents = append(parents, p.PID)
 			}
 		}
 	}
-	return below[1:]
+	return found
 }
 
 // isSession tells sshd's own processes from those it has started. From OpenSSH

@@ -27,7 +27,12 @@ type pair struct {
 
 func newPair(t testing.TB, config lab.SshdConfig) *pair {
 	t.Helper()
-	p := &pair{Lab: labtest.New(t)}
+	return newPairIn(t, labtest.New(t), config)
+}
+
+func newPairIn(t testing.TB, l *lab.Lab, config lab.SshdConfig) *pair {
+	t.Helper()
+	p := &pair{Lab: l}
 	p.person, p.account = addUser(t, p.Laptop), addUser(t, p.Devbox)
 	var err error
 	p.key, err = p.person.NewKey("id_ed25519", "ed25519")

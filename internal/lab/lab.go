@@ -7,9 +7,12 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
+
+	"golang.org/x/sys/unix"
 )
 
 // Lab is a laptop and a devbox joined by a cable. Its methods may be called
@@ -46,6 +49,7 @@ func New(opts ...Option) (*Lab, error) {
 	if err := checkMissing(); err != nil {
 		return nil, err
 	}
+	heedSignals()
 	l := &Lab{seed: 1, net: &netSwitch{ports: make(map[netip.Addr]*lane)}}
 	for _, opt := range opts {
 		opt(l)
@@ -57,6 +61,17 @@ func New(opts ...Option) (*Lab, error) {
 		return nil, errors.Join(err, l.Close())
 	}
 	return l, nil
+}
+
+// heedSignals lets the lab's programs begin with the signals that this process
+// was made to ignore, as a shell does with what it starts in the background:
+// a program inherits what is ignored and not what is caught.
+func heedSignals() {
+	for _, s := range []os.Signal{unix.SIGINT, unix.SIGQUIT, unix.SIGHUP} {
+		if signal.Ignored(s) {
+			signal.Notify(make(chan os.Signal, 1), s)
+		}
+	}
 }
 
 func (l *Lab) addMachines() (err error) {

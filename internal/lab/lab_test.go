@@ -10,11 +10,13 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"os/signal"
 	"os/user"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -228,5 +230,18 @@ func TestRemainsOfDeadLabsAreRemoved(t *testing.T) {
 	}
 	if len(u.Processes()) != 1 {
 		t.Error("the remains of a living lab were removed")
+	}
+}
+
+// TestIgnoredSignals: a program of the lab heeds a signal that this process was
+// made to ignore.
+func TestIgnoredSignals(t *testing.T) {
+	signal.Ignore(unix.SIGQUIT)
+	t.Cleanup(func() { signal.Reset(unix.SIGQUIT) })
+	l := labtest.New(t)
+	cmd := l.Laptop.Command(within(t), "sh", "-c", "kill -QUIT $$")
+	err := cmd.Run()
+	if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || status.Signal() != unix.SIGQUIT {
+		t.Errorf("it ended with %v", err)
 	}
 }

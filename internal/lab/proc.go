@@ -65,21 +65,31 @@ func (p *place) has(pid int) bool {
 }
 
 // processes lists the living processes that match. Zombies are dead; only
-// their parent has not looked yet.
+// their parent has not looked yet. Match does not know the arguments.
 func processes(match func(Proc) bool) []Proc {
 	dirs, _ := filepath.Glob("/proc/[0-9]*")
 	var found []Proc
 	for _, dir := range dirs {
-		if p, ok := readProc(dir); ok && match(p) {
+		if p, ok := readStatus(dir); ok && match(p) {
+			p.readArgs(dir)
 			found = append(found, p)
 		}
 	}
 	return found
 }
 
-// readProc reads /proc/PID as proc(5) describes it. The owner of the directory
-// is not the process's user if it is not dumpable, as ssh-agent is.
+// readProc reads /proc/PID.
 func readProc(dir string) (Proc, bool) {
+	p, ok := readStatus(dir)
+	if ok {
+		p.readArgs(dir)
+	}
+	return p, ok
+}
+
+// readStatus reads /proc/PID/status as proc(5) describes it. The owner of the
+// directory is not the process's user if it is not dumpable, as ssh-agent is.
+func readStatus(dir string) (Proc, bool) {
 	status, err := os.ReadFile(dir + "/status")
 	if err != nil {
 		return Proc{}, false
@@ -106,11 +116,14 @@ func readProc(dir string) (Proc, bool) {
 			}
 		}
 	}
+	return p, p.PID != 0
+}
+
+func (p *Proc) readArgs(dir string) {
 	args, _ := os.ReadFile(dir + "/cmdline")
 	if args = bytes.TrimRight(args, "\x00"); len(args) > 0 {
 		p.Args = strings.Split(string(args), "\x00")
 	}
-	return p, p.PID != 0
 }
 
 // killAll kills what runs in the lab until nothing does.

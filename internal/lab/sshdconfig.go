@@ -42,6 +42,8 @@ func (s *Sshd) settings() []string {
 		"PrintMotd no",
 		"MaxStartups 1000",
 		"Subsystem sftp internal-sftp",
+		// Until 9.8 OpenSSH's sntrup takes as much CPU as all else of a login.
+		"KexAlgorithms -sntrup*",
 		"LogLevel " + orElse(c.LogLevel, "VERBOSE"),
 		"AuthorizedKeysFile " + orElse(c.AuthorizedKeysFile, ".ssh/authorized_keys"),
 	}

@@ -149,7 +149,7 @@ func (t *Terminal) Transcript() []byte {
 
 // WaitFor waits until the screen matches the regular expression, in which ^ and
 // $ stand at every line, as after (?m): a prompt is matched by `\$$`. The wait ends
-// with a *ScreenError when ctx is done (after 30 s if it has no deadline) or
+// with a *ScreenError when ctx is done (after 5 min if it has no deadline) or
 // the command has written its last (ErrEnded).
 func (t *Terminal) WaitFor(ctx context.Context, pattern string) error {
 	re, err := regexp.Compile("(?m)" + pattern)

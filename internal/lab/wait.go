@@ -9,10 +9,12 @@ import (
 )
 
 const (
-	pollInterval = 5 * time.Millisecond
+	// A wait looks often at first, and less often when it takes long, so that
+	// tests that wait leave the processor to what they wait for.
+	firstPoll, lastPoll = 5 * time.Millisecond, 50 * time.Millisecond
 	// waitLimit ends a wait whose context has no deadline, so that a condition
 	// that never comes true is reported by name and not by the test's timeout.
-	waitLimit = 30 * time.Second
+	waitLimit = 5 * time.Minute
 )
 
 // NeverError says that what was waited for did not happen in time.
@@ -28,13 +30,11 @@ func (e *NeverError) Unwrap() error { return e.Err }
 
 // Eventually calls cond every few milliseconds until it returns true, and
 // returns nil then. An error from cond ends the wait at once. When ctx is done,
-// or after 30 s if it has no deadline, it returns a *NeverError with what.
+// or after 5 min if it has no deadline, it returns a *NeverError with what.
 func Eventually(ctx context.Context, what string, cond func() (bool, error)) error {
 	ctx, cancel := limited(ctx)
 	defer cancel()
-	tick := time.NewTicker(pollInterval)
-	defer tick.Stop()
-	for {
+	for pause := firstPoll; ; pause = min(pause*5/4, lastPoll) {
 		ok, err := cond()
 		if err != nil {
 			return &NeverError{What: what, Err: err}
@@ -45,7 +45,7 @@ func Eventually(ctx context.Context, what string, cond func() (bool, error)) err
 		select {
 		case <-ctx.Done():
 			return &NeverError{What: what, Err: ctx.Err()}
-		case <-tick.C:
+		case <-time.After(pause):
 		}
 	}
 }

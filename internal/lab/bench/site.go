@@ -39,7 +39,8 @@ func (s *site) equip() (err error) {
 	if err := s.lab.Devbox.Replace("/etc/profile.d/bench.sh", "PS1='"+prompt+" '\n", 0o644); err != nil {
 		return err
 	}
-	s.sshd, err = s.lab.Devbox.Sshd(lab.SshdConfig{})
+	// The system's own choice, which the lab's is not.
+	s.sshd, err = s.lab.Devbox.Sshd(lab.SshdConfig{Extra: []string{"KexAlgorithms +curve25519-sha256"}})
 	return err
 }
 

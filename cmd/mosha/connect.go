@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -241,13 +242,24 @@ func (l *launch) connect(ctx context.Context, attach keeper.Attach) error {
 }
 
 // note says what ssh would say while it connects, and what the session will
-// miss.
-func (l *launch) note() {
+// miss. It reports whether there is anything of that.
+func (l *launch) note() (lacks bool) {
 	sayNotes(l.up.Notes)
 	if l.up.Agent == "" {
 		path, _ := l.spec.Config.AgentSocket(os.Getenv)
 		warn(&agentError{Path: path})
+		return true
 	}
+	return false
+}
+
+// isRead reports whether somebody is there to read what is said before the
+// session: not where output goes elsewhere, nor where ssh is told that nobody is
+// there (BatchMode), or that what it has to say is of no interest (LogLevel, -q).
+func (l *launch) isRead() bool {
+	config := l.spec.Config
+	silent := slices.Contains([]string{"SILENT", "QUIET", "FATAL", "ERROR"}, strings.ToUpper(config.LogLevel))
+	return isTerminal(os.Stdin) && isTerminal(os.Stdout) && !config.BatchMode && !silent
 }
 
 func sayNotes(notes []sshconn.Note) {
@@ -258,7 +270,7 @@ func sayNotes(notes []sshconn.Note) {
 
 // begin takes a lease for the session and execs mosh, which inherits it.
 func (c *connectCmd) begin(l *launch) error {
-	l.note()
+	lacks := l.note()
 	address := l.up.Address
 	if c.UDPAddress != "" {
 		address = c.UDPAddress
@@ -274,7 +286,8 @@ func (c *connectCmd) begin(l *launch) error {
 		lease.Drop()
 		return err
 	}
-	if err := lease.Leave(keeper.Note{Env: sessionEnv(l.spec.Config, os.Environ()), Address: c.UDPAddress}); err != nil {
+	note := keeper.Note{Env: sessionEnv(l.spec.Config, os.Environ()), Address: c.UDPAddress, Read: l.isRead(), Lacks: lacks}
+	if err := lease.Leave(note); err != nil {
 		return err
 	}
 	fd, err := lease.Inherit()

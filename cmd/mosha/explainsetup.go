@@ -66,6 +66,16 @@ func undoWords(err *keeper.SetupError) (message, hint string) {
 	return fmt.Sprintf("%s on the remote: %s: %v", what, strings.Join(err.Paths, ", "), file.Reason), hint
 }
 
+// writtenLine says once that a launch has changed files on a host.
+func writtenLine(paths []string, host string) string {
+	last := len(paths) - 1
+	list := paths[last]
+	if last > 0 {
+		list = strings.Join(paths[:last], ", ") + " and " + list
+	}
+	return fmt.Sprintf("set up %s on %s (mosha unsetup %s takes it back)", list, host, host)
+}
+
 // outcomeLine says what was done with a file, or in a preview would be.
 func outcomeLine(f keeper.FileOutcome, preview bool) string {
 	words := map[bootstrap.Action]string{

@@ -51,7 +51,7 @@ func TestChangedHostKeyLetPass(t *testing.T) {
 	if got := seen.rows["signature"]; got.State == "ok" {
 		t.Errorf("the doctor has the agent sign for that server: %+v", got)
 	}
-	window := w.shell("devbox")
+	window := w.shellWithout("the agent is not forwarded", "devbox")
 	w.do(window, `ssh-add -l >/dev/null 2>&1; echo "agent-$?"`, `agent-2`)
 	w.exit(window)
 	w.runs("stop", "devbox")

@@ -43,8 +43,11 @@ func (c keepCmd) keep(ctx context.Context, host string) error {
 	}
 	defer launch.client.Close()
 	launch.note()
-	warnings, err := launch.client.Keep()
-	for _, warning := range warnings {
+	ready, err := launch.client.Keep()
+	if len(ready.Written) > 0 {
+		report("%s", writtenLine(ready.Written, host))
+	}
+	for _, warning := range ready.Warnings {
 		warn(warning)
 	}
 	if err != nil {

@@ -20,6 +20,7 @@ type asked struct {
 	text   string // what stands before the answer
 	echo   bool   // what is typed may be seen
 	hint   string // for SSH_ASKPASS_PROMPT
+	leave  bool   // a signal ends the question, not the program
 }
 
 // Answer puts the questions one after the other. The first one that is not

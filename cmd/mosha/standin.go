@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"golang.org/x/term"
 
@@ -28,7 +29,8 @@ type standInCmd struct {
 // Run returns as soon as the CONNECT line is handed over, or with the code of
 // the remote command that should have started mosh-server.
 func (s standInCmd) Run() error {
-	note, err := keeper.TakeNote(s.LeaseFD)
+	note, release, err := keeper.TakeNote(s.LeaseFD)
+	defer release() // at the end: mosh may be interrupted before, and somebody has to end the server
 	if err != nil {
 		return err
 	}
@@ -50,10 +52,14 @@ func (s standInCmd) Run() error {
 		return err
 	}
 	defer client.Close()
-	start := &serverStart{request: request, note: note}
+	start := &serverStart{request: request, note: note, lacks: note.Lacks}
 	err = start.run(client)
-	if start.route != nil && start.pid != "" {
+	var refused *signalError
+	if (start.route != nil || errors.As(err, &refused)) && start.pid != "" {
 		endServer(connect, start.pid)
+	}
+	if refused != nil {
+		obey(refused.Signal)
 	}
 	return err
 }
@@ -67,6 +73,7 @@ type serverStart struct {
 	settled bool
 	route   error  // why it cannot get there
 	pid     string // of the server
+	lacks   bool   // the session goes without something, as was said
 	fresh   bool   // at the beginning of a line
 }
 
@@ -84,7 +91,10 @@ func (s *serverStart) run(client *keeper.Client) error {
 	code, err := client.Start(start, keeper.Server{
 		Output:  func(p []byte) { _, _ = relay.Write(p) },
 		Settled: s.settle,
-		Done:    func() bool { return s.settled && s.route == nil && relay.Connect() != nil },
+		Done: func() bool {
+			known := !s.waits() || relay.Pid() != ""
+			return s.settled && s.route == nil && relay.Connect() != nil && known
+		},
 	})
 	relay.End()
 	s.pid = relay.Pid()
@@ -100,17 +110,43 @@ func (s *serverStart) run(client *keeper.Client) error {
 	switch {
 	case err != nil:
 		return err
-	case relay.Connect() != nil:
-		_, err := os.Stdout.Write(relay.Connect())
+	case relay.Connect() == nil:
+		return &noServerError{Host: s.request.Destination, Code: code}
+	}
+	if err := s.wait(); err != nil {
 		return err
 	}
-	return &noServerError{Host: s.request.Destination, Code: code}
+	_, err = os.Stdout.Write(relay.Connect())
+	return err
+}
+
+// waits reports whether somebody is to read first what the session goes without:
+// mosh-client hides it with the screen that it draws.
+func (s *serverStart) waits() bool { return s.lacks && s.note.Read }
+
+// readingTime is how long a session waits for Enter: nobody may be there after
+// all, and mosh-server waits for a minute only.
+const readingTime = 10 * time.Second
+
+// wait gives a person the time to read. The error is a *signalError if they want
+// no such session.
+func (s *serverStart) wait() error {
+	if !s.waits() {
+		return nil
+	}
+	say("press Enter to begin the session, or Ctrl-C to leave it; it begins by itself in %.0f s", readingTime.Seconds())
+	return console.wait(readingTime)
 }
 
 // settle takes the keeper's word that the remote is ready.
-func (s *serverStart) settle(address string, beyond *keeper.Beyond, warnings []error) {
-	s.settled, s.address = true, address
-	for _, warning := range warnings {
+func (s *serverStart) settle(ready keeper.Ready) {
+	s.settled, s.address = true, ready.Address
+	if len(ready.Written) > 0 {
+		say("%s", writtenLine(ready.Written, s.request.Destination))
+	}
+	for _, warning := range ready.Warnings {
+		var forward *keeper.ForwardError
+		s.lacks = s.lacks || errors.As(warning, &forward)
 		warn(warning)
 	}
 	far := (*farError)(nil)
@@ -118,10 +154,10 @@ func (s *serverStart) settle(address string, beyond *keeper.Beyond, warnings []e
 	case !s.request.WantIP: // the wrapper has another way to find it
 	case s.note.Address != "":
 		s.address = s.note.Address
-	case address == "":
+	case ready.Address == "":
 		s.route = errNoAddress
-	case beyond != nil:
-		s.route = checkPath(beyond.Server, beyond.Client)
+	case ready.Beyond != nil:
+		s.route = checkPath(ready.Beyond.Server, ready.Beyond.Client)
 	}
 	if errors.As(s.route, &far) {
 		warn(far)
@@ -145,7 +181,7 @@ func endServer(connect func() (*keeper.Client, error), pid string) {
 	defer client.Close()
 	_, _ = client.Start(keeper.Start{Command: "kill " + pid}, keeper.Server{
 		Output:  func([]byte) {},
-		Settled: func(string, *keeper.Beyond, []error) {},
+		Settled: func(keeper.Ready) {},
 		Done:    func() bool { return false },
 	})
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/signal"
 	"slices"
@@ -56,6 +57,26 @@ func heeded() []os.Signal {
 	return slices.DeleteFunc(all, signal.Ignored)
 }
 
+// signalError says which signal ended a question that leaves signals to whoever
+// asks it.
+type signalError struct{ Signal syscall.Signal }
+
+func (e *signalError) Error() string { return e.Signal.String() }
+
+// wait waits for Enter, for so long at most, or where there is a terminal at all.
+// The error is a *signalError if a signal came instead.
+func (t *terminal) wait(limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	typed, err := t.ask(ctx, asked{leave: true})
+	clear(typed)
+	var came *signalError
+	if errors.As(err, &came) {
+		return came
+	}
+	return nil
+}
+
 // ask shows the question and returns the line that is typed. What was typed
 // before the question is dropped, as ssh does.
 func (t *terminal) ask(ctx context.Context, q asked) ([]byte, error) {
@@ -72,6 +93,9 @@ func (t *terminal) ask(ctx context.Context, q asked) ([]byte, error) {
 			return got.text, got.err
 		}
 		t.newline()
+		if q.leave && s != unix.SIGTSTP {
+			return nil, &signalError{s.(syscall.Signal)}
+		}
 		obey(s.(syscall.Signal))
 		text = q.text
 	}

@@ -137,6 +137,17 @@ func (w *world) shell(args ...string) *lab.Terminal {
 	return window
 }
 
+// shellWithout is shell where the session lacks the agent: the person reads that
+// first.
+func (w *world) shellWithout(why string, args ...string) *lab.Terminal {
+	w.t.Helper()
+	window := w.runSized(240, 24, args...)
+	w.must(window.WaitFor(w.ctx(), `(?s)mosha: warning: `+why+`.*press Enter`))
+	w.must(window.Send("\r"))
+	w.must(window.WaitFor(w.ctx(), `\$ ?$`))
+	return window
+}
+
 // do types a command in a session and waits until the screen shows the pattern.
 func (w *world) do(window *lab.Terminal, command, pattern string) {
 	w.t.Helper()

@@ -169,26 +169,35 @@ func (c *Client) Lease(l *Lease) error {
 }
 
 // Keep has the keeper stay until it is stopped, within an attach. It returns
-// when the remote is ready for use, with what could not be had there.
-func (c *Client) Keep() (warnings []error, err error) {
+// when the remote is ready for use.
+func (c *Client) Keep() (Ready, error) {
 	if err := c.say(call{Op: opKeep}); err != nil {
-		return nil, err
+		return Ready{}, err
 	}
 	r, err := c.hear()
 	if err != nil || r.Settled == nil {
-		return nil, err
+		return Ready{}, err
 	}
-	return decodeAll(r.Settled.Warnings), nil
+	return r.Settled.ready(), nil
+}
+
+// Ready is what is known once the remote is ready for use.
+type Ready struct {
+	Address  string   // where mosh-server is to be reached, "" if that is not known
+	Beyond   *Beyond  // set where that is the word of a server behind a proxy
+	Written  []string // the remote's files that set-up has changed, as in ~/.bashrc; told once
+	Warnings []error  // what could not be had
+}
+
+func (s *settled) ready() Ready {
+	return Ready{Address: s.Address, Beyond: s.Beyond, Written: s.Written, Warnings: decodeAll(s.Warnings)}
 }
 
 // Server follows the start of mosh-server. Its functions are called from
 // Start, one at a time; Done is asked after each and ends Start early.
 type Server struct {
-	Output func([]byte) // what the start prints
-	// Settled says that the remote is ready for the session. The address is
-	// where mosh-server is to be reached, "" if that is not known, and beyond
-	// is set where that is the word of a server behind a proxy.
-	Settled func(address string, beyond *Beyond, warnings []error)
+	Output  func([]byte) // what the start prints
+	Settled func(Ready)
 	Done    func() bool
 }
 
@@ -206,7 +215,7 @@ func (c *Client) Start(s Start, to Server) (code int, err error) {
 		case r.Exit != nil:
 			return *r.Exit, nil
 		case r.Settled != nil:
-			to.Settled(r.Settled.Address, r.Settled.Beyond, decodeAll(r.Settled.Warnings))
+			to.Settled(r.Settled.ready())
 		case r.Output != nil:
 			to.Output(r.Output)
 		}

@@ -59,6 +59,7 @@ type connection struct {
 	ends      bootstrap.Connection // as the server sees them
 	setup     chan struct{}        // closed when the last set-up ended; nil: none began
 	unwritten []error              // what that could not do
+	written   []string             // the files that it changed; nobody was told yet
 	noted     bool                 // a launcher was told of what happened while connecting
 	unlinked  error                // why the agent cannot be used
 	crowded   bool                 // the holder had no room or made room, and is to come back
@@ -224,7 +225,7 @@ func (c *connection) tellSettled(ctx context.Context, w *wire) {
 		return
 	}
 	address, beyond := c.address()
-	_ = w.send(reply{Settled: &settled{Address: address, Beyond: beyond, Warnings: encodeAll(c.warned())}})
+	_ = w.send(reply{Settled: &settled{Address: address, Beyond: beyond, Written: c.firstWritten(), Warnings: encodeAll(c.warned())}})
 }
 
 // close ends the connection: the holder removes the link first, if it is its

@@ -246,7 +246,7 @@ func (k *Keeper) follow(ctx context.Context, conn *connection, c call) (reply, e
 		k.update(func() { k.kept = true })
 		k.saveOrLog()
 		conn.settled(ctx)
-		return reply{Settled: &settled{Warnings: encodeAll(conn.warned())}}, nil
+		return reply{Settled: &settled{Written: conn.firstWritten(), Warnings: encodeAll(conn.warned())}}, nil
 	}
 	return reply{}, errUnknownCall
 }

@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/mosha-ssh/mosha/internal/target"
 )
 
@@ -15,6 +17,8 @@ import (
 type Note struct {
 	Env     []target.EnvVar `json:"env,omitempty"`     // for the session
 	Address string          `json:"address,omitempty"` // where mosh's UDP is to go; "": as the keeper says
+	Read    bool            `json:"read,omitempty"`    // somebody is there to read what is said before the session
+	Lacks   bool            `json:"lacks,omitempty"`   // it was said that the session goes without something
 }
 
 // maxNote bounds what is read of a note, in bytes.
@@ -30,19 +34,19 @@ func (l *Lease) Leave(n Note) error {
 	return err
 }
 
-// TakeNote reads the note in the lease that was inherited as this descriptor,
-// removes it there and closes the descriptor: the lease is mosh's, and what a
-// stand-in leaves behind must not hold it.
-func TakeNote(fd int) (Note, error) {
+// TakeNote reads the note in the lease that was inherited as this descriptor and
+// removes it there. Until release is called, the stand-in holds the lease
+// beside mosh; nothing that it starts does.
+func TakeNote(fd int) (n Note, release func(), err error) {
 	file := os.NewFile(uintptr(fd), "lease")
 	if file == nil {
-		return Note{}, os.ErrInvalid
+		return Note{}, func() {}, os.ErrInvalid
 	}
-	defer file.Close()
-	var n Note
+	unix.CloseOnExec(fd)
+	release = func() { _ = file.Close() }
 	text, err := io.ReadAll(io.NewSectionReader(file, 0, maxNote))
 	if err != nil {
-		return n, err
+		return n, release, err
 	}
-	return n, errors.Join(json.Unmarshal(text, &n), file.Truncate(0))
+	return n, release, errors.Join(json.Unmarshal(text, &n), file.Truncate(0))
 }

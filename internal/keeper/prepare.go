@@ -86,7 +86,11 @@ func (c *connection) setUp(ctx context.Context) {
 	} else {
 		unwritten = failures(report, false)
 	}
+	var written []string
 	for _, file := range report.Files {
+		if file.Action == bootstrap.Created || file.Action == bootstrap.Changed {
+			written = append(written, file.Path)
+		}
 		c.log.Info().Str("file", file.Path).Stringer("action", file.Action).AnErr("cause", file.Cause).Msg("set-up")
 	}
 	for _, err := range unwritten {
@@ -95,6 +99,17 @@ func (c *connection) setUp(ctx context.Context) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.unwritten = unwritten
+	c.written = append(c.written, written...)
+}
+
+// firstWritten returns the remote's files that set-up has changed, to the first
+// who asks.
+func (c *connection) firstWritten() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	written := c.written
+	c.written = nil
+	return written
 }
 
 // hold starts the link holder and keeps it for as long as the connection

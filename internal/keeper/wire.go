@@ -116,6 +116,7 @@ type reply struct {
 type settled struct {
 	Address  string       `json:"address"`            // where mosh-server is to be reached; empty: not known
 	Beyond   *Beyond      `json:"beyond,omitempty"`   // set where that is the server's own word
+	Written  []string     `json:"written,omitempty"`  // the remote's files that set-up has changed, told once
 	Warnings []*wireError `json:"warnings,omitempty"` // what could not be had
 }
 

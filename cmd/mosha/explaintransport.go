@@ -23,7 +23,7 @@ func explainTransport(err error) (explanation, bool) {
 	case errors.As(err, &path):
 		return explanation{path.Error(), "set XDG_RUNTIME_DIR to a shorter directory", exitFailure}, true
 	case errors.As(err, &unsupported):
-		return explanation{unsupportedWords(unsupported), unsupportedHint(unsupported), exitAuth}, true
+		return explanation{unsupportedWords(unsupported), unsupportedHint(unsupported), unsupportedCode(unsupported)}, true
 	case errors.As(err, &algorithm) && len(algorithm.Theirs) == 0:
 		message := fmt.Sprintf("the configuration allows no %s that the native transport has", algorithm.What)
 		return explanation{message, "--transport=openssh", exitNetwork}, true
@@ -33,6 +33,8 @@ func explainTransport(err error) (explanation, bool) {
 
 func unsupportedWords(e *sshconn.UnsupportedError) string {
 	switch e.Feature {
+	case sshconn.FeatureHostKey:
+		return "known_hosts has a key of the kind " + e.Detail + " for the host, which only OpenSSH can check"
 	case sshconn.FeatureSecurityKey:
 		return e.Detail + " is a FIDO key, which only OpenSSH or an agent can use"
 	case sshconn.FeatureKeyFile:
@@ -41,6 +43,13 @@ func unsupportedWords(e *sshconn.UnsupportedError) string {
 		return "the keys of " + e.Detail + " (PKCS11Provider) can be used only by OpenSSH or an agent"
 	}
 	return e.Detail + " needs OpenSSH"
+}
+
+func unsupportedCode(e *sshconn.UnsupportedError) int {
+	if e.Feature == sshconn.FeatureHostKey {
+		return exitHostKey
+	}
+	return exitAuth
 }
 
 func unsupportedHint(e *sshconn.UnsupportedError) string {

@@ -153,12 +153,17 @@ func (a *authenticator) succeeded() {
 	}
 }
 
+// skip notes a key file that is not used, and tells the person unless OpenSSH may
+// use it, which then says itself what it makes of it.
 func (a *authenticator) skip(s SkippedKey) {
 	if slices.Contains(a.skipped, s) {
 		return
 	}
 	a.opts.Log.Debug().Str("file", s.File).Str("reason", s.Reason).Str("detail", s.Detail).Msg("identity skipped")
 	a.skipped = append(a.skipped, s)
+	if !a.opts.Alone && a.unread == printable(s.File) {
+		return
+	}
 	if errs(a.cfg) && (s.Reason == SkipUnreadable || s.Reason == SkipPermissions) {
 		a.person.say(Notice{Kind: NoticeSkipped, File: s.File, Reason: s.Reason, Text: s.Detail})
 	}

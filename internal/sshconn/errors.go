@@ -198,6 +198,7 @@ type AuthError struct {
 const (
 	FeatureSecurityKey = "security key" // a FIDO key whose handle is in the file Detail
 	FeaturePKCS11      = "PKCS#11"      // keys on a token, by the library Detail
+	FeatureHostKey     = "host key"     // all known keys of the host are of the kind Detail, or of others that ssh alone has
 	FeatureHostKeyDNS  = "SSHFP"        // host keys in the DNS, by the option Detail
 	FeatureKeyFile     = "key file"     // a private key in the file Detail, of an unknown kind or in an unknown form
 	FeatureMethod      = "method"       // the authentication method Detail

@@ -65,17 +65,21 @@ func newHostKeys(ctx context.Context, cfg *target.Config, opts Options) *hostKey
 }
 
 // algorithms orders the configured ones by what is known of the host. The error
-// is that of KnownHostsCommand.
+// is that of KnownHostsCommand, or *UnsupportedError where OpenSSH alone can
+// check what is known: to ask about another key would make light of a change.
 func (h *hostKeys) algorithms(configured []string) ([]string, error) {
-	if h.cfg.HostKeyAlgorithmsFixed {
-		return configured, nil
-	}
 	output := ""
-	if command := h.command(nil); command != nil {
+	if command := h.command(nil); command != nil && !h.cfg.HostKeyAlgorithmsFixed {
 		var err error
 		if output, err = command(knownhosts.ForOrder, h.host.Hostname); err != nil {
 			return nil, err
 		}
+	}
+	if kind := h.db.OnlyOther(h.host, output, h.cfg.HostKeyAlgorithms); kind != "" {
+		return nil, &UnsupportedError{Feature: FeatureHostKey, Detail: kind}
+	}
+	if h.cfg.HostKeyAlgorithmsFixed {
+		return configured, nil
 	}
 	return h.db.Algorithms(configured, h.host, output), nil
 }

@@ -27,7 +27,7 @@ const (
 // RevokedHostKeys. As for ssh, a file that cannot be read revokes every key.
 func (h *hostKeys) checkRevoked(key ssh.PublicKey) error {
 	for _, file := range h.cfg.RevokedHostKeys {
-		line, revoked, err := revokedIn(h.ctx, file, key)
+		line, revoked, err := revokedIn(h.ctx, file, key, h.cfg.HostKeyAlgorithms)
 		if h.ctx.Err() != nil {
 			return context.Cause(h.ctx)
 		}
@@ -44,8 +44,8 @@ func (h *hostKeys) checkRevoked(key ssh.PublicKey) error {
 }
 
 // revokedIn says whether a file revokes the key, and in which line if the file is
-// a list of keys.
-func revokedIn(ctx context.Context, file string, key ssh.PublicKey) (line int, revoked bool, err error) {
+// a list of keys, which may be of other kinds that ssh has.
+func revokedIn(ctx context.Context, file string, key ssh.PublicKey, kinds []string) (line int, revoked bool, err error) {
 	f, err := os.Open(file)
 	if err != nil {
 		return 0, false, err
@@ -61,7 +61,7 @@ func revokedIn(ctx context.Context, file string, key ssh.PublicKey) (line int, r
 		revoked, err = revokedByKRL(ctx, file, key)
 		return 0, revoked, err
 	}
-	line, err = knownhosts.ListHas(string(text), key)
+	line, err = knownhosts.ListHas(string(text), key, kinds)
 	return line, line > 0, err
 }
 

@@ -102,7 +102,7 @@ func TestRevokedErrors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, revoked, err := revokedIn(t.Context(), list, key); err == nil || revoked {
+	if _, revoked, err := revokedIn(t.Context(), list, key, nil); err == nil || revoked {
 		t.Errorf("without ssh-keygen: %v, %v", revoked, err)
 	}
 }

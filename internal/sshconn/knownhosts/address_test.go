@@ -134,15 +134,19 @@ func TestListHas(t *testing.T) {
 		{"{ed1}\njunk", 1, 0},
 		{"host {ed1}", 0, 1},
 		{"ssh-ed25519", 0, 1},
+		{"ssh-new AAAAB3NzaC1uZXcx c\n{ed1}", 2, 0},
+		{"ssh-new AAAAB3NzaC1vbGQx\n{ed1}", 0, 1}, // its blob is of another kind
+		{"ssh-new AAAAB3Nza\n{ed1}", 0, 1},
+		{"ssh-newer AAAACXNzaC1uZXdlcjE=\n{ed1}", 0, 1},
 	} {
-		line, err := ListHas(expand(test.text), public("ed1"))
+		line, err := ListHas(expand(test.text), public("ed1"), []string{"ssh-new"})
 		bad := &ListError{}
 		if errors.As(err, &bad) != (test.bad > 0) || bad.Line != test.bad || line != test.line {
 			t.Errorf("%q: line %d, %v", test.text, line, err)
 		}
 	}
 	for text, want := range map[string]int{"{ed1}": 1, "{ca1}": 1, "{ca2}": 0} {
-		if line, err := ListHas(expand(text), cert(t, "ed1", "ca1")); err != nil || line != want {
+		if line, err := ListHas(expand(text), cert(t, "ed1", "ca1"), nil); err != nil || line != want {
 			t.Errorf("certificate in %s: line %d, %v", text, line, err)
 		}
 	}
@@ -152,7 +156,7 @@ func FuzzListHas(f *testing.F) {
 	f.Add(expand("# x\n{ed2}\n{rsa1} c\n"))
 	f.Add("\x00\n \t")
 	f.Fuzz(func(t *testing.T, text string) {
-		if line, err := ListHas(text, cert(t, "ed1", "ca1")); line > 0 && err != nil {
+		if line, err := ListHas(text, cert(t, "ed1", "ca1"), nil); line > 0 && err != nil {
 			t.Errorf("line %d and %v", line, err)
 		}
 	})

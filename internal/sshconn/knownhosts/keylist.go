@@ -15,8 +15,9 @@ func (e *ListError) Error() string { return fmt.Sprintf("line %d is not a public
 // ListHas says whether a list of public keys, one a line, has the key, the one
 // that it certifies, or its authority's (authfile.c, sshkey_in_file), and in
 // which line. A line that is no key makes the whole list invalid, since it may
-// have been meant for this key: *ListError.
-func ListHas(text string, key ssh.PublicKey) (line int, err error) {
+// have been meant for this key: *ListError. A key of one of the other kinds,
+// which ssh has and this package has not, is another one.
+func ListHas(text string, key ssh.PublicKey, others []string) (line int, err error) {
 	wanted := []ssh.PublicKey{uncertified(key)}
 	if cert, ok := key.(*ssh.Certificate); ok {
 		wanted = append(wanted, cert.SignatureKey)
@@ -29,6 +30,9 @@ func ListHas(text string, key ssh.PublicKey) (line int, err error) {
 			continue
 		}
 		listed, ok := publicKey(s)
+		if !ok && otherKind(s, others) != "" {
+			continue
+		}
 		if !ok {
 			return 0, &ListError{Line: line}
 		}

@@ -127,7 +127,7 @@ func TestAgentOnANewSocket(t *testing.T) {
 // agentAnswersNot checks that a request ends without a key.
 func (w *world) agentAnswersNot(window *lab.Terminal) {
 	w.t.Helper()
-	w.ask(window, w.key, "timeout 20 ssh-add -l 2>&1 | grep -c SHA256:", "0")
+	w.ask(window, w.key, "timeout 200 ssh-add -l 2>&1 | grep -c SHA256:", "0")
 }
 
 // TestAgentRestarted where its path stays: it is used at once.

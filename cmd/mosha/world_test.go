@@ -108,7 +108,7 @@ func (w *world) must(err error) {
 
 // limit bounds every wait of a test. It is generous: it decides nothing but
 // when to give up.
-const limit = 60 * time.Second
+const limit = 5 * time.Minute
 
 func (w *world) ctx() context.Context {
 	ctx, cancel := context.WithTimeout(w.t.Context(), limit)
@@ -183,14 +183,14 @@ func (w *world) shown(key lab.Key) string {
 func (w *world) agentIs(window *lab.Terminal, key lab.Key) time.Duration {
 	w.t.Helper()
 	began := time.Now()
-	w.ask(window, key, "until timeout 3 ssh-add -l 2>&1 | grep -qFf WANT; do sleep .1; done; ssh-add -l | grep -cFf WANT", "1")
+	w.ask(window, key, "until timeout 5 ssh-add -l 2>&1 | grep -qFf WANT; do sleep .1; done; ssh-add -l | grep -cFf WANT", "1")
 	return time.Since(began)
 }
 
 // agentIsNow is agentIs at the first request.
 func (w *world) agentIsNow(window *lab.Terminal, key lab.Key) {
 	w.t.Helper()
-	w.ask(window, key, "timeout 20 ssh-add -l 2>&1 | grep -cFf WANT", "1")
+	w.ask(window, key, "timeout 200 ssh-add -l 2>&1 | grep -cFf WANT", "1")
 }
 
 // ask runs a command in the session and waits until it has printed the answer.

@@ -57,7 +57,7 @@ func (s *site) login(t *testing.T, shell string) *site {
 
 // ssh returns an ssh to the account.
 func (s *site) ssh(args ...string) *lab.Cmd {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	s.t.Cleanup(cancel)
 	return s.person.Command(ctx, "ssh", append([]string{"-l", s.account.Name, s.host}, args...)...)
 }

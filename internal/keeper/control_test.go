@@ -89,7 +89,7 @@ func (l *listening) honest() {
 // said before.
 func ended(t *testing.T, conn net.Conn) string {
 	t.Helper()
-	_ = conn.SetReadDeadline(time.Now().Add(time.Minute))
+	_ = conn.SetReadDeadline(time.Now().Add(5 * time.Minute))
 	said, err := io.ReadAll(conn)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Fatal("the conversation goes on")
@@ -192,7 +192,7 @@ func (l *listening) left() { l.counted(0) }
 
 func (l *listening) counted(n int) {
 	l.t.Helper()
-	if !l.k.until(l.t.Context(), time.Minute, func() bool { return l.k.attached == n && l.k.askable == n }) {
+	if !l.k.until(l.t.Context(), 5*time.Minute, func() bool { return l.k.attached == n && l.k.askable == n }) {
 		l.t.Fatalf("the keeper does not come to count %d clients", n)
 	}
 }
@@ -262,7 +262,7 @@ func TestVersions(t *testing.T) {
 	}
 	conn := l.dial()
 	fmt.Fprintf(conn, `{"mosha":%d,"op":"stop"}`+"\n", protocolVersion+1)
-	if !l.k.until(t.Context(), time.Minute, func() bool { return l.k.stopping }) {
+	if !l.k.until(t.Context(), 5*time.Minute, func() bool { return l.k.stopping }) {
 		t.Error("a client of another version cannot stop the keeper")
 	}
 }
@@ -350,7 +350,7 @@ func FuzzControl(f *testing.F) {
 		_ = theirs.CloseWrite()
 		select {
 		case <-done:
-		case <-time.After(time.Minute):
+		case <-time.After(5 * time.Minute):
 			t.Fatal("the conversation goes on")
 		}
 		if k.attached != 0 || k.askable != 0 {

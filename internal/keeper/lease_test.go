@@ -45,7 +45,7 @@ func newTestLease(t *testing.T, d Dirs) *Lease {
 // counts waits until that many sessions are counted.
 func counts(t *testing.T, l *leases, changed <-chan struct{}, want int) {
 	t.Helper()
-	limit := time.After(10 * time.Second)
+	limit := time.After(5 * time.Minute)
 	for l.count() != want {
 		select {
 		case <-changed:

@@ -28,7 +28,7 @@ import (
 // roles are what this test program does when a test runs it once more.
 var roles = map[string]func(args []string) error{
 	"loopback": func(args []string) error {
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 		defer cancel()
 		return loopback(ctx, args[0])
 	},

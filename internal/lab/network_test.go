@@ -25,7 +25,7 @@ const echoPort = 7
 // that what never happens is reported.
 func within(t testing.TB) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -81,7 +81,7 @@ func say(t testing.TB, conn net.Conn, line string) {
 
 func listen(t testing.TB, conn net.Conn, line string) {
 	t.Helper()
-	check(t, conn.SetReadDeadline(time.Now().Add(20*time.Second)))
+	check(t, conn.SetReadDeadline(time.Now().Add(5*time.Minute)))
 	got := make([]byte, len(line)+1)
 	if _, err := io.ReadFull(conn, got); err != nil || string(got) != line+"\n" {
 		t.Fatalf("heard %q, %v, want %q", got, err, line)

@@ -61,7 +61,7 @@ type watcher struct {
 
 func startWatcher(t *testing.T, kind string) *watcher {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second) // a test's own ends before its Cleanup
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute) // a test's own ends before its Cleanup
 	cmd := exec.CommandContext(ctx, os.Args[0])
 	cmd.Env = append(os.Environ(), childEnv+"="+kind)
 	cmd.Stderr = os.Stderr

@@ -20,7 +20,7 @@ import (
 // that what never happens is reported.
 func within(t testing.TB) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -48,7 +48,7 @@ func openOn(t testing.TB, m *lab.Machine) (s *socket) {
 		return err
 	}))
 	t.Cleanup(func() { _ = s.file.Close() })
-	check(t, s.file.SetReadDeadline(time.Now().Add(20*time.Second)))
+	check(t, s.file.SetReadDeadline(time.Now().Add(5*time.Minute)))
 	return s
 }
 

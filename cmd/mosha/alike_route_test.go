@@ -47,7 +47,29 @@ var routeRows = []row{
 	{name: "-b", ssh: "-4 -b {me4}", probe: client},
 	{name: "-c and -m", config: "Host box\n Port 2202\n", ssh: "-c aes128-ctr -m hmac-sha1"},
 	{name: "-A, -x and -C", ssh: "-AxC"},
+	{name: "nice in front of ssh", by: "nice -n 5 ssh", ssh: "-p 2201", probe: port, shows: "2201"},
+	{name: "env in front of ssh", by: "env -u NOTHING PORT=2201 {home}/my-ssh", prepare: script("my-ssh", `exec ssh -p "$PORT" "$@"`), probe: port, shows: "2201"},
+	{name: "timeout in front of ssh", by: "timeout 3600 ssh", ssh: "-p 2201 -i {home}/.ssh/id_ed25519", probe: port, shows: "2201"},
+	{name: "setsid in front of ssh", by: "setsid -w ssh", probe: client},
+	{name: "a script in place of ssh", by: "{home}/my-ssh", prepare: script("my-ssh", `ssh -p 2201 "$@"`), probe: port, shows: "2201"},
+	{name: "a script named ssh", by: "{home}/ssh", prepare: script("ssh", `exec /usr/bin/ssh -p 2201 "$@"`), probe: port, shows: "2201"},
+	{name: "a program in front that fails", by: "{home}/front ssh", prepare: script("front", `echo no way out >&2; exit 3`), fails: 1},
+	{name: "a program in front that is not there", by: "no-such-program ssh", fails: 1},
+	{name: "a program in front, ProxyJump", by: "nice ssh", config: jump, probe: client},
+	{name: "a program in front, ProxyCommand", by: "nice ssh", config: "Host box\n Port 2201\n ProxyCommand nc %h %p\n", probe: port, shows: "2201"},
+	{name: "a program in front, where nobody listens", by: "nice ssh", ssh: "-p 2299", fails: noNetwork},
+	{name: "a program in front, changed host key", by: "nice ssh", prepare: wrongKey, fails: noHostKey},
+	{name: "a program in front, unknown host key", by: "nice ssh", config: stranger + " HashKnownHosts no\n", prepare: answers("yes")},
+	{name: "a program in front, nobody to ask", by: "nice ssh", config: stranger, fails: noHostKey},
+	{name: "a program in front, password", by: "nice ssh", config: byPassword, prepare: answers(rightPassword)},
+	{name: "a program in front, wrong password", by: "nice ssh", config: byPassword, prepare: answers("wrong"), fails: noKey},
+	{name: "sshpass", by: "sshpass -p " + rightPassword + " ssh", config: byPassword},
 	{name: "an option that does not exist", ssh: "-o NoSuchOption=yes", fails: 1},
+}
+
+// script makes a program of the person's.
+func script(name, text string) func(*seat) {
+	return func(p *seat) { p.must(p.me.WriteFile(name, "#!/bin/sh\n"+text+"\n", 0o700)) }
 }
 
 // copyKey is the key under another name, and not in its usual place.

@@ -3,6 +3,7 @@
 package main_test
 
 import (
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -26,6 +27,7 @@ type row struct {
 	// name and that box is the devbox.
 	config string
 	ssh    string // options of ssh, as in --ssh
+	by     string // what is run, with what is in front of it; ssh, if it is empty
 	dest   string // box, if it is empty
 	// prepare does what else is to be there.
 	prepare func(*seat)
@@ -170,7 +172,8 @@ func (p *seat) withSSH(r row) string {
 	if r.probe != "" {
 		args[len(args)-1] = "sh -c '" + r.probe + "'"
 	}
-	cmd := p.me.Command(p.ctx(), "ssh", args...)
+	by := strings.Fields(p.fill(cmp.Or(r.by, "ssh")))
+	cmd := p.me.Command(p.ctx(), by[0], append(by[1:], args...)...)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -213,7 +216,7 @@ func (p *seat) dest(r row) string {
 // withMosha is withSSH with mosha, over one of its transports.
 func (p *seat) withMosha(r row, transport string) string {
 	p.t.Helper()
-	ssh := "--ssh=" + strings.TrimSpace("ssh "+p.fill(r.ssh))
+	ssh := "--ssh=" + strings.TrimSpace(p.fill(cmp.Or(r.by, "ssh")+" "+r.ssh))
 	if r.probe != "" {
 		return p.inSession(r.probe, "--transport="+transport, ssh, p.dest(r))
 	}

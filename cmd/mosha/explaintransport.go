@@ -22,6 +22,9 @@ func explainTransport(err error) (explanation, bool) {
 		return explanation{"OpenSSH could not connect: " + master.Message, "try it by itself: ssh HOST", exitNetwork}, true
 	case errors.As(err, &path):
 		return explanation{path.Error(), "set XDG_RUNTIME_DIR to a shorter directory", exitFailure}, true
+	case errors.As(err, &unsupported) && unsupported.Feature == sshconn.FeatureFront:
+		message := "ssh is run by " + unsupported.Detail + ", and the native transport would go past that"
+		return explanation{message, "--transport=openssh, or none", exitUsage}, true
 	case errors.As(err, &unsupported):
 		return explanation{unsupportedWords(unsupported), unsupportedHint(unsupported), unsupportedCode(unsupported)}, true
 	case errors.As(err, &algorithm) && len(algorithm.Theirs) == 0:

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -71,7 +72,8 @@ func (e *examination) ssh() Check {
 		return c.fails(NoConfig, "", "", err)
 	}
 	e.config = config
-	out, err := ask(e.ctx, config.SSH[0], "-V")
+	program := append(slices.Clone(config.Program()), "-V")
+	out, err := ask(e.ctx, program[0], program[1:]...)
 	if version := sshVersion.FindString(out); err == nil && version != "" {
 		c.Facts["version"] = bootstrap.Printable(version)
 	}

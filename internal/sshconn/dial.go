@@ -87,8 +87,11 @@ func (d *dialer) patience() time.Duration {
 	return cmp.Or(d.opts.Limits.Proxy, proxyTimeout)
 }
 
-// proxied says whether a proxy leads to the server.
-func (d *dialer) proxied() bool { return d.cfg.ProxyJump != "" || d.cfg.ProxyCommand != "" }
+// proxied says whether a proxy leads to the server, or may: what ssh is run by may
+// have one.
+func (d *dialer) proxied() bool {
+	return d.cfg.ProxyJump != "" || d.cfg.ProxyCommand != "" || d.cfg.Front != ""
+}
 
 func (d *dialer) dial(ctx context.Context) (*Conn, error) {
 	algos, err := choose(d.cfg)

@@ -202,6 +202,7 @@ const (
 	FeatureHostKeyDNS  = "SSHFP"        // host keys in the DNS, by the option Detail
 	FeatureKeyFile     = "key file"     // a private key in the file Detail, of an unknown kind or in an unknown form
 	FeatureMethod      = "method"       // the authentication method Detail
+	FeatureFront       = "front"        // ssh is run by Detail (Config.Front)
 )
 
 // UnsupportedError says that logging in needs what OpenSSH's own ssh can do and
@@ -212,6 +213,9 @@ type UnsupportedError struct {
 }
 
 func (e *UnsupportedError) Error() string {
+	if e.Feature == FeatureFront {
+		return "ssh is run by " + e.Detail
+	}
 	return fmt.Sprintf("%s not supported: %s", e.Feature, e.Detail)
 }
 

@@ -15,17 +15,13 @@ import (
 // the agent.
 //
 // Of several values of an option ssh takes the first, so ours stand before the
-// user's and override the configuration too. ssh gets its connection from
-// this process (ProxyUseFdpass): it is reached, watched and ended like the
-// native transport's, and an ssh whose keeper was killed loses it.
-func masterArgs(cfg *target.Config, dir masterDir, asks, unattended bool) []string {
+// user's and override the configuration too.
+func masterArgs(cfg *target.Config, dir masterDir, connection []sshOption, asks, unattended bool) []string {
 	args := slices.Clone(cfg.Program())
-	for _, option := range []struct{ name, value string }{
+	for _, option := range append([]sshOption{
 		{"ControlMaster", "yes"},
 		{"ControlPath", pathValue(dir.control())},
 		{"ControlPersist", "no"},
-		{"ProxyCommand", escapePercent(shellescape.Quote(dir.passProgram()))},
-		{"ProxyUseFdpass", "yes"},
 		{"ForwardAgent", pathValue(dir.agent())},
 		{"ForwardX11", "no"},
 		{"ClearAllForwardings", "yes"},
@@ -34,7 +30,7 @@ func masterArgs(cfg *target.Config, dir masterDir, asks, unattended bool) []stri
 		{"ServerAliveInterval", "0"}, // the keeper asks
 		{"LogLevel", "DEBUG1"},
 		{"BatchMode", yesNo(!asks)},
-	} {
+	}, connection...) {
 		args = append(args, "-o", option.name+"="+option.value)
 	}
 	if unattended {
@@ -48,6 +44,16 @@ func masterArgs(cfg *target.Config, dir masterDir, asks, unattended bool) []stri
 	}
 	args = append(args, cfg.ConnectionOptions()...)
 	return append(args, "-N", "-T", "--", cfg.Dest)
+}
+
+// sshOption is an option of ssh_config.
+type sshOption struct{ name, value string }
+
+// passedOn are the options by which ssh gets its connection from this process
+// (ProxyUseFdpass): it is reached, watched and ended like the native transport's,
+// and an ssh whose keeper was killed loses it.
+func passedOn(dir masterDir) []sshOption {
+	return []sshOption{{"ProxyCommand", escapePercent(shellescape.Quote(dir.passProgram()))}, {"ProxyUseFdpass", "yes"}}
 }
 
 // pathValue writes a path as the value of an option that may be in quotes and
@@ -65,8 +71,8 @@ func yesNo(b bool) string {
 	return "no"
 }
 
-// masterEnv returns the environment of that ssh. What it asks comes to the
-// askpass program, and with BatchMode it asks nothing.
+// masterEnv returns the environment of that ssh but for when it is to ask by the
+// askpass program: with BatchMode it asks nothing.
 func masterEnv(env []string, dir masterDir, agentSocket string) []string {
 	env = slices.DeleteFunc(slices.Clone(env), func(v string) bool {
 		name, _, _ := strings.Cut(v, "=")
@@ -75,5 +81,5 @@ func masterEnv(env []string, dir masterDir, agentSocket string) []string {
 	if agentSocket != "" {
 		env = append(env, "SSH_AUTH_SOCK="+agentSocket)
 	}
-	return append(env, "SSH_ASKPASS="+dir.askProgram(), "SSH_ASKPASS_REQUIRE=force")
+	return append(env, "SSH_ASKPASS="+dir.askProgram())
 }

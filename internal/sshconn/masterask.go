@@ -25,9 +25,10 @@ const promptPatience = 5 * time.Second
 // All clocks stand still meanwhile. Once it has connected nobody answers any
 // more, and ssh goes on without.
 type questions struct {
-	d    *dialer
-	hop  bool // they are a proxy's, on the way to the server
-	work sync.WaitGroup
+	d        *dialer
+	hop      bool // they are a proxy's, on the way to the server
+	verbatim bool // they may be anybody's, and are put in the words that they come in
+	work     sync.WaitGroup
 
 	one   sync.Mutex // one question at a time
 	asked []string   // passwords and passphrases that were asked for
@@ -108,10 +109,13 @@ func (q *questions) put(ctx context.Context, asked masterPrompt) ([]byte, error)
 	if key, again := q.aboutHostKey(asked.Text); key != nil && !q.hop {
 		return q.confirmHostKey(ctx, key, again)
 	}
-	if q.d.opts.Prompt == nil {
+	closed := asked.Hint == hintConfirm || strings.Contains(asked.Text, "(yes/no")
+	switch {
+	case q.d.opts.Prompt == nil && q.verbatim && !closed: // it would go on with an empty answer
+		return nil, &AuthError{User: q.d.cfg.User, Host: q.d.cfg.HostName, Interactive: true}
+	case q.d.opts.Prompt == nil:
 		return nil, ErrNoAnswer
 	}
-	closed := asked.Hint == hintConfirm || strings.Contains(asked.Text, "(yes/no")
 	answers, err := q.d.opts.Prompt(ctx, q.prompt(bounded(asked.Text), closed))
 	if err != nil || len(answers) != 1 || asked.Hint == hintConfirm && !isYes(answers[0]) {
 		wipe(answers)
@@ -129,7 +133,7 @@ func (q *questions) prompt(text string, closed bool) Prompt {
 	p := Prompt{Kind: PromptWords, User: q.d.cfg.User, Host: q.d.cfg.HostKeyName()}
 	key := asksPassphrase.FindStringSubmatch(text)
 	switch {
-	case q.hop || closed:
+	case q.hop || q.verbatim || closed:
 	case key != nil:
 		p.Kind, p.File = PromptPassphrase, key[1]
 	case asksPassword.MatchString(text):

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"os/exec"
 	"time"
 
 	"github.com/mosha-ssh/mosha/internal/sshconn/knownhosts"
@@ -32,7 +33,7 @@ func dialMaster(ctx context.Context, cfg *target.Config, opts Options) (*master,
 func (d *dialer) dialMaster(ctx context.Context) (*master, error) {
 	d.begin(PhaseConnect)
 	defer d.leaveProxy()
-	raw, err := d.connect(ctx)
+	raw, err := d.connectForSSH(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -46,27 +47,37 @@ func (d *dialer) dialMaster(ctx context.Context) (*master, error) {
 	return m, nil
 }
 
+// connectForSSH connects, unless ssh does that itself.
+func (d *dialer) connectForSSH(ctx context.Context) (net.Conn, error) {
+	if d.cfg.Front != "" {
+		return &ownConn{}, nil
+	}
+	return d.connect(ctx)
+}
+
 // startMaster starts ssh and waits until it has connected or failed.
 func (d *dialer) startMaster(ctx context.Context) (*master, error) {
 	m := &master{transport: d.transport, done: make(chan struct{})}
 	if err := m.listen(d.opts.Master); err != nil {
 		return nil, err
 	}
+	d.watch = newWatch(d.abort)
+	d.watch.start(time.Until(d.deadline), d.limit)
+	defer d.watch.stop()
 	process, err := d.startSSH(m.dir)
 	if err != nil {
 		m.Close()
 		return nil, &MasterError{Status: -1, Message: err.Error(), Early: true}
 	}
 	m.process, d.process = process, process
-	d.watch = newWatch(d.abort)
-	d.watch.start(time.Until(d.deadline), d.limit)
-	defer d.watch.stop()
 	defer d.hops.serve(ctx)()
 	defer d.silence.end()
-	d.begin(PhaseBanner)
-	d.watchMaster()
-	go d.relay(m.passing)
-	q := &questions{d: d}
+	if d.cfg.Front == "" {
+		d.begin(PhaseBanner)
+		d.watchMaster()
+		go d.relay(m.passing)
+	}
+	q := &questions{d: d, verbatim: d.cfg.Front != ""}
 	asking, stopAsking := context.WithCancel(ctx)
 	defer q.work.Wait()
 	defer stopAsking()
@@ -101,9 +112,14 @@ func (d *dialer) startSSH(dir masterDir) (*sshProcess, error) {
 	if d.opts.AgentSocket != nil {
 		agent = d.opts.AgentSocket()
 	}
-	args := masterArgs(d.cfg, dir, d.attended(), d.opts.unattended())
 	words := &sshWords{log: d.opts.Log, speech: newSpeech(d.cfg, d.opts.Tell)}
-	return startSSH(args, masterEnv(os.Environ(), dir, agent), words)
+	env := masterEnv(os.Environ(), dir, agent)
+	if d.cfg.Front != "" {
+		return d.startFronted(dir, env, words)
+	}
+	args := masterArgs(d.cfg, dir, passedOn(dir), d.attended(), d.opts.unattended())
+	p := newSSHProcess(exec.Command(args[0], args[1:]...), append(env, "SSH_ASKPASS_REQUIRE=force"), words)
+	return p, p.start()
 }
 
 // attended says whether somebody is there to be asked.

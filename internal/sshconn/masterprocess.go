@@ -21,36 +21,44 @@ type sshProcess struct {
 	stderr *sshWords
 	ready  chan struct{} // closed when it listens, or when it has ended
 	ended  chan struct{} // closed once it is reaped
+	warden *warden       // of an ssh that is run by another program; else nil
 	once   sync.Once
+
+	getReady func() // closes ready; may be called more than once
 }
 
-// startSSH starts ssh, whose standard error is for words. The error is that of
-// the system.
-func startSSH(args, env []string, words *sshWords) (*sshProcess, error) {
-	p := &sshProcess{stderr: words, ready: make(chan struct{}), ended: make(chan struct{})}
-	p.cmd = exec.Command(args[0], args[1:]...)
+// newSSHProcess makes an ssh that is still to be started, whose standard error is
+// for words.
+func newSSHProcess(cmd *exec.Cmd, env []string, words *sshWords) *sshProcess {
+	p := &sshProcess{cmd: cmd, stderr: words, ready: make(chan struct{}), ended: make(chan struct{})}
+	p.getReady = sync.OnceFunc(func() { close(p.ready) })
 	p.cmd.Env = env
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	return p
+}
+
+// start starts it. The error is that of the system.
+func (p *sshProcess) start() error {
 	out, theirs, err := os.Pipe()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer theirs.Close()
 	said, says, err := os.Pipe()
 	if err != nil {
 		out.Close()
-		return nil, err
+		return err
 	}
 	defer says.Close()
 	p.cmd.Stdout, p.cmd.Stderr = theirs, says
 	if err := p.cmd.Start(); err != nil {
 		out.Close()
 		said.Close()
-		return nil, err
+		return err
 	}
 	p.stderr.follow(said)
 	go func() {
-		defer close(p.ready)
+		defer p.getReady()
 		_, _ = io.Copy(io.Discard, out)
 		out.Close()
 	}()
@@ -59,12 +67,15 @@ func startSSH(args, env []string, words *sshWords) (*sshProcess, error) {
 		_ = p.cmd.Wait() // ProcessState has the outcome
 		p.stderr.finish()
 	}()
-	return p, nil
+	return nil
 }
 
 // end ends the process and returns when it is reaped.
 func (p *sshProcess) end() {
-	p.once.Do(func() { endGroup(p.cmd, p.ended) })
+	p.once.Do(func() {
+		p.warden.dismiss()
+		endGroup(p.cmd, p.ended)
+	})
 	<-p.ended
 }
 

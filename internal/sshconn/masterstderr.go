@@ -24,7 +24,8 @@ const (
 // know, not only by the one who waits for more.
 type sshWords struct {
 	log    zerolog.Logger
-	speech *speech // nil where nobody listens
+	speech *speech           // nil where nobody listens
+	heard  func(line string) // if set, is told each line of ssh's own for debugging
 
 	mu      sync.Mutex
 	from    *os.File // ssh's standard error; nil once it is at its end
@@ -142,6 +143,8 @@ func (w *sshWords) lineLocked(line string, own bool) {
 	debug := isDebug(line)
 	if !debug {
 		w.final = line
+	} else if own && w.heard != nil {
+		w.heard(line)
 	}
 	if len(w.lines) >= maxSSHLines {
 		return

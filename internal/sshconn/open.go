@@ -37,10 +37,15 @@ type Choice struct {
 // of Dial, and *MasterError, *PathError or the system's where ssh cannot be had.
 func Open(ctx context.Context, cfg *target.Config, opts Options) (Connection, error) {
 	opts.Tell = unrepeated(opts.Tell)
-	switch opts.Choice.Transport {
-	case TransportNative:
+	switch {
+	case opts.Choice.Transport == TransportNative && cfg.Front != "":
+		return nil, &UnsupportedError{Feature: FeatureFront, Detail: cfg.Front}
+	case opts.Choice.Transport == TransportNative:
 		return openNative(ctx, cfg, opts)
-	case TransportOpenSSH:
+	case cfg.Front != "" && opts.Choice.Transport == TransportAuto:
+		opts.Choice = Choice{Transport: TransportOpenSSH, Reason: (&UnsupportedError{Feature: FeatureFront, Detail: cfg.Front}).Error()}
+		return openMaster(ctx, cfg, opts)
+	case opts.Choice.Transport == TransportOpenSSH:
 		return openMaster(ctx, cfg, opts)
 	}
 	if why := beyondNative(cfg); why != nil {

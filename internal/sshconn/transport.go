@@ -125,6 +125,13 @@ func (t *transport) openSSH() bool {
 	return t.sniffer.openSSH
 }
 
+// overheard notes how far a connection has come that this process does not see.
+func (t *transport) overheard(state sniffState, openSSH bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.sniffer.state, t.sniffer.banner, t.sniffer.openSSH = state, true, openSSH
+}
+
 // remote returns the server's address, an invalid one behind a proxy.
 func (t *transport) remote() netip.AddrPort {
 	tcp, ok := t.RemoteAddr().(*net.TCPAddr)

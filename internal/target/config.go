@@ -12,8 +12,9 @@ import (
 // Config is what the user's configuration says about one destination. Its
 // JSON form carries all of it to another process.
 type Config struct {
-	Dest string   // as the user typed it
-	SSH  []string // the ssh command and the user's options, never empty
+	Dest  string   // as the user typed it
+	SSH   []string // the ssh command and the user's options, never empty
+	Front string   // what ssh is run by: a program in front of it or in its place, or an LD_PRELOAD; "" if by nothing
 
 	Dir        string // where ssh was asked, to which relative names among them refer; "" if that is not known
 	ConfigFile string // the value of -F among them, for a jump host's ssh too
@@ -95,14 +96,16 @@ type Config struct {
 // ID names the destination in 16 hexadecimal digits: two launches share a
 // keeper if theirs is equal. It covers what decides which machine answers and
 // who it has to prove to be: what OpenSSH's %C covers (local host name, host
-// name, port, user and jump hosts), and the proxy command and HostKeyAlias,
-// since one private address can mean several machines.
+// name, port, user and jump hosts), and the proxy command, HostKeyAlias and what
+// ssh is run by, since one private address can mean several machines.
 func (c *Config) ID() string {
 	host, _ := os.Hostname()
 	h := sha256.New()
-	for _, field := range []string{
-		host, c.HostName, strconv.Itoa(c.Port), c.User, c.ProxyJump, c.ProxyShellCommand(), c.HostKeyAlias,
-	} {
+	fields := []string{host, c.HostName, strconv.Itoa(c.Port), c.User, c.ProxyJump, c.ProxyShellCommand(), c.HostKeyAlias}
+	if c.Front != "" {
+		fields = append(append(fields, c.Front), c.Program()...)
+	}
+	for _, field := range fields {
 		h.Write([]byte(field))
 		h.Write([]byte{0})
 	}
@@ -153,43 +156,4 @@ func variable(path string, env func(string) string) string {
 		return env(path[1:])
 	}
 	return path
-}
-
-// configFile returns the value of -F among the user's ssh options, "" if there
-// is none.
-func configFile(words []string) string {
-	file := ""
-	eachOption(words, func(option byte, value string) {
-		if option == 'F' {
-			file = value
-		}
-	})
-	return file
-}
-
-// withValue are the options of ssh(1) that take a value.
-const withValue = "BDEFIJLOPQRSWbceilmopw"
-
-// eachOption calls f for each option in an ssh command's words, with its value
-// if it takes one.
-func eachOption(words []string, f func(option byte, value string)) {
-	for i := 1; i < len(words); i++ {
-		word := words[i]
-		if len(word) < 2 || word[0] != '-' || word == "--" {
-			continue
-		}
-		for j := 1; j < len(word); j++ {
-			if !strings.Contains(withValue, word[j:j+1]) {
-				f(word[j], "")
-				continue
-			}
-			value := word[j+1:]
-			if value == "" && i+1 < len(words) {
-				i++
-				value = words[i]
-			}
-			f(word[j], value)
-			break
-		}
-	}
 }

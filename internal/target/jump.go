@@ -2,7 +2,6 @@ package target
 
 import (
 	"net/url"
-	"path/filepath"
 	"strconv"
 	"strings"
 )
@@ -24,7 +23,7 @@ func (c *Config) JumpArgs() ([]string, error) {
 	if !ok {
 		return nil, &DestinationError{What: "jump host", Value: last}
 	}
-	args := []string{c.program()}
+	args := []string{c.JumpProgram()}
 	if hop.user != "" {
 		args = append(args, "-l", hop.user)
 	}
@@ -105,11 +104,12 @@ func hostOf(dest string) string {
 	return host
 }
 
-// program is the ssh for a jump host: the user's own where --ssh names one,
-// and not what may stand before it, such as env or nice.
-func (c *Config) program() string {
-	if filepath.Base(c.SSH[0]) == "ssh" {
-		return c.SSH[0]
+// JumpProgram is the ssh for a jump host: the user's own where --ssh names one. What
+// stands in front of that is in front of all that it runs.
+func (c *Config) JumpProgram() string {
+	program := c.Program()
+	if last := program[len(program)-1]; isSSH(last) {
+		return last
 	}
 	return "ssh"
 }

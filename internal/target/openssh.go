@@ -25,17 +25,6 @@ func canonicalize(c *Config, value string) bool {
 // it has to say. -J is not among them: who reaches the host says so.
 const ofConnections = "46BCFIKbciklmopP"
 
-// Program returns the ssh command without its options: one word, or several
-// where another program runs ssh.
-func (c *Config) Program() []string {
-	for i, word := range c.SSH {
-		if i > 0 && strings.HasPrefix(word, "-") {
-			return c.SSH[:i]
-		}
-	}
-	return c.SSH
-}
-
 // ConnectionOptions returns the user's options of the ssh command that are
 // about the connection itself, without those that are about sessions,
 // forwardings, an existing master or the way there. File names hold in every

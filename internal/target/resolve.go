@@ -81,6 +81,7 @@ func Resolve(ctx context.Context, sshCommand []string, dest string, extra ...str
 	c.SSH = slices.Clone(sshCommand)
 	c.Dir, _ = os.Getwd()
 	c.ConfigFile = absolute(configFile(c.SSH))
+	c.Front = front(c.SSH, os.Getenv)
 	if c.OriginalHost == "" {
 		c.OriginalHost = hostOf(dest)
 	}

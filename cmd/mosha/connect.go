@@ -187,7 +187,9 @@ func find(ctx context.Context, ssh, host string) (*destination, error) {
 	if err != nil {
 		return nil, err
 	}
+	stop := afterAWhile(report, func() string { return "waiting for ssh -G to say what is configured for " + host })
 	config, err := target.Resolve(ctx, words, host)
+	stop()
 	if err != nil {
 		return nil, err
 	}
@@ -227,7 +229,9 @@ func (l *launch) connect(ctx context.Context, attach keeper.Attach) error {
 		return err
 	}
 	for range attachTries {
+		stop := afterAWhile(report, func() string { return "waiting for the process in the background to start" })
 		l.client, err = keeper.Find(ctx, l.spec, []string{self, "keeper"})
+		stop()
 		if err == nil {
 			l.up, err = l.client.Attach(attach, l.person)
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"os"
 	"strings"
 
@@ -70,7 +71,30 @@ func (p *person) Tell(n keeper.Notice) {
 		say("User presence confirmed")
 	case sshconn.NoticeSkipped:
 		say("%s", skippedWords(n.File, n.Reason, n.Text))
+	case sshconn.NoticeStage:
+		report("%s", stageWords(n.Stage))
 	}
+}
+
+// stageWords says what is waited for.
+func stageWords(s *sshconn.Stage) string {
+	host := fmt.Sprintf("%s port %d", s.Host, s.Port)
+	switch {
+	case s.Phase == sshconn.PhaseKex:
+		return "waiting for the host key of " + host
+	case s.Phase == sshconn.PhaseAuth:
+		return fmt.Sprintf("logging in to %s as %s", s.Host, s.User)
+	case s.Proxied:
+		return "waiting for the proxy to reach " + host
+	case s.Phase == sshconn.PhaseBanner:
+		return "waiting for the SSH server at " + host + " to answer"
+	case s.Address == "":
+		return "looking up " + s.Host
+	}
+	if addr, err := netip.ParseAddrPort(s.Address); err == nil {
+		return fmt.Sprintf("connecting to %s port %d", addr.Addr(), addr.Port())
+	}
+	return "connecting to " + host
 }
 
 // waitWords says what the agent may be waiting for.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/term"
@@ -70,7 +71,7 @@ type serverStart struct {
 	note    keeper.Note
 
 	address string // where mosh's UDP is to go
-	settled bool
+	settled atomic.Bool
 	route   error  // why it cannot get there
 	pid     string // of the server
 	lacks   bool   // the session goes without something, as was said
@@ -84,6 +85,9 @@ func (s *serverStart) run(client *keeper.Client) error {
 	relay := mosh.Relay{Print: s.print, Found: func(path string) {
 		say("mosh-server is not in PATH on %s: using %s", s.request.Destination, path)
 	}}
+	if s.note.Read {
+		defer afterAWhile(say, s.stage)()
+	}
 	start := keeper.Start{Command: mosh.ServerCommand(s.request.Command, bootstrap.LinkPath), Env: s.note.Env}
 	if s.request.Pty {
 		start.Pty = currentTerminal(s.note.Env)
@@ -93,7 +97,7 @@ func (s *serverStart) run(client *keeper.Client) error {
 		Settled: s.settle,
 		Done: func() bool {
 			known := !s.waits() || relay.Pid() != ""
-			return s.settled && s.route == nil && relay.Connect() != nil && known
+			return s.settled.Load() && s.route == nil && relay.Connect() != nil && known
 		},
 	})
 	relay.End()
@@ -138,9 +142,18 @@ func (s *serverStart) wait() error {
 	return console.wait(readingTime)
 }
 
+// stage says what a launch waits for.
+func (s *serverStart) stage() string {
+	if s.settled.Load() {
+		return "waiting for mosh-server to start on " + s.request.Destination
+	}
+	return "setting up " + s.request.Destination + " for the agent"
+}
+
 // settle takes the keeper's word that the remote is ready.
 func (s *serverStart) settle(ready keeper.Ready) {
-	s.settled, s.address = true, ready.Address
+	s.settled.Store(true)
+	s.address = ready.Address
 	if len(ready.Written) > 0 {
 		say("%s", writtenLine(ready.Written, s.request.Destination))
 	}

@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 	"unicode"
 )
 
@@ -30,6 +31,15 @@ func report(format string, args ...any) {
 		say(format, args...)
 	}
 }
+
+// afterAWhile has tell say what takes long, unless stop is called before.
+func afterAWhile(tell func(format string, args ...any), what func() string) (stop func()) {
+	timer := time.AfterFunc(aWhile, func() { tell("%s", what()) })
+	return func() { timer.Stop() }
+}
+
+// aWhile is how long a person waits without a word.
+const aWhile = 2 * time.Second
 
 // complain says what failed, with a hint, and returns the exit code for it.
 func complain(err error) int {

@@ -202,14 +202,14 @@ type helpCmd struct {
 // Run prints it.
 func (h helpCmd) Run(ctx *kong.Context) error {
 	if h.Command == "" {
-		_, err := ctx.Kong.Parse([]string{"--help"})
+		_, err := ctx.Parse([]string{"--help"})
 		return err
 	}
 	names := commandNames(ctx.Model)
 	if !slices.Contains(names, h.Command) {
 		return &usageError{Text: fmt.Sprintf("there is no command %q", h.Command), Hint: didYouMean(nearest(h.Command, names))}
 	}
-	_, err := ctx.Kong.Parse([]string{h.Command, "--help"})
+	_, err := ctx.Parse([]string{h.Command, "--help"})
 	return err
 }
 
@@ -218,6 +218,6 @@ type versionCmd struct{}
 
 // Run prints it.
 func (versionCmd) Run(ctx *kong.Context) error {
-	_, err := ctx.Kong.Parse([]string{"--version"})
+	_, err := ctx.Parse([]string{"--version"})
 	return err
 }

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"time"
+
+	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
 // serveControl answers clients until the listener is closed, and returns when
@@ -162,10 +165,17 @@ func (k *Keeper) use(a Attach) {
 	k.saveOrLog()
 }
 
+// stagePause is how long a person waits without a word before they are told
+// what for, and again when that is something else by then.
+const stagePause = 2 * time.Second
+
 // connected waits until the connection is up, or until an attempt fails that
 // ended after the one counted by failures. Questions are taken from asks
-// meanwhile; a nil asks takes none.
+// meanwhile, and what takes long is told; a nil asks takes none.
 func (k *Keeper) connected(ctx context.Context, failures int, asks <-chan ask, put func(ask) error) (*connection, error) {
+	var told sshconn.Stage
+	quiet := time.NewTicker(stagePause)
+	defer quiet.Stop()
 	for {
 		k.mu.Lock()
 		conn, change, failed := k.conn, k.change, k.failed
@@ -184,6 +194,16 @@ func (k *Keeper) connected(ctx context.Context, failures int, asks <-chan ask, p
 			if err := put(a); err != nil {
 				return nil, err
 			}
+			quiet.Reset(stagePause)
+		case <-quiet.C:
+			stage := k.stage()
+			if asks == nil || stage == told || stage.Phase == "" {
+				continue
+			}
+			if err := put(ask{notice: &Notice{Kind: sshconn.NoticeStage, Stage: &stage}}); err != nil {
+				return nil, err
+			}
+			told = stage
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}

@@ -3,6 +3,7 @@ package keeper
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"time"
 
 	"github.com/mosha-ssh/mosha/internal/sshconn"
@@ -62,7 +63,7 @@ type attempt struct {
 func (k *Keeper) newAttempt(pace *backoff) *attempt {
 	a := &attempt{k: k, began: time.Now()}
 	a.options = sshconn.Options{
-		Log: k.log, AgentSocket: k.identityAgent, Family: k.spec.Family, Progress: a.progress, Master: k.masterPlace(),
+		Log: k.log, AgentSocket: k.identityAgent, Family: k.spec.Family, Progress: a.progress, Dialing: k.dials, Master: k.masterPlace(),
 		ProxyAgent: func() string { return k.answering(new(target.Config).AgentSocket) },
 	}
 	k.update(func() {
@@ -92,7 +93,36 @@ func (k *Keeper) newAttempt(pace *backoff) *attempt {
 }
 
 // progress notes the phase that begins.
-func (a *attempt) progress(phase string) { a.k.update(func() { a.k.dialing = phase }) }
+func (a *attempt) progress(phase string) {
+	a.k.update(func() {
+		a.k.dialing = phase
+		if phase == sshconn.PhaseConnect {
+			a.k.dialed = netip.AddrPort{}
+		}
+	})
+}
+
+// dials notes what is dialed. Nobody waits for that.
+func (k *Keeper) dials(addr netip.AddrPort) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.dialed = addr
+}
+
+// stage says how far the attempt under way has come.
+func (k *Keeper) stage() sshconn.Stage {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	config := k.spec.Config
+	s := sshconn.Stage{
+		Phase: k.dialing, User: config.User, Host: config.HostName, Port: config.Port,
+		Proxied: config.ProxyJump != "" || config.ProxyCommand != "",
+	}
+	if k.dialed.IsValid() && !s.Proxied {
+		s.Address = k.dialed.String()
+	}
+	return s
+}
 
 // run dials. It is aborted when nobody needs it any more, and begun again by
 // its caller when it cannot become of use.

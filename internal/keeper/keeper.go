@@ -84,7 +84,8 @@ type Keeper struct {
 	failures int    // attempts that failed, counted up only
 	failed   error  // how the last of them failed
 	epoch    int    // network events and wakes, counted up only
-	dialing  string // the phase of the attempt under way
+	dialing  string         // the phase of the attempt under way
+	dialed   netip.AddrPort // what that has dialed last
 
 	attached  int      // clients that need the connection
 	askable   int      // those of them that can be asked

@@ -93,7 +93,11 @@ func order(addrs []netip.Addr, family string) []netip.Addr {
 func connectTCP(ctx context.Context, cfg *target.Config, opts Options, limit time.Duration) (net.Conn, time.Time, error) {
 	r := &race{
 		dial: func(ctx context.Context, addr netip.Addr) (net.Conn, error) {
-			return connectOne(ctx, cfg, opts, netip.AddrPortFrom(addr, uint16(cfg.Port)))
+			to := netip.AddrPortFrom(addr, uint16(cfg.Port))
+			if opts.Dialing != nil {
+				opts.Dialing(to)
+			}
+			return connectOne(ctx, cfg, opts, to)
 		},
 		lookup: func(ctx context.Context) ([]netip.Addr, error) { return lookup(ctx, cfg, opts) },
 		again:  opts.Limits.Again,

@@ -67,6 +67,9 @@ type Options struct {
 	// PhaseBanner, PhaseKex, PhaseAuth. It must return at once, and is called
 	// from several goroutines, one at a time.
 	Progress func(phase string)
+	// Dialing, if set, is told each address as it is dialed. It must return at
+	// once, and is called from several goroutines.
+	Dialing func(netip.AddrPort)
 
 	// dial, if set, opens TCP connections in another place, as net.Dialer's
 	// DialContext does here.

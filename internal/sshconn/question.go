@@ -71,6 +71,7 @@ const (
 	NoticeProgram = "program" // Text is a line of stderr of a proxy, or of KnownHostsCommand
 	NoticeSkipped = "skipped" // the key file File was not used: Reason and Text
 	NoticeHostKey = "hostkey" // the host's key is known: Key is its fingerprint, Text a picture of it
+	NoticeStage   = "stage"   // what takes long: Stage (not told by this package)
 )
 
 // Notice is something that a person should see while authentication goes on.
@@ -82,6 +83,17 @@ type Notice struct {
 	Key    string // type and fingerprint, as ssh names a key
 	File   string
 	Reason string // one of the Skip constants
+	Stage  *Stage `json:",omitempty"`
+}
+
+// Stage is how far an attempt to connect has come.
+type Stage struct {
+	Phase   string // one of the Phase constants
+	User    string
+	Host    string // the name that is connected to
+	Port    int
+	Address string // ip:port that was dialed last; "": none was yet, or a proxy is to connect
+	Proxied bool
 }
 
 // Bounds on what a server can have shown to a person.

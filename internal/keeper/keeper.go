@@ -81,9 +81,9 @@ type Keeper struct {
 	remains   []remains     // on the server, of this connection and of earlier ones, the oldest first
 	choice    sshconn.Choice
 
-	failures int    // attempts that failed, counted up only
-	failed   error  // how the last of them failed
-	epoch    int    // network events and wakes, counted up only
+	failures int            // attempts that failed, counted up only
+	failed   error          // how the last of them failed
+	epoch    int            // network events and wakes, counted up only
 	dialing  string         // the phase of the attempt under way
 	dialed   netip.AddrPort // what that has dialed last
 

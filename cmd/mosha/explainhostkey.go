@@ -25,7 +25,10 @@ func explainHostKey(err error) (explanation, bool) {
 
 func hostKeyWords(key *sshconn.HostKeyError) explanation {
 	e := explanation{message: key.Error(), code: exitHostKey}
-	shown := fmt.Sprintf(" (%s)", key.Fingerprint)
+	shown := ""
+	if key.Fingerprint != "" {
+		shown = fmt.Sprintf(" (%s)", key.Fingerprint)
+	}
 	if key.Passed {
 		e.message = fmt.Sprintf("the host key of %s has CHANGED: somebody may be listening in", key.Host)
 		e.hint = "StrictHostKeyChecking no let it pass, for a connection that is open; end that: mosha stop HOST"
@@ -56,6 +59,11 @@ func hostKeyWords(key *sshconn.HostKeyError) explanation {
 	case sshconn.KeyShort:
 		e.message += shown
 		e.hint = "RequiredRSASize in ssh_config says how long it has to be"
+	case sshconn.KeyDisputed:
+		e.message += shown
+		e.hint = "see what it says: ssh HOST"
+	case sshconn.KeyUnseen:
+		e.hint = "take StrictHostKeyChecking no out of the script, or say it after ssh: --ssh=\"... ssh -o StrictHostKeyChecking=no\""
 	case sshconn.KeyUncheckable:
 		e.hint = "RevokedHostKeys names that file; what cannot be looked up is refused"
 	}

@@ -148,3 +148,14 @@ func TestFrontedEndsWithItsKeeper(t *testing.T) {
 		})
 	}
 }
+
+// TestFrontTakesAnyHostKey: a script that has ssh take any host key overrides what
+// mosha says, and nobody but ssh sees the key.
+func TestFrontTakesAnyHostKey(t *testing.T) {
+	w := newWorld(t)
+	w.must(w.me.WriteFile("lax", "#!/bin/sh\nexec ssh -o StrictHostKeyChecking=no \"$@\"\n", 0o700))
+	w.fails(5, `^mosha: what runs ssh has it take any host key of devbox.*\n^mosha: hint: .*StrictHostKeyChecking`, "--ssh="+w.me.Path("lax"), "devbox")
+	w.must(w.sshd.NewHostKey())
+	w.fails(5, `^mosha: the host key of devbox has CHANGED`, "--ssh=nice ssh -o StrictHostKeyChecking=no", "devbox")
+	w.nothingLeft()
+}

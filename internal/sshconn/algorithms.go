@@ -94,10 +94,19 @@ func longEnough(key ssh.PublicKey, required int) bool {
 	if offered, ok := key.(*agent.Key); ok {
 		key = parsed(offered)
 	}
-	crypto, ok := plainKey(key).(ssh.CryptoPublicKey)
-	if !ok {
-		return true
+	bits := rsaBits(plainKey(key))
+	return bits == 0 || bits >= max(required, minRSASize)
+}
+
+// rsaBits is the size of an RSA key, 0 of any other.
+func rsaBits(key ssh.PublicKey) int {
+	switch key := key.(type) {
+	case *knownhosts.OpaqueKey:
+		return key.Bits
+	case ssh.CryptoPublicKey:
+		if number, ok := key.CryptoPublicKey().(*rsa.PublicKey); ok {
+			return number.N.BitLen()
+		}
 	}
-	number, ok := crypto.CryptoPublicKey().(*rsa.PublicKey)
-	return !ok || number.N.BitLen() >= max(required, minRSASize)
+	return 0
 }

@@ -30,6 +30,7 @@ type Conn struct {
 	// not be forwarded.
 	Unverified bool
 
+	hostKey   ssh.PublicKey
 	updater   *updater // nil: UpdateHostKeys does nothing here
 	transport *transport
 	proxied   time.Duration // Facts.Proxied

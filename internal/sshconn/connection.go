@@ -45,8 +45,13 @@ type Facts struct {
 	Typed    bool           // something that a person typed was needed: who dials again without one is not let in, it may be
 	Notes    []Note         // what happened on the way that the user should know
 	Choice   Choice         // what carries it
+	// HostKey is the server's, or its certificate; nil if none was needed, because
+	// the two sides know each other by Kerberos.
+	HostKey ssh.PublicKey
 	// Accepted is the host key if a person accepted it, for Options.Accepted.
 	Accepted ssh.PublicKey
+	// ByDNS says that no file knows the host key, and the DNS does.
+	ByDNS bool
 	// Unverified says that the host key is not the known one, and was let pass
 	// (StrictHostKeyChecking no): the agent must not be forwarded.
 	Unverified bool

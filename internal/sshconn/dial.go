@@ -58,13 +58,14 @@ type dialer struct {
 	watch     *watch
 	silence   *silence
 
-	keys *hostKeys      // of the native transport
+	keys *hostKeys
 	auth *authenticator // of the native transport
 
 	lostWhileAsking func() // ends the question that is open
 
-	process *sshProcess // of the OpenSSH transport
-	fetched atomic.Bool // it has come for the connection
+	process *sshProcess           // of the OpenSSH transport
+	fetched atomic.Bool           // it has come for the connection
+	refused atomic.Pointer[error] // why the server's host key did not get to it
 }
 
 func newDialer(cfg *target.Config, opts Options) *dialer {
@@ -109,6 +110,9 @@ func (d *dialer) dial(ctx context.Context) (*Conn, error) {
 	}
 	d.transport = newTransport(raw)
 	d.keys = newHostKeys(ctx, d.cfg, d.opts)
+	if d.cfg.VerifyHostKeyDNS != "no" {
+		d.opts.Log.Info().Msg("VerifyHostKeyDNS is passed over") // yes is for OpenSSH, see Open
+	}
 	d.auth = newAuthenticator(ctx, d.cfg, d.opts, d.silence)
 	defer d.auth.forget()
 	defer d.auth.close()
@@ -289,7 +293,8 @@ func (d *dialer) binding(sessionID []byte) *binding {
 func (d *dialer) result(conn ssh.Conn, channels <-chan ssh.NewChannel, requests <-chan *ssh.Request) *Conn {
 	d.auth.succeeded()
 	c := &Conn{Conn: conn, Identity: d.auth.identity, Typed: d.auth.typed() || d.hops.typed(), NewChannels: channels, Requests: requests, transport: d.transport, binding: d.binding(conn.SessionID())}
-	_, verdict := d.keys.outcome()
+	key, verdict := d.keys.outcome()
+	c.hostKey = key
 	c.Notes, c.Accepted, c.Unverified = append(verdict.notes, typedNote(d.cfg, c.Typed, d.auth.keys.unlocked)...), verdict.accepted, verdict.unverified
 	if verdict.updatable && d.cfg.UpdateHostKeys != target.UpdateNo {
 		c.updater = newUpdater(d.keys, conn)

@@ -121,6 +121,8 @@ const (
 	KeyUnwritable  = "unwritable"  // not known, and there is no file, or no name, to write it down with
 	KeyShort       = "short"       // an RSA key that is shorter than RequiredRSASize
 	KeyUncheckable = "uncheckable" // a file of RevokedHostKeys cannot be read
+	KeyDisputed    = "disputed"    // OpenSSH does not accept it, for a reason that is not known here
+	KeyUnseen      = "unseen"      // nobody here sees it, and ssh is told to take any (target.Config.Front)
 )
 
 // What is known of the address of a host whose key has changed.
@@ -161,6 +163,12 @@ func (e *HostKeyError) Error() string {
 	switch {
 	case e.Passed:
 		return fmt.Sprintf("host key of %s is not the known one, and was let pass before", e.Host)
+	case e.Problem == KeyDisputed:
+		return fmt.Sprintf("OpenSSH does not accept the host key of %s", e.Host)
+	case e.Problem == KeyUnseen:
+		return fmt.Sprintf("what runs ssh has it take any host key of %s, which nobody else sees", e.Host)
+	case (e.Problem == KeyChanged || e.Problem == KeyRevoked) && e.KeyType == "":
+		return fmt.Sprintf("host key of %s is %s", e.Host, e.Problem)
 	case e.Problem == KeyChanged && e.File == "":
 		return fmt.Sprintf("%s host key of %s changed during the connection", e.KeyType, e.Host)
 	case e.Problem == KeyChanged, e.Problem == KeyRevoked:

@@ -16,12 +16,7 @@ func essence(err error) string {
 	var proxy *ProxyError
 	switch {
 	case errors.As(err, &key):
-		e := *key
-		e.KnownType = ""
-		if e.Problem == KeyRevoked {
-			e.File, e.Line = "", 0 // ssh does not say
-		}
-		return fmt.Sprintf("%T%+v", err, e)
+		return fmt.Sprintf("%T%+v", err, *key)
 	case errors.As(err, &auth):
 		tried := ""
 		for _, k := range auth.Tried {

@@ -3,7 +3,6 @@ package sshconn
 import (
 	"crypto"
 	_ "crypto/md5" // FingerprintHash
-	"crypto/rsa"
 	_ "crypto/sha1"
 	_ "crypto/sha512"
 	"encoding/base64"
@@ -110,10 +109,8 @@ func artBorder(text string) string {
 
 // keyBits is a key's size as ssh counts it.
 func keyBits(key ssh.PublicKey) int {
-	if public, ok := key.(ssh.CryptoPublicKey); ok {
-		if number, ok := public.CryptoPublicKey().(*rsa.PublicKey); ok {
-			return number.N.BitLen()
-		}
+	if bits := rsaBits(key); bits > 0 {
+		return bits
 	}
 	switch key.Type() {
 	case ssh.KeyAlgoECDSA384:

@@ -24,11 +24,13 @@ type hostKeys struct {
 	ask      func(context.Context, HostKeyQuestion) (string, error)
 	tell     func(Notice)  // nil if there is nobody
 	accepted ssh.PublicKey // by a person, on an earlier connection
+	byDNS    bool          // OpenSSH decides about what the files do not know, see deferred
 	log      zerolog.Logger
 	ctx      context.Context
 
 	mu     sync.Mutex
 	db     *knownhosts.DB // nil once the key is pinned: it may be large
+	remote netip.AddrPort // not valid behind a proxy
 	pinned ssh.PublicKey
 	result keyOutcome
 }
@@ -42,6 +44,9 @@ type keyOutcome struct {
 	updatable bool
 	// accepted is the key if it was a person who accepted it.
 	accepted ssh.PublicKey
+	// deferred is what the files say where that is left to OpenSSH, which looks
+	// the key up in the DNS as well: VerifyHostKeyDNS yes. Else nil.
+	deferred *knownhosts.Result
 }
 
 func newHostKeys(ctx context.Context, cfg *target.Config, opts Options) *hostKeys {
@@ -57,9 +62,6 @@ func newHostKeys(ctx context.Context, cfg *target.Config, opts Options) *hostKey
 	}
 	if cfg.BatchMode {
 		h.ask = nil
-	}
-	if cfg.VerifyHostKeyDNS != "no" {
-		h.log.Info().Msg("VerifyHostKeyDNS is passed over") // yes is for OpenSSH, see Open
 	}
 	return h
 }
@@ -96,10 +98,14 @@ func (h *hostKeys) check(remote net.Addr, key ssh.PublicKey) error {
 		}
 		return h.refuse(KeyChanged, key, knownhosts.Result{})
 	}
-	if err := h.decideLocked(addressOf(remote), key); err != nil {
+	h.remote = addressOf(remote)
+	if err := h.decideLocked(h.remote, key); err != nil {
 		return err
 	}
-	h.pinned, h.db = key, nil
+	h.pinned = key
+	if h.result.deferred == nil {
+		h.db = nil
+	}
 	return nil
 }
 
@@ -135,9 +141,14 @@ func (h *hostKeys) decideLocked(remote netip.AddrPort, key ssh.PublicKey) error 
 	if h.cfg.CheckHostIP && remote.IsValid() && !local {
 		h.checkAddress(remote)
 	}
-	r, err := h.db.Check(knownhosts.Query{Host: h.host, Key: key, Now: time.Now(), Command: h.command(key)})
+	kinds := slices.Concat(h.cfg.HostKeyAlgorithms, h.cfg.HostbasedAcceptedAlgorithms, h.cfg.PubkeyAcceptedAlgorithms)
+	r, err := h.db.Check(knownhosts.Query{Host: h.host, Key: key, Now: time.Now(), Kinds: kinds, Command: h.command(key)})
 	if err != nil {
 		return err
+	}
+	if h.defers(r.Status) {
+		h.result.deferred = &r
+		return nil
 	}
 	switch r.Status {
 	case knownhosts.Match:
@@ -150,6 +161,18 @@ func (h *hostKeys) decideLocked(remote netip.AddrPort, key ssh.PublicKey) error 
 		return h.refuse(KeyRevoked, key, r)
 	}
 	return h.unknown(remote, r, plainKey(key))
+}
+
+// defers says whether a key is left to OpenSSH that the files do not vouch for:
+// where it then connects without asking, only the DNS can have done so.
+func (h *hostKeys) defers(s knownhosts.Status) bool {
+	switch h.cfg.StrictHostKeyChecking {
+	case "no":
+		return false
+	case "accept-new":
+		return h.byDNS && s == knownhosts.Changed
+	}
+	return h.byDNS && (s == knownhosts.Changed || s == knownhosts.Unknown)
 }
 
 // checkAddress has the address looked up too, unless it is what the host is known

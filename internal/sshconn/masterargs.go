@@ -53,7 +53,10 @@ type sshOption struct{ name, value string }
 // (ProxyUseFdpass): it is reached, watched and ended like the native transport's,
 // and an ssh whose keeper was killed loses it.
 func passedOn(dir masterDir) []sshOption {
-	return []sshOption{{"ProxyCommand", escapePercent(shellescape.Quote(dir.passProgram()))}, {"ProxyUseFdpass", "yes"}}
+	return []sshOption{
+		{"ProxyCommand", escapePercent(shellescape.Quote(dir.passProgram()))}, {"ProxyUseFdpass", "yes"},
+		{"VisualHostKey", "no"}, // the key is shown from here
+	}
 }
 
 // pathValue writes a path as the value of an option that may be in quotes and

@@ -13,9 +13,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/mosha-ssh/mosha/internal/sshconn/knownhosts"
-	"golang.org/x/crypto/ssh"
 )
 
 // promptPatience is how long our own program may take to say what ssh asks.
@@ -106,8 +103,8 @@ func (q *questions) put(ctx context.Context, asked masterPrompt) ([]byte, error)
 		q.show(ctx, asked.Text)
 		return nil, ErrNoAnswer
 	}
-	if key, again := q.aboutHostKey(asked.Text); key != nil && !q.hop {
-		return q.confirmHostKey(ctx, key, again)
+	if q.aboutHostKey(asked.Text) {
+		return q.confirmHostKey()
 	}
 	closed := asked.Hint == hintConfirm || strings.Contains(asked.Text, "(yes/no")
 	switch {
@@ -166,62 +163,24 @@ func (q *questions) show(ctx context.Context, text string) {
 	q.d.opts.Tell(Notice{Kind: NoticeSigned, Key: key})
 }
 
-// confirmHostKey asks whether the host has that key.
-func (q *questions) confirmHostKey(ctx context.Context, key ssh.PublicKey, again bool) ([]byte, error) {
-	if q.d.opts.Ask == nil {
-		return nil, ErrNoAnswer
-	}
-	asked := q.hostKeyQuestion(key, again)
-	text, err := q.d.opts.Ask(ctx, asked)
+// confirmHostKey answers whether the host has the key that it showed.
+func (q *questions) confirmHostKey() ([]byte, error) {
+	yes, err := q.d.keys.answerSSH()
 	if err != nil {
 		return nil, err
 	}
-	yes, clear := asked.verdict(text)
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.no = clear && !yes
-	return []byte(strings.TrimSpace(text)), nil
+	q.no = !yes
+	return []byte(yesNo(yes)), nil
 }
 
 func isYes(answer []byte) bool { return bytes.EqualFold(bytes.TrimSpace(answer), []byte("yes")) }
 
-// askAgain is what ssh says after an answer that was none (sshconnect.c,
-// confirm).
-const askAgain = "Please type 'yes', 'no' or the fingerprint"
-
-// aboutHostKey returns the key that the server showed if the text asks about
-// it, nil otherwise.
-func (q *questions) aboutHostKey(text string) (key ssh.PublicKey, again bool) {
-	_, found, reply := q.d.transport.seen()
-	if !found {
-		return nil, false
-	}
-	key, err := ssh.ParsePublicKey(reply.hostKey)
-	if err != nil {
-		return nil, false
-	}
-	again = strings.HasPrefix(text, askAgain)
-	if !again && !strings.Contains(text, fingerprintFor(q.d.cfg, key)) {
-		return nil, false
-	}
-	return plainKey(key), again
-}
-
-// hostKeyQuestion is the native transport's question about a key.
-func (q *questions) hostKeyQuestion(key ssh.PublicKey, again bool) HostKeyQuestion {
-	cfg := q.d.cfg
-	asked := HostKeyQuestion{
-		Host: hostKeyHost(cfg), KeyType: keyTypeName(key), Fingerprint: fingerprintFor(cfg, key), Again: again,
-	}
-	if cfg.VisualHostKey {
-		asked.Art = randomArt(cfg, key)
-	}
-	host := knownhosts.Host{Hostname: cfg.HostName, Alias: cfg.HostKeyAlias, Port: cfg.Port}
-	asked.OtherNames, asked.OtherTotal = knownhosts.Read(cfg.UserKnownHostsFiles, cfg.GlobalKnownHostsFiles).OtherNames(host, key)
-	if remote := q.d.transport.remote(); remote.IsValid() {
-		asked.Address = knownhosts.DisplayAddress(remote.Addr().String(), int(remote.Port()))
-	}
-	return asked
+// aboutHostKey says whether the text asks about the key that the server showed.
+func (q *questions) aboutHostKey(text string) bool {
+	key, _ := q.d.keys.outcome()
+	return !q.hop && key != nil && strings.Contains(text, fingerprintFor(q.d.cfg, key))
 }
 
 // failure returns the error of Ask that ended the attempt, nil if none did.

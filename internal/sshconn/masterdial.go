@@ -11,7 +11,6 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/sshconn/knownhosts"
 	"github.com/mosha-ssh/mosha/internal/target"
-	"golang.org/x/crypto/ssh"
 )
 
 // dialMaster connects as Dial does, but has OpenSSH's ssh speak SSH over the
@@ -39,6 +38,10 @@ func (d *dialer) dialMaster(ctx context.Context) (*master, error) {
 	}
 	d.transport = newTransport(raw)
 	defer d.transport.observe(observer{})
+	ctx, cancel := context.WithCancel(ctx) // it ends a question about the host key
+	defer cancel()
+	d.keys = newHostKeys(ctx, d.cfg, d.opts)
+	d.keys.byDNS = d.cfg.VerifyHostKeyDNS == "yes"
 	m, err := d.startMaster(ctx)
 	if err != nil {
 		d.transport.Close()
@@ -65,6 +68,10 @@ func (d *dialer) startMaster(ctx context.Context) (*master, error) {
 	d.watch.start(time.Until(d.deadline), d.limit)
 	defer d.watch.stop()
 	process, err := d.startSSH(m.dir)
+	if refused := (*HostKeyError)(nil); errors.As(err, &refused) {
+		m.Close()
+		return nil, refused
+	}
 	if err != nil {
 		m.Close()
 		return nil, &MasterError{Status: -1, Message: err.Error(), Early: true}
@@ -90,20 +97,27 @@ func (d *dialer) startMaster(ctx context.Context) (*master, error) {
 		return nil, d.explainMaster(ctx, m, q, err)
 	}
 	process.stderr.tellAll()
-	lines, _ := process.stderr.said()
-	if f := d.masterFailure(q, lines); f.revoked() {
+	if key, _ := d.keys.outcome(); key == nil && !d.transport.kerberos() && d.cfg.Front == "" { // ssh cannot have connected
 		m.Close()
-		return nil, f.hostKeyError()
+		return nil, errUnseen
 	}
-	m.facts.Identity, m.facts.Notes = learned(d.cfg, lines)
-	changed := letPass(d.cfg, lines)
-	m.facts.Unverified = len(changed) > 0
-	m.facts.Notes = append(changed, m.facts.Notes...)
-	m.facts.Proxied = d.proxyTook()
-	m.facts.Remote, m.facts.Typed = d.transport.remote(), q.wasTyped() || d.hops.typed()
-	m.facts.OpenSSH = d.transport.openSSH()
-	m.facts.Notes = append(m.facts.Notes, typedNote(d.cfg, m.facts.Typed, "")...)
+	lines, _ := process.stderr.said()
+	m.facts = d.masterFacts(q.wasTyped(), lines)
 	return m, nil
+}
+
+// masterFacts is what is known of an ssh that has connected and said these lines.
+func (d *dialer) masterFacts(typed bool, lines []string) Facts {
+	f := Facts{
+		Identity: acceptedKey(lines), Proxied: d.proxyTook(), Remote: d.transport.remote(),
+		Typed: typed || d.hops.typed(), OpenSSH: d.transport.openSSH(),
+	}
+	d.keys.fill(&f)
+	if d.cfg.Front != "" {
+		f.Notes = addedNotes(d.cfg, lines)
+	}
+	f.Notes = append(f.Notes, typedNote(d.cfg, f.Typed, "")...)
+	return f
 }
 
 // startSSH starts the master's ssh.
@@ -131,18 +145,12 @@ func (d *dialer) attended() bool {
 // cannot be seen: once the server has shown its host key, it is the server's
 // turn after ssh has written, and ssh's, or a person's, after the server has.
 func (d *dialer) watchMaster() {
-	secured := false
 	d.transport.observe(observer{
 		wrote: func() { d.silence.wake(); d.silence.restart() },
 		heard: func() {
 			d.silence.begin()
 			d.silence.restart()
-			if !secured && d.transport.secured() {
-				secured = true
-				d.begin(PhaseAuth)
-				d.watch.start(authTimeout, authTimeout)
-			}
-			if secured {
+			if d.transport.secured() {
 				d.silence.rest()
 			}
 		},
@@ -163,10 +171,18 @@ func (d *dialer) explainMaster(ctx context.Context, m *master, q *questions, fai
 	if err := cmp.Or(d.hops.failure(), q.failure()); err != nil {
 		return err
 	}
-	lines, final := m.process.stderr.said()
-	f := d.masterFailure(q, lines)
-	f.final, f.auth = final, phase == PhaseAuth
 	m.process.stderr.logDebug()
+	if refused := d.refused.Load(); refused != nil {
+		return cmp.Or(keyRefusal(*refused), *refused)
+	}
+	lines, final := m.process.stderr.said()
+	f := sshFailure{cfg: d.cfg, lines: lines, final: final, attended: d.attended(), typed: q.wasTyped(), auth: phase == PhaseAuth}
+	switch {
+	case final == saysKeyFailed && d.cfg.Front != "":
+		return f.unseenKeyError()
+	case final == saysKeyFailed:
+		return d.keys.refusedBySSH(q.saidNo())
+	}
 	if err := f.explain(); err != nil {
 		return err
 	}
@@ -179,15 +195,6 @@ func (d *dialer) explainMaster(ctx context.Context, m *master, q *questions, fai
 	}
 	m.process.stderr.tellButLast()
 	return e
-}
-
-// masterFailure is what is known of an ssh that has said these lines.
-func (d *dialer) masterFailure(q *questions, lines []string) sshFailure {
-	f := sshFailure{cfg: d.cfg, lines: lines, attended: d.attended(), declined: q.saidNo(), typed: q.wasTyped()}
-	if _, found, reply := d.transport.seen(); found {
-		f.hostKey, _ = ssh.ParsePublicKey(reply.hostKey)
-	}
-	return f
 }
 
 // hostKeyHost is the name that known_hosts has for the destination.

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"al.essio.dev/pkg/shellescape"
+
+	"github.com/mosha-ssh/mosha/internal/target"
 )
 
 // An ssh that is run by another program (target.Config.Front) makes its
@@ -116,7 +118,16 @@ func (d *dialer) startFronted(dir masterDir, env []string, words *sshWords) (*ss
 func (d *dialer) ownWay(jumpProgram string) ([]sshOption, error) {
 	var options []sshOption
 	if d.cfg.StrictHostKeyChecking == "no" {
-		options = append(options, sshOption{"StrictHostKeyChecking", "accept-new"})
+		const option, value = "StrictHostKeyChecking", "accept-new"
+		with := append(slices.Clone(d.cfg.Program()), "-o", option+"="+value)
+		found, err := target.Resolve(d.keys.ctx, with, d.cfg.Dest)
+		if err != nil {
+			return nil, err
+		}
+		if found.StrictHostKeyChecking == "no" { // it is in a script, before what we say
+			return nil, &HostKeyError{Problem: KeyUnseen, Host: hostKeyHost(d.cfg), Strict: "no"}
+		}
+		options = append(options, sshOption{option, value})
 	}
 	jump, err := d.cfg.JumpArgs()
 	if err != nil || len(jump) == 0 {

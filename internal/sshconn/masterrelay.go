@@ -4,6 +4,8 @@ import (
 	"io"
 	"net"
 	"sync"
+
+	"github.com/mosha-ssh/mosha/internal/sshconn/knownhosts"
 )
 
 // relayBuffer is how much is copied at once, in bytes. Little, as a buffer for
@@ -23,7 +25,7 @@ func (d *dialer) relay(listener *net.UnixListener) {
 	defer d.transport.Close()
 	var down sync.WaitGroup
 	down.Go(func() {
-		copyBytes(conn, d.transport)
+		copyBytes(conn, &gate{d: d})
 		_ = conn.CloseWrite() // ssh ends then, and closes its end
 	})
 	copyBytes(d.transport, conn)
@@ -33,4 +35,50 @@ func (d *dialer) relay(listener *net.UnixListener) {
 
 func copyBytes(to io.Writer, from io.Reader) {
 	_, _ = io.CopyBuffer(struct{ io.Writer }{to}, struct{ io.Reader }{from}, make([]byte, relayBuffer))
+}
+
+// gate is what the server says. It judges the host key when the server shows it,
+// as the native transport does, and hands nothing more on to ssh before: what
+// ssh says of a key cannot be told for sure from what a server has it say.
+type gate struct {
+	d    *dialer
+	open bool
+}
+
+func (g *gate) Read(p []byte) (int, error) {
+	n, err := g.d.transport.Read(p)
+	if g.open || !g.d.transport.secured() {
+		return n, err
+	}
+	if refusal := g.d.judge(); refusal != nil {
+		g.d.refused.Store(&refusal)
+		go g.d.abort()
+		return 0, refusal
+	}
+	g.open = true
+	return n, err
+}
+
+// errUnseen says that the server has shown no host key in a way that cannot be
+// read in more than one way.
+var errUnseen = &ProtocolError{Phase: PhaseKex, Message: "the server's host key cannot be seen in its key exchange"}
+
+// judge decides about the key that the server has shown.
+func (d *dialer) judge() error {
+	_, found, reply := d.transport.seen()
+	switch {
+	case d.transport.kerberos():
+		d.begin(PhaseAuth)
+		d.watch.start(authTimeout, authTimeout)
+		return nil
+	case !found:
+		return errUnseen
+	}
+	key, err := knownhosts.ParseKey(reply.hostKey)
+	if err != nil {
+		return errUnseen
+	}
+	err = d.hostKey("", d.transport.RemoteAddr(), key)
+	d.silence.rest() // it is ssh's turn
+	return err
 }

@@ -6,8 +6,6 @@ import (
 	"strconv"
 	"strings"
 
-	"golang.org/x/crypto/ssh"
-
 	"github.com/mosha-ssh/mosha/internal/target"
 )
 
@@ -41,19 +39,14 @@ type sshFailure struct {
 	cfg      *target.Config
 	lines    []string
 	final    string
-	hostKey  ssh.PublicKey // that the server showed, nil if it did not get there
-	declined bool          // a person said no to it
-	attended bool          // somebody could be asked
-	typed    bool          // something was typed for the login
-	auth     bool          // it ended while it authenticated
+	attended bool // somebody could be asked
+	typed    bool // something was typed for the login
+	auth     bool // it ended while it authenticated
 }
 
 // explain returns what happened as the native transport would say it, nil if
 // the lines do not tell.
 func (f *sshFailure) explain() error {
-	if f.final == saysKeyFailed {
-		return f.hostKeyError()
-	}
 	if m := saysNegotiation.FindStringSubmatch(f.final); m != nil {
 		return &AlgorithmError{What: negotiated(m[1]), Theirs: strings.Split(m[2], ",")}
 	}
@@ -94,26 +87,12 @@ func negotiated(what string) string {
 	return what
 }
 
-// revoked says whether the host key is a revoked one, which ssh lets pass where
-// StrictHostKeyChecking is no, and the native transport does not.
-func (f *sshFailure) revoked() bool {
-	return slices.ContainsFunc(f.lines, func(line string) bool { return strings.Contains(line, saysKeyRevoked) })
-}
-
-func (f *sshFailure) hostKeyError() error {
-	e := &HostKeyError{Problem: KeyUnknown, Host: hostKeyHost(f.cfg), Strict: f.cfg.StrictHostKeyChecking}
-	if f.hostKey != nil {
-		key := plainKey(f.hostKey)
-		e.KeyType, e.Fingerprint = keyTypeName(key), fingerprintFor(f.cfg, key)
-	}
-	switch {
-	case f.declined:
-		e.Problem = KeyDeclined
-	case f.cfg.StrictHostKeyChecking == "yes":
-		e.Problem = KeyStrict
-	}
+// unseenKeyError is the refusal of a key that was not seen here, as far as ssh has
+// said why: that may be lost among a server's words.
+func (f *sshFailure) unseenKeyError() error {
+	e := &HostKeyError{Problem: KeyDisputed, Host: hostKeyHost(f.cfg), Strict: f.cfg.StrictHostKeyChecking}
 	for _, line := range f.lines {
-		if m := saysOffending.FindStringSubmatch(line); m != nil && e.File == "" {
+		if m := saysOffending.FindStringSubmatch(line); m != nil {
 			e.KnownType, e.File = m[1], m[2]
 			e.Line, _ = strconv.Atoi(m[3])
 		}
@@ -169,37 +148,26 @@ func skipReason(why string) string {
 	return SkipUnreadable
 }
 
-// learned returns the SHA256 fingerprint of the key that was accepted, "" if none
-// was or FingerprintHash is another, and what ssh has written down.
-func learned(cfg *target.Config, lines []string) (identity string, notes []Note) {
+// acceptedKey returns the SHA256 fingerprint of the key that was accepted, "" if none
+// was or FingerprintHash is another.
+func acceptedKey(lines []string) (identity string) {
 	for _, line := range lines {
 		if m := saysAccept.FindStringSubmatch(line); m != nil {
 			identity = m[3]
-			if !strings.HasPrefix(identity, "SHA256:") {
-				identity = ""
-			}
 		}
+	}
+	if !strings.HasPrefix(identity, "SHA256:") {
+		return ""
+	}
+	return identity
+}
+
+// addedNotes are about what ssh has written down of a key that was not seen here.
+func addedNotes(cfg *target.Config, lines []string) (notes []Note) {
+	for _, line := range lines {
 		if m := saysAdded.FindStringSubmatch(line); m != nil && len(cfg.UserKnownHostsFiles) > 0 && informs(cfg) {
 			notes = append(notes, Note{Kind: NoteAdded, Host: hostKeyHost(cfg), KeyType: m[2], File: cfg.UserKnownHostsFiles[0]})
 		}
 	}
-	return identity, notes
-}
-
-// letPass returns the note about a host key that is not the known one, none if
-// it is.
-func letPass(cfg *target.Config, lines []string) (notes []Note) {
-	at := slices.IndexFunc(lines, func(line string) bool { return strings.Contains(line, saysKeyChanged) })
-	if at < 0 {
-		return nil
-	}
-	note := Note{Kind: NoteChanged, Host: hostKeyHost(cfg)}
-	for _, line := range lines[at:] {
-		if m := saysOffending.FindStringSubmatch(line); m != nil {
-			note.KeyType, note.File = m[1], m[2]
-			note.Line, _ = strconv.Atoi(m[3])
-			break
-		}
-	}
-	return []Note{note}
+	return notes
 }

@@ -93,6 +93,6 @@ func FuzzSSHWords(f *testing.F) {
 		if err := failure.explain(); err != nil && strings.ContainsFunc(err.Error(), unicode.IsControl) && !strings.Contains(err.Error(), "\t") {
 			t.Errorf("%q", err.Error())
 		}
-		learned(cfg, failure.lines)
+		acceptedKey(failure.lines)
 	})
 }

@@ -29,7 +29,10 @@ func (c *Conn) RoundTrip() error {
 
 // Facts is that of Connection.
 func (c *Conn) Facts() Facts {
-	return Facts{Remote: c.Remote, Identity: c.Identity, Typed: c.Typed, Notes: c.Notes, Accepted: c.Accepted, Unverified: c.Unverified, OpenSSH: c.transport.openSSH(), Proxied: c.proxied, Choice: Choice{Transport: TransportNative}}
+	return Facts{
+		Remote: c.Remote, Identity: c.Identity, Typed: c.Typed, Notes: c.Notes, HostKey: c.hostKey, Accepted: c.Accepted, Unverified: c.Unverified,
+		OpenSSH: c.transport.openSSH(), Proxied: c.proxied, Choice: Choice{Transport: TransportNative},
+	}
 }
 
 // nativeOffer is an agent channel of the native transport.

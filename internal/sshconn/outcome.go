@@ -36,13 +36,8 @@ func (d *dialer) overdue() error {
 
 // phase says how far the handshake got.
 func (d *dialer) phase() string {
-	if d.keys == nil && d.transport.secured() {
+	if key, _ := d.keys.outcome(); key != nil || d.transport.kerberos() || d.cfg.Front != "" && d.transport.secured() {
 		return PhaseAuth
-	}
-	if d.keys != nil {
-		if key, _ := d.keys.outcome(); key != nil {
-			return PhaseAuth
-		}
 	}
 	if banner, _, _ := d.transport.seen(); banner {
 		return PhaseKex
@@ -59,24 +54,12 @@ func (d *dialer) explain(ctx context.Context, err error) error {
 	if err := d.hops.failure(); err != nil {
 		return err
 	}
-	var ask *askError
-	var hostKey *HostKeyError
-	var command *KnownHostsCommandError
-	var malformed *target.CommandError
-	var unset *target.EnvError
 	var unsupported *UnsupportedError
 	var negotiation *ssh.AlgorithmNegotiationError
+	if refusal := keyRefusal(err); refusal != nil {
+		return refusal
+	}
 	switch {
-	case errors.As(err, &ask):
-		return ask.error
-	case errors.As(err, &hostKey):
-		return hostKey
-	case errors.As(err, &command):
-		return command
-	case errors.As(err, &malformed):
-		return malformed
-	case errors.As(err, &unset):
-		return unset
 	case errors.As(err, &unsupported):
 		return unsupported
 	case errors.As(err, &negotiation):
@@ -96,6 +79,29 @@ func (d *dialer) explain(ctx context.Context, err error) error {
 		return d.auth.failure("", err)
 	}
 	return &ProtocolError{Phase: phase, Message: words(err.Error())}
+}
+
+// keyRefusal returns why the server's host key was not accepted, nil if err is of
+// another kind.
+func keyRefusal(err error) error {
+	var ask *askError
+	var hostKey *HostKeyError
+	var command *KnownHostsCommandError
+	var malformed *target.CommandError
+	var unset *target.EnvError
+	switch {
+	case errors.As(err, &ask):
+		return ask.error
+	case errors.As(err, &hostKey):
+		return hostKey
+	case errors.As(err, &command):
+		return command
+	case errors.As(err, &malformed):
+		return malformed
+	case errors.As(err, &unset):
+		return unset
+	}
+	return nil
 }
 
 // lost explains the end of the stream: the proxy's failure if it has one.

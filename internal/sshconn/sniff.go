@@ -5,17 +5,24 @@ import (
 	"encoding/binary"
 )
 
-// Message numbers of RFC 4253, section 12, and RFC 4419, section 5.
+// Message numbers of RFC 4253, section 12, RFC 4419, section 5, and RFC 4462,
+// section 2.
 const (
-	msgNewKeys     = 21
-	msgKexReply    = 31 // KEXDH_REPLY, KEX_ECDH_REPLY; but DH_GEX_GROUP too
-	msgKexGexReply = 33
+	msgIgnore        = 2
+	msgUnimplemented = 3
+	msgDebug         = 4
+	msgKexInit       = 20
+	msgKexStart      = 30 // KEXDH_INIT, KEX_ECDH_INIT; KEXGSS_INIT has one field more
+	msgKexReply      = 31 // KEXDH_REPLY, KEX_ECDH_REPLY; but DH_GEX_GROUP too
+	msgKexGexReply   = 33
+	msgKexGSSGroup   = 40 // KEXGSS_GROUPREQ
 )
 
-// Limits of golang.org/x/crypto/ssh: whoever exceeds them is cut off there.
+// Limits on what may come before the keys: those of OpenSSH, which are wider
+// than golang.org/x/crypto/ssh's. Whoever exceeds them is cut off there.
 const (
 	maxPacket      = 256 << 10
-	maxVersionLine = 255
+	maxVersionLine = 8 << 10
 )
 
 // kexReply is what the server's key exchange reply shows.
@@ -24,21 +31,13 @@ type kexReply struct {
 	signature []byte
 }
 
-// sniffer reads the server's first bytes, up to the end of the key exchange,
-// which are not encrypted, to find its reply. x/crypto keeps the signature to
-// itself, and session-bind needs it.
+// stream takes apart what one side says in the clear: lines up to the version,
+// then packets. What is kept is bounded by one packet.
 //
-//	lines --"SSH-..."--> packets --reply--> done
-//	                        \------NEWKEYS, bad packet--> done
-//
-// The bytes are hostile. What is kept is bounded by one packet.
-type sniffer struct {
-	state   sniffState
-	buf     []byte
-	reply   kexReply
-	banner  bool // the version line was seen
-	openSSH bool // and says that the server is OpenSSH's
-	found   bool
+//	lines --"SSH-..."--> packets --the reader has enough, or a bad one--> done
+type stream struct {
+	state sniffState
+	buf   []byte
 }
 
 type sniffState int
@@ -49,13 +48,19 @@ const (
 	sniffDone
 )
 
-// feed takes the next bytes from the server.
-func (s *sniffer) feed(b []byte) {
+// reader takes what a stream has found. packet returns false when it has enough.
+type reader interface {
+	version(line []byte)
+	packet(payload []byte) (more bool)
+}
+
+// feed takes the next bytes.
+func (s *stream) feed(b []byte, to reader) {
 	if s.state == sniffDone {
 		return
 	}
 	s.buf = append(s.buf, b...)
-	for s.step() {
+	for s.step(to) {
 	}
 	if s.state == sniffDone {
 		s.buf = nil
@@ -63,17 +68,19 @@ func (s *sniffer) feed(b []byte) {
 }
 
 // step takes one line or packet from buf, and says whether there may be another.
-func (s *sniffer) step() bool {
+func (s *stream) step(to reader) bool {
 	switch s.state {
 	case sniffLines:
-		return s.line()
+		return s.line(to)
 	case sniffPackets:
-		return s.packet()
+		return s.nextPacket(to)
 	}
 	return false
 }
 
-func (s *sniffer) line() bool {
+// line takes a line as OpenSSH does (kex.c, kex_exchange_identification): the
+// carriage returns at its end are no part of it, and "SSH-" alone is no version.
+func (s *stream) line(to reader) bool {
 	length, complete := len(s.buf), false
 	if end := bytes.IndexByte(s.buf, '\n'); end >= 0 {
 		length, complete = end, true
@@ -85,12 +92,101 @@ func (s *sniffer) line() bool {
 	if !complete {
 		return false
 	}
-	if bytes.HasPrefix(s.buf, []byte("SSH-")) {
-		s.banner, s.openSSH = true, isOpenSSH(s.buf)
+	if line := bytes.TrimRight(s.buf[:length], "\r"); len(line) > 4 && bytes.HasPrefix(line, []byte("SSH-")) {
+		to.version(line)
 		s.state = sniffPackets
 	}
 	s.buf = s.buf[length+1:]
 	return true
+}
+
+// nextPacket takes a packet of RFC 4253, section 6: uint32 length, byte padding
+// length, payload, padding; there is no MAC yet.
+func (s *stream) nextPacket(to reader) bool {
+	if len(s.buf) < 5 {
+		return false
+	}
+	length := binary.BigEndian.Uint32(s.buf)
+	padding := uint32(s.buf[4])
+	if length > maxPacket || length < padding+2 {
+		s.state = sniffDone
+		return false
+	}
+	if uint32(len(s.buf))-4 < length {
+		return false
+	}
+	if !to.packet(s.buf[5 : 4+length-padding]) {
+		s.state = sniffDone
+	}
+	s.buf = s.buf[4+length:]
+	return s.state == sniffPackets
+}
+
+// sniffer reads what is not encrypted of a handshake, to find the server's key
+// exchange reply: the host key, which whoever speaks SSH over the connection
+// checks, and the signature, which session-bind needs.
+//
+// The server's bytes are hostile. OpenSSH passes over packets that it does not
+// expect, so a server could show one key to the sniffer and another to ssh. The
+// reply counts only where nothing else can have been taken for it: as the first
+// packet after KEXINIT or, with two fields for a group in between, the second,
+// and with no packet guessed that would be passed over.
+type sniffer struct {
+	server serverSniffer
+	client clientSniffer
+}
+
+// serverSniffer reads the server's side.
+//
+//	version --KEXINIT--> asked --31, three fields-----> found
+//	                       \--31, two--> group --33----> found
+//	anything else but IGNORE, DEBUG and UNIMPLEMENTED: done without a reply
+type serverSniffer struct {
+	stream
+	banner  bool // the version line was seen
+	openSSH bool // and says that the server is OpenSSH's
+	asked   bool // KEXINIT was seen
+	group   bool // DH_GEX_GROUP was seen
+	found   bool
+	reply   kexReply
+}
+
+func (s *serverSniffer) version(line []byte) { s.banner, s.openSSH = true, isOpenSSH(line) }
+
+func (s *serverSniffer) packet(p []byte) (more bool) {
+	switch number := p[0]; {
+	case number == msgIgnore, number == msgUnimplemented, number == msgDebug:
+		return true
+	case number == msgKexInit && !s.asked:
+		s.asked = true
+		return !guesses(p)
+	case number == msgKexReply && s.asked && !s.group && fields(p[1:]) == 2:
+		s.group = true
+		return true
+	case number == msgKexReply && s.asked && !s.group, number == msgKexGexReply && s.group:
+		s.reply, s.found = parseKexReply(p[1:])
+	}
+	return false
+}
+
+// guesses says whether a KEXINIT announces a packet that is passed over if the
+// guess is wrong (RFC 4253, section 7.1): the flag is before a uint32 at the end.
+func guesses(p []byte) bool { return len(p) < 6 || p[len(p)-5] != 0 }
+
+// clientSniffer reads our side, up to what follows upon KEXINIT.
+type clientSniffer struct {
+	stream
+	kerberos bool // the key exchange is one of RFC 4462, which needs no host key
+}
+
+func (s *clientSniffer) version([]byte) {}
+
+func (s *clientSniffer) packet(p []byte) (more bool) {
+	if p[0] < msgKexStart {
+		return true
+	}
+	s.kerberos = p[0] == msgKexStart && fields(p[1:]) == 2 || p[0] == msgKexGSSGroup
+	return false
 }
 
 // isOpenSSH says whether a version line (RFC 4253, section 4.2) is that of
@@ -104,48 +200,29 @@ func isOpenSSH(line []byte) bool {
 	return false
 }
 
-// packet takes a packet of RFC 4253, section 6: uint32 length, byte padding
-// length, payload, padding; there is no MAC yet.
-func (s *sniffer) packet() bool {
-	if len(s.buf) < 5 {
-		return false
-	}
-	length := binary.BigEndian.Uint32(s.buf)
-	padding := uint32(s.buf[4])
-	if length > maxPacket || length < padding+2 {
-		s.state = sniffDone
-		return false
-	}
-	if uint32(len(s.buf))-4 < length {
-		return false
-	}
-	s.payload(s.buf[5 : 4+length-padding])
-	s.buf = s.buf[4+length:]
-	return s.state == sniffPackets
-}
-
-func (s *sniffer) payload(p []byte) {
-	switch p[0] {
-	case msgNewKeys:
-		s.state = sniffDone
-	case msgKexReply, msgKexGexReply:
-		if reply, ok := parseKexReply(p[1:]); ok {
-			s.reply, s.found = reply, true
-			s.state = sniffDone
-		}
-	}
-}
-
 // parseKexReply reads string K_S, a string or mpint of the method's, string
-// signature, and nothing else: a DH_GEX_GROUP has two fields only.
+// signature, and nothing else.
 func parseKexReply(p []byte) (kexReply, bool) {
-	hostKey, p, ok1 := cutString(p)
-	_, p, ok2 := cutString(p)
-	signature, p, ok3 := cutString(p)
-	if !ok1 || !ok2 || !ok3 || len(p) != 0 || len(hostKey) == 0 || len(signature) == 0 {
+	if fields(p) != 3 {
+		return kexReply{}, false
+	}
+	hostKey, p, _ := cutString(p)
+	_, p, _ = cutString(p)
+	signature, _, _ := cutString(p)
+	if len(hostKey) == 0 || len(signature) == 0 {
 		return kexReply{}, false
 	}
 	return kexReply{hostKey: bytes.Clone(hostKey), signature: bytes.Clone(signature)}, true
+}
+
+// fields counts the strings or mpints of which b is made, -1 if it is not.
+func fields(b []byte) (n int) {
+	for ok := false; len(b) > 0; n++ {
+		if _, b, ok = cutString(b); !ok {
+			return -1
+		}
+	}
+	return n
 }
 
 func cutString(b []byte) (s, rest []byte, ok bool) {

@@ -44,9 +44,10 @@ func (t *transport) observe(o observer) {
 func (t *transport) Read(p []byte) (int, error) {
 	n, err := t.in.Read(p)
 	t.mu.Lock()
-	before := t.sniffer.banner
-	t.sniffer.feed(p[:n])
-	first := t.sniffer.banner && !before
+	server := &t.sniffer.server
+	before := server.banner
+	server.feed(p[:n], server)
+	first := server.banner && !before
 	lost := err != nil && !t.isClosed
 	t.isLost = t.isLost || lost
 	o := t.observer
@@ -65,6 +66,8 @@ func (t *transport) Read(p []byte) (int, error) {
 
 func (t *transport) Write(p []byte) (int, error) {
 	t.mu.Lock()
+	client := &t.sniffer.client
+	client.feed(p, client)
 	o := t.observer
 	t.mu.Unlock()
 	if o.wrote != nil {
@@ -107,29 +110,39 @@ func (t *transport) lost() bool {
 func (t *transport) seen() (banner, found bool, reply kexReply) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.sniffer.banner, t.sniffer.found, t.sniffer.reply
+	server := &t.sniffer.server
+	return server.banner, server.found, server.reply
 }
 
-// secured says whether the server has shown its host key, or has ended the first
-// key exchange in another way.
+// secured says whether the server has shown its host key, or what is no key
+// exchange that can be followed.
 func (t *transport) secured() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.sniffer.state == sniffDone
+	return t.sniffer.server.state == sniffDone
+}
+
+// kerberos says whether the key exchange is one without a host key: the two sides
+// know each other by Kerberos (RFC 4462).
+func (t *transport) kerberos() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.sniffer.client.kerberos
 }
 
 // openSSH says whether the server is OpenSSH's sshd, as it says itself.
 func (t *transport) openSSH() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.sniffer.openSSH
+	return t.sniffer.server.openSSH
 }
 
 // overheard notes how far a connection has come that this process does not see.
 func (t *transport) overheard(state sniffState, openSSH bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.sniffer.state, t.sniffer.banner, t.sniffer.openSSH = state, true, openSSH
+	server := &t.sniffer.server
+	server.state, server.banner, server.openSSH = state, true, openSSH
 }
 
 // remote returns the server's address, an invalid one behind a proxy.

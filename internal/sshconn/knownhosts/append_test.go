@@ -153,7 +153,7 @@ func TestAppendTogether(t *testing.T) {
 		})
 	}
 	group.Wait()
-	if n := len(Read([]string{file}, nil).find("host.example")); n != 20 {
+	if n := len(Read([]string{file}, nil).find("host.example", nil)); n != 20 {
 		t.Errorf("%d of 20 entries can be read", n)
 	}
 }

@@ -1,6 +1,7 @@
 package knownhosts
 
 import (
+	"slices"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -65,6 +66,9 @@ type Query struct {
 	Host Host
 	Key  ssh.PublicKey
 	Now  time.Time
+	// Kinds are the algorithms that ssh has for host keys. Keys of kinds that this
+	// package cannot parse count if they are among them, or that of Key.
+	Kinds []string
 	// Command returns the output of KnownHostsCommand for a name or address,
 	// whose lines count after those of the files; nil if there is none.
 	Command func(purpose, name string) (output string, err error)
@@ -82,6 +86,7 @@ const (
 // port than 22 is looked up without the port as well, where only a match
 // counts, and a revocation. The error is that of Command.
 func (db *DB) Check(q Query) (Result, error) {
+	q.Kinds = append(slices.Clone(q.Kinds), q.Key.Type())
 	l := lookup{db: db, Query: q}
 	if err := l.load(); err != nil {
 		return Result{}, err
@@ -109,14 +114,14 @@ func (l *lookup) load() (err error) {
 		}
 	}
 	if host, ok := l.Host.portless(); ok {
-		l.portless = &lookup{db: l.db, Query: Query{Host: host, Key: l.Key, Now: l.Now}}
+		l.portless = &lookup{db: l.db, Query: Query{Host: host, Key: l.Key, Now: l.Now, Kinds: l.Kinds}}
 		return l.portless.load()
 	}
 	return nil
 }
 
 func (l *lookup) find(purpose, name string) (entries, error) {
-	found := l.db.find(name)
+	found := l.db.find(name, l.Kinds)
 	if l.Command == nil {
 		return found, nil
 	}
@@ -124,7 +129,7 @@ func (l *lookup) find(purpose, name string) (entries, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append(found, commandDB(purpose, output).find(name)...), nil
+	return append(found, commandDB(purpose, output).find(name, l.Kinds)...), nil
 }
 
 // check looks key up, which is that of the query or the plain one of its

@@ -17,14 +17,19 @@ type entry struct {
 
 type entries []entry
 
-// find returns the lines for name, in order; never nil.
-func (db *DB) find(name string) entries {
+// find returns the lines for name, in order; never nil. Kinds are those of ssh:
+// a key of one that this package cannot parse counts only if it is among them.
+func (db *DB) find(name string, kinds []string) entries {
 	found := entries{}
 	for _, l := range db.lines {
 		if match, _ := matchHosts(l.hosts, name); !match {
 			continue
 		}
-		if key, ok := l.publicKey(); ok {
+		key, ok := l.publicKey()
+		if !ok {
+			key, ok = otherKey(l.key, kinds)
+		}
+		if ok {
 			found = append(found, entry{l, key})
 		}
 	}

@@ -1,7 +1,6 @@
 package knownhosts
 
 import (
-	"encoding/base64"
 	"io"
 	"os"
 	"slices"
@@ -150,19 +149,11 @@ func (l line) publicKey() (ssh.PublicKey, bool) { return publicKey(l.key) }
 
 // publicKey parses "type base64 comment" (sshkey.c, sshkey_read).
 func publicKey(s string) (ssh.PublicKey, bool) {
-	name, encoded, ok := keyFields(s)
-	if !ok {
+	key, ok := anyKey(s)
+	if _, opaque := key.(*OpaqueKey); opaque {
 		return nil, false
 	}
-	blob, err := base64.StdEncoding.DecodeString(encoded)
-	if err != nil {
-		return nil, false
-	}
-	key, err := ssh.ParsePublicKey(blob)
-	if err != nil || KeyType(name) != key.Type() {
-		return nil, false
-	}
-	return key, true
+	return key, ok
 }
 
 // keyFields returns a key's type and its base64 text.

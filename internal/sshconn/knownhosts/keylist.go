@@ -2,6 +2,7 @@ package knownhosts
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"golang.org/x/crypto/ssh"
@@ -22,6 +23,7 @@ func ListHas(text string, key ssh.PublicKey, others []string) (line int, err err
 	if cert, ok := key.(*ssh.Certificate); ok {
 		wanted = append(wanted, cert.SignatureKey)
 	}
+	others = append(slices.Clone(others), key.Type())
 	for raw := range strings.Lines(text) {
 		line++
 		s, _, _ := strings.Cut(strings.TrimSuffix(raw, "\n"), "\x00")
@@ -30,8 +32,8 @@ func ListHas(text string, key ssh.PublicKey, others []string) (line int, err err
 			continue
 		}
 		listed, ok := publicKey(s)
-		if !ok && otherKind(s, others) != "" {
-			continue
+		if !ok {
+			listed, ok = otherKey(s, others)
 		}
 		if !ok {
 			return 0, &ListError{Line: line}

@@ -26,7 +26,7 @@ func TestFindAsSSHKeygen(t *testing.T) {
 		for _, name := range []string{"host.example", "[host.example]:2222"} {
 			want := keygenLines(t, file, name)
 			var got []int
-			for _, e := range Read([]string{file}, nil).find(name) {
+			for _, e := range Read([]string{file}, nil).find(name, nil) {
 				got = append(got, e.number)
 			}
 			if !slices.Equal(got, want) {

@@ -206,10 +206,10 @@ func TestUpdateAndAppendTogether(t *testing.T) {
 		})
 	}
 	group.Wait()
-	if n := len(Read([]string{file}, nil).find("other")); n != each {
+	if n := len(Read([]string{file}, nil).find("other", nil)); n != each {
 		t.Errorf("%d of %d added lines are there", n, each)
 	}
-	if n := len(Read([]string{file}, nil).find("host.example")); n != 1 {
+	if n := len(Read([]string{file}, nil).find("host.example", nil)); n != 1 {
 		t.Errorf("%d lines for the host", n)
 	}
 }
@@ -284,7 +284,7 @@ func FuzzEdit(f *testing.F) {
 			after = content
 		}
 		db := &DB{lines: parse("x", FromUser, after)}
-		if found := db.find(host.Name()); !slices.ContainsFunc(found, func(e entry) bool { return e.marker == plain && sameKey(e.key, public("ed1")) }) {
+		if found := db.find(host.Name(), nil); !slices.ContainsFunc(found, func(e entry) bool { return e.marker == plain && sameKey(e.key, public("ed1")) }) {
 			t.Errorf("the key is not in %q", after)
 		}
 		for raw := range strings.Lines(content) {

@@ -1,0 +1,51 @@
+package knownhosts
+
+import (
+	"encoding/base64"
+	"testing"
+	"time"
+)
+
+// TestKindsOfSSH: a key that only ssh can read is known by its bytes, and a host
+// that has such a one has changed if it shows another.
+func TestKindsOfSSH(t *testing.T) {
+	const known, other, older = "ssh-new AAAAB3NzaC1uZXcx", "ssh-new AAAAB3NzaC1uZXcy", "ssh-newer AAAACXNzaC1uZXdlcjE="
+	opaque := func(encoded string) *OpaqueKey {
+		blob, err := base64.StdEncoding.DecodeString(encoded)
+		if err != nil {
+			t.Fatal(err)
+		}
+		key, err := ParseKey(blob)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return key.(*OpaqueKey)
+	}
+	for _, test := range []struct {
+		text string
+		key  string // "": ed1
+		want Status
+	}{
+		{"box " + known, "AAAAB3NzaC1uZXcx", Match},
+		{"box " + other, "AAAAB3NzaC1uZXcx", Changed},
+		{"@revoked * " + known, "AAAAB3NzaC1uZXcx", Revoked},
+		{"box {ed1}", "AAAAB3NzaC1uZXcx", Changed},
+		{"box {ed1}\nbox " + known, "AAAAB3NzaC1uZXcx", Match},
+		{"box " + known, "", Changed},
+		{"box " + older, "", Unknown}, // ssh has not got that kind either
+		{"box ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAAXg=", "", Unknown},
+	} {
+		q := Query{Host: Host{Hostname: "box", Port: 22}, Key: public("ed1"), Now: time.Now(), Kinds: []string{"ssh-new"}}
+		if test.key != "" {
+			q.Key = opaque(test.key)
+		}
+		if r, err := read(t, expand(test.text)).Check(q); err != nil || r.Status != test.want {
+			t.Errorf("%q: %+v, %v; want %v", test.text, r, err, test.want)
+		}
+	}
+	for text, want := range map[string]int{known: 1, other: 0} {
+		if line, err := ListHas(text, opaque("AAAAB3NzaC1uZXcx"), nil); line != want || err != nil {
+			t.Errorf("%q: line %d, %v", text, line, err)
+		}
+	}
+}

@@ -198,6 +198,9 @@ func explainNetwork(err error) (explanation, bool) {
 		e.message, e.hint = connect.Error(), connectHint(connect)
 	case errors.As(err, &timeout):
 		e.message, e.hint = timeout.Error(), "try ssh; ConnectTimeout in ssh_config sets how long mosha waits"
+	case errors.As(err, &closed) && closed.Phase == sshconn.PhaseSession:
+		e.message = fmt.Sprintf("%s let you in and closed the connection", closed.Host)
+		e.hint = "its log may say why; does ssh get further?"
 	case errors.As(err, &closed):
 		e.message, e.hint = closed.Error(), "the server may be overloaded or refuse this address"
 	case errors.As(err, &proxy):
@@ -225,6 +228,7 @@ func explainRemote(err error) (explanation, bool) {
 	var noServer *noServerError
 	var setup *keeper.SetupError
 	var forward *keeper.ForwardError
+	var room *keeper.RoomError
 	e := explanation{code: exitRemote}
 	switch {
 	case errors.As(err, &noServer) && noServer.Code == 127:
@@ -236,6 +240,8 @@ func explainRemote(err error) (explanation, bool) {
 		e.message, e.hint = setupWords(setup)
 	case errors.As(err, &forward):
 		e.message, e.hint = forwardWords(forward)
+	case errors.As(err, &room):
+		e.message, e.hint = "the server opens no more sessions on the connection", roomHint(room)
 	default:
 		return e, false
 	}
@@ -262,12 +268,21 @@ func fileHint(reason bootstrap.Reason) string {
 	return ""
 }
 
+func roomHint(err *keeper.RoomError) string {
+	if !err.OpenSSH {
+		return ""
+	}
+	return "sshd_config there: MaxSessions"
+}
+
 func forwardWords(err *keeper.ForwardError) (message, hint string) {
 	switch err.Reason {
 	case "refused":
 		return "the server forwards no agent, so the session has none", "sshd_config there: AllowAgentForwarding yes, and no option of your key that forbids it; mosha doctor looks which it is"
 	case "unverified":
 		return "the agent is not forwarded, since the host key is not the known one", ""
+	case "slow":
+		return "logging in takes long there: the session will have the agent, and the set-up be made, when that is through", "what do the start-up files of your login shell wait for?"
 	case "link":
 		return fmt.Sprintf("the session will not find the agent: %v", err.Err), ""
 	}

@@ -84,6 +84,8 @@ func stageWords(s *sshconn.Stage) string {
 		return "waiting for the host key of " + host
 	case s.Phase == sshconn.PhaseAuth:
 		return fmt.Sprintf("logging in to %s as %s", s.Host, s.User)
+	case s.Phase == sshconn.PhaseSession:
+		return s.Host + " has let you in: waiting for it to open a session"
 	case s.Proxied:
 		return "waiting for the proxy to reach " + host
 	case s.Phase == sshconn.PhaseBanner:

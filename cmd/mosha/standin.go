@@ -15,6 +15,7 @@ import (
 	"github.com/mosha-ssh/mosha/internal/bootstrap"
 	"github.com/mosha-ssh/mosha/internal/keeper"
 	"github.com/mosha-ssh/mosha/internal/mosh"
+	"github.com/mosha-ssh/mosha/internal/sshconn"
 	"github.com/mosha-ssh/mosha/internal/target"
 )
 
@@ -72,10 +73,12 @@ type serverStart struct {
 
 	address string // where mosh's UDP is to go
 	settled atomic.Bool
-	route   error  // why it cannot get there
-	pid     string // of the server
-	lacks   bool   // the session goes without something, as was said
-	fresh   bool   // at the beginning of a line
+	held    atomic.Pointer[string] // what holds it up, a kind of Notice
+	staged  atomic.Bool            // what is waited for was said
+	route   error                  // why it cannot get there
+	pid     string                 // of the server
+	lacks   bool                   // the session goes without something, as was said
+	fresh   bool                   // at the beginning of a line
 }
 
 // run relays the server's start. CONNECT comes last, when the keeper has said
@@ -94,6 +97,7 @@ func (s *serverStart) run(client *keeper.Client) error {
 	}
 	code, err := client.Start(start, keeper.Server{
 		Output:  func(p []byte) { _, _ = relay.Write(p) },
+		Waiting: s.hold,
 		Settled: s.settle,
 		Done: func() bool {
 			known := !s.waits() || relay.Pid() != ""
@@ -144,10 +148,29 @@ func (s *serverStart) wait() error {
 
 // stage says what a launch waits for.
 func (s *serverStart) stage() string {
-	if s.settled.Load() {
+	s.staged.Store(true)
+	switch {
+	case s.held.Load() != nil:
+		return s.heldWords()
+	case s.settled.Load():
 		return "waiting for mosh-server to start on " + s.request.Destination
 	}
 	return "setting up " + s.request.Destination + " for the agent"
+}
+
+// hold takes the keeper's word for what holds the start up.
+func (s *serverStart) hold(kind string) {
+	s.held.Store(&kind)
+	if s.staged.Load() && s.note.Read {
+		say("%s", s.heldWords())
+	}
+}
+
+func (s *serverStart) heldWords() string {
+	if *s.held.Load() == sshconn.NoticeRoom {
+		return s.request.Destination + " opens no more sessions on the connection for now: waiting for one of them to end"
+	}
+	return s.request.Destination + " has let you in: waiting for it to open a session"
 }
 
 // settle takes the keeper's word that the remote is ready.

@@ -25,6 +25,7 @@ import (
 //	reclaim ACTOR OLDS   link ok | link kept | link failed STEP WORDS; tabs between the OLDS
 //	ping TOKEN           pong TOKEN own|other|none|failed
 //	bury PID START       buried yes|no
+//	leave                the end, and the link stays as it is
 //	quit                 the end; so is the end of input, SIGHUP and SIGTERM
 const holderMarker = "mosha-holder 1"
 
@@ -68,6 +69,7 @@ type Order string
 const (
 	Claim Order = "claim\n" // a person's act: take the link, whoever has it
 	Quit  Order = "quit\n"  // remove the link if it is the holder's own, and end
+	Leave Order = "leave\n" // end, and leave the link as it is
 )
 
 // Reclaim returns the order of a connection that came about without a person.

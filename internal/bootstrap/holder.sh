@@ -266,6 +266,10 @@ obey() {
     set -- "${1#bury }"
     bury "${1%% *}" "${1#* }"
     ;;
+  leave)
+    agent=
+    exit 0
+    ;;
   quit) exit 0 ;;
   esac
 }

@@ -13,16 +13,6 @@ const (
 	eagerInterval = 300 * time.Millisecond
 	firstInterval = 2 * time.Second
 	lastInterval  = 30 * time.Second
-
-	// connectLimit is for connecting while the keeper comes back, beside five
-	// round trips.
-	connectLimit = 3 * time.Second
-	// lookupLimit is for the lookup of a name of which no address is known: a
-	// resolver asks the second name server after 5 s.
-	lookupLimit = 7 * time.Second
-	// proxyLimit is between these: a proxy that hangs, since the network broke
-	// while it was on its way, is not to hold up the next one for long.
-	minProxyLimit, maxProxyLimit = 10 * time.Second, time.Minute
 )
 
 // backoff says when the next attempt is to begin. A third of each interval is
@@ -56,16 +46,6 @@ func (b *backoff) again() time.Duration {
 		return 0
 	}
 	return jitter(eagerInterval)
-}
-
-// proxyLimit is how long a proxy has while the keeper comes back, if the last
-// one that reached the server took so long; 0, which is for it to decide, if
-// none has.
-func proxyLimit(took time.Duration) time.Duration {
-	if took == 0 {
-		return 0
-	}
-	return min(max(2*took, minProxyLimit), maxProxyLimit)
 }
 
 // jitter returns d less up to a third of it.

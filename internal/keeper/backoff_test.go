@@ -66,15 +66,3 @@ func TestAgain(t *testing.T) {
 		t.Error("none after an event")
 	}
 }
-
-// TestProxyLimit: a slow proxy gets the time that it needs, and no proxy more
-// than a minute.
-func TestProxyLimit(t *testing.T) {
-	for took, want := range map[time.Duration]time.Duration{
-		0: 0, time.Millisecond: minProxyLimit, 11 * time.Second: 22 * time.Second, 50 * time.Second: maxProxyLimit,
-	} {
-		if got := proxyLimit(took); got != want {
-			t.Errorf("%v: %v, want %v", took, got, want)
-		}
-	}
-}

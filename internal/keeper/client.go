@@ -196,7 +196,8 @@ func (s *settled) ready() Ready {
 // Server follows the start of mosh-server. Its functions are called from
 // Start, one at a time; Done is asked after each and ends Start early.
 type Server struct {
-	Output  func([]byte) // what the start prints
+	Output  func([]byte)      // what the start prints
+	Waiting func(kind string) // it takes long; the kind is sshconn.NoticeSession or NoticeRoom
 	Settled func(Ready)
 	Done    func() bool
 }
@@ -214,6 +215,10 @@ func (c *Client) Start(s Start, to Server) (code int, err error) {
 			return -1, err
 		case r.Exit != nil:
 			return *r.Exit, nil
+		case r.Tell != nil:
+			if to.Waiting != nil {
+				to.Waiting(r.Tell.Kind)
+			}
 		case r.Settled != nil:
 			to.Settled(r.Settled.ready())
 		case r.Output != nil:

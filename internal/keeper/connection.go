@@ -16,7 +16,8 @@ import (
 
 const (
 	// settleLimit is how long a session's start waits for the set-up and the
-	// link. Start-up files that take longer do not hold it up for ever.
+	// link, once the server answers. Start-up files that take longer do not hold
+	// it up, and are not cut short either.
 	settleLimit = 15 * time.Second
 	// farewell is how long a clean end waits for the remote to remove the link.
 	farewell = time.Second
@@ -39,9 +40,14 @@ type connection struct {
 
 	questions chan uint64 // of the pulse, at most one
 
+	room  *room
 	spare chan *session // at most one session opened ahead of its use
 
-	holding chan struct{} // closed when the holder was started, or could not be
+	made     time.Time     // when the server let us in
+	answered chan struct{} // closed with its first answer
+	first    sync.Once     // closes that
+
+	holding chan struct{} // closed when the holder was started, could not be, or is waited for no longer
 	held    sync.Once     // starts it
 	began   atomic.Bool   // it was started
 	forward atomic.Bool   // agent forwarding was asked for
@@ -51,18 +57,21 @@ type connection struct {
 	doubted bool          // it does not answer
 	trip    time.Duration // of a question and its answer as last measured, 0: not yet
 	ended   bool          // it is gone
+	why     error         // how it ended, if that is known
 	remains remains       // what is left of it on the server if it breaks
 	owner   bootstrap.Owner
 
 	mu        sync.Mutex
 	holder    *holder
+	beginning *holder              // that is being started
 	ends      bootstrap.Connection // as the server sees them
-	setup     chan struct{}        // closed when the last set-up ended; nil: none began
-	unwritten []error              // what that could not do
-	written   []string             // the files that it changed; nobody was told yet
-	noted     bool                 // a launcher was told of what happened while connecting
-	unlinked  error                // why the agent cannot be used
-	crowded   bool                 // the holder had no room or made room, and is to come back
+	settingUp bool
+	setup     chan struct{} // closed when the last set-up ended, or is waited for no longer; nil: none began
+	unwritten []error       // what that could not do
+	written   []string      // the files that it changed; nobody was told yet
+	noted     bool          // a launcher was told of what happened while connecting
+	unlinked  error         // why the agent cannot be used
+	crowded   bool          // the holder had no room or made room, and is to come back
 
 	rested bool // memory was given back since the keeper was last used; the pulse's
 }
@@ -73,11 +82,15 @@ func serve(k *Keeper, conn sshconn.Connection) *connection {
 	ctx, cancel := context.WithCancel(context.Background())
 	config := k.config()
 	alive := config.ServerAliveInterval
+	k.mu.Lock()
+	took := k.learned.first
+	k.mu.Unlock()
 	c := &connection{
 		k: k, ssh: conn, log: k.log, pulse: newPulse(alive, alive*time.Duration(config.ServerAliveCountMax)),
 		ctx: ctx, cancel: cancel, done: make(chan struct{}),
-		questions: make(chan uint64, 1), spare: make(chan *session, 1), holding: make(chan struct{}),
+		questions: make(chan uint64, 1), spare: make(chan *session, 1), room: newRoom(), made: time.Now(), answered: make(chan struct{}), holding: make(chan struct{}),
 	}
+	c.pulse.took, c.pulse.probe = took, conn.Probe
 	c.pulse.ask = c.ask
 	c.pulse.overdue = func() { k.update(func() { c.doubted = true }) }
 	c.pulse.alive = c.alive
@@ -91,6 +104,12 @@ func serve(k *Keeper, conn sshconn.Connection) *connection {
 // worksLocked says whether there is a connection and nothing speaks against it.
 func (c *connection) worksLocked() bool {
 	return c != nil && !c.doubted && !c.ended && c.ctx.Err() == nil
+}
+
+// readyLocked says whether clients may use the connection. Where somebody typed
+// for it, it has to work first: it could not be made again behind their back.
+func (c *connection) readyLocked() bool {
+	return c.worksLocked() && (!c.ssh.Facts().Typed || isClosed(c.answered))
 }
 
 // trustedBy returns a *sshconn.HostKeyError if the server's key was let pass,
@@ -135,11 +154,29 @@ func (c *connection) putQuestions() {
 	}
 }
 
+// answers notes the server's first answer after the login: only now the
+// connection is known to work.
+func (c *connection) answers() {
+	c.first.Do(func() {
+		close(c.answered)
+		c.k.update(func() {
+			c.k.learned.first = time.Since(c.made)
+			if c.k.conn == c && !c.doubted {
+				c.k.upLocked()
+			}
+		})
+	})
+}
+
 // alive notes an answer to a question. Nobody is told of one that is as
-// expected: that would wake all who wait for news, twelve times a minute.
+// expected: that would wake all who wait for news, twelve times a minute. A
+// round trip time of 0 is not known.
 func (c *connection) alive(roundTrip time.Duration) {
+	c.answers()
 	c.k.mu.Lock()
-	c.k.roundTrip, c.trip = roundTrip, roundTrip
+	if roundTrip > 0 {
+		c.k.roundTrip, c.trip = roundTrip, roundTrip
+	}
 	doubted := c.doubted
 	c.k.mu.Unlock()
 	if doubted {
@@ -165,7 +202,7 @@ func (c *connection) end() {
 	err := c.ssh.Wait()
 	c.log.Debug().Err(err).Msg("connection ended")
 	c.drop()
-	c.k.update(func() { c.ended = true })
+	c.k.update(func() { c.ended, c.why = true, err })
 	c.work.Wait()
 	close(c.done)
 }

@@ -22,6 +22,8 @@ func (c deadConnection) RoundTrip() error {
 	return errors.New("gone")
 }
 
+func (c deadConnection) Probe() (confirmed, known bool) { return false, false }
+
 func (c deadConnection) Serve(func(sshconn.AgentOffer)) { <-c.gone }
 func (c deadConnection) LocalAddr() net.Addr            { return &net.UnixAddr{} }
 func (c deadConnection) Facts() sshconn.Facts           { return sshconn.Facts{} }

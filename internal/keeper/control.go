@@ -179,7 +179,7 @@ func (k *Keeper) connected(ctx context.Context, failures int, asks <-chan ask, p
 	for {
 		k.mu.Lock()
 		conn, change, failed := k.conn, k.change, k.failed
-		works := conn.worksLocked()
+		works := conn.readyLocked()
 		news := k.failures > failures
 		k.mu.Unlock()
 		switch {
@@ -308,7 +308,8 @@ func (k *Keeper) startOn(ctx context.Context, conn *connection, w *wire, s Start
 		defer close(told)
 		conn.tellSettled(ctx, w)
 	}()
-	code, err := conn.start(ctx, s, func(p []byte) { _ = w.send(reply{Output: p}) })
+	waiting := func(kind string) { _ = w.send(reply{Tell: &Notice{Kind: kind}}) }
+	code, err := conn.start(ctx, s, waiting, func(p []byte) { _ = w.send(reply{Output: p}) })
 	if err != nil && conn.ctx.Err() != nil {
 		return code, errLostInStart
 	}

@@ -10,11 +10,6 @@ import (
 	"github.com/mosha-ssh/mosha/internal/target"
 )
 
-// silence is how long a server may say nothing while the keeper comes back, on
-// top of twenty round trips. A machine with a slow processor needs a second
-// for its part of the key exchange.
-const silence = 4 * time.Second
-
 var (
 	// errUnwanted ends the attempts when nobody needs the connection.
 	errUnwanted = errors.New("the connection is not needed")
@@ -23,14 +18,16 @@ var (
 	errAborted = errors.New("attempt aborted")
 )
 
-// establish makes attempts, one at a time, until one succeeds. It returns
-// errUnwanted when nobody needs the connection any more, or ctx's error.
-func (k *Keeper) establish(ctx context.Context) (sshconn.Connection, error) {
+// establish makes attempts, one at a time, until one succeeds. beside says that
+// there is a connection in doubt: one that has only logged in is no better than
+// that, and has to answer first. It returns errUnwanted when nobody needs the
+// connection any more, or ctx's error.
+func (k *Keeper) establish(ctx context.Context, beside bool) (*connection, error) {
 	var pace backoff
 	for {
 		began := time.Now()
 		a := k.newAttempt(&pace)
-		conn, err := a.run(ctx)
+		conn, err := a.run(ctx, beside)
 		switch {
 		case err == nil:
 			return conn, nil
@@ -80,13 +77,8 @@ func (k *Keeper) newAttempt(pace *backoff) *attempt {
 			a.options.Ask, a.options.Prompt = k.askHostKey, k.prompt
 			return
 		}
-		a.options.Limits = sshconn.Limits{
-			Lookup:  lookupLimit,
-			Connect: max(connectLimit, 5*k.roundTrip),
-			Proxy:   proxyLimit(k.proxied),
-			Again:   pace.again(),
-			Silence: silence + 20*k.roundTrip,
-		}
+		a.options.Limits = k.learned.limits(k.roundTrip)
+		a.options.Limits.Again = pace.again()
 		a.options.Address = k.address
 	})
 	return a
@@ -126,7 +118,7 @@ func (k *Keeper) stage() sshconn.Stage {
 
 // run dials. It is aborted when nobody needs it any more, and begun again by
 // its caller when it cannot become of use.
-func (a *attempt) run(ctx context.Context) (sshconn.Connection, error) {
+func (a *attempt) run(ctx context.Context, beside bool) (*connection, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	if a.attended {
@@ -137,7 +129,16 @@ func (a *attempt) run(ctx context.Context) (sshconn.Connection, error) {
 			cancel(errAborted)
 		}
 	}()
-	return sshconn.Open(ctx, a.config, a.options)
+	dialed, err := sshconn.Open(ctx, a.config, a.options)
+	if err != nil {
+		return nil, err
+	}
+	a.progress(sshconn.PhaseSession)
+	conn := serve(a.k, dialed)
+	if beside {
+		err = conn.prove(ctx)
+	}
+	return conn, err
 }
 
 // grace is how old a handshake may be that a network event does not abort:
@@ -150,6 +151,9 @@ const grace = time.Second
 // to look at, it is left alone: a person may have touched a key for it.
 func (a *attempt) uselessLocked() bool {
 	k := a.k
+	if k.dialing == sshconn.PhaseSession {
+		return false
+	}
 	if !a.attended && k.askable > 0 {
 		return true
 	}
@@ -173,8 +177,8 @@ func (k *Keeper) pause(ctx context.Context, a *attempt, failure error, rest time
 	refused := isRefusal(failure)
 	arrivals, epoch := 0, 0
 	k.update(func() {
-		k.failures++
-		k.failed = failure
+		k.failLocked(failure)
+		k.learned.failed(failure, a.options.Limits)
 		k.retryAt = time.Now().Add(rest)
 		arrivals, epoch = k.arrivals, a.epoch
 		if refused {
@@ -195,6 +199,12 @@ func (k *Keeper) pause(ctx context.Context, a *attempt, failure error, rest time
 		return errUnwanted
 	}
 	return ctx.Err()
+}
+
+// failLocked has all who wait for the connection hear why there is none.
+func (k *Keeper) failLocked(why error) {
+	k.failures++
+	k.failed = why
 }
 
 // doze waits for the time of the next attempt, 0 for no limit, for a person who

@@ -91,7 +91,7 @@ func TestServerThatHangsUp(t *testing.T) {
 // limits go by what is known of the connection before.
 func TestAttemptLimits(t *testing.T) {
 	k := spareKeeper(t)
-	k.proxied = 20 * time.Second
+	k.learned.proxied = 20 * time.Second
 	if limits := k.newAttempt(new(backoff)).options.Limits; limits.Proxy != 40*time.Second || limits.Connect != connectLimit || limits.Lookup != lookupLimit {
 		t.Errorf("%+v", limits)
 	}

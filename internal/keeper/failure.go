@@ -26,7 +26,8 @@ func (e *SetupError) Unwrap() error { return e.Err }
 // ForwardError says that the agent cannot be used in the session. Reason is
 // "refused" (the server forwards no agent), "unverified" (the host key is not the
 // known one, so it is not to get at the agent), "link" (the link could not be
-// set), or "holder" (the script that sets it did not run).
+// set), "slow" (the login shell has not run the script that sets it yet), or
+// "holder" (that script did not run).
 type ForwardError struct {
 	Reason string
 	Err    error `json:"-"`

@@ -1,7 +1,6 @@
 package keeper
 
 import (
-	"context"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -31,24 +30,29 @@ type holder struct {
 // startHolder starts the script and has it take the link: for a person at once,
 // else once it is known what will be left of it. The error says why the agent
 // cannot be used; with a holder beside it the script runs all the same and
-// answers the pulse.
-func startHolder(ctx context.Context, c *connection) (*holder, error) {
-	s, err := openSession(c.ssh)
-	if isRejected(err) {
-		s, err = c.trySessions(ctx)
-	}
+// answers the pulse. One that was dismissed meanwhile is a *RoomError.
+func startHolder(c *connection, w wish) (*holder, error) {
+	s, err := c.session(c.ctx, w)
 	if err != nil {
 		return nil, &ForwardError{Reason: "holder", Err: err}
 	}
-	stop := context.AfterFunc(ctx, func() { _ = s.Close() })
-	defer stop()
 	h := &holder{session: s, events: bootstrap.NewHolderReader(s), ended: make(chan struct{}), unverified: c.ssh.Facts().Unverified}
+	c.mu.Lock()
+	c.beginning = h
+	c.mu.Unlock()
 	link, err := h.takeLink(c)
-	if err != nil {
-		_ = s.Close()
-		return nil, &ForwardError{Reason: "holder", Err: err}
+	if err == nil {
+		return h, h.problem(link)
 	}
-	return h, h.problem(link)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if h.dismissed.Load() {
+		err = c.noRoom()
+	} else {
+		c.beginning = nil
+	}
+	_ = s.Close()
+	return nil, &ForwardError{Reason: "holder", Err: err}
 }
 
 // takeLink starts the script and returns what became of the link. With it go
@@ -105,6 +109,8 @@ func (h *holder) begin(c *connection, first bootstrap.Order) error {
 	if err := h.session.exec(shellCommand); err != nil {
 		return err
 	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	h.owed.Store(int32(strings.Count(string(first), "\n")))
 	_, err := h.session.Write(bootstrap.HolderScript(first, c.pulse.rest, c.forwarding()))
 	return err
@@ -213,6 +219,21 @@ func (h *holder) order(o bootstrap.Order) {
 		h.owed.Add(int32(strings.Count(string(o), "\n")))
 	}
 	_, _ = h.session.Write([]byte(o))
+}
+
+// leave has a script that has said nothing yet end once it runs, and leave the
+// link as it is. It waits no longer than limit for the server to take that.
+func (h *holder) leave(limit time.Duration) {
+	taken := make(chan struct{})
+	go func() {
+		defer close(taken)
+		h.order(bootstrap.Leave)
+		_ = h.session.CloseWrite()
+	}()
+	select {
+	case <-taken:
+	case <-time.After(limit):
+	}
 }
 
 // quit has the script remove the link, if it is still its own, and end. It

@@ -75,7 +75,7 @@ type Keeper struct {
 	ups       int           // connections so far
 	roundTrip time.Duration // as last measured, 0: not yet
 	address   netip.Addr    // where the last connection went to
-	proxied   time.Duration // how long its proxy took, 0 if there was none
+	learned   learned
 	identity  string        // the key that was let in last
 	accepted  ssh.PublicKey // the host key that a person accepted, which the files need not have
 	remains   []remains     // on the server, of this connection and of earlier ones, the oldest first
@@ -84,7 +84,7 @@ type Keeper struct {
 	failures int            // attempts that failed, counted up only
 	failed   error          // how the last of them failed
 	epoch    int            // network events and wakes, counted up only
-	dialing  string         // the phase of the attempt under way
+	dialing  string         // the phase of the attempt under way, or of the connection
 	dialed   netip.AddrPort // what that has dialed last
 
 	attached  int      // clients that need the connection
@@ -210,11 +210,11 @@ func (k *Keeper) run(ctx context.Context) {
 	}
 	var pace backoff
 	for {
-		dialed, err := k.establish(ctx)
+		conn, err := k.establish(ctx, false)
 		began := time.Now()
-		for err == nil && dialed != nil {
+		for err == nil && conn != nil {
 			began = time.Now()
-			dialed = k.keep(ctx, dialed)
+			conn = k.keep(ctx, conn)
 		}
 		if err != nil || ctx.Err() != nil || !k.wanted() {
 			return

@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"context"
+	"time"
 
 	"github.com/mosha-ssh/mosha/internal/bootstrap"
 )
@@ -18,10 +19,8 @@ func (c *connection) begin(act bool) {
 	c.held.Do(func() {
 		c.began.Store(true)
 		c.goWork(func() {
-			defer close(c.holding)
-			ctx, cancel := context.WithTimeout(c.ctx, settleLimit)
-			defer cancel()
-			c.hold(ctx)
+			late := func() { c.unlinked = &ForwardError{Reason: "slow"} }
+			c.awaited(c.holding, func() { c.hold(wish{brief: true}) }, late)
 		})
 	})
 	if act {
@@ -33,19 +32,47 @@ func (c *connection) begin(act bool) {
 // on this connection or failed.
 func (c *connection) beginSetup() {
 	c.mu.Lock()
-	if c.setup != nil && (!isClosed(c.setup) || len(c.unwritten) == 0) {
+	if c.settingUp || c.setup != nil && len(c.unwritten) == 0 {
 		c.mu.Unlock()
 		return
 	}
 	done := make(chan struct{})
-	c.setup = done
+	c.settingUp, c.setup = true, done
 	c.mu.Unlock()
 	c.goWork(func() {
-		defer close(done)
-		ctx, cancel := context.WithTimeout(c.ctx, settleLimit)
-		defer cancel()
-		c.setUp(ctx)
+		c.awaited(done, c.setUp, func() {}) // what the link holder lacks then is told
 	})
+}
+
+// awaited runs f, and closes done when that has ended or when it has been waited
+// for long enough. Then it calls late before, with the connection's lock held.
+// The time begins with the server's first answer.
+func (c *connection) awaited(done chan<- struct{}, f, late func()) {
+	ended := make(chan struct{})
+	c.goWork(func() {
+		defer close(done)
+		limit := settleLimit
+		select {
+		case <-c.answered:
+		case <-ended:
+			return
+		case <-time.After(turnLimit):
+			limit = 0
+		}
+		select {
+		case <-ended:
+		case <-time.After(limit):
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			if !isClosed(ended) {
+				late()
+			}
+		}
+	})
+	f()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	close(ended)
 }
 
 func isClosed(done <-chan struct{}) bool {
@@ -78,7 +105,12 @@ func (c *connection) settled(ctx context.Context) bool {
 	return true
 }
 
-func (c *connection) setUp(ctx context.Context) {
+// setUpLimit bounds a set-up that nobody waits for any more: it takes a session.
+const setUpLimit = 5 * time.Minute
+
+func (c *connection) setUp() {
+	ctx, cancel := context.WithTimeout(c.ctx, setUpLimit)
+	defer cancel()
 	report, err := bootstrap.Setup(ctx, c)
 	var unwritten []error
 	if err != nil {
@@ -98,7 +130,7 @@ func (c *connection) setUp(ctx context.Context) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.unwritten = unwritten
+	c.unwritten, c.settingUp = unwritten, false
 	c.written = append(c.written, written...)
 }
 
@@ -113,22 +145,23 @@ func (c *connection) firstWritten() []string {
 }
 
 // hold starts the link holder and keeps it for as long as the connection
-// lasts.
-func (c *connection) hold(ctx context.Context) {
-	h, err := startHolder(ctx, c)
-	crowded := isRejected(err)
-	c.mu.Lock()
-	c.crowded = crowded
-	c.mu.Unlock()
-	if !crowded {
-		c.unlink(err)
-	}
-	if h == nil {
+// lasts. The remote's login shell may take any time to start it.
+func (c *connection) hold(w wish) {
+	h, err := startHolder(c, w)
+	if isRejected(err) {
+		c.mu.Lock()
+		c.crowded = true
+		c.mu.Unlock()
 		return
 	}
-	c.mu.Lock()
-	c.holder, c.ends = h, h.ends
-	c.mu.Unlock()
+	if h == nil {
+		c.unlink(err)
+		return
+	}
+	if !c.installs(h) {
+		return // it had to make room
+	}
+	c.unlink(err)
 	if c.k.claims() { // since the link was reclaimed
 		h.order(bootstrap.Claim)
 	}
@@ -139,6 +172,18 @@ func (c *connection) hold(ctx context.Context) {
 			c.drop() // what holds the link is gone: begin anew
 		}
 	})
+}
+
+// installs makes a holder that has begun the connection's, unless it was
+// dismissed meanwhile.
+func (c *connection) installs(h *holder) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if h.dismissed.Load() {
+		return false
+	}
+	c.holder, c.beginning, c.ends = h, nil, h.ends
+	return true
 }
 
 // claim takes the link for a person, whoever has it. Should the connection

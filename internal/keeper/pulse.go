@@ -51,20 +51,27 @@ func (r *roundTrip) soon() time.Duration {
 // pulse asks the other end again and again whether it is there. One goroutine
 // runs it; check may be called from any.
 //
-//	        rest is over, now or check
+//	      at once                   not even acknowledged, or after very long
+//	begun -------> asking first -----------------------> overdue, said once
+//	                    |                                   |
+//	                    +----------------+------------------+
+//	                                     | answer
+//	        rest is over, now or check   v
 //	resting ------------------------> asking --late--> overdue, said once
 //	   ^                                |                 |
 //	   +------------ answer ------------+-----------------+
 //
-// The first question goes out at once, so that the round trip time is known
+// The first questions go out at once, so that the round trip time is known
 // before it is needed: an outage may begin with the session.
 type pulse struct {
-	ask     func(token uint64)  // must not block
-	overdue func()              // an answer did not come in time
-	alive   func(time.Duration) // an answer came; the round trip time as it is now, 0 if unknown
+	ask     func(token uint64)             // must not block
+	overdue func()                         // an answer did not come in time
+	alive   func(time.Duration)            // an answer came; the round trip time as it is now, 0 if unknown
+	probe   func() (confirmed, known bool) // see sshconn.Connection
 
 	rest time.Duration // between an answer and the next question
 	late time.Duration // fixed limit for an answer; 0: it follows the round trip time
+	took time.Duration // what the first answer of the connection before took, 0: not known
 
 	answers chan uint64   // the tokens that came back
 	nows    chan struct{} // one slot
@@ -108,10 +115,21 @@ func (p *pulse) answered(token uint64) {
 // that it was overdue is told that the other end lives after all.
 func (p *pulse) run(ctx context.Context) {
 	var estimate roundTrip
-	var token uint64
-	timer := time.NewTimer(0)
+	const first = 1
+	asked := time.Now()
+	p.ask(first)
+	if !p.awaitFirst(ctx, first) {
+		return
+	}
+	rest := time.Duration(0)
+	if took := time.Since(asked); took < minLate { // else the server was busy, it may be
+		estimate.measured(took)
+		rest = p.rest
+	}
+	p.alive(estimate.smooth)
+	timer := time.NewTimer(rest)
 	defer timer.Stop()
-	for {
+	for token := uint64(first + 1); ; token++ {
 		limit := p.late
 		if limit == 0 {
 			limit = estimate.late()
@@ -124,7 +142,6 @@ func (p *pulse) run(ctx context.Context) {
 		case <-p.checks:
 			limit = estimate.soon()
 		}
-		token++
 		asked := time.Now()
 		p.ask(token)
 		inTime, ok := p.await(ctx, token, limit, estimate.soon())
@@ -136,6 +153,36 @@ func (p *pulse) run(ctx context.Context) {
 		}
 		p.alive(estimate.smooth)
 		timer.Reset(p.rest)
+	}
+}
+
+// awaitFirst waits for the answer to the first question, however long that
+// takes. It says once when there is reason to doubt that one will come. It
+// returns false when ctx ends.
+func (p *pulse) awaitFirst(ctx context.Context, token uint64) bool {
+	ticker := time.NewTicker(probeEvery)
+	defer ticker.Stop()
+	doubt, told := newDoubt(p.late, p.took), false
+	for {
+		checked := false
+		select {
+		case got := <-p.answers:
+			if got == token {
+				return true
+			}
+		case <-ctx.Done():
+			return false
+		case <-p.checks:
+			checked = true
+		case <-ticker.C:
+		}
+		if told {
+			continue
+		}
+		if doubt.grows(time.Now(), checked, p.probe) {
+			told = true
+			p.overdue()
+		}
 	}
 }
 

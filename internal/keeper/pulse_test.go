@@ -37,7 +37,7 @@ func (o *peer) questions() int {
 }
 
 // startPulse runs a pulse against a peer within a synctest bubble.
-func startPulse(t *testing.T, rest, late, after time.Duration) (*pulse, *peer) {
+func startPulse(t *testing.T, rest, late, after time.Duration, prepare ...func(*pulse)) (*pulse, *peer) {
 	t.Helper()
 	p := newPulse(rest, late)
 	other := &peer{after: after}
@@ -50,8 +50,12 @@ func startPulse(t *testing.T, rest, late, after time.Duration) (*pulse, *peer) {
 			time.AfterFunc(other.after, func() { p.answered(token) })
 		}
 	}
+	p.probe = func() (confirmed, known bool) { return false, false }
 	p.overdue = func() { other.happened("overdue") }
 	p.alive = func(time.Duration) { other.happened("alive") }
+	for _, f := range prepare {
+		f(p)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() {

@@ -3,19 +3,233 @@ package keeper
 import (
 	"context"
 	"errors"
+	"sync"
+	"sync/atomic"
 	"time"
 
-	"golang.org/x/crypto/ssh"
-
 	"github.com/mosha-ssh/mosha/internal/bootstrap"
+	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
+
+const (
+	// turnLimit is how long a session is waited for, by whoever acts for a
+	// person.
+	turnLimit = 2 * time.Minute
+	// noticeAfter is after how long that is told: before a launch says what it
+	// waits for, after two seconds.
+	noticeAfter = 3 * stagePause / 4
+	// makeRoom is how long a server that opens no more sessions is left to end
+	// those that have just been closed here, before the link holder makes room.
+	makeRoom = time.Second
+	// crowdLimit is that where other sessions are open, which end by themselves.
+	crowdLimit = 10 * time.Second
+	// askAgain is how often a server is asked that opens no more sessions: it
+	// says to nobody when one has ended there.
+	askAgain = 200 * time.Millisecond
+)
+
+// RoomError says that the server opens no further session on a connection.
+type RoomError struct {
+	OpenSSH bool // it is OpenSSH's sshd: MaxSessions in sshd_config(5)
+}
+
+func (e *RoomError) Error() string { return "the server opens no more sessions on the connection" }
+
+func isRejected(err error) bool {
+	var room *RoomError
+	return errors.As(err, &room)
+}
+
+// room is the place that a server has for the sessions of one connection. It
+// may allow too few of them (MaxSessions), so those who want one queue up, and
+// who came first is served first:
+//
+//	wanted --nobody queues--> asked for --confirmed-----------------> open
+//	   \                          |  rejected                          ^
+//	    \                         v                                    |
+//	     +--somebody queues--> queue --its turn--> asked for again ----+
+//	                                                 ^         | rejected
+//	                                                 +---------+ until one ends
+//
+// What ends by itself is waited for. The link holder does not, and makes room
+// for those who act for a person; it comes back when they are done.
+type room struct {
+	turn    chan struct{} // one slot, of the first in the queue; channels are fair
+	waiting atomic.Int32  // how many queue up
+	freed   chan struct{} // one slot: a session has ended
+
+	mu    sync.Mutex
+	open  int       // sessions, without the one in store
+	moved time.Time // when one was opened or ended last
+}
+
+func newRoom() *room {
+	return &room{turn: make(chan struct{}, 1), freed: make(chan struct{}, 1)}
+}
+
+// count notes that sessions were opened, or ended.
+func (r *room) count(more int) {
+	r.mu.Lock()
+	r.open += more
+	r.moved = time.Now()
+	r.mu.Unlock()
+	if more < 0 {
+		wakeUp(r.freed)
+	}
+}
+
+// crowd returns how many sessions are open, and for how long nothing changed
+// about that, or at least since.
+func (r *room) crowd(since time.Time) (open int, still time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.moved.After(since) {
+		since = r.moved
+	}
+	return r.open, time.Since(since)
+}
+
+// wish says how a session is waited for.
+type wish struct {
+	limit    time.Duration     // 0: none
+	brief    bool              // not at all where the server has no room
+	forHuman bool              // the link holder may have to make room
+	waiting  func(kind string) // told once if it takes long, with a kind of Notice; may be nil
+}
+
+// session returns a session to be used, the one in store if there is one. The
+// error is a *RoomError where the server has no room, a *sshconn.TimeoutError
+// where it does not answer, ctx's, or errNoSession.
+func (c *connection) session(ctx context.Context, w wish) (*session, error) {
+	within, cancel := ctx, context.CancelFunc(func() {})
+	if w.limit > 0 {
+		within, cancel = context.WithTimeout(ctx, w.limit)
+	}
+	defer cancel()
+	var crowded atomic.Bool
+	defer c.tellWaiting(w, &crowded)()
+	s, err := c.inTurn(within, w, &crowded)
+	switch {
+	case err == nil || within.Err() == nil || ctx.Err() != nil:
+		return s, err
+	case crowded.Load():
+		return nil, c.noRoom()
+	}
+	config := c.k.config()
+	return nil, &sshconn.TimeoutError{Host: config.HostName, Port: config.Port, Phase: sshconn.PhaseSession, Seconds: int(w.limit.Seconds())}
+}
+
+func (c *connection) noRoom() error { return &RoomError{OpenSSH: c.ssh.Facts().OpenSSH} }
+
+// tellWaiting tells what is waited for if that takes long, until stop is called.
+func (c *connection) tellWaiting(w wish, crowded *atomic.Bool) (stop func() bool) {
+	if w.waiting == nil {
+		return func() bool { return true }
+	}
+	return time.AfterFunc(noticeAfter, func() {
+		kind := sshconn.NoticeSession
+		if crowded.Load() {
+			kind = sshconn.NoticeRoom
+		}
+		w.waiting(kind)
+	}).Stop
+}
+
+// inTurn opens a session, in the queue if there is one or has to be one.
+func (c *connection) inTurn(ctx context.Context, w wish, crowded *atomic.Bool) (*session, error) {
+	if c.room.waiting.Load() == 0 {
+		if s, err := c.oneMore(ctx); !isRejected(err) || w.brief {
+			return s, err
+		}
+	}
+	if w.brief {
+		return nil, c.noRoom()
+	}
+	crowded.Store(true)
+	c.room.waiting.Add(1)
+	defer c.room.waiting.Add(-1)
+	select {
+	case c.room.turn <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-c.ctx.Done():
+		return nil, errNoSession
+	}
+	defer func() { <-c.room.turn }()
+	for began := time.Now(); ; {
+		s, err := c.oneMore(ctx)
+		if !isRejected(err) {
+			return s, err
+		}
+		if !c.mayFree(w, began) {
+			return nil, c.noRoom()
+		}
+		select {
+		case <-c.room.freed:
+		case <-time.After(askAgain):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-c.ctx.Done():
+			return nil, errNoSession
+		}
+	}
+}
+
+// mayFree says whether a session may end for the one that is waited for since
+// then. It has the link holder make room if nothing else helps.
+func (c *connection) mayFree(w wish, since time.Time) bool {
+	open, still := c.room.crowd(since)
+	holds := c.holds()
+	switch {
+	case holds && open == 1 && still >= makeRoom, holds && still >= crowdLimit:
+		if w.forHuman {
+			c.dismissHolder()
+		}
+		return w.forHuman || open > 1
+	case open == 0:
+		return still < crowdLimit
+	}
+	return true
+}
+
+// oneMore returns the session in store, or opens one.
+func (c *connection) oneMore(ctx context.Context) (*session, error) {
+	select {
+	case s := <-c.spare:
+		if !isClosed(s.gone) { // dropbear closes one that is idle when another ends
+			return s, nil
+		}
+	default:
+	}
+	return c.open(ctx)
+}
+
+func (c *connection) open(ctx context.Context) (*session, error) {
+	s, err := openSession(ctx, c.ssh, func() { c.room.count(-1) })
+	if err == nil {
+		c.room.count(1)
+	}
+	if err == nil || isRejected(err) {
+		c.answers()
+	}
+	return s, err
+}
 
 // openAhead keeps one open session in store: a launch then saves the round
 // trip of opening it.
 func (c *connection) openAhead() {
-	s, err := openSession(c.ssh)
+	if c.room.waiting.Load() > 0 {
+		return
+	}
+	s, err := c.open(c.ctx)
 	if err != nil {
 		return
+	}
+	s.ahead = true
+	select {
+	case old := <-c.spare:
+		_ = old.Close()
+	default:
 	}
 	select {
 	case c.spare <- s:
@@ -24,60 +238,35 @@ func (c *connection) openAhead() {
 	}
 }
 
-// session returns a session to be used, the one in store if there is one.
-func (c *connection) session() (*session, error) {
-	select {
-	case s := <-c.spare:
-		return s, nil
-	default:
-		return openSession(c.ssh)
-	}
+// holds says whether the link holder runs, or is being started.
+func (c *connection) holds() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.holder != nil || c.beginning != nil
 }
 
-// makeRoom is how long a session that the server rejects is tried again for,
-// while others end.
-const makeRoom = time.Second
-
-// sessionWithRoom is session where the server may allow too few of them on a
-// connection (MaxSessions). It waits for the end of those that end by
-// themselves, and then has the link holder make room, which comes back later.
-func (c *connection) sessionWithRoom(ctx context.Context) (*session, error) {
-	s, err := c.trySessions(ctx)
-	if !isRejected(err) {
-		return s, err
-	}
-	c.dismissHolder()
-	return c.trySessions(ctx)
-}
-
-func (c *connection) trySessions(ctx context.Context) (*session, error) {
-	for began := time.Now(); ; {
-		s, err := c.session()
-		if !isRejected(err) || time.Since(began) > makeRoom {
-			return s, err
-		}
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-time.After(makeRoom / 10):
-		}
-	}
-}
-
-// dismissHolder ends the link holder, not the connection.
+// dismissHolder ends the link holder, not the connection. The one that is only
+// being started leaves the link as it is: where it leads to our agent, that is
+// right.
 func (c *connection) dismissHolder() {
 	c.mu.Lock()
-	h := c.holder
-	c.holder, c.crowded = nil, true
+	running, beginning := c.holder, c.beginning
+	c.holder, c.beginning, c.crowded = nil, nil, true
 	c.mu.Unlock()
-	if h == nil {
-		return
+	for _, h := range []*holder{running, beginning} {
+		if h == nil {
+			continue
+		}
+		c.log.Info().Bool("begun", h == running).Msg("the link holder makes room: the server allows too few sessions")
+		h.dismissed.Store(true)
+		if h == running {
+			c.k.update(func() { c.owner = 0 }) // not known for now
+			h.quit(farewell)
+		} else {
+			h.leave(farewell)
+		}
+		_ = h.session.Close()
 	}
-	c.log.Info().Msg("the link holder makes room: the server allows too few sessions")
-	c.k.update(func() { c.owner = 0 }) // not known for now
-	h.dismissed.Store(true)
-	h.quit(farewell)
-	_ = h.session.Close()
 }
 
 // recallHolder starts the link holder again, if it had no room or made room.
@@ -87,11 +276,7 @@ func (c *connection) recallHolder() {
 	c.crowded = false
 	c.mu.Unlock()
 	if crowded {
-		c.goWork(func() {
-			ctx, cancel := context.WithTimeout(c.ctx, settleLimit)
-			defer cancel()
-			c.hold(ctx)
-		})
+		c.goWork(func() { c.hold(wish{}) })
 	}
 }
 
@@ -113,15 +298,9 @@ func (c *connection) recallSoon() {
 	})
 }
 
-// isRejected says that the server opens no more sessions.
-func isRejected(err error) bool {
-	var rejected *ssh.OpenChannelError
-	return errors.As(err, &rejected)
-}
-
 // Shell starts a POSIX shell for the set-up's script.
 func (c *connection) Shell(ctx context.Context) (bootstrap.Shell, error) {
-	s, err := c.sessionWithRoom(ctx)
+	s, err := c.session(ctx, wish{limit: turnLimit, forHuman: true})
 	if err != nil {
 		return nil, err
 	}

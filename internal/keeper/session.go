@@ -18,22 +18,75 @@ import (
 // trip after it was started.
 type session struct {
 	channel ssh.Channel
-	exit    chan int // one value: the exit code, -1 where none was said
+	exit    chan int      // one value: the exit code, -1 where none was said
+	gone    chan struct{} // closed when the server has closed it
+	ahead   bool          // opened ahead of its use
 }
 
-// openSession opens a session and drains its requests until it ends.
-func openSession(conn sshconn.Connection) (*session, error) {
-	channel, requests, err := conn.OpenChannel("session", nil)
-	if err != nil {
-		return nil, err
+var (
+	// errNoSession says that the connection ended before a session was open.
+	errNoSession = errors.New("the connection ended before a session was open")
+	// errSessionClosed says that the server closed a session before it did what
+	// it was for.
+	errSessionClosed = errors.New("the server closed the session")
+)
+
+// openSession opens a session and drains its requests until it ends, and then
+// calls ended. The error is a *RoomError where the server opens no more of
+// them, ctx's, or errNoSession.
+func openSession(ctx context.Context, conn sshconn.Connection, ended func()) (*session, error) {
+	channel, requests, err := openChannel(ctx, conn)
+	var rejected *ssh.OpenChannelError
+	switch {
+	case errors.As(err, &rejected):
+		return nil, &RoomError{OpenSSH: conn.Facts().OpenSSH}
+	case err != nil && ctx.Err() != nil:
+		return nil, ctx.Err()
+	case err != nil:
+		return nil, errNoSession
 	}
-	s := &session{channel: channel, exit: make(chan int, 1)}
-	go s.drain(requests)
+	s := &session{channel: channel, exit: make(chan int, 1), gone: make(chan struct{})}
+	go func() {
+		s.drain(requests)
+		ended()
+	}()
 	return s, nil
+}
+
+// opened is what came of opening a channel.
+type opened struct {
+	channel  ssh.Channel
+	requests <-chan *ssh.Request
+	err      error
+}
+
+// openChannel opens a channel, as long as ctx lasts: x/crypto waits for as long
+// as the server says nothing. One that comes later is closed.
+func openChannel(ctx context.Context, conn sshconn.Connection) (ssh.Channel, <-chan *ssh.Request, error) {
+	done := make(chan opened)
+	go func() {
+		var o opened
+		o.channel, o.requests, o.err = conn.OpenChannel("session", nil)
+		select {
+		case done <- o:
+		case <-ctx.Done():
+			if o.err == nil {
+				_ = o.channel.Close()
+				ssh.DiscardRequests(o.requests)
+			}
+		}
+	}()
+	select {
+	case o := <-done:
+		return o.channel, o.requests, o.err
+	case <-ctx.Done():
+		return nil, nil, ctx.Err()
+	}
 }
 
 // drain answers what the server asks of the session and keeps its exit status.
 func (s *session) drain(requests <-chan *ssh.Request) {
+	defer close(s.gone)
 	code := -1
 	for request := range requests {
 		var status struct{ Code uint32 }
@@ -50,8 +103,7 @@ func (s *session) drain(requests <-chan *ssh.Request) {
 // forwardAgent asks for agent forwarding (draft-ietf-secsh-agent). Whether the
 // server agrees shows in the session's environment.
 func (s *session) forwardAgent() error {
-	_, err := s.channel.SendRequest("auth-agent-req@openssh.com", false, nil)
-	return err
+	return s.request("auth-agent-req@openssh.com", nil)
 }
 
 // terminal asks for a pseudo-terminal without settings of its own (RFC 4254, 6.2).
@@ -61,21 +113,27 @@ func (s *session) terminal(pty Pty) error {
 		Columns, Rows, Width, Height uint32
 		Modes                        string
 	}{pty.Term, pty.Columns, pty.Rows, 0, 0, "\x00"})
-	_, err := s.channel.SendRequest("pty-req", false, payload)
-	return err
+	return s.request("pty-req", payload)
 }
 
 // setenv sets a variable (RFC 4254, 6.4), if the server's AcceptEnv lets it be.
 func (s *session) setenv(v target.EnvVar) error {
-	_, err := s.channel.SendRequest("env", false, ssh.Marshal(v))
-	return err
+	return s.request("env", ssh.Marshal(v))
 }
 
 // exec starts a command. A server that refuses it closes the session or leaves
 // it silent, so whoever waits for output needs a time limit.
 func (s *session) exec(command string) error {
-	_, err := s.channel.SendRequest("exec", false, ssh.Marshal(struct{ Command string }{command}))
-	return err
+	return s.request("exec", ssh.Marshal(struct{ Command string }{command}))
+}
+
+// request sends a request that wants no answer. The error is errSessionClosed:
+// x/crypto's says no more.
+func (s *session) request(kind string, payload []byte) error {
+	if _, err := s.channel.SendRequest(kind, false, payload); err != nil {
+		return errSessionClosed
+	}
+	return nil
 }
 
 // shellCommand starts the shell that reads our scripts. It needs no quoting in
@@ -85,8 +143,14 @@ const shellCommand = "exec /bin/sh"
 // Read reads the command's output.
 func (s *session) Read(p []byte) (int, error) { return s.channel.Read(p) }
 
-// Write writes to the command's input.
-func (s *session) Write(p []byte) (int, error) { return s.channel.Write(p) }
+// Write writes to the command's input. The error is errSessionClosed.
+func (s *session) Write(p []byte) (int, error) {
+	n, err := s.channel.Write(p)
+	if err != nil {
+		err = errSessionClosed
+	}
+	return n, err
+}
 
 // CloseWrite ends the command's input.
 func (s *session) CloseWrite() error { return s.channel.CloseWrite() }

@@ -51,7 +51,7 @@ func (k *Keeper) runTask(ctx context.Context, w *wire, task remoteTask) error {
 		conn.dismissHolder() // it would set the link again
 		defer k.stop()
 	}
-	ctx, cancel := context.WithTimeout(ctx, settleLimit)
+	ctx, cancel := context.WithTimeout(ctx, setUpLimit)
 	defer cancel()
 	report, err := task.do(ctx, conn)
 	if err != nil {

@@ -7,12 +7,6 @@ import (
 	"time"
 )
 
-// RoomError says that the server opens no further session on a connection
-// (MaxSessions in sshd_config(5)).
-type RoomError struct{}
-
-func (e *RoomError) Error() string { return "the server opens no more sessions on the connection" }
-
 // runShell runs a shell for a client: what the client sends goes to its input,
 // what it prints comes back, its standard error is dropped. Nothing else is
 // done to the remote. When the client is gone, the shell's input ends, and it
@@ -25,9 +19,6 @@ func (k *Keeper) runShell(ctx context.Context, w *wire, s Shell, calls <-chan ca
 		return failed(w, err)
 	}
 	session, err := conn.openShell(ctx, s)
-	if isRejected(err) {
-		return failed(w, &RoomError{})
-	}
 	if err != nil {
 		return failed(w, err)
 	}
@@ -62,10 +53,9 @@ func (k *Keeper) runShell(ctx context.Context, w *wire, s Shell, calls <-chan ca
 
 var errLostInShell = errors.New("the connection was lost while a shell ran on it")
 
-// openShell starts the shell. A client that leaves before is no reason to stop:
-// feed ends the shell then.
+// openShell starts the shell.
 func (c *connection) openShell(ctx context.Context, s Shell) (*session, error) {
-	session, err := c.trySessions(ctx)
+	session, err := c.session(ctx, wish{limit: turnLimit})
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -15,45 +16,70 @@ const detachLimit = 10 * time.Second
 // start runs the command that starts mosh-server and calls output with what it
 // prints, in order for each of its two streams. It returns the exit code, -1
 // where the server said none. When ctx ends, the command is left detachLimit
-// to end by itself, so that a server is not hung up while it detaches.
-func (c *connection) start(ctx context.Context, s Start, output func([]byte)) (int, error) {
-	session, err := c.sessionWithRoom(ctx)
-	switch {
-	case isRejected(err):
-		return -1, err
-	case err != nil: // it does not even open a session
-		c.drop()
-		return -1, errLostInStart
-	}
+// to end by itself, so that a server is not hung up while it detaches. waiting
+// is that of wish.
+func (c *connection) start(ctx context.Context, s Start, waiting func(string), output func([]byte)) (int, error) {
 	defer c.recallHolder()
+	for {
+		session, err := c.session(ctx, wish{limit: turnLimit, forHuman: true, waiting: waiting})
+		if err != nil {
+			return -1, c.inStart(err)
+		}
+		code, err := c.startIn(ctx, session, s, output)
+		if !errors.Is(err, errSessionClosed) || !session.ahead || c.ctx.Err() != nil {
+			return code, c.inStart(err)
+		}
+		c.log.Info().Msg("a session that was opened ahead is gone: opening another")
+	}
+}
+
+// inStart says of an error what it means for the start.
+func (c *connection) inStart(err error) error {
+	if c.ctx.Err() != nil || errors.Is(err, errNoSession) {
+		return errLostInStart
+	}
+	return err
+}
+
+// startIn starts the command in a session. The error is errSessionClosed where
+// the server had closed that before: then nothing has been started.
+func (c *connection) startIn(ctx context.Context, session *session, s Start, output func([]byte)) (int, error) {
 	defer session.Close()
 	release := context.AfterFunc(ctx, func() {
 		time.AfterFunc(detachLimit, func() { _ = session.Close() })
 	})
 	defer release()
-	if s.Pty != nil {
-		if err := session.terminal(*s.Pty); err != nil {
-			return -1, err
-		}
-	}
-	for _, v := range s.Env {
-		if err := session.setenv(v); err != nil {
-			return -1, err
-		}
-	}
-	if err := session.exec(s.Command); err != nil {
+	if err := session.begin(s); err != nil {
 		return -1, err
 	}
+	var said atomic.Bool
 	var both sync.WaitGroup
 	for _, stream := range []io.Reader{session, session.channel.Stderr()} {
-		both.Go(func() { copyTo(output, stream) })
+		both.Go(func() {
+			copyTo(func(p []byte) { said.Store(true); output(p) }, stream)
+		})
 	}
 	both.Wait()
 	code, err := session.Wait(c.ctx)
-	if c.ctx.Err() != nil {
-		return -1, errLostInStart
+	if err == nil && code < 0 && session.ahead && !said.Load() && ctx.Err() == nil {
+		err = errSessionClosed
 	}
 	return code, err
+}
+
+// begin asks for all that a start needs.
+func (s *session) begin(start Start) error {
+	if start.Pty != nil {
+		if err := s.terminal(*start.Pty); err != nil {
+			return err
+		}
+	}
+	for _, v := range start.Env {
+		if err := s.setenv(v); err != nil {
+			return err
+		}
+	}
+	return s.exec(start.Command)
 }
 
 var errLostInStart = errors.New("the connection was lost while mosh-server started")

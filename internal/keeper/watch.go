@@ -1,7 +1,9 @@
 package keeper
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"net"
 	"slices"
 	"time"
@@ -11,17 +13,21 @@ import (
 
 // keep serves a connection until it is lost or nobody needs it. It returns the
 // connection that takes its place, nil if none does.
-func (k *Keeper) keep(ctx context.Context, dialed sshconn.Connection) sshconn.Connection {
-	conn := k.take(dialed)
+func (k *Keeper) keep(ctx context.Context, conn *connection) *connection {
+	k.take(conn)
 	next := k.watch(ctx, conn)
+	over := next != nil || conn.ctx.Err() != nil
 	k.update(func() {
 		k.conn = nil
 		if next == nil && k.wantedLocked() && ctx.Err() == nil {
 			k.lostAt = time.Now()
 			k.enterLocked(Lost)
 		}
+		if next == nil && conn.ended && !isClosed(conn.answered) {
+			k.failLocked(conn.closedLocked())
+		}
 	})
-	if next != nil || conn.ctx.Err() != nil {
+	if over {
 		conn.drop() // its remains on the server are ended by the next one
 	} else {
 		conn.close()
@@ -31,14 +37,15 @@ func (k *Keeper) keep(ctx context.Context, dialed sshconn.Connection) sshconn.Co
 }
 
 // take makes a fresh connection the keeper's. What the link needs is begun
-// before anything else.
-func (k *Keeper) take(dialed sshconn.Connection) *connection {
-	conn, facts := serve(k, dialed), dialed.Facts()
+// before anything else. Up it is only once it has answered.
+func (k *Keeper) take(conn *connection) {
+	facts := conn.ssh.Facts()
 	k.update(func() {
 		k.conn = conn
 		k.ups++
-		k.lostAt = time.Time{}
-		k.identity, k.proxied = facts.Identity, facts.Proxied
+		k.dialing = sshconn.PhaseSession
+		k.identity = facts.Identity
+		k.learned.succeeded(facts)
 		if facts.Choice.Reason != "" {
 			k.choice = facts.Choice // so that the next one begins with it
 		}
@@ -48,18 +55,24 @@ func (k *Keeper) take(dialed sshconn.Connection) *connection {
 		if facts.Remote.IsValid() {
 			k.address = facts.Remote.Addr()
 		}
-		k.enterLocked(Up)
+		if isClosed(conn.answered) {
+			k.upLocked()
+		}
 	})
 	k.log.Info().Str("transport", facts.Choice.Transport).Str("reason", facts.Choice.Reason).Msg("connected")
 	if k.needsLink() {
 		conn.begin(false)
 	}
-	return conn
+}
+
+func (k *Keeper) upLocked() {
+	k.lostAt = time.Time{}
+	k.enterLocked(Up)
 }
 
 // watch waits until the connection ends or is not needed. When it does not
 // answer, another is dialed beside it, and the first that works wins.
-func (k *Keeper) watch(ctx context.Context, conn *connection) sshconn.Connection {
+func (k *Keeper) watch(ctx context.Context, conn *connection) *connection {
 	epoch := -1
 	for {
 		disturbed := false
@@ -105,8 +118,8 @@ func (c *connection) homeless() bool {
 }
 
 // contest dials beside a connection that does not answer. It returns the new
-// one, or nil when the old one answered after all or nobody needs either.
-func (k *Keeper) contest(ctx context.Context, conn *connection) sshconn.Connection {
+// one, which does, or nil when the old one answered after all or nobody needs either.
+func (k *Keeper) contest(ctx context.Context, conn *connection) *connection {
 	k.update(func() {
 		k.lostAt = time.Now()
 		k.enterLocked(Lost)
@@ -119,15 +132,57 @@ func (k *Keeper) contest(ctx context.Context, conn *connection) sshconn.Connecti
 			cancel()
 		}
 	}()
-	next, err := k.establish(ctx)
+	next, err := k.establish(ctx, true)
 	if err != nil {
 		k.update(func() {
 			if !conn.ended && !conn.doubted {
-				k.lostAt = time.Time{}
-				k.enterLocked(Up)
+				k.upLocked()
 			}
 		})
 		return nil
 	}
 	return next
+}
+
+// prove waits for the first answer of a connection that is to take another's
+// place. A session is opened meanwhile, which is at hand then.
+func (c *connection) prove(ctx context.Context) error {
+	c.goWork(c.openAhead)
+	epoch, over := -1, false
+	for ctx.Err() == nil && !over {
+		c.k.until(ctx, 0, func() bool {
+			if epoch < 0 {
+				epoch = c.k.epoch
+			}
+			over = isClosed(c.answered) || c.doubted || c.ended
+			return over || c.k.epoch != epoch
+		})
+		epoch = -1
+		c.check()
+	}
+	c.k.mu.Lock()
+	err := c.closedLocked()
+	c.k.mu.Unlock()
+	if ctx.Err() == nil && isClosed(c.answered) {
+		return nil
+	}
+	c.drop()
+	<-c.done
+	return cmp.Or(context.Cause(ctx), err)
+}
+
+// closedLocked says why a connection ended, or is given up, before it has
+// answered.
+func (c *connection) closedLocked() error {
+	config := c.k.spec.Config
+	var said *sshconn.DisconnectError
+	var key *sshconn.HostKeyError
+	switch {
+	case errors.As(c.why, &said), errors.As(c.why, &key):
+		return c.why
+	case c.ended:
+		return &sshconn.ClosedError{Host: config.HostName, Port: config.Port, Phase: sshconn.PhaseSession}
+	}
+	seconds := int(time.Since(c.made).Round(time.Second).Seconds())
+	return &sshconn.TimeoutError{Host: config.HostName, Port: config.Port, Phase: sshconn.PhaseSession, Seconds: seconds}
 }

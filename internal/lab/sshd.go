@@ -87,6 +87,9 @@ func StartSshd(ctx context.Context, config SshdConfig) (*Sshd, error) {
 	return nil, failed
 }
 
+// Dir is where its files are, for more of them that root alone can write.
+func (s *Sshd) Dir() string { return s.dir }
+
 // String names the sshd by its machine and port.
 func (s *Sshd) String() string {
 	if s.machine == nil {

@@ -34,6 +34,7 @@ type Conn struct {
 	updater   *updater // nil: UpdateHostKeys does nothing here
 	transport *transport
 	proxied   time.Duration // Facts.Proxied
+	silent    time.Duration // Facts.Silent
 	binding   *binding
 	closing   atomic.Bool
 }

@@ -21,6 +21,11 @@ type Connection interface {
 	// RoundTrip asks the server something and returns when it has answered,
 	// whatever that is. The error is that of a connection that has ended.
 	RoundTrip() error
+	// Probe reports whether the server's machine has acknowledged, by TCP, all
+	// that was sent so far, and sends a little more for the next time. That its
+	// kernel lives says nothing of the server, but its network does. known is
+	// false where that cannot be seen, as behind a proxy. It does not block.
+	Probe() (confirmed, known bool)
 	// Serve hands on every agent channel that the server opens, and sees to
 	// all else that the server asks. It returns when the connection has
 	// ended and must be called once. agent must not block.
@@ -60,6 +65,9 @@ type Facts struct {
 	// version line came, without what a person was asked meanwhile; 0 where
 	// there is no proxy.
 	Proxied time.Duration
+	// Silent is how long the server said nothing at most when it was its turn,
+	// until authentication was over.
+	Silent time.Duration
 }
 
 // RefusedBy returns the *HostKeyError that ssh would end with under another

@@ -13,7 +13,8 @@ import (
 
 const (
 	// defaultTimeout is for an absent ConnectTimeout: for the TCP connect and,
-	// where nobody is there, for all up to the host key.
+	// where nobody is there, for all up to the host key, unless the server may
+	// be silent for longer.
 	defaultTimeout = 10 * time.Second
 	// proxyTimeout is for an absent ConnectTimeout where a proxy has its own way
 	// to go: it may wake a machine, or a person may have to touch a key for a hop.
@@ -83,7 +84,7 @@ func newDialer(cfg *target.Config, opts Options) *dialer {
 // patience is what stands for an absent ConnectTimeout.
 func (d *dialer) patience() time.Duration {
 	if !d.proxied() {
-		return defaultTimeout
+		return max(defaultTimeout, d.opts.Limits.Silence)
 	}
 	return cmp.Or(d.opts.Limits.Proxy, proxyTimeout)
 }
@@ -299,7 +300,8 @@ func (d *dialer) result(conn ssh.Conn, channels <-chan ssh.NewChannel, requests 
 	if verdict.updatable && d.cfg.UpdateHostKeys != target.UpdateNo {
 		c.updater = newUpdater(d.keys, conn)
 	}
-	c.Remote, c.proxied = d.transport.remote(), d.proxyTook()
+	d.silence.end()
+	c.Remote, c.proxied, c.silent = d.transport.remote(), d.proxyTook(), d.silence.slowest()
 	if c.binding == nil {
 		d.opts.Log.Warn().Msg("the server's signature was not found: no session-bind")
 	}

@@ -11,6 +11,10 @@ const (
 	PhaseBanner  = "banner"  // until the server's version line
 	PhaseKex     = "kex"     // until the server's host key
 	PhaseAuth    = "auth"    // the rest
+
+	// PhaseSession is no phase of Dial: the server has let us in, and is to open
+	// the first session.
+	PhaseSession = "session"
 )
 
 // ResolveError says that the host name has no address.

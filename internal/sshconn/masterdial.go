@@ -102,6 +102,7 @@ func (d *dialer) startMaster(ctx context.Context) (*master, error) {
 		return nil, errUnseen
 	}
 	lines, _ := process.stderr.said()
+	d.silence.end()
 	m.facts = d.masterFacts(q.wasTyped(), lines)
 	return m, nil
 }
@@ -109,7 +110,7 @@ func (d *dialer) startMaster(ctx context.Context) (*master, error) {
 // masterFacts is what is known of an ssh that has connected and said these lines.
 func (d *dialer) masterFacts(typed bool, lines []string) Facts {
 	f := Facts{
-		Identity: acceptedKey(lines), Proxied: d.proxyTook(), Remote: d.transport.remote(),
+		Identity: acceptedKey(lines), Proxied: d.proxyTook(), Silent: d.silence.slowest(), Remote: d.transport.remote(),
 		Typed: typed || d.hops.typed(), OpenSSH: d.transport.openSSH(),
 	}
 	d.keys.fill(&f)

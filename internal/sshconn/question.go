@@ -70,11 +70,13 @@ const (
 	NoticeSigned  = "signed"  // the key was touched
 	NoticeProgram = "program" // Text is a line of stderr of a proxy, or of KnownHostsCommand
 	NoticeSkipped = "skipped" // the key file File was not used: Reason and Text
+	NoticeSession = "session" // the server has let us in, and has not opened a session yet
+	NoticeRoom    = "room"    // the server opens no more sessions for now
 	NoticeHostKey = "hostkey" // the host's key is known: Key is its fingerprint, Text a picture of it
 	NoticeStage   = "stage"   // what takes long: Stage (not told by this package)
 )
 
-// Notice is something that a person should see while authentication goes on.
+// Notice is something that a person should see while they wait.
 // Its text may come from the server and is not to be trusted on a terminal as
 // it is.
 type Notice struct {

@@ -14,13 +14,16 @@ import (
 //	                   '------wake-------'
 //	any of them --end--> ended
 //
-// The clock runs in no state but running.
+// The clock runs in no state but running. How long it ran at most is what the
+// server has taken for its slowest answer.
 type silence struct {
 	limit time.Duration // 0: none
 	watch *watch
 
-	mu    sync.Mutex
-	state silenceState
+	mu      sync.Mutex
+	state   silenceState
+	since   time.Time // when it began to run
+	longest time.Duration
 }
 
 type silenceState int
@@ -52,21 +55,39 @@ func (s *silence) wake() { s.move(silenceResting, silenceRunning) }
 func (s *silence) end() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.measure()
 	s.state = silenceEnded
 	s.watch.stop()
+}
+
+// measure notes for how long the clock has run. s.mu is held.
+func (s *silence) measure() {
+	if s.state == silenceRunning {
+		s.longest = max(s.longest, time.Since(s.since))
+	}
+}
+
+// slowest returns how long the server was silent at most, once the clock has
+// ended.
+func (s *silence) slowest() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.longest
 }
 
 // move goes from one state to another, and does nothing in any other state.
 func (s *silence) move(from, to silenceState) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.limit <= 0 || s.state != from {
+	if s.state != from {
 		return
 	}
-	s.state = to
-	if to == silenceRunning {
-		s.watch.start(s.limit, s.limit)
-	} else {
+	s.measure()
+	s.state, s.since = to, time.Now()
+	switch {
+	case to != silenceRunning:
 		s.watch.stop()
+	case s.limit > 0:
+		s.watch.start(s.limit, s.limit)
 	}
 }

@@ -87,7 +87,10 @@ func TestPasswordWrongThreeTimes(t *testing.T) {
 	}
 	code, err := window.Wait(w.ctx())
 	w.must(err)
-	w.failed(window.Screen(), code, 6, `^mosha: devbox was not let in as `)
+	w.failed(window.Screen(), code, 6, `^mosha: devbox did not let you in as `+w.dev.Name+`: what was typed was not accepted`)
+	if strings.Contains(window.Screen(), "log") {
+		t.Errorf("a log does not tell more about a wrong password:\n%s", window.Screen())
+	}
 	if tries := strings.Count(w.sshd.Log(), "Failed password"); tries != 3 {
 		t.Errorf("%d passwords were tried", tries)
 	}
@@ -186,7 +189,7 @@ func TestPassphraseOfARefusedKey(t *testing.T) {
 	w := newWorld(t)
 	w.lock()
 	w.must(w.dev.WriteFile(".ssh/authorized_keys", "", 0o600))
-	w.fails(6, `^mosha: devbox was not let in as `, "devbox")
+	w.fails(6, `^mosha: devbox did not let you in as `, "devbox")
 }
 
 // TestSeveralMethods: a key and then the password.

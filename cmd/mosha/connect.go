@@ -135,13 +135,13 @@ func (c *connectCmd) findUDPAddress(ctx context.Context) error {
 // checkHere refuses to begin what mosh could not finish: after the connection
 // is made it would fail with less to say.
 func (c *connectCmd) checkHere() error {
-	client := c.Client
-	if client == "" {
-		client = "mosh-client"
+	client := &missingError{Program: c.Client}
+	if c.Client == "" {
+		client = &missingError{Program: "mosh-client", Package: "mosh"}
 	}
-	for _, program := range []string{"mosh", client} {
-		if _, err := exec.LookPath(program); err != nil {
-			return &missingError{Program: program, Package: "mosh"}
+	for _, missing := range []*missingError{{Program: "mosh", Package: "mosh"}, client} {
+		if _, err := exec.LookPath(missing.Program); err != nil {
+			return missing
 		}
 	}
 	stdin := int(os.Stdin.Fd())
@@ -201,9 +201,14 @@ func find(ctx context.Context, ssh, host string) (*destination, error) {
 func (d *destination) open(ctx context.Context, family string, attach keeper.Attach) (*launch, error) {
 	l := d.launch(family)
 	if err := l.connect(ctx, d.fromHere(attach)); err != nil {
-		return nil, &keptError{Log: d.dirs.Log(l.spec.ID()), Err: err}
+		return nil, d.kept(err)
 	}
 	return l, nil
+}
+
+// kept is a failure of the destination's keeper.
+func (d *destination) kept(err error) error {
+	return &keptError{Config: d.config, Log: d.dirs.Log(d.config.ID()), Err: err}
 }
 
 func (d *destination) launch(family string) *launch {

@@ -71,7 +71,7 @@ func (d *doctorCmd) Run() error {
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
 	defer stop()
 	out := d.printer()
-	out.ctx = ctx
+	out.ctx, out.given = ctx, launch
 	doctor.Examine(ctx, doctor.Options{
 		Destination: d.Host, SSH: ssh, Transport: d.Transport, Flags: launch.flags(), UDPAddress: launch.UDPAddress,
 		Env: os.Getenv, Keeper: []string{self, "keeper"},
@@ -89,7 +89,8 @@ func (d *doctorCmd) Run() error {
 type diagnosis struct {
 	ctx      context.Context // ended by a signal: nobody reads on
 	host     string
-	unasked  bool // the connection asked something, and there was nowhere to put it
+	given    *connectCmd // the flags
+	unasked  bool        // the connection asked something, and there was nowhere to put it
 	print    func(doctor.Check, advice)
 	failures int
 	warnings int
@@ -111,6 +112,9 @@ func (d *diagnosis) take(c doctor.Check) {
 		return
 	}
 	a := advise(c, d.host)
+	if c.Problem != nil {
+		a.cure = cureOfGiven(c, d.given, a.cure)
+	}
 	if d.unasked && c.Problem != nil && c.Problem.Kind == doctor.NoConnection {
 		a = advice{"the connection needs an answer of yours, and there is no terminal to ask on", "run it on a terminal", exitFailure}
 	}
@@ -124,6 +128,19 @@ func (d *diagnosis) take(c doctor.Check) {
 		d.warnings++
 	}
 	d.print(c, a)
+}
+
+// cureOfGiven is the cure where the usual one would name a flag that was given.
+func cureOfGiven(c doctor.Check, given *connectCmd, usual string) string {
+	switch kind := c.Problem.Kind; {
+	case kind == doctor.NotInstalled && c.Place == doctor.There && given.Server != "",
+		kind == doctor.NotInstalled && c.Name == doctor.CheckMoshClient && given.Client != "",
+		kind == doctor.NotInstalled && c.Name == doctor.CheckSSH && given.SSH != "ssh":
+		return namedPlace
+	case (kind == doctor.UDPSilent || kind == doctor.UDPRefused) && given.Port != "":
+		return "let UDP port " + given.Port + " through every firewall on the way, or name another with -p"
+	}
+	return usual
 }
 
 func (d *diagnosis) end() error {

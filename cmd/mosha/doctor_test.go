@@ -208,7 +208,7 @@ func TestDoctorWithoutAConnection(t *testing.T) {
 		keys, err := w.dev.ReadFile(".ssh/authorized_keys")
 		w.must(err)
 		w.must(w.dev.WriteFile(".ssh/authorized_keys", "", 0o600))
-		none(t, 6, `^devbox was not let in as `, "devbox")
+		none(t, 6, `^devbox did not let you in as `, "devbox")
 		w.must(w.dev.WriteFile(".ssh/authorized_keys", keys, 0o600))
 	})
 	t.Run("unknown host key", func(t *testing.T) {

@@ -45,7 +45,7 @@ func explained(err error) advice {
 func adviceHere(p *doctor.Problem, host string) (advice, bool) {
 	switch p.Kind {
 	case doctor.NotReached:
-		return advice{cause: "not looked at: " + label(p.Subject) + " comes first"}, true
+		return advice{cause: "not looked at: " + p.Subject + " comes first"}, true
 	case doctor.NoConfig, doctor.NoDirs, doctor.KeeperFails:
 		a := explained(p.Err)
 		a.code = exitFailure

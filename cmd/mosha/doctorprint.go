@@ -115,10 +115,13 @@ func (l *checklist) last(verdict string) string {
 
 var headings = map[doctor.Place]string{doctor.Here: "here", doctor.Between: "between", doctor.There: "there"}
 
+// labels are the names for a person of checks that are named by inner words.
+var labels = map[string]string{doctor.CheckUserRC: "~/.ssh/rc", doctor.CheckKeeper: "background", doctor.CheckLink: "agent socket"}
+
 // label is a check's name for a person.
 func label(name string) string {
-	if name == doctor.CheckUserRC {
-		return "~/.ssh/rc"
+	if known := labels[name]; known != "" {
+		return known
 	}
 	return strings.ReplaceAll(strings.TrimPrefix(name, doctor.CheckOtherShell), "-", " ")
 }

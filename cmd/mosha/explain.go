@@ -21,11 +21,11 @@ const (
 	exitNetwork = 4
 	exitHostKey = 5
 	exitAuth    = 6
-	exitRemote  = 7 // the remote could not be set up, or that not be taken back
+	exitRemote  = 7 // set-up of the remote, or its removal, failed
 )
 
 const exitCodes = `1 something failed here, 2 bad usage, 3 (status) not up, 4 no connection, 5 host key refused, ` +
-	`6 not authenticated, 7 the remote could not be set up, or that not be taken back.`
+	`6 not authenticated, 7 set-up of the remote, or its removal, failed.`
 
 // explanation is an error in words: what failed, what to do about it, and the
 // exit code.
@@ -50,8 +50,9 @@ func explain(err error) explanation {
 
 // keptError is a failure that the keeper's log may tell more about.
 type keptError struct {
-	Log string
-	Err error
+	Config *target.Config // what was configured
+	Log    string
+	Err    error
 }
 
 func (e *keptError) Error() string { return e.Err.Error() }
@@ -66,7 +67,11 @@ func explainKept(err error) (explanation, bool) {
 	if e.code == exitUsage {
 		return e, true
 	}
+	if hint, ok := configuredHint(kept.Err, kept.Config); ok {
+		e.hint = hint
+	}
 	switch {
+	case isAnswered(kept.Err):
 	case strings.HasSuffix(e.hint, kept.Log): // named already
 	case e.hint == "":
 		e.hint = "log: " + kept.Log
@@ -74,6 +79,28 @@ func explainKept(err error) (explanation, bool) {
 		e.hint += "; log: " + kept.Log
 	}
 	return e, true
+}
+
+// isAnswered reports whether a failure is a person's own answer: they know more
+// about that than any log.
+func isAnswered(err error) bool {
+	var auth *sshconn.AuthError
+	var key *sshconn.HostKeyError
+	return errors.As(err, &auth) && auth.Typed || errors.As(err, &key) && key.Problem == sshconn.KeyDeclined
+}
+
+// configuredHint is the hint where the usual one would name what is configured
+// already.
+func configuredHint(err error, config *target.Config) (hint string, ok bool) {
+	var timeout *sshconn.TimeoutError
+	var key *sshconn.HostKeyError
+	switch {
+	case errors.As(err, &timeout) && config.ConnectTimeout > 0:
+		return "is there a network, and does ssh get there?", true
+	case errors.As(err, &key) && key.Problem == sshconn.KeyUnknown && config.BatchMode:
+		return "BatchMode yes lets nobody be asked: connect once without it", true
+	}
+	return "", false
 }
 
 func explainUsage(err error) (explanation, bool) {
@@ -91,10 +118,16 @@ func explainUsage(err error) (explanation, bool) {
 	return explanation{}, false
 }
 
-// missingError says that a program is not installed here.
+// missingError says that a program is not installed here. Package is empty if
+// the program was named by the user.
 type missingError struct{ Program, Package string }
 
-func (e *missingError) Error() string { return e.Program + " is not installed here" }
+func (e *missingError) Error() string {
+	if e.Package == "" {
+		return "there is no program " + e.Program + " here"
+	}
+	return e.Program + " is not installed here"
+}
 
 // sizeError says that the terminal has no size.
 type sizeError struct{ Columns, Rows int }
@@ -133,6 +166,9 @@ func explainHere(err error) (explanation, bool) {
 	case errors.As(err, &missing):
 		return explanation{missing.Error(), install(missing.Package), exitFailure}, true
 	case errors.As(err, &noSSH):
+		if noSSH.Program != "ssh" {
+			return explanation{"there is no program " + noSSH.Program + " here", install(""), exitFailure}, true
+		}
 		return explanation{noSSH.Program + " is not installed here", install("openssh-client"), exitFailure}, true
 	case errors.As(err, &size):
 		return explanation{size.Error(), "set it: stty rows 24 columns 80", exitFailure}, true
@@ -144,8 +180,15 @@ func explainHere(err error) (explanation, bool) {
 	return explanation{}, false
 }
 
-// install says how a package comes here.
+// namedPlace is what there is to ask about a program that the user has named.
+const namedPlace = "is that its name, and its place?"
+
+// install says how a package comes here; "" is that of a program that the user
+// has named.
 func install(name string) string {
+	if name == "" {
+		return namedPlace
+	}
 	if runtime.GOOS == "darwin" {
 		return "install the package " + name + ": brew install " + name
 	}
@@ -231,6 +274,8 @@ func explainRemote(err error) (explanation, bool) {
 	var room *keeper.RoomError
 	e := explanation{code: exitRemote}
 	switch {
+	case errors.As(err, &noServer) && noServer.Code == 127 && noServer.Named != "":
+		e.message, e.hint = fmt.Sprintf("there is no program %s on %s", noServer.Named, noServer.Host), namedPlace
 	case errors.As(err, &noServer) && noServer.Code == 127:
 		e.message = "mosh-server is not installed on " + noServer.Host
 		e.hint = "install the package mosh there, or say where it is with --server"
@@ -278,7 +323,7 @@ func roomHint(err *keeper.RoomError) string {
 func forwardWords(err *keeper.ForwardError) (message, hint string) {
 	switch err.Reason {
 	case "refused":
-		return "the server forwards no agent, so the session has none", "sshd_config there: AllowAgentForwarding yes, and no option of your key that forbids it; mosha doctor looks which it is"
+		return "the server forwards no agent, so the session has none", "sshd_config there: AllowAgentForwarding yes, and no option of your key that forbids it; mosha doctor tells which it is"
 	case "unverified":
 		return "the agent is not forwarded, since the host key is not the known one", ""
 	case "slow":

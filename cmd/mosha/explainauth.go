@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/mosha-ssh/mosha/internal/sshconn"
@@ -14,7 +15,7 @@ func explainAuth(err error) (explanation, bool) {
 		return explanation{}, false
 	}
 	e := explanation{code: exitAuth}
-	e.message = fmt.Sprintf("%s was not let in as %s: ", auth.Host, auth.User)
+	e.message = fmt.Sprintf("%s did not let you in as %s: ", auth.Host, auth.User)
 	switch {
 	case auth.Disconnect != "":
 		e.message += auth.Disconnect
@@ -25,7 +26,7 @@ func explainAuth(err error) (explanation, bool) {
 	case len(auth.Tried) == 0:
 		e.message += "there was no key to try"
 	default:
-		e.message += fmt.Sprintf("none of %d keys was accepted (the server takes %s)", len(auth.Tried), strings.Join(auth.Methods, ","))
+		e.message += fmt.Sprintf("none of %s was accepted (the server takes %s)", count(strconv.Itoa(len(auth.Tried)), "key"), strings.Join(auth.Methods, ","))
 	}
 	e.hint = authHint(auth)
 	return e, true

@@ -62,7 +62,7 @@ func TestNetworkFailures(t *testing.T) {
 func TestKeyNotAccepted(t *testing.T) {
 	w := newWorld(t)
 	w.must(w.dev.WriteFile(".ssh/authorized_keys", "", 0o600))
-	w.fails(6, `^mosha: devbox was not let in as .*: none of \d keys? was accepted`, "devbox")
+	w.fails(6, `^mosha: devbox did not let you in as .*: none of \d keys? was accepted`, "devbox")
 }
 
 func TestChangedHostKeyIsRefused(t *testing.T) {
@@ -145,6 +145,15 @@ func TestServerNotInstalledThere(t *testing.T) {
 	w := newWorld(t)
 	w.must(w.lab.Devbox.Hide("/usr/bin/mosh-server"))
 	w.fails(10, `^mosha: mosh-server is not installed on devbox\n^mosha: hint: install the package mosh there`, "devbox")
+}
+
+// TestNamedProgramIsMissing: whoever said where a program is needs no advice to
+// say so.
+func TestNamedProgramIsMissing(t *testing.T) {
+	w := newWorld(t)
+	w.fails(10, `^mosha: there is no program /nope on devbox\n^mosha: hint: is that its name, and its place\?$`, "--server=/nope", "devbox")
+	w.fails(10, `^mosha: there is no program nope on devbox\n^mosha: hint: is that its name, and its place\?$`, "--server=nope", "devbox", "--", "true")
+	w.fails(1, `^mosha: there is no program /nope here\n^mosha: hint: is that its name, and its place\?$`, "--client=/nope", "devbox")
 }
 
 // TestMistypedCommand: a host that is not there, and whose name is nearly a

@@ -51,7 +51,7 @@ func (c keepCmd) keep(ctx context.Context, host string) error {
 		warn(warning)
 	}
 	if err != nil {
-		return &keptError{Log: dest.dirs.Log(dest.config.ID()), Err: err}
+		return dest.kept(err)
 	}
 	report("%s: connected, and stays so until: mosha stop %s", host, host)
 	return nil

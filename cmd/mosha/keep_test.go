@@ -122,7 +122,7 @@ func TestKeepTakesCorrectedConfig(t *testing.T) {
 func TestDoctorTakesCorrectedOptions(t *testing.T) {
 	w := newWorld(t)
 	other := w.keptWithAnotherKey()
-	w.examine("devbox").fails(6, map[string]string{"connection": `not let in`})
+	w.examine("devbox").fails(6, map[string]string{"connection": `did not let you in`})
 	w.examine("--ssh=ssh -i "+other.Path, "devbox").well2(t, "keeper")
 	w.runs("stop", "--all")
 	w.nothingLeft()

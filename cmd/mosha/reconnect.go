@@ -35,7 +35,7 @@ func (c reconnectCmd) reconnect(ctx context.Context, host string) error {
 	case errors.Is(err, keeper.ErrNoKeeper), errors.Is(err, keeper.ErrGone): // it was just ending
 		return &noKeeperError{Host: host}
 	case err != nil:
-		return &keptError{Log: dest.dirs.Log(dest.config.ID()), Err: err}
+		return dest.kept(err)
 	}
 	l.note()
 	report("%s: connected", host)

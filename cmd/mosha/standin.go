@@ -119,7 +119,7 @@ func (s *serverStart) run(client *keeper.Client) error {
 	case err != nil:
 		return err
 	case relay.Connect() == nil:
-		return &noServerError{Host: s.request.Destination, Code: code}
+		return &noServerError{Host: s.request.Destination, Named: mosh.NamedServer(s.request.Command), Code: code}
 	}
 	if err := s.wait(); err != nil {
 		return err
@@ -247,8 +247,9 @@ func currentTerminal(env []target.EnvVar) *keeper.Pty {
 
 // noServerError says that the remote command ended without mosh-server.
 type noServerError struct {
-	Host string
-	Code int // of the remote shell; 127: no such command
+	Host  string
+	Named string // what --server says, "" if nothing
+	Code  int    // of the remote shell; 127: no such command
 }
 
 func (e *noServerError) Error() string {

@@ -125,7 +125,7 @@ func TestTransportIsNot(t *testing.T) {
 		said    string
 	}{
 		{"-o UserKnownHostsFile=/dev/null -o StrictHostKeyChecking=yes", 5, "is not known"},
-		{"-o IdentityAgent=none -o IdentityFile=none", 6, "was not let in"},
+		{"-o IdentityAgent=none -o IdentityFile=none", 6, "did not let you in"},
 		{"-o KexAlgorithms=ecdh-sha2-nistp256", 4, "no common algorithm for key exchange"},
 	} {
 		before := w.sshd.Connections()

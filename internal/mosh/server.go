@@ -40,6 +40,16 @@ func ServerCommand(command, link string) string {
 	return ask + `env SSH_AUTH_SOCK="$HOME/` + link + `" ` + server
 }
 
+// NamedServer returns what --server said, as it stands in a command of the
+// wrapper's; "" if that is the wrapper's own word.
+func NamedServer(command string) string {
+	server, _, _ := strings.Cut(command[len(askIP.FindString(command)):], " 'new'")
+	if server == defaultServer {
+		return ""
+	}
+	return server
+}
+
 const defaultServer = "mosh-server"
 
 // places are the directories where mosh-server is although PATH, which a shell

@@ -10,6 +10,18 @@ import (
 	"al.essio.dev/pkg/shellescape"
 )
 
+func TestNamedServer(t *testing.T) {
+	const ask = `sh -c '[ -n "$SSH_CONNECTION" ] && printf "\nMOSH SSH_CONNECTION %s\n" "$SSH_CONNECTION"' ; `
+	for command, want := range map[string]string{
+		`mosh-server 'new' '-c' '256'`: "", ask + `mosh-server 'new'`: "", `/nope 'new' '-c'`: "/nope", ask + `/nope 'new'`: "/nope",
+		`env A=b mosh-server 'new'`: "env A=b mosh-server", `mosh-server`: "",
+	} {
+		if got := NamedServer(command); got != want {
+			t.Errorf("%s: %q, want %q", command, got, want)
+		}
+	}
+}
+
 func TestServerCommand(t *testing.T) {
 	ask := `sh -c '[ -n "$SSH_CONNECTION" ] && printf "\nMOSH SSH_CONNECTION %s\n" "$SSH_CONNECTION"' ; `
 	env := `env SSH_AUTH_SOCK="$HOME/l" `

@@ -48,6 +48,10 @@ var hostKeyRows = []row{
 	{name: "UpdateHostKeys", config: "Host box\n Port 2204\n UpdateHostKeys yes\n HashKnownHosts no\n", prepare: oneKey("ssh-ed25519")},
 	{name: "UpdateHostKeys no", config: "Host box\n Port 2204\n UpdateHostKeys no\n", prepare: oneKey("ssh-ed25519")},
 	{name: "RequiredRSASize that the host key has", config: "Host box\n Port 2202\n RequiredRSASize 2048\n MACs +hmac-sha1\n"},
+	{name: "RSA key with a large exponent", config: "Host box\n Port 2209\n", prepare: known("[devbox]:2209 {odd}\n")},
+	{name: "RSA key with a large exponent that becomes known", config: "Host box\n Port 2209\n HashKnownHosts no\n", prepare: answers("yes")},
+	{name: "RSA key with a large exponent, changed", config: "Host box\n Port 2209\n", prepare: known("[devbox]:2209 {everybody}\n"), fails: noHostKey},
+	{name: "RSA key with a large exponent, StrictHostKeyChecking yes", config: "Host box\n Port 2209\n StrictHostKeyChecking yes\n", fails: noHostKey},
 	{name: "hashed names", prepare: hashed},
 	{name: "a name with a pattern", prepare: known("dev*,!devil {key}\n")},
 	{name: "a name in capitals", prepare: known("DEVBOX {key}\n")},
@@ -97,7 +101,7 @@ func (p *seat) keyOf(name string) string {
 // known writes known_hosts, with the usual server's key for {key}.
 func known(text string) func(*seat) {
 	return func(p *seat) {
-		p.must(p.me.WriteFile(".ssh/known_hosts", strings.ReplaceAll(text, "{key}", p.keyOf("usual")), 0o600))
+		p.must(p.me.WriteFile(".ssh/known_hosts", strings.ReplaceAll(p.fill(text), "{key}", p.keyOf("usual")), 0o600))
 	}
 }
 

@@ -29,6 +29,11 @@ var routeRows = []row{
 	{name: "ProxyCommand with an unknown token", config: "Host box\n ProxyCommand nc %h %z\n", fails: 1},
 	{name: "ProxyCommand that fails", config: "Host box\n ProxyCommand false\n", fails: noNetwork},
 	{name: "ProxyCommand that prints noise", config: "Host box\n ProxyCommand sh -c \"echo noise >&2; exec nc %h %p\"\n"},
+	{name: "a long line before the version", config: before(`printf %%0300d 0; echo`), probe: port},
+	{name: "a line of 8000 bytes before the version", config: before(`printf %%08000d 0; echo`), probe: port},
+	{name: "a line of 9000 bytes before the version", config: before(`printf %%09000d 0; echo`), fails: noNetwork},
+	{name: "1000 long lines before the version", config: before(`for i in $(seq 1000); do printf %%0300d 0; echo; done`), probe: port},
+	{name: "no SSH", config: "Host box\n ProxyCommand sh -c 'echo HTTP/1.1 400 Bad Request; printf %%0300d 0; echo'\n", fails: noNetwork},
 	{name: "ProxyUseFdpass", config: "Host box\n ProxyCommand nc -F %h %p\n ProxyUseFdpass yes\n"},
 	{name: "ProxyUseFdpass that fails", config: "Host box\n ProxyCommand nc -F %h 2299\n ProxyUseFdpass yes\n", fails: noNetwork},
 	{name: "-p", ssh: "-p 2201", probe: port, shows: "2201"},
@@ -65,6 +70,11 @@ var routeRows = []row{
 	{name: "a program in front, wrong password", by: "nice ssh", config: byPassword, prepare: answers("wrong"), fails: noKey},
 	{name: "sshpass", by: "sshpass -p " + rightPassword + " ssh", config: byPassword},
 	{name: "an option that does not exist", ssh: "-o NoSuchOption=yes", fails: 1},
+}
+
+// before is a configuration by which these lines come before the server's version.
+func before(script string) string {
+	return "Host box\n ProxyCommand sh -c '" + script + "; exec nc %h %p'\n"
 }
 
 // script makes a program of the person's.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -64,6 +65,7 @@ type site struct {
 	key     lab.Key    // of everybody
 	private string
 	ca      lab.Key              // signs keys of users and hosts
+	oddKey  string               // of a host, with an exponent of more than 24 bits
 	known   []string             // lines for known_hosts
 	sshds   map[string]*lab.Sshd // by what is particular
 	hop     *lab.Machine
@@ -160,7 +162,7 @@ func (p *seat) fill(text string) string {
 	return strings.NewReplacer(
 		"{user}", p.dev.Name, "{me}", p.me.Name, "{home}", p.me.Home, "{hop}", p.site.jumper.Name,
 		"{dev4}", l.Devbox.Addr().String(), "{dev6}", l.Devbox.Addr6().String(), "{local}", p.site.local.String(),
-		"{me4}", l.Laptop.Addr().String(), "{everybody}", p.site.key.Pub, "{ca}", p.site.ca.Pub,
+		"{me4}", l.Laptop.Addr().String(), "{everybody}", p.site.key.Pub, "{ca}", p.site.ca.Pub, "{odd}", p.site.oddKey,
 	).Replace(text)
 }
 
@@ -352,6 +354,15 @@ func (s *site) startServers(w *world) {
 	w.must(os.WriteFile(cert, []byte(s.certify(w, public, "-h", "-n", "devbox")), 0o644))
 	w.must(s.sshds["certified"].Restart())
 	s.known = append(s.known, "@cert-authority [devbox]:2205 "+s.ca.Pub)
+	odd := s.lab.Path("odd-host-key")
+	out, err := exec.Command("openssl", "genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_pubexp:33554467", "-out", odd).CombinedOutput()
+	if err != nil {
+		w.t.Fatalf("openssl: %v: %s", err, out)
+	}
+	start("odd host key", s.lab.Devbox, lab.SshdConfig{Port: 2209, Extra: []string{"HostKey " + odd, "HostKeyAlgorithms rsa-sha2-512"}})
+	out, err = exec.Command("ssh-keygen", "-y", "-f", odd).Output()
+	w.must(err)
+	s.oddKey = strings.TrimSpace(string(out))
 	start("hop", s.hop, lab.SshdConfig{}, "hop.lab", "hop.lab4", "hop.lab6")
 	start("hop, another port", s.hop, lab.SshdConfig{Port: 2201}, "hop.lab")
 	start("strange hop", s.hop, lab.SshdConfig{Port: 2203})

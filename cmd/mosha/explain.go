@@ -251,13 +251,22 @@ func explainNetwork(err error) (explanation, bool) {
 	case errors.As(err, &disconnect):
 		e.message = disconnect.Error()
 	case errors.As(err, &protocol):
-		e.message, e.hint = protocol.Error(), "is it an SSH server that listens there?"
+		e.message, e.hint = protocolWords(protocol), "is it an SSH server that listens there?"
 	case errors.As(err, &algorithm):
 		e.message = fmt.Sprintf("%s; the server has %s", algorithm.Error(), strings.Join(algorithm.Theirs, ","))
 	default:
 		return e, false
 	}
 	return e, true
+}
+
+// protocolWords says where it was that the server was not understood. What was
+// wrong is in the log, in a library's words.
+func protocolWords(e *sshconn.ProtocolError) string {
+	where := map[string]string{
+		sshconn.PhaseBanner: "before its SSH version", sshconn.PhaseKex: "in the key exchange", sshconn.PhaseAuth: "in the login",
+	}
+	return "the server says something " + where[e.Phase] + " that is not understood here"
 }
 
 func connectHint(e *sshconn.ConnectError) string {

@@ -2,6 +2,7 @@ package sshconn
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -92,12 +93,19 @@ type DisconnectError struct {
 	Message string // from the server: not to be trusted on a terminal as it is
 }
 
+// misunderstood says whether the server disconnected, before the login, since it
+// does not understand what this package says (RFC 4253, section 11.1: protocol
+// error, key exchange failed, MAC error, protocol version not supported).
+func (e *DisconnectError) misunderstood() bool { return slices.Contains([]int{2, 3, 5, 8}, e.Reason) }
+
 func (e *DisconnectError) Error() string { return fmt.Sprintf("disconnected by server: %q", e.Message) }
 
-// ProtocolError says that the other side does not speak SSH as it should.
+// ProtocolError says that the other side does not speak SSH as this package
+// understands it.
 type ProtocolError struct {
 	Phase   string
-	Message string
+	Message string // for the log
+	Begun   bool   // a login was tried before
 }
 
 func (e *ProtocolError) Error() string { return e.Phase + ": " + e.Message }

@@ -30,7 +30,8 @@ type Choice struct {
 //
 //	configuration --needs OpenSSH--------------------------> OpenSSH
 //	     \--> native --connected, refused, no network------> the outcome
-//	              \----lacks an algorithm or a method------> OpenSSH
+//	              \----lacks an algorithm or a method, or
+//	                   does not understand the server-------> OpenSSH
 //
 // A host key that was refused, or an authentication that failed, is never tried
 // again. When ctx ends, Open returns ctx's cause at once. Other errors are those
@@ -85,8 +86,8 @@ func openMaster(ctx context.Context, cfg *target.Config, opts Options) (Connecti
 
 // fallBack connects over OpenSSH, because of what the native transport lacks.
 func fallBack(ctx context.Context, cfg *target.Config, opts Options, why error) (Connection, error) {
-	opts.Choice = Choice{Transport: TransportOpenSSH, Reason: why.Error()}
-	opts.Log.Info().Str("reason", opts.Choice.Reason).Msg("OpenSSH is to carry the connection")
+	opts.Choice = Choice{Transport: TransportOpenSSH, Reason: reason(why)}
+	opts.Log.Info().Str("reason", opts.Choice.Reason).AnErr("error", why).Msg("OpenSSH is to carry the connection")
 	conn, err := openMaster(ctx, cfg, opts)
 	var master *MasterError
 	var path *PathError
@@ -148,13 +149,30 @@ func hasTicket() bool {
 func needsOpenSSH(cfg *target.Config, err error) error {
 	var unsupported *UnsupportedError
 	var algorithm *AlgorithmError
+	var protocol *ProtocolError
+	var disconnect *DisconnectError
 	switch {
 	case errors.As(err, &unsupported):
 		return unsupported
 	case errors.As(err, &algorithm) && inOpenSSH(cfg, algorithm):
 		return algorithm
+	case errors.As(err, &protocol) && !protocol.Begun:
+		return protocol
+	case errors.As(err, &disconnect) && disconnect.misunderstood():
+		return disconnect
 	}
 	return nil
+}
+
+// reason is why OpenSSH was chosen, for a person: a library's words go to the
+// log.
+func reason(why error) string {
+	var protocol *ProtocolError
+	var disconnect *DisconnectError
+	if errors.As(why, &protocol) || errors.As(why, &disconnect) {
+		return "the native transport and the server do not understand each other"
+	}
+	return why.Error()
 }
 
 // inOpenSSH says whether OpenSSH has the algorithm that was missing. ssh -G

@@ -78,7 +78,7 @@ func (d *dialer) explain(ctx context.Context, err error) error {
 	case d.auth.exhausted:
 		return d.auth.failure("", err)
 	}
-	return &ProtocolError{Phase: phase, Message: words(err.Error())}
+	return &ProtocolError{Phase: phase, Message: words(err.Error()), Begun: d.auth.current != ""}
 }
 
 // keyRefusal returns why the server's host key was not accepted, nil if err is of

@@ -82,11 +82,13 @@ func TestTransportIsChosen(t *testing.T) {
 		asked          int    // connections before the first that OpenSSH made
 	}{
 		"only the server has it not": {server: "KexAlgorithms sntrup761x25519-sha512@openssh.com", reason: "key exchange", asked: 1},
-		"the configuration wants it": {config: "KexAlgorithms sntrup761x25519-sha512@openssh.com", reason: "key exchange"},
+		"the configuration wants it": {
+			server: "KexAlgorithms +sntrup761x25519-sha512@openssh.com", config: "KexAlgorithms sntrup761x25519-sha512@openssh.com", reason: "key exchange",
+		},
 		"a long line before the version": {
 			config: "ProxyCommand sh -c 'printf %%0300d 0; echo; exec nc %h %p'", reason: "do not understand each other",
 		},
-		"a library for smart cards":  {config: "PKCS11Provider /usr/lib/none.so", reason: "/usr/lib/none.so", says: "is not a PKCS11 library"},
+		"a library for smart cards": {config: "PKCS11Provider /usr/lib/none.so", reason: "/usr/lib/none.so", says: "is not a PKCS11 library"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

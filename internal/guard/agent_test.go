@@ -36,6 +36,12 @@ func startAgent(t *testing.T) (*exec.Cmd, string) {
 	t.Helper()
 	socket := filepath.Join(shortDir(t), "agent")
 	cmd := exec.Command("ssh-agent", "-D", "-a", socket)
+	startAgentCommand(t, cmd)
+	return cmd, socket
+}
+
+func startAgentCommand(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -51,7 +57,6 @@ func startAgent(t *testing.T) (*exec.Cmd, string) {
 	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
 		t.Fatalf("ssh-agent: %v", err)
 	}
-	return cmd, socket
 }
 
 func dialer(socket string) func(context.Context) (net.Conn, error) {
@@ -69,6 +74,7 @@ func guarded(t *testing.T, dial func(context.Context) (net.Conn, error), bind []
 	if err != nil {
 		t.Fatal(err)
 	}
+	guard := New(dial, zerolog.New(zerolog.NewTestWriter(t)))
 	var channels sync.WaitGroup
 	channels.Go(func() {
 		for {
@@ -76,7 +82,7 @@ func guarded(t *testing.T, dial func(context.Context) (net.Conn, error), bind []
 			if err != nil {
 				return
 			}
-			channels.Go(func() { _, _ = Serve(t.Context(), channel, dial, bind, zerolog.New(zerolog.NewTestWriter(t))) })
+			channels.Go(func() { _, _ = guard.Serve(t.Context(), channel, bind) })
 		}
 	})
 	t.Cleanup(func() {
@@ -154,7 +160,7 @@ func TestAgentKilled(t *testing.T) {
 	client, channel := net.Pipe()
 	ended := make(chan error)
 	go func() {
-		_, err := Serve(t.Context(), channel, dialer(local), nil, zerolog.Nop())
+		_, err := New(dialer(local), zerolog.Nop()).Serve(t.Context(), channel, nil)
 		ended <- err
 	}()
 	send(t, client, 11)
@@ -170,14 +176,88 @@ func TestAgentKilled(t *testing.T) {
 	}
 }
 
-// The two kinds of agent that this must hold for: OpenSSH's, and one that knows no extension.
+// agents are of the kinds that this must hold for: OpenSSH's, which knows session-bind, GnuPG's and one of x/crypto, which do
+// not, and some that have other ways to say so.
 func agents(t *testing.T) map[string]func(context.Context) (net.Conn, error) {
 	_, socket := startAgent(t)
-	keyring := agent.NewKeyring()
-	return map[string]func(context.Context) (net.Conn, error){
-		"ssh-agent": dialer(socket),
-		"keyring":   scripted(func(c net.Conn) { _ = agent.ServeAgent(keyring, c) }),
+	found := map[string]func(context.Context) (net.Conn, error){"ssh-agent": dialer(socket), "gpg-agent": dialer(startGPGAgent(t))}
+	for name, refusal := range map[string][]byte{
+		"unknown, failure":                  {agentFailure},
+		"unknown, failure of the extension": {agentExtensionFailure},
+		"unknown, no answer of a protocol":  {99, 1, 2, 3},
+		"unknown, a list":                   {agentIDsAnswer, 0, 0, 0, 0},
+	} {
+		keyring := agent.NewKeyring()
+		found[name] = dialer(serveSocket(t, func(c net.Conn) { serveKeyring(keyring, c, refusal) }))
 	}
+	return found
+}
+
+// serveKeyring serves a keyring that answers session-bind in its own way.
+func serveKeyring(keyring agent.Agent, conn net.Conn, refusal []byte) {
+	inside, outside := net.Pipe()
+	defer outside.Close()
+	go func() { _ = agent.ServeAgent(keyring, inside) }()
+	var f frame
+	for f.read(conn) == nil {
+		if f.isSessionBind() {
+			f.set(refusal...)
+		} else if f.write(outside) != nil || f.read(outside) != nil {
+			return
+		}
+		if f.write(conn) != nil {
+			return
+		}
+	}
+}
+
+// serveSocket returns a socket of which every connection is served by script.
+func serveSocket(t *testing.T, script func(net.Conn)) string {
+	t.Helper()
+	path := filepath.Join(shortDir(t), "agent")
+	listener, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				script(conn)
+			}()
+		}
+	}()
+	return path
+}
+
+// startGPGAgent runs a real gpg-agent for the length of the test and returns its socket for ssh. It asks a pinentry of the
+// test's for the passphrase of a key.
+func startGPGAgent(t *testing.T) string {
+	t.Helper()
+	home := shortDir(t)
+	pinentry := filepath.Join(home, "pinentry")
+	script := "#!/bin/sh\necho OK\nwhile read -r word rest; do case $word in GETPIN) echo 'D a passphrase';; esac; echo OK; done\n"
+	if err := os.WriteFile(pinentry, []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	gpgconf := func(arg ...string) string {
+		out, err := exec.Command("gpgconf", append([]string{"--homedir", home}, arg...)...).Output()
+		if err != nil {
+			t.Fatalf("gpgconf %v: %v", arg, err)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	// It keeps its outputs open, so nobody may wait for what it says.
+	if err := exec.Command("gpg-agent", "--homedir", home, "--daemon", "--enable-ssh-support", "--pinentry-program", pinentry, "--s2k-count", "65536").Run(); err != nil {
+		t.Fatalf("gpg-agent: %v", err)
+	}
+	t.Cleanup(func() { gpgconf("--kill", "gpg-agent") })
+	return gpgconf("--list-dirs", "agent-ssh-socket")
 }
 
 func TestContract(t *testing.T) {
@@ -189,7 +269,11 @@ func TestContract(t *testing.T) {
 			if keys, err := client.List(); err != nil || len(keys) != 1 || !bytes.Equal(keys[0].Blob, key.Marshal()) {
 				t.Fatalf("list: %v, %v", keys, err)
 			}
-			for _, size := range []int{0, 32, 200 * 1024} {
+			sizes := []int{0, 32, 8 * 1024, 200 * 1024}
+			if name == "gpg-agent" {
+				sizes = sizes[:3] // it takes no more
+			}
+			for _, size := range sizes {
 				data := make([]byte, size)
 				signature, err := client.Sign(key, data)
 				if err != nil {
@@ -205,7 +289,11 @@ func TestContract(t *testing.T) {
 			if err := client.Remove(key); err != nil {
 				t.Errorf("remove: %v", err)
 			}
-			if keys, err := client.List(); err != nil || len(keys) != 0 {
+			left := 0
+			if name == "gpg-agent" {
+				left = 1 // it keeps what it was told to remove
+			}
+			if keys, err := client.List(); err != nil || len(keys) != left {
 				t.Errorf("list after remove: %v, %v", keys, err)
 			}
 		})
@@ -224,7 +312,7 @@ func addKey(t *testing.T, dial func(context.Context) (net.Conn, error)) ssh.Publ
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := agent.NewClient(conn).Add(agent.AddedKey{PrivateKey: private}); err != nil {
+	if err := agent.NewClient(conn).Add(agent.AddedKey{PrivateKey: private, Comment: "test key"}); err != nil {
 		t.Fatal(err)
 	}
 	key, err := ssh.NewPublicKey(public)
@@ -236,10 +324,14 @@ func addKey(t *testing.T, dial func(context.Context) (net.Conn, error)) ssh.Publ
 
 // dialThrough returns a client of a guarded channel, and a function that ends it.
 func dialThrough(t *testing.T, dial func(context.Context) (net.Conn, error), bind []byte) (agent.ExtendedAgent, func()) {
+	return New(dial, zerolog.Nop()).dialThrough(t, bind)
+}
+
+func (g *Guard) dialThrough(t *testing.T, bind []byte) (agent.ExtendedAgent, func()) {
 	client, channel := net.Pipe()
 	done := make(chan error, 1)
 	go func() {
-		_, err := Serve(t.Context(), channel, dial, bind, zerolog.Nop())
+		_, err := g.Serve(t.Context(), channel, bind)
 		done <- err
 	}()
 	return agent.NewClient(client), func() {
@@ -251,8 +343,10 @@ func dialThrough(t *testing.T, dial func(context.Context) (net.Conn, error), bin
 }
 
 func TestThousandChannels(t *testing.T) {
-	for name, dial := range agents(t) {
+	all := agents(t)
+	for _, name := range []string{"ssh-agent", "unknown, failure"} {
 		t.Run(name, func(t *testing.T) {
+			dial := all[name]
 			key := addKey(t, dial)
 			bind := newHost(t).bind(t)
 			// The queue of ssh-agent holds 128 connections, and how long it takes to drain is the machine's affair.

@@ -1,60 +1,29 @@
 package guard
 
 import (
-	"bytes"
 	"errors"
 	"io"
+	"net"
+	"os"
+	"sync"
 )
 
-// Message types of draft-miller-ssh-agent that are looked at; all others pass unseen.
-const (
-	agentFailure          = 5
-	agentSuccess          = 6
-	agentcSignRequest     = 13
-	agentcExtension       = 27
-	agentExtensionFailure = 28
-
-	agentcAddSmartcardKey            = 20
-	agentcAddIDConstrained           = 25
-	agentcAddSmartcardKeyConstrained = 26
-)
-
-// sessionBind is the name of the extension, as a string of the protocol.
-const sessionBindName = "\x00\x00\x00\x18session-bind@openssh.com"
-
-// loadsLibrary says whether a request of that type can have the agent load a library: one for PKCS#11, or for FIDO keys,
-// which is named in a constraint.
-func loadsLibrary(messageType byte) bool {
-	switch messageType {
-	case agentcAddSmartcardKey, agentcAddIDConstrained, agentcAddSmartcardKeyConstrained:
-		return true
-	}
-	return false
-}
-
-// firstRequest is nextRequest at the beginning of the channel.
-func (r *relay) firstRequest() (bool, error) {
-	if !r.bindComes {
-		return r.nextRequest()
-	}
-	err := r.frame.read(r.channel)
-	if errors.Is(err, io.EOF) {
-		return false, nil
-	}
-	if err != nil {
-		return false, &Error{Side: Remote, Op: "read", Err: err}
-	}
-	if !r.frame.isSessionBind() {
-		r.unbound = true
-		r.count()
+// bindAgent tells the agent where the requests come from, unless it has accepted that, and reports whether it has now.
+// What it answers else, be it a failure or something that no protocol knows, means that it does not know session-bind, or is
+// locked.
+func (r *relay) bindAgent() (bool, error) {
+	if r.bound {
 		return true, nil
 	}
-	r.unsentBind = bytes.Clone(r.frame.body())
-	r.frame.set(agentSuccess)
-	if err := r.reply(); err != nil {
-		return false, err
+	accepted, err := bindSession(r.agent, r.bind)
+	if err != nil {
+		return false, &Error{Side: Agent, Op: "bind", Err: err}
 	}
-	return r.nextRequest()
+	if accepted {
+		r.bound = true
+		r.guard.binding.add(r.agent)
+	}
+	return accepted, nil
 }
 
 // bindSession sends a session-bind message to the agent and awaits its reply; it returns whether the agent accepted it.
@@ -67,13 +36,7 @@ func bindSession(agent io.ReadWriter, message []byte) (bool, error) {
 	if err := f.read(agent); err != nil {
 		return false, midway(err)
 	}
-	switch f.messageType() {
-	case agentSuccess:
-		return true, nil
-	case agentFailure, agentExtensionFailure:
-		return false, nil
-	}
-	return false, &BindReplyError{Type: f.messageType()}
+	return f.messageType() == agentSuccess, nil
 }
 
 // midway makes the end of a stream an error where a reply was due.
@@ -82,4 +45,47 @@ func midway(err error) error {
 		return io.ErrUnexpectedEOF
 	}
 	return err
+}
+
+// maxBinding is how many agents are remembered.
+const maxBinding = 8
+
+// binding remembers which agents have accepted a session-bind: when one of them refuses it, it is locked. An agent is known
+// by its socket, and a new one at the same path by the socket's time.
+type binding struct {
+	mu      sync.Mutex
+	sockets []os.FileInfo // the newest last
+}
+
+func (b *binding) add(agent net.Conn) {
+	socket, err := os.Stat(agent.RemoteAddr().String())
+	if err != nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.hasLocked(socket) {
+		return
+	}
+	b.sockets = append(b.sockets, socket)
+	b.sockets = b.sockets[max(len(b.sockets)-maxBinding, 0):]
+}
+
+func (b *binding) has(agent net.Conn) bool {
+	socket, err := os.Stat(agent.RemoteAddr().String())
+	if err != nil {
+		return false
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.hasLocked(socket)
+}
+
+func (b *binding) hasLocked(socket os.FileInfo) bool {
+	for _, s := range b.sockets {
+		if os.SameFile(s, socket) && s.ModTime().Equal(socket.ModTime()) {
+			return true
+		}
+	}
+	return false
 }

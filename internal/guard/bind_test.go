@@ -55,20 +55,32 @@ func (h host) bind(t *testing.T) []byte {
 	return sessionBind(h.PublicKey().Marshal(), sessionID, ssh.Marshal(signature))
 }
 
+// list is the answer of an agent that has a key, none that of one that has none, or is locked.
+var list, none = []byte{agentIDsAnswer, 0, 0, 0, 1, 'k'}, []byte{agentIDsAnswer, 0, 0, 0, 0}
+
+// TestBindComesFirst: the agent is told where requests come from before the first of them, and before each further one until
+// it accepts that. What it tells after a refusal is held back until it has refused once more.
 func TestBindComesFirst(t *testing.T) {
-	bind := sessionBind([]byte("key"), []byte("id"), []byte("sig"))
+	const ask, bind = "ask", "bind"
+	success, failure := []byte{agentSuccess}, []byte{agentFailure}
 	for _, c := range []struct {
 		name    string
-		replies []byte // the agent's, one after the other
-		binds   int    // how many of two requests are preceded by the message
+		replies [][]byte // the agent's, one after the other
+		asked   []string // what it was asked by them
+		given   [][]byte // what the client got for its two requests
 	}{
-		{"accepted", []byte{agentSuccess, 12, 12}, 1},
-		{"unknown", []byte{agentFailure, 12, agentFailure, 12}, 2},
-		{"refused", []byte{agentExtensionFailure, 12, agentExtensionFailure, 12}, 2},
-		{"locked at first", []byte{agentFailure, 12, agentSuccess, 12}, 2},
+		{"accepted", [][]byte{success, list, list}, []string{bind, ask, ask}, [][]byte{list, list}},
+		{"not known, failure", [][]byte{failure, list, failure, failure, list, failure}, []string{bind, ask, bind, bind, ask, bind}, [][]byte{list, list}},
+		{"not known, failure of the extension", [][]byte{{agentExtensionFailure}, list, {agentExtensionFailure}, {agentExtensionFailure}, none}, []string{bind, ask, bind, bind, ask}, [][]byte{list, none}},
+		{"not known, an answer that no protocol has", [][]byte{{99, 1}, list, {99, 1}, list, list, list}, []string{bind, ask, bind, bind, ask, bind}, [][]byte{list, list}},
+		{"locked, then not", [][]byte{failure, none, success, list}, []string{bind, ask, bind, ask}, [][]byte{none, list}},
+		{"locked, then failing, then not", [][]byte{failure, failure, success, list}, []string{bind, ask, bind, ask}, [][]byte{failure, list}},
+		{"unlocked right after it refused", [][]byte{failure, list, success, none, none}, []string{bind, ask, bind, ask, ask}, [][]byte{none, none}},
+		{"something done", [][]byte{failure, success, failure, success}, []string{bind, ask, bind, ask}, [][]byte{success, success}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
+				message := sessionBind([]byte("key"), []byte("id"), []byte("sig"))
 				var asked []string
 				s := serve(t, scripted(func(conn net.Conn) {
 					var f frame
@@ -76,24 +88,20 @@ func TestBindComesFirst(t *testing.T) {
 						if err := f.read(conn); err != nil {
 							t.Error(err)
 						}
-						asked = append(asked, string(f.buf.Bytes()[lengthSize:]))
-						send(t, conn, reply)
+						asked = append(asked, map[string]string{string(message): bind, "\x0b": ask}[string(f.body())])
+						send(t, conn, reply...)
 					}
-				}), bind)
-				for range 2 {
-					send(t, s.client, 11)
-					expect(t, s.client, 12)
+				}), message)
+				for _, want := range c.given {
+					send(t, s.client, agentcRequestIDs)
+					expect(t, s.client, want...)
 				}
 				s.client.Close()
 				if stats, err := s.end(t); err != nil || stats.Requests != 2 {
 					t.Errorf("%+v, %v, want the client's two requests", stats, err)
 				}
-				want := []string{string(bind), "\x0b", string(bind), "\x0b"}
-				if c.binds == 1 {
-					want = slices.Delete(want, 2, 3)
-				}
-				if !slices.Equal(asked, want) {
-					t.Errorf("agent was asked %q, want %q", asked, want)
+				if !slices.Equal(asked, c.asked) {
+					t.Errorf("agent was asked %q, want %q", asked, c.asked)
 				}
 			})
 		})
@@ -106,8 +114,8 @@ func TestBindFails(t *testing.T) {
 		reply []byte
 		cause error
 	}{
-		{"odd reply", encode(12), &BindReplyError{Type: 12}},
 		{"agent dies", nil, io.ErrUnexpectedEOF},
+		{"no message", []byte{0, 0, 0, 0}, &LengthError{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -122,6 +130,32 @@ func TestBindFails(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestUnboundIsNotAsked: what an agent that refuses to be bound is not even asked.
+func TestUnboundIsNotAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, scripted(func(conn net.Conn) {
+			var f frame
+			for range 3 {
+				if err := f.read(conn); err != nil {
+					t.Error(err)
+				}
+				if !f.isSessionBind() || !strings.Contains(string(f.body()), "ours") {
+					t.Errorf("the agent was asked %q", f.body())
+				}
+				send(t, conn, agentFailure)
+			}
+		}), sessionBind([]byte("ours"), nil, nil))
+		for _, request := range [][]byte{{agentcLock, 0, 0, 0, 1, 'x'}, {agentcUnlock, 0, 0, 0, 1, 'x'}, sessionBind([]byte("theirs"), nil, nil)} {
+			send(t, s.client, request...)
+			expect(t, s.client, agentFailure)
+		}
+		s.client.Close()
+		if _, err := s.end(t); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // An agent shows a key that may be used towards "far" only through "near" to those who come from "near", and one that may

@@ -32,11 +32,9 @@ func (e *LengthError) Error() string {
 	return fmt.Sprintf("frame of %d bytes, not 1 to %d", e.Length, MaxFrame)
 }
 
-// BindReplyError is an answer to a session-bind that the protocol does not have.
-type BindReplyError struct {
-	Type byte // the reply's message type
-}
+// UnreadError is a client that sends more than one frame ahead of the request that the agent works on.
+type UnreadError struct{}
 
-func (e *BindReplyError) Error() string {
-	return fmt.Sprintf("reply of type %d to session-bind", e.Type)
+func (e *UnreadError) Error() string {
+	return fmt.Sprintf("more than %d bytes were sent ahead of an answer", maxUnread)
 }

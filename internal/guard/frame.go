@@ -31,11 +31,6 @@ func (f *frame) messageType() byte { return f.buf.Bytes()[lengthSize] }
 // body returns the message, which holds until the next read or set.
 func (f *frame) body() []byte { return f.buf.Bytes()[lengthSize:] }
 
-// isSessionBind says whether the message is a session-bind (PROTOCOL.agent, section 1).
-func (f *frame) isSessionBind() bool {
-	return f.messageType() == agentcExtension && bytes.HasPrefix(f.body()[1:], []byte(sessionBindName))
-}
-
 // size returns the message's length in bytes, without its length field.
 func (f *frame) size() int { return f.buf.Len() - lengthSize }
 

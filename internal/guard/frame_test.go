@@ -49,10 +49,10 @@ func TestFrameRead(t *testing.T) {
 
 func sameKind(err, want error) bool {
 	var length *LengthError
-	var reply *BindReplyError
+	var unread *UnreadError
 	return errors.Is(err, want) ||
 		errors.As(want, &length) && errors.As(err, &length) ||
-		errors.As(want, &reply) && errors.As(err, &reply)
+		errors.As(want, &unread) && errors.As(err, &unread)
 }
 
 // checkFrame tests that f holds what input begins with and that exactly the rest is left unread.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"sync"
 	"syscall"
 	"time"
 
@@ -24,177 +25,221 @@ type Stats struct {
 	Signs    int // of them, requests for a signature
 }
 
+// Guard serves agent channels, of as many connections as there are. It remembers of the agents what it needs to know to tell
+// one that is locked.
+type Guard struct {
+	dial    func(context.Context) (net.Conn, error)
+	binding binding
+	tally   tally
+}
+
+// New returns a guard. dial opens a fresh connection to the agent. The log gets numbers, never what was in a message, and no
+// more than some lines a minute, whatever the remotes do.
+func New(dial func(context.Context) (net.Conn, error), log zerolog.Logger) *Guard {
+	return &Guard{dial: dial, tally: tally{log: log}}
+}
+
+// End writes to the log what was counted since its last line.
+func (g *Guard) End() { g.tally.tell() }
+
+// Warn logs something that a remote can cause, the first of its kind in a minute.
+func (g *Guard) Warn(kind string, err error) { g.tally.warn(kind, err) }
+
 // Serve passes the requests that come on channel to an agent, one at a time, and their replies back, until the remote
 // client closes its side, an error ends the channel, or ctx ends. Then it closes both sides; when it returns, no
-// goroutine of it is left.
+// goroutine of it is left, for which a channel of SSH has to be closed by its other side, too.
 //
-// dial opens a fresh connection to the agent; it is called once, when the first request is there, so that a channel on
-// which nothing is asked costs the agent nothing. It has five seconds. If it fails, the client's requests are all answered
-// with SSH_AGENT_FAILURE, which makes programs end at once with their usual message; merely closing the channel would
-// kill some of them with SIGPIPE. bind, if not nil, is a session-bind message (PROTOCOL.agent, section 1), without length
-// field, that is sent on that connection before anything else.
+// The agent is dialed when the first request is there, so that a channel on which nothing is asked costs it nothing. That has
+// five seconds. If it fails, the client's requests are all answered with SSH_AGENT_FAILURE, which makes programs end at
+// once with their usual message; merely closing the channel would kill some of them with SIGPIPE. bind, if not nil, is a
+// session-bind message (PROTOCOL.agent, section 1), without length field, that is sent on that connection before anything
+// else.
+//
+// Requests that would have the agent load a library are answered with a failure here, and all requests while an agent that
+// knows session-bind refuses it.
 //
 // A reply may take as long as a person needs to touch a key. A client that only half closes its side, having asked,
 // still gets its reply, which means that a client's going away is not seen while the agent works: a caller who knows that
 // the channel is closed must end ctx.
 //
 // The error is nil when the client closed the channel after any number of requests, ctx's cause when ctx ended, or an *Error.
-// The log gets types and sizes of messages, never their contents.
-func Serve(ctx context.Context, channel io.ReadWriteCloser, dial func(context.Context) (net.Conn, error), bind []byte,
-	log zerolog.Logger,
-) (Stats, error) {
-	r := relay{channel: channel, unsentBind: bind, log: log}
-	return r.serve(ctx, channel, dial)
-}
-
-// ServeMaster is Serve for a channel that OpenSSH's ssh forwards and that it begins with a session-bind message of its
-// own. That message is answered here, at once, since ssh does nothing else until it is, and given to the agent as bind is.
-// An ssh before 8.9 sends none. The agent then takes the requests for local ones, so those are refused that would have it
-// load a library from this machine.
-func ServeMaster(ctx context.Context, channel io.ReadWriteCloser, dial func(context.Context) (net.Conn, error),
-	log zerolog.Logger,
-) (Stats, error) {
-	r := relay{channel: channel, bindComes: true, log: log}
-	return r.serve(ctx, channel, dial)
-}
-
-// serve runs the relay and closes the channel.
-func (r *relay) serve(ctx context.Context, channel io.Closer, dial func(context.Context) (net.Conn, error)) (Stats, error) {
-	defer closeWith(ctx, channel)()
-	err := r.run(ctx, dial)
+func (g *Guard) Serve(ctx context.Context, channel io.ReadWriteCloser, bind []byte) (Stats, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	r := relay{guard: g, channel: channel, bind: bind, bound: bind == nil, inbox: newInbox()}
+	closeChannel := closeWith(ctx, channel)
+	var reading sync.WaitGroup
+	reading.Go(func() {
+		r.inbox.fill(channel, func() { cancel(&Error{Side: Remote, Op: "read", Err: &UnreadError{}}) })
+	})
+	err := r.run(ctx)
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
-	r.log.Debug().Err(err).Int("requests", r.stats.Requests).Int("signs", r.stats.Signs).Msg("agent channel ended")
+	closeChannel()
+	reading.Wait()
+	g.ended(err, r.stats)
 	return r.stats, err
 }
 
-// relay is the state of one channel. Its single frame holds a request, then that request's reply:
+// ended takes a channel into account.
+func (g *Guard) ended(err error, stats Stats) {
+	failure := (*Error)(nil)
+	failed := errors.As(err, &failure)
+	g.tally.count(func(c *counts) {
+		c.channels++
+		c.requests += stats.Requests
+		c.signs += stats.Signs
+		if failed {
+			c.failed++
+		}
+	})
+	if failed {
+		g.tally.warn("agent channel: "+string(failure.Side)+" "+failure.Op, err)
+	}
+}
+
+// relay is the state of one channel:
 //
-//	           first request         dial done
-//	unconnected ----------> dialing ----------> passing --+ request, reply
-//	                           |                  ^  |     |
-//	                           | failed           +--------+
-//	                           v
-//	                        refusing --+ request, SSH_AGENT_FAILURE
-//	                           ^       |
-//	                           +-------+
+//	            request           failed
+//	unconnected ------> dialing ----------> without: every request is answered with a failure
+//	     ^                 |
+//	     | failure,        | session-bind
+//	     | hang up         v            accepted, or there is none to send
+//	     +------------- binding ----------------------------> bound --+ request, reply
+//	     refused by an     |                                   ^ ^    |
+//	     agent that has    | refused by an agent               | +----+
+//	     accepted one:     | of which that is not known        |
+//	     it is locked      v                                   |
+//	                    doubtful --accepted, before or after --+
+//	                     ^    |    a request
+//	                     +----+ request, reply
+//
+// Agents other than OpenSSH's do not know session-bind, nor do old ones of OpenSSH: ssh uses them all the same, and they keep
+// no constraints that depend on it. But a locked agent of OpenSSH refuses it just as well (until August 2026), and then takes
+// the connection for a local one once it is unlocked. So the answer of a doubtful one that tells anything, as a locked agent
+// never does, is held back until the agent has been asked once more: if it is bound now, it was locked before, and the
+// request is put again.
 //
 // From each state the client's end of stream, an error or the context's end leads out.
 type relay struct {
-	channel    io.ReadWriter
-	unsentBind []byte // nil when the agent has accepted it, or there is none
-	bindComes  bool   // the channel begins with it
-	unbound    bool   // it should have, but did not
-	log        zerolog.Logger
-	frame      frame
-	stats      Stats
+	guard   *Guard
+	channel io.Writer
+	inbox   *inbox
+	bind    []byte
+
+	agent  net.Conn // nil while unconnected
+	hangUp func()   // closes it
+	bound  bool
+	absent error // why there is no agent
+
+	request, answer frame
+	stats           Stats
 }
 
-func (r *relay) run(ctx context.Context, dial func(context.Context) (net.Conn, error)) error {
-	if more, err := r.firstRequest(); !more {
-		return err
-	}
-	agent, err := connect(ctx, dial)
-	if err != nil {
-		return r.refuse(err)
-	}
-	defer closeWith(ctx, agent)()
-	return r.pass(agent)
-}
-
-// nextRequest reads a request into the frame. It returns false at the end of the channel.
-func (r *relay) nextRequest() (bool, error) {
-	err := r.frame.read(r.channel)
-	if errors.Is(err, io.EOF) {
-		return false, nil
-	}
-	if err != nil {
-		return false, &Error{Side: Remote, Op: "read", Err: err}
-	}
-	r.count()
-	return true, nil
-}
-
-// count takes the request in the frame into account.
-func (r *relay) count() {
-	r.stats.Requests++
-	if r.frame.messageType() == agentcSignRequest {
-		r.stats.Signs++
-	}
-	r.log.Debug().Uint8("type", r.frame.messageType()).Int("size", r.frame.size()).Msg("agent request")
-}
-
-// pass serves requests, beginning with the one in the frame. Here every request is seen whole before the agent sees
-// any of it, so this is the place to decide on it: a refusal is r.frame.set(agentFailure) instead of r.ask(agent).
-func (r *relay) pass(agent io.ReadWriter) error {
+// run serves requests until the client has no more. The error is that of the agent that could not be had, or of what ended
+// the channel.
+func (r *relay) run(ctx context.Context) error {
+	defer func() { r.unconnect() }()
 	for {
-		if err := r.bind(agent); err != nil {
+		r.request.reset() // an idle channel keeps nothing
+		r.answer.reset()
+		switch err := r.inbox.next(&r.request); {
+		case errors.Is(err, io.EOF):
+			return r.absent
+		case err != nil:
+			return &Error{Side: Remote, Op: "read", Err: err}
+		}
+		r.stats.Requests++
+		if r.request.messageType() == agentcSignRequest {
+			r.stats.Signs++
+		}
+		if err := r.serve(ctx); err != nil {
 			return err
 		}
-		if r.unbound && loadsLibrary(r.frame.messageType()) {
-			r.log.Warn().Uint8("type", r.frame.messageType()).Msg("agent request refused: the agent cannot be told where it comes from")
-			r.frame.set(agentFailure)
-		} else if err := r.ask(agent); err != nil {
-			return err
-		}
-		if err := r.reply(); err != nil {
-			return err
-		}
-		if more, err := r.nextRequest(); !more {
-			return err
+		if err := r.answer.write(r.channel); err != nil {
+			return &Error{Side: Remote, Op: "write", Err: err}
 		}
 	}
 }
 
-// refuse answers every request, beginning with the one in the frame, with a failure, and returns cause.
-func (r *relay) refuse(cause error) error {
-	r.log.Warn().Err(cause).Msg("no agent for a remote request")
-	for more := true; more; more, _ = r.nextRequest() {
-		r.frame.set(agentFailure)
-		if r.reply() != nil {
-			break
-		}
-	}
-	return cause
-}
-
-// bind tells the agent where the requests come from, before the first of them, and again before each further one until it
-// accepts that. A locked agent refuses all requests, this one too; the connection would count as a local one when it
-// is unlocked. An agent that does not know session-bind, such as gpg-agent, keeps no constraints that depend on it.
-func (r *relay) bind(agent io.ReadWriter) error {
-	if r.unsentBind == nil {
+// serve makes the answer to the request. Here every request is seen whole before the agent sees any of it, so this is the
+// place to decide on it.
+func (r *relay) serve(ctx context.Context) error {
+	if r.request.loadsLibrary() {
+		r.refuse("a request to load a library was refused", nil)
 		return nil
 	}
-	bound, err := bindSession(agent, r.unsentBind)
-	if err != nil {
-		return &Error{Side: Agent, Op: "bind", Err: err}
+	if r.agent == nil && r.absent == nil {
+		r.absent = r.connect(ctx)
 	}
-	r.log.Debug().Bool("accepted", bound).Msg("agent session-bind")
-	if bound {
-		r.unsentBind = nil
+	if r.absent != nil {
+		r.refuse("no agent for a remote request", r.absent)
+		return nil
 	}
-	return nil
+	bound, err := r.bindAgent()
+	switch {
+	case err != nil:
+		return err
+	case bound:
+		return r.ask()
+	case r.guard.binding.has(r.agent):
+		r.unconnect()
+		r.refuse("the agent refuses to be bound, so it is locked", nil)
+		return nil
+	case r.request.needsBind():
+		r.refuse("a request was refused that only a bound agent gets", nil)
+		return nil
+	}
+	return r.askDoubtful()
 }
 
-// ask replaces the request in the frame by the agent's reply.
-func (r *relay) ask(agent io.ReadWriter) error {
-	if err := r.frame.write(agent); err != nil {
+// askDoubtful is ask for an agent that does not know session-bind, or is locked.
+func (r *relay) askDoubtful() error {
+	err := r.ask()
+	if err != nil || r.answer.tellsNothing() {
+		return err
+	}
+	bound, err := r.bindAgent()
+	if err != nil || !bound {
+		return err
+	}
+	return r.ask()
+}
+
+// refuse answers the request with a failure.
+func (r *relay) refuse(why string, cause error) {
+	r.guard.tally.count(func(c *counts) { c.refused++ })
+	r.guard.tally.warn(why, cause)
+	r.answer.set(agentFailure)
+}
+
+// ask puts the request to the agent and awaits the answer.
+func (r *relay) ask() error {
+	if err := r.request.write(r.agent); err != nil {
 		return &Error{Side: Agent, Op: "write", Err: err}
 	}
-	if err := r.frame.read(agent); err != nil {
+	if err := r.answer.read(r.agent); err != nil {
 		return &Error{Side: Agent, Op: "read", Err: midway(err)}
 	}
 	return nil
 }
 
-// reply sends the frame to the client.
-func (r *relay) reply() error {
-	r.log.Debug().Uint8("type", r.frame.messageType()).Int("size", r.frame.size()).Msg("agent reply")
-	if err := r.frame.write(r.channel); err != nil {
-		return &Error{Side: Remote, Op: "write", Err: err}
+// connect dials the agent.
+func (r *relay) connect(ctx context.Context) error {
+	agent, err := connect(ctx, r.guard.dial)
+	if err == nil {
+		r.agent, r.hangUp = agent, closeWith(ctx, agent)
 	}
-	return nil
+	return err
+}
+
+// unconnect ends the agent's connection, so that the next one begins anew.
+func (r *relay) unconnect() {
+	if r.agent != nil {
+		r.hangUp()
+		r.agent = nil
+	}
 }
 
 // connect dials, and dials again while the agent's queue is full: with a Unix socket Linux then says EAGAIN at once, and

@@ -35,7 +35,9 @@ func serve(t *testing.T, dial func(context.Context) (net.Conn, error), bind []by
 	s := &served{client: client, cancel: cancel, done: make(chan struct{})}
 	go func() {
 		defer close(s.done)
-		s.stats, s.err = Serve(ctx, channel, dial, bind, zerolog.New(&s.log))
+		g := New(dial, zerolog.New(&s.log))
+		s.stats, s.err = g.Serve(ctx, channel, bind)
+		g.End()
 	}()
 	return s
 }
@@ -244,7 +246,7 @@ func TestHalfCloseGetsReply(t *testing.T) {
 	if err := client.(*net.UnixConn).CloseWrite(); err != nil {
 		t.Fatal(err)
 	}
-	if stats, err := Serve(t.Context(), channel, scripted(echo), nil, zerolog.Nop()); err != nil || stats.Requests != 1 {
+	if stats, err := New(scripted(echo), zerolog.Nop()).Serve(t.Context(), channel, nil); err != nil || stats.Requests != 1 {
 		t.Errorf("%+v, %v", stats, err)
 	}
 	expect(t, client, 11)
@@ -269,7 +271,7 @@ func TestLogHasNoContents(t *testing.T) {
 		expect(t, s.client, []byte("\x19a private key")...)
 		s.client.Close()
 		_, _ = s.end(t)
-		if log := s.log.String(); strings.Contains(log, "private") || !strings.Contains(log, `"type":25,"size":14`) {
+		if log := s.log.String(); strings.Contains(log, "private") || !strings.Contains(log, `"channels":1,"requests":1,"signs":0,"refused":0`) {
 			t.Errorf("log: %s", log)
 		}
 	})

@@ -2,6 +2,8 @@ package keeper
 
 import (
 	"context"
+	"errors"
+	"io"
 
 	"golang.org/x/crypto/ssh"
 
@@ -10,9 +12,10 @@ import (
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
-// maxAgentChannels bounds the agent channels that a server may have open at
-// once. Each takes some ten KiB.
-const maxAgentChannels = 2048
+// maxAgentChannels bounds the agent channels that a server may have at once:
+// those that are served and those that wait for that. One that waits takes a
+// few KiB, and a descriptor where OpenSSH carries the connection.
+const maxAgentChannels = guard.MaxChannels + 1024
 
 // forwardAgent asks for agent forwarding in a session, and allows the server to
 // open agent channels from then on. A server whose host key is not the known
@@ -45,20 +48,64 @@ func (c *connection) offered(offer sshconn.AgentOffer) {
 		offer.Refuse(ssh.ResourceShortage)
 		return
 	}
-	channel, err := offer.Accept()
-	if err != nil {
-		c.agents.Add(-1)
-		c.log.Error().Err(err).Msg("agent channel refused")
-		return
-	}
 	c.goWork(func() {
 		defer c.agents.Add(-1)
-		c.serveAgent(channel)
+		if err := c.admit(offer); err != nil && !errors.Is(err, io.EOF) && c.ctx.Err() == nil {
+			c.k.guard.Warn("agent channel refused", err)
+		}
 	})
 }
 
+// errNoPlace says that the agent channels that are open take all places.
+var errNoPlace = errors.New("too many agent channels are open")
+
+// admit waits until there is a place for the channel, and serves it. A channel
+// of SSH is accepted only then, since what the server sends from that moment on
+// has to be kept in memory; one of ssh's begins before, since ssh waits for it.
+func (c *connection) admit(offer sshconn.AgentOffer) error {
+	greeted := !offer.Waits()
+	var channel *sshconn.AgentChannel
+	if greeted {
+		var err error
+		if channel, err = c.greet(offer); err != nil {
+			return err
+		}
+	}
+	if !c.door.Enter(c.ctx) {
+		if greeted {
+			return errors.Join(errNoPlace, channel.Close())
+		}
+		offer.Refuse(ssh.ResourceShortage)
+		return errNoPlace
+	}
+	defer c.door.Leave()
+	if !greeted {
+		var err error
+		if channel, err = offer.Accept(); err != nil {
+			return err
+		}
+	}
+	c.serveAgent(channel)
+	channel.Forget(c.ctx)
+	return nil
+}
+
+// greet accepts a channel that begins with session-bind.
+func (c *connection) greet(offer sshconn.AgentOffer) (*sshconn.AgentChannel, error) {
+	channel, err := offer.Accept()
+	if err != nil {
+		return nil, err
+	}
+	bind, rest, err := guard.Greet(c.ctx, channel)
+	if err != nil {
+		return nil, errors.Join(err, channel.Close())
+	}
+	return &sshconn.AgentChannel{ReadWriteCloser: rest, Bind: bind}, nil
+}
+
 func (c *connection) serveAgent(channel *sshconn.AgentChannel) {
-	c.k.used.Store(true)
+	c.k.touch()
+	defer c.k.touch()
 	ctx, cancel := context.WithCancel(c.ctx)
 	defer cancel()
 	go func() {
@@ -68,16 +115,6 @@ func (c *connection) serveAgent(channel *sshconn.AgentChannel) {
 		case <-ctx.Done():
 		}
 	}()
-	stats, err := c.guard(ctx, channel)
+	stats, _ := c.k.guard.Serve(ctx, channel, channel.Bind)
 	c.k.usage.add(stats)
-	if err != nil && ctx.Err() == nil {
-		c.log.Warn().Err(err).Msg("agent channel")
-	}
-}
-
-func (c *connection) guard(ctx context.Context, channel *sshconn.AgentChannel) (guard.Stats, error) {
-	if channel.Bind == nil {
-		return guard.ServeMaster(ctx, channel, c.k.dialAgent, c.log)
-	}
-	return guard.Serve(ctx, channel, c.k.dialAgent, channel.Bind, c.log)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/mosha-ssh/mosha/internal/bootstrap"
+	"github.com/mosha-ssh/mosha/internal/guard"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 	"github.com/mosha-ssh/mosha/internal/target"
 )
@@ -51,7 +52,8 @@ type connection struct {
 	held    sync.Once     // starts it
 	began   atomic.Bool   // it was started
 	forward atomic.Bool   // agent forwarding was asked for
-	agents  atomic.Int32  // agent channels that are open
+	agents  atomic.Int32  // agent channels that are open, or are to be
+	door    guard.Door    // of those that are served
 
 	// These belong to the keeper's lock.
 	doubted bool          // it does not answer
@@ -72,13 +74,11 @@ type connection struct {
 	noted     bool          // a launcher was told of what happened while connecting
 	unlinked  error         // why the agent cannot be used
 	crowded   bool          // the holder had no room or made room, and is to come back
-
-	rested bool // memory was given back since the keeper was last used; the pulse's
 }
 
 // serve takes over an SSH connection and begins to serve its channels.
 func serve(k *Keeper, conn sshconn.Connection) *connection {
-	k.used.Store(true)
+	k.touch()
 	ctx, cancel := context.WithCancel(context.Background())
 	config := k.config()
 	alive := config.ServerAliveInterval
@@ -182,19 +182,6 @@ func (c *connection) alive(roundTrip time.Duration) {
 	if doubted {
 		c.k.update(func() { c.doubted = false })
 	}
-	c.rest()
-}
-
-// rest gives memory back once nobody has used the keeper from one answer to
-// the next.
-func (c *connection) rest() {
-	switch {
-	case c.k.used.Swap(false):
-		c.rested = false
-	case !c.rested:
-		c.rested = true
-		trim()
-	}
 }
 
 // end waits until the connection is gone and everything on it has ended.
@@ -204,6 +191,7 @@ func (c *connection) end() {
 	c.drop()
 	c.k.update(func() { c.ended, c.why = true, err })
 	c.work.Wait()
+	c.k.touch() // what it took is free now
 	close(c.done)
 }
 

@@ -38,7 +38,7 @@ func (k *Keeper) converse(ctx context.Context, w *wire, heard func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { _ = w.Close() })()
-	k.used.Store(true)
+	k.touch()
 
 	var c call
 	if err := w.receiveCall(&c); err != nil {

@@ -17,12 +17,12 @@ import (
 	"net/netip"
 	"os"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
 	"golang.org/x/crypto/ssh"
 
+	"github.com/mosha-ssh/mosha/internal/guard"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
@@ -61,8 +61,9 @@ type Keeper struct {
 	started time.Time
 	leases  *leases
 	usage   usage
-	asks    chan ask    // questions for whoever is attached
-	used    atomic.Bool // by anybody, since it was last looked at
+	asks    chan ask      // questions for whoever is attached
+	uses    chan struct{} // one slot; somebody uses the keeper
+	guard   *guard.Guard
 
 	mu     sync.Mutex
 	change chan struct{} // closed and replaced with every change below
@@ -107,9 +108,10 @@ func newKeeper(spec Spec, log zerolog.Logger) *Keeper {
 	spec.Boot = bootID()
 	k := &Keeper{
 		spec: spec, log: log, started: time.Now(), asks: make(chan ask),
-		change: make(chan struct{}), state: Idle, since: time.Now(),
+		uses: make(chan struct{}, 1), change: make(chan struct{}), state: Idle, since: time.Now(),
 		kept: spec.Kept, linger: spec.Linger, agents: spec.Agents, actor: spec.Actor, choice: spec.Choice,
 	}
+	k.guard = guard.New(k.dialAgent, log)
 	if len(k.agents) == 0 {
 		k.usesLocked(os.Getenv("SSH_AUTH_SOCK"))
 	}

@@ -1,15 +1,41 @@
 package keeper
 
 import (
+	"context"
 	"runtime/debug"
+	"time"
 )
 
 // gcPercent keeps the heap small rather than the processor idle: an idle
 // keeper allocates next to nothing, and connecting a few hundred KiB.
 const gcPercent = 20
 
-// trim gives back the memory that connecting and serving took. It is called
-// when the keeper has been idle for a while.
+// restPeriod is how long nobody has to use the keeper for it to give memory
+// back.
+const restPeriod = 5 * time.Second
+
+// touch says that somebody uses the keeper, which takes memory.
+func (k *Keeper) touch() { wakeUp(k.uses) }
+
+// rest gives the memory back that connecting and serving took, each time that
+// nobody has used the keeper for a while, whether there is a connection or not.
+// In between it sleeps.
+func (k *Keeper) rest(ctx context.Context) {
+	timer := time.NewTimer(0)
+	<-timer.C
+	for {
+		select {
+		case <-k.uses:
+			timer.Reset(restPeriod)
+		case <-timer.C:
+			trim()
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// trim gives unused memory back to the system.
 func trim() {
 	debug.FreeOSMemory()
 	dropProgramPages()

@@ -115,12 +115,14 @@ func (k *Keeper) live(ctx context.Context, ready func(error) error) error {
 	var helpers sync.WaitGroup
 	helpers.Go(func() { k.serveControl(serving, listener) })
 	helpers.Go(func() { k.sense(serving) })
+	helpers.Go(func() { k.rest(serving) })
 	k.run(ctx)
 	// Who comes from here on finds no socket and spawns a keeper, which waits
 	// for the lock.
 	_ = listener.Close()
 	endServing()
 	helpers.Wait()
+	k.guard.End()
 	k.log.Info().Msg("keeper ended")
 	return nil
 }

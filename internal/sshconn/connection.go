@@ -1,6 +1,7 @@
 package sshconn
 
 import (
+	"context"
 	"io"
 	"net"
 	"net/netip"
@@ -86,11 +87,15 @@ func (f Facts) RefusedBy(cfg *target.Config) error {
 	return e
 }
 
-// AgentOffer is an agent channel that the server wants to open. One of its
-// methods must be called.
+// AgentOffer is an agent channel that the server wants to open. It must be
+// accepted or refused.
 type AgentOffer interface {
 	Accept() (*AgentChannel, error)
 	Refuse(why ssh.RejectionReason)
+	// Waits reports whether that may take its time. If not, the other side is
+	// OpenSSH's own ssh, which does nothing else until the channel was accepted
+	// and the message that it begins with was answered.
+	Waits() bool
 }
 
 // AgentChannel is a channel on which the other side talks to the agent.
@@ -100,6 +105,32 @@ type AgentChannel struct {
 	// length field, that the agent is to get first; nil if the channel itself
 	// begins with it, from OpenSSH's own ssh.
 	Bind []byte
-	// Gone is closed when the other side has closed the channel.
+	// Gone is closed when the other side has closed the channel, too; nil if
+	// that does not matter.
 	Gone <-chan struct{}
+}
+
+// forgetPeriod is how often what the other side sends on a channel that is
+// closed here is forgotten.
+const forgetPeriod = 5 * time.Second
+
+// Forget waits until the other side has closed a channel that is closed here,
+// or ctx ends: until then the channel takes up room, and memory for what the other
+// side may still send.
+func (c *AgentChannel) Forget(ctx context.Context) {
+	if c.Gone == nil {
+		return
+	}
+	tick := time.NewTicker(forgetPeriod)
+	defer tick.Stop()
+	for {
+		select {
+		case <-c.Gone:
+			return
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			_, _ = io.Copy(io.Discard, c) // it ends at the end of the stream, behind which more may come
+		}
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -74,8 +75,12 @@ func (m *master) Serve(agent func(AgentOffer)) {
 	}()
 	for {
 		conn, err := m.agents.AcceptUnix()
-		if err != nil {
+		if errors.Is(err, net.ErrClosed) {
 			return
+		}
+		if err != nil { // no descriptors, for the moment
+			time.Sleep(acceptRest)
+			continue
 		}
 		agent(&masterOffer{conn: conn})
 	}
@@ -122,6 +127,10 @@ func (m *master) Close() error {
 	return nil
 }
 
+// acceptRest is the wait before the next try where no connection could be
+// accepted.
+const acceptRest = 100 * time.Millisecond
+
 // masterOffer is an agent channel that ssh has accepted already.
 type masterOffer struct{ conn *net.UnixConn }
 
@@ -130,4 +139,8 @@ func (o *masterOffer) Accept() (*AgentChannel, error) {
 	return &AgentChannel{ReadWriteCloser: o.conn}, nil
 }
 
+// Waits is that of AgentOffer.
+func (o *masterOffer) Waits() bool { return false }
+
+// Refuse is that of AgentOffer.
 func (o *masterOffer) Refuse(ssh.RejectionReason) { o.conn.Close() }

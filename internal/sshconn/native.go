@@ -1,6 +1,7 @@
 package sshconn
 
 import (
+	"io"
 	"sync"
 
 	"golang.org/x/crypto/ssh"
@@ -58,7 +59,12 @@ func (o *nativeOffer) Accept() (*AgentChannel, error) {
 		defer close(gone)
 		ssh.DiscardRequests(requests) // until the channel is closed
 	}()
+	go func() { _, _ = io.Copy(io.Discard, channel.Stderr()) }() // it counts as unread, and nobody has a use for it
 	return &AgentChannel{ReadWriteCloser: channel, Bind: bind, Gone: gone}, nil
 }
 
+// Waits is that of AgentOffer.
+func (o *nativeOffer) Waits() bool { return true }
+
+// Refuse is that of AgentOffer.
 func (o *nativeOffer) Refuse(why ssh.RejectionReason) { _ = o.channel.Reject(why, "") }

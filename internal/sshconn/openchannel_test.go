@@ -2,6 +2,7 @@ package sshconn
 
 import (
 	"encoding/binary"
+	"errors"
 	"io"
 	"net"
 	"testing"
@@ -46,7 +47,7 @@ func TestOpenChannelAsItEnds(t *testing.T) {
 			t.Fatalf("a channel came: %v", offered)
 		}
 		m := &master{mux: mux}
-		if _, _, err := m.OpenChannel("session", nil); err != io.EOF {
+		if _, _, err := m.OpenChannel("session", nil); !errors.Is(err, io.EOF) {
 			t.Errorf("error is %v, want the connection's end", err)
 		}
 		close(l.free)

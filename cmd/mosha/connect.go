@@ -78,6 +78,9 @@ func (c *connectCmd) Run(ctx *kong.Context) error {
 }
 
 func (c *connectCmd) run() error {
+	if c.PredictOverwrite && strings.Contains(c.Host, "=") {
+		return ofSSH("-o")
+	}
 	if c.Host == "" {
 		return &usageError{Text: "which host? mosha takes [user@]host"}
 	}

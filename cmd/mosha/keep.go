@@ -13,8 +13,10 @@ type sshFlag struct {
 	SSH string `name:"ssh" placeholder:"COMMAND" default:"ssh" help:"ssh command, as given to mosha [user@]host; its options count."`
 }
 
-// transportFlag says what is to carry the connection.
+// transportFlag says what is to carry the connection, and takes ssh's -A from who
+// is used to it.
 type transportFlag struct {
+	Agent     bool   `name:"A" short:"A" help:"As ssh's: forward the agent, which is done without it, too."`
 	Transport string `enum:"auto,native,openssh" default:"auto" placeholder:"HOW" help:"What carries the connection: native, openssh (an ssh in the background), or auto, which takes native where it can."`
 }
 

@@ -38,7 +38,7 @@ func (e *valueError) Error() string {
 var (
 	// shortNames are mosh's flags that have one letter only, as the parser calls
 	// them.
-	shortNames = regexp.MustCompile(`--([an46])\b`)
+	shortNames = regexp.MustCompile(`--([aAn46])\b`)
 	// unknownFlag and badWord are the parser's words, which its error types do not
 	// tell apart.
 	unknownFlag = regexp.MustCompile(`^unknown flag (-[^,]*)`)
@@ -55,6 +55,13 @@ func misuse(parse *kong.ParseError) *usageError {
 	}
 	var value *valueError
 	if flag := unknownFlag.FindStringSubmatch(e.Text); flag != nil {
+		name := flag[1]
+		if isSetting(parse.Context.Args) {
+			name = "-o"
+		}
+		if e := ofSSH(name); e != nil {
+			return e
+		}
 		e.Text = "unknown flag " + flag[1]
 		e.Hint = didYouMean(nearest(flag[1], flagNames(parse.Context)))
 	} else if flag := noValue.FindStringSubmatch(e.Text); flag != nil {

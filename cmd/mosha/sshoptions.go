@@ -1,0 +1,59 @@
+package main
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// sshOptions are the options of ssh(1) that mosha has not, or has in another
+// sense, with a word for the value of those that take one.
+var sshOptions = map[string]string{
+	"-B": "INTERFACE", "-b": "ADDRESS", "-C": "", "-c": "CIPHER", "-E": "FILE", "-e": "CHAR", "-F": "FILE", "-G": "",
+	"-I": "LIBRARY", "-i": "KEY", "-J": "HOP", "-K": "", "-k": "", "-l": "USER", "-M": "", "-m": "MAC",
+	"-O": "COMMAND", "-o": "NAME=VALUE", "-Q": "QUERY", "-q": "", "-S": "SOCKET", "-s": "", "-T": "", "-t": "", "-x": "", "-y": "",
+}
+
+// sshSays are those of which more is to be said.
+var sshSays = map[string]usageError{
+	"-D": {Text: "port forwarding (-D) is not supported", Hint: "an ssh beside the session can do it: ssh -N -D PORT HOST"},
+	"-L": {Text: "port forwarding (-L) is not supported", Hint: "an ssh beside the session can do it: ssh -N -L PORT:HOST:PORT HOST"},
+	"-R": {Text: "port forwarding (-R) is not supported", Hint: "an ssh beside the session can do it: ssh -N -R PORT:HOST:PORT HOST"},
+	"-g": {Text: "port forwarding (-g) is not supported"},
+	"-W": {Text: "forwarding of standard input and output (-W) is not supported"},
+	"-w": {Text: "forwarding of a network interface (-w) is not supported"},
+	"-X": {Text: "X11 forwarding (-X) is not supported"},
+	"-Y": {Text: "X11 forwarding (-Y) is not supported"},
+	"-V": {Text: "unknown flag -V", Hint: "did you mean mosha version?"},
+	"-v": {Text: "-v is an option of ssh", Hint: "mosha log HOST shows what happens"},
+	"-f": {Text: "-f is an option of ssh", Hint: "mosha keep HOST connects in the background"},
+	"-N": {Text: "-N is an option of ssh", Hint: "mosha keep HOST connects without a session"},
+	"-P": {Text: "-P is an option of ssh", Hint: `for ssh's port: --ssh="ssh -p PORT"`},
+}
+
+// ofSSH says where an option of ssh's belongs; nil if ssh has none of that name.
+func ofSSH(flag string) *usageError {
+	if said, ok := sshSays[flag]; ok {
+		return &said
+	}
+	value, ok := sshOptions[flag]
+	if !ok {
+		return nil
+	}
+	return &usageError{
+		Text: flag + " is an option of ssh",
+		Hint: fmt.Sprintf(`those go into --ssh: --ssh="%s"`, strings.TrimSpace("ssh "+flag+" "+value)),
+	}
+}
+
+// setting matches ssh's -oNAME=VALUE, which for mosh would be several flags.
+var setting = regexp.MustCompile(`^-o[A-Za-z]+[= ]`)
+
+// isSetting says whether ssh's -o is among the arguments with its value.
+func isSetting(args []string) bool {
+	if end := slices.Index(args, "--"); end >= 0 {
+		args = args[:end]
+	}
+	return slices.ContainsFunc(args, setting.MatchString)
+}

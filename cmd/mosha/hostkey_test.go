@@ -43,7 +43,7 @@ func TestChangedHostKeyLetPass(t *testing.T) {
 			t.Errorf("stderr has no %s:\n%s", pattern, stderr)
 		}
 	}
-	if out := w.remote("find /tmp/ssh-* -user $(id -un) 2>/dev/null; ls .ssh/ssh_auth_sock 2>/dev/null; :"); out != "" {
+	if out := w.remote("find /tmp/ssh-* ~/.ssh/agent/* -user $(id -un) 2>/dev/null; ls .ssh/ssh_auth_sock 2>/dev/null; :"); out != "" {
 		t.Errorf("the agent was forwarded: %s", out)
 	}
 	seen := w.examine("devbox") // asks for forwarding in a session of its own

@@ -63,7 +63,7 @@ func TestReconnectTakesNothing(t *testing.T) {
 			t.Parallel()
 			a, b := newLaptops(t)
 			onA := a.shell("devbox")
-			sshd := named(a.dev.Processes(), "sshd")
+			sshd := append(named(a.dev.Processes(), "sshd"), named(a.dev.Processes(), "sshd-session")...) // from 9.8 on
 			onB := b.shell("devbox")
 			links(a, "other", b, "own")
 			before := a.sshd.Connections()

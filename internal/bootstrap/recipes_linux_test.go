@@ -56,7 +56,7 @@ func testOwnRC(t *testing.T, s *site) {
 	compare(t, "target after a login", agent, s.target())
 	compare(t, "keys", s.key.Pub, s.keys())
 	sock := s.run("-A", "-tt", "readlink "+LinkPath)
-	if sock == agent || sock != s.target() || !strings.HasPrefix(sock, "/tmp/ssh-") {
+	if sock == agent || sock != s.target() || !s.isForwarded(sock) {
 		t.Errorf("a login with an agent left the link at %q, then %q", sock, s.target())
 	}
 	_ = h.Close()
@@ -87,7 +87,7 @@ func TestOwnAgent(t *testing.T) {
 func testStartsOwn(t *testing.T, s *site, when string) {
 	const say = "sh -c '(echo $SSH_AUTH_SOCK; ssh-add -L; ssh-agent -k) >said 2>&1; mv said said.all'"
 	got := strings.Split(s.open("-a").tell(say), "\n")
-	if len(got) < 3 || !strings.HasPrefix(got[0], "/tmp/ssh-") || got[1] != "The agent has no identities." || !strings.Contains(got[2], "SSH_AUTH_SOCK") {
+	if len(got) < 3 || got[0] == s.link() || s.isForwarded(got[0]) || got[1] != "The agent has no identities." || !strings.Contains(got[2], "SSH_AUTH_SOCK") {
 		t.Errorf("%s: a login without an agent has %q, not one of its own", when, got)
 	}
 }

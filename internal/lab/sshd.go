@@ -192,7 +192,7 @@ func (s *Sshd) Log() string {
 // Connections returns how many TCP connections it has accepted since its first
 // start. It needs LogLevel VERBOSE, the default here, or more.
 func (s *Sshd) Connections() int {
-	return strings.Count(s.Log(), "Connection from ")
+	return strings.Count("\n"+s.Log(), "\nConnection from ")
 }
 
 // Stop ends the listener. Sessions live on, as they do when a service manager

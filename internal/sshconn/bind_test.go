@@ -15,7 +15,8 @@ import (
 // and type of host key that there is.
 func TestSessionBind(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, lab.SshdConfig{HostKeys: []string{"ed25519", "rsa", "ecdsa"}, Extra: []string{"KexAlgorithms +diffie-hellman-group14-sha1"}})
+	s := newSite(t, lab.SshdConfig{HostKeys: []string{"ed25519", "rsa", "ecdsa"}, Extra: []string{"KexAlgorithms +diffie-hellman-group14-sha1," +
+		"diffie-hellman-group14-sha256,diffie-hellman-group16-sha512,diffie-hellman-group-exchange-sha256"}}) // not by default from 10.0 on
 	agent := s.agent()
 	for _, line := range []string{
 		"KexAlgorithms curve25519-sha256", "KexAlgorithms curve25519-sha256@libssh.org", "KexAlgorithms ecdh-sha2-nistp384",

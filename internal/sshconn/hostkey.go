@@ -73,7 +73,7 @@ func (h *hostKeys) algorithms(configured []string) ([]string, error) {
 	output := ""
 	if command := h.command(nil); command != nil && !h.cfg.HostKeyAlgorithmsFixed {
 		var err error
-		if output, err = command(knownhosts.ForOrder, h.host.Hostname); err != nil {
+		if output, err = command(knownhosts.ForOrder, h.host.Name()); err != nil {
 			return nil, err
 		}
 	}

@@ -14,8 +14,17 @@ import (
 )
 
 // tokens are all that the command may have, but for what depends on the name of
-// the machine.
-const tokens = `%% %d %h %i %k %n %p %r %u "%f '%H" %I-%t '%K' ${MOSHA_TEST} a\ b \"c`
+// the machine. Until 9.6 ssh had the name without port and alias in %H when it
+// asked for the algorithms, and looked for that name.
+func (o *oracle) tokens() string {
+	all := `%% %d %h %i %k %n %p %r %u "%f '%H" %I-%t '%K' ${MOSHA_TEST} a\ b \"c`
+	if !o.orders() {
+		return strings.Replace(all, "%H", "-", 1)
+	}
+	return all
+}
+
+func (o *oracle) orders() bool { return o.sshd.Version().AtLeast(9, 6) }
 
 // recorder returns a KnownHostsCommand that writes its arguments down and prints
 // a file, and the files that it needs.
@@ -48,20 +57,25 @@ func TestKnownHostsCommandAsSSH(t *testing.T) {
 	t.Setenv("MOSHA_TEST", "a b %h")
 	o := newOracle(t, lab.SshdConfig{HostKeys: hostKeyTypes})
 	program, files := o.recorder("127.0.0.1," + o.name + o.lines()["ssh-rsa"])
+	tokens := o.tokens()
 	o.compare("known", files, "KnownHostsCommand "+program+" "+tokens+" %C %l %L")
 	o.wantCalls("ORDER-NONE", "HOSTNAME-ssh-rsa")
 	o.compare("fixed order", files, "KnownHostsCommand "+program+" "+tokens, "HostKeyAlgorithms rsa-sha2-512,ecdsa-sha2-nistp256")
 	o.wantCalls("HOSTNAME-ssh-rsa")
-	o.compare("unknown", files, "KnownHostsCommand "+program+" "+tokens, "HostKeyAlias other")
+	if o.orders() {
+		o.compare("unknown", files, "KnownHostsCommand "+program+" "+tokens, "HostKeyAlias other")
+	}
 }
 
 func TestKnownHostsCommandForAddressAsSSH(t *testing.T) {
 	t.Setenv("MOSHA_TEST", "a b %h")
 	o := newAddressOracle(t)
+	tokens := o.tokens()
 	program, files := o.recorder("box" + o.lines()["ssh-rsa"])
-	// Before the key is seen, the alias is not looked at: ed25519 is not put behind.
-	o.compare("changed", files, "KnownHostsCommand "+program+" "+tokens)
-	o.wantCalls("ORDER-NONE", "HOSTNAME-ssh-ed25519", "ADDRESS-ssh-ed25519")
+	if o.orders() {
+		o.compare("known", files, "KnownHostsCommand "+program+" "+tokens)
+		o.wantCalls("ORDER-NONE", "HOSTNAME-ssh-rsa", "ADDRESS-ssh-rsa")
+	}
 	program, files = o.recorder("box" + o.lines()["ssh-ed25519"] + o.address + newKeyLines(o.site, "other")["ssh-rsa"])
 	o.compare("address differs", files, "KnownHostsCommand "+program+" "+tokens, "StrictHostKeyChecking yes")
 	o.wantCalls("ORDER-NONE", "HOSTNAME-ssh-ed25519", "ADDRESS-ssh-ed25519")
@@ -70,6 +84,9 @@ func TestKnownHostsCommandForAddressAsSSH(t *testing.T) {
 func TestKnownHostsCommandVerdicts(t *testing.T) {
 	t.Parallel()
 	o := newOracle(t, lab.SshdConfig{HostKeys: hostKeyTypes})
+	if !o.orders() {
+		o.common = []string{"HostKeyAlgorithms ecdsa-sha2-nistp256,ssh-ed25519,rsa-sha2-512"}
+	}
 	good := o.name + o.lines()["ecdsa-sha2-nistp256"]
 	for _, test := range []struct{ name, command, printed string }{
 		{"known", "/bin/cat {dir}/printed", good},

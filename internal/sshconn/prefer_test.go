@@ -12,23 +12,33 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// TestIdentity has more keys than the server lets try: the one that worked
-// before comes first.
+// TestIdentity has more keys than the server lets try, which are six more from
+// OpenSSH 10.6 on: the one that worked before comes first.
 func TestIdentity(t *testing.T) {
 	s := newSite(t, lab.SshdConfig{Extra: []string{"MaxAuthTries 2", "TrustedUserCAKeys {dir}/ca.pub"}})
 	right := s.key
 	s.certify("certified")
 	s.key = s.newKey("stranger", "ed25519")
-	many := s.agent(s.newKey("a", "ed25519"), s.newKey("b", "rsa"), s.newKey("c", "ecdsa"), right, s.path("certified"))
+	wrong := []string{s.newKey("a", "ed25519"), s.newKey("b", "rsa")}
+	for _, name := range strings.Split("cdefghi", "") {
+		wrong = append(wrong, s.newKey(name, "ecdsa"))
+	}
+	many := s.agent(append(wrong, right, s.path("certified"))...)
+	files := func(last string) (lines []string) {
+		for _, file := range append(wrong, last) {
+			lines = append(lines, "IdentityFile "+file)
+		}
+		return lines
+	}
 	for _, test := range []struct {
 		name  string
 		key   string
 		lines []string
 	}{
 		{"the agent's", right, []string{"IdentityAgent " + many}},
-		{"a file", right, []string{"IdentityFile " + s.path("a"), "IdentityFile " + s.path("b"), "IdentityFile " + right}},
+		{"a file", right, files(right)},
 		{"a certificate in the agent", s.path("certified"), []string{"IdentityAgent " + many}},
-		{"a certificate file", s.path("certified"), []string{"IdentityFile " + s.path("a"), "IdentityFile " + s.path("b"), "IdentityFile " + s.path("certified")}},
+		{"a certificate file", s.path("certified"), files(s.path("certified"))},
 	} {
 		cfg := s.config(test.lines...)
 		want := strings.Fields(s.run("ssh-keygen", "-l", "-f", test.key+".pub"))[1]

@@ -21,10 +21,15 @@ RequiredRSASize 3000
 StrictHostKeyChecking off
 CheckHostIP yes
 `), "h")
-	home := c.tokens()['d']
+	home, revoked := c.tokens()['d'], "%h"
+	if out, err := exec.Command("ssh", "-T", "-G", "-o", "RevokedHostKeys=/%h", "h").Output(); err != nil {
+		t.Fatal(err)
+	} else if strings.Contains(string(out), "\nrevokedhostkeys /h\n") {
+		revoked = "h" // ssh expands it from 9.4 on
+	}
 	for _, test := range []struct{ name, got, want string }{
 		{"KnownHostsCommand", c.KnownHostsCommand, `/bin/cat "/a b/%H"`},
-		{"RevokedHostKeys", strings.Join(c.RevokedHostKeys, ","), home + "/revoked%h"},
+		{"RevokedHostKeys", strings.Join(c.RevokedHostKeys, ","), home + "/revoked" + revoked},
 		{"UserKnownHostsFile", strings.Join(c.UserKnownHostsFiles, ","), "/a%h,/bh," + home + "/c"},
 		{"GlobalKnownHostsFile", strings.Join(c.GlobalKnownHostsFiles, ","), "/g%h"},
 		{"UpdateHostKeys", c.UpdateHostKeys, UpdateAsk},

@@ -96,6 +96,9 @@ func TestEveryFormat(t *testing.T) {
 			})
 		}
 		for _, format := range []string{"RFC4716", "PEM", "PKCS8"} {
+			if format == "PEM" && key[0] == "ed25519" {
+				continue // there is no such format
+			}
 			variant(format, "", "-m", format)
 			variant(format+" encrypted", passphrase, "-m", format, "-a", "2")
 		}

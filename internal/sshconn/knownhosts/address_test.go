@@ -67,12 +67,11 @@ func TestCommand(t *testing.T) {
 	if _, err := query(host, "", failed); !errors.Is(err, failed) {
 		t.Errorf("got %v", err)
 	}
-	// Before a key is seen, the name has no port.
 	algorithms := []string{"ssh-ed25519", "rsa-sha2-256"}
-	if got := (&DB{}).Algorithms(algorithms, hostOn(2222), expand("host.example {rsa1}")); got[0] != "rsa-sha2-256" {
+	if got := (&DB{}).Algorithms(algorithms, hostOn(2222), expand("host.example {rsa1}")); got[0] != "ssh-ed25519" {
 		t.Errorf("got %q", got)
 	}
-	if got := (&DB{}).Algorithms(algorithms, hostOn(2222), expand("[host.example]:2222 {rsa1}")); got[0] != "ssh-ed25519" {
+	if got := (&DB{}).Algorithms(algorithms, hostOn(2222), expand("[host.example]:2222 {rsa1}")); got[0] != "rsa-sha2-256" {
 		t.Errorf("got %q", got)
 	}
 }

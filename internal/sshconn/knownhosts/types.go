@@ -42,7 +42,7 @@ func plainType(algorithm string) string { return SignatureAlgorithm(KeyType(algo
 // keys shows the known one (sshconnect2.c, order_hostkeyalgs). It drops none, and
 // keeps the order otherwise. output is what KnownHostsCommand printed for this.
 func (db *DB) Algorithms(configured []string, h Host, output string) []string {
-	found := append(db.find(h.Name(), nil), commandDB(ForOrder, output).find(lower(h.Hostname), nil)...)
+	found := append(db.find(h.Name(), nil), commandDB(ForOrder, output).find(h.Name(), nil)...)
 	if len(configured) == 0 || found.has(plainType(configured[0])) {
 		return configured
 	}

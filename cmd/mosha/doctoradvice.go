@@ -62,6 +62,8 @@ func adviceHere(p *doctor.Problem, host string) (advice, bool) {
 		return advice{cause: "the agent has no key", cure: "ssh-add"}, true
 	case doctor.KeeperWaits:
 		return advice{cause: "it waits for you: " + p.Detail, cure: "mosha reconnect " + host}, true
+	case doctor.KeeperLost:
+		return advice{cause: strings.TrimSuffix("the connection is lost, and another is being tried for: "+p.Detail, ": "), cure: "mosha log " + host + " says more"}, true
 	}
 	return advice{}, false
 }
@@ -126,6 +128,11 @@ func adviceThere(c doctor.Check, host string) (advice, bool) {
 			cause: joined("the server does not run what it is told to%s", instead(p.Detail)),
 			cure:  "look there for command= in authorized_keys, ForceCommand in sshd_config, and start-up files that start something else",
 		}, true
+	case doctor.ShellTaken:
+		return advice{
+			cause: "a start-up file runs " + p.Subject + " in place of every command, mosh-server's start too",
+			cure:  "have it do so at a prompt only: case $- in *i*) exec " + p.Subject + " -l ;; esac",
+		}, true
 	case doctor.Noise:
 		return advice{
 			cause: fmt.Sprintf("start-up files print to programs: %q", p.Detail),
@@ -155,22 +162,32 @@ func notInstalled(c doctor.Check) advice {
 	return advice{cause: name + " is not installed here", cure: install("mosh")}
 }
 
+// notUTF8 names the variable that counts: setting another one cures nothing.
 func notUTF8(c doctor.Check) advice {
-	charmap := c.Problem.Subject
+	charmap, setting := c.Problem.Subject, c.Problem.Detail
+	name, _, _ := strings.Cut(setting, "=")
+	if name == "" {
+		name, setting = "LANG", "LANG is not set"
+	}
+	utf8 := c.Facts["utf8"]
 	if c.Place == doctor.There {
-		return advice{
-			cause: joined("mosh-server finds no UTF-8 locale: its own is %s, and none of yours is installed there", charmap),
-			cure:  "set LANG here to one that `locale -a` shows there, such as C.UTF-8",
+		a := advice{
+			cause: fmt.Sprintf("mosh-server finds no UTF-8 locale: its own is %s, and what is set here (%s) is not installed there", charmap, setting),
+			cure:  fmt.Sprintf("export %s=%s here, which is installed there", name, utf8),
 		}
+		if utf8 == "" {
+			a.cure = "have one made there: localedef -i en_US -f UTF-8 en_US.UTF-8; then export " + name + "=en_US.UTF-8 here"
+		}
+		return a
 	}
-	setting := c.Problem.Detail
-	if setting == "" {
-		setting = "LANG is not set"
-	}
-	return advice{
+	a := advice{
 		cause: fmt.Sprintf("the character set here is %s, not UTF-8 (%s)", charmap, setting),
-		cure:  "export LANG to one that `locale -a` shows, such as C.UTF-8",
+		cure:  fmt.Sprintf("export %s=%s", name, utf8),
 	}
+	if utf8 == "" {
+		a.cure = "install a UTF-8 locale, and have " + name + " name it: `locale -a` shows those that there are"
+	}
+	return a
 }
 
 // adviceAgent is about the agent on the remote.
@@ -183,6 +200,15 @@ func adviceAgent(c doctor.Check, host string) (advice, bool) {
 		return advice{cause: p.Subject + " is there and is no link", cure: "move it away there"}, true
 	case doctor.LinkDead:
 		return advice{cause: "leads nowhere: " + p.Subject, cure: "the next session mends it"}, true
+	case doctor.LinkMute:
+		return advice{cause: "leads to " + p.Subject + ", where no agent answers", cure: "a new session takes it: mosha " + host + "; end what led it there, such as an ssh -A that was begun in a session"}, true
+	case doctor.LinkElsewhere:
+		return advice{cause: "~/.ssh there cannot be written to: a session has the link in $XDG_RUNTIME_DIR"}, true
+	case doctor.LinkNowhere:
+		return advice{
+			cause: "~/.ssh there cannot be written to, and there is no $XDG_RUNTIME_DIR: a session has the agent until its connection breaks",
+			cure:  "make ~/.ssh yours to write to there, or have pam_systemd set XDG_RUNTIME_DIR",
+		}, true
 	case doctor.AgentHides:
 		return advice{cause: "the agent here shows that machine none of its " + count(p.Subject, "key"), cure: "add one without ssh-add -h, or with this host named there"}, true
 	case doctor.AgentFails:

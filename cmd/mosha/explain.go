@@ -7,7 +7,6 @@ import (
 	"runtime"
 	"strings"
 
-	"github.com/mosha-ssh/mosha/internal/bootstrap"
 	"github.com/mosha-ssh/mosha/internal/keeper"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 	"github.com/mosha-ssh/mosha/internal/target"
@@ -302,43 +301,9 @@ func explainRemote(err error) (explanation, bool) {
 	return e, true
 }
 
-func setupWords(err *keeper.SetupError) (message, hint string) {
-	var file *bootstrap.FileError
-	if errors.As(err.Err, &file) {
-		return fmt.Sprintf("not written on the remote: %s: %v", strings.Join(err.Paths, ", "), file.Reason), fileHint(file.Reason)
-	}
-	return fmt.Sprintf("the remote was not set up: %v", err.Err), ""
-}
-
-func fileHint(reason bootstrap.Reason) string {
-	switch reason {
-	case bootstrap.ReadOnly, bootstrap.Unwritable, bootstrap.Denied:
-		return "new shells there may not find the agent"
-	case bootstrap.Full, bootstrap.Quota:
-		return "make room there; new shells may not find the agent until then"
-	case bootstrap.Edited, bootstrap.Unfinished, bootstrap.Several:
-		return "remove mosha's block from it by hand, and it is written anew"
-	}
-	return ""
-}
-
 func roomHint(err *keeper.RoomError) string {
 	if !err.OpenSSH {
 		return ""
 	}
 	return "sshd_config there: MaxSessions"
-}
-
-func forwardWords(err *keeper.ForwardError) (message, hint string) {
-	switch err.Reason {
-	case "refused":
-		return "the server forwards no agent, so the session has none", "sshd_config there: AllowAgentForwarding yes, and no option of your key that forbids it; mosha doctor tells which it is"
-	case "unverified":
-		return "the agent is not forwarded, since the host key is not the known one", ""
-	case "slow":
-		return "logging in takes long there: the session will have the agent, and the set-up be made, when that is through", "what do the start-up files of your login shell wait for?"
-	case "link":
-		return fmt.Sprintf("the session will not find the agent: %v", err.Err), ""
-	}
-	return fmt.Sprintf("the agent could not be forwarded: %v", err.Err), ""
 }

@@ -52,7 +52,8 @@ func busyWords(e *keeper.BusyError) string {
 func undoWords(err *keeper.SetupError) (message, hint string) {
 	var file *bootstrap.FileError
 	if !errors.As(err.Err, &file) {
-		return fmt.Sprintf("nothing was taken back: %v", err.Err), ""
+		message, hint = scriptWords(err.Err)
+		return "nothing was taken back: " + message, hint
 	}
 	what := "still"
 	switch file.Reason {

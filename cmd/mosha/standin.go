@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -79,7 +80,13 @@ type serverStart struct {
 	pid     string                 // of the server
 	lacks   bool                   // the session goes without something, as was said
 	fresh   bool                   // at the beginning of a line
+	waiting *time.Timer
 }
+
+// slowStart is after how long without a server, all else being ready, a person
+// is told what is waited for: a start-up file that runs another program on the
+// terminal of the start holds it up for ever.
+const slowStart = 5 * time.Second
 
 // run relays the server's start. CONNECT comes last, when the keeper has said
 // that the remote is ready.
@@ -91,7 +98,7 @@ func (s *serverStart) run(client *keeper.Client) error {
 	if s.note.Read {
 		defer afterAWhile(say, s.stage)()
 	}
-	start := keeper.Start{Command: mosh.ServerCommand(s.request.Command, bootstrap.LinkPath), Env: s.note.Env}
+	start := keeper.Start{Command: mosh.ServerCommand(s.request.Command, bootstrap.SetAgent), Env: s.note.Env}
 	if s.request.Pty {
 		start.Pty = currentTerminal(s.note.Env)
 	}
@@ -104,6 +111,9 @@ func (s *serverStart) run(client *keeper.Client) error {
 			return s.settled.Load() && s.route == nil && relay.Connect() != nil && known
 		},
 	})
+	if s.waiting != nil {
+		s.waiting.Stop()
+	}
 	relay.End()
 	s.pid = relay.Pid()
 	if !s.fresh {
@@ -119,7 +129,7 @@ func (s *serverStart) run(client *keeper.Client) error {
 	case err != nil:
 		return err
 	case relay.Connect() == nil:
-		return &noServerError{Host: s.request.Destination, Named: mosh.NamedServer(s.request.Command), Code: code}
+		return &noServerError{Host: s.request.Destination, Named: mosh.NamedServer(s.request.Command), Code: cmp.Or(relay.Code(), code)}
 	}
 	if err := s.wait(); err != nil {
 		return err
@@ -177,12 +187,15 @@ func (s *serverStart) heldWords() string {
 func (s *serverStart) settle(ready keeper.Ready) {
 	s.settled.Store(true)
 	s.address = ready.Address
+	s.waiting = time.AfterFunc(slowStart, func() {
+		say("mosh-server has not started on %s yet: a slow login, or a start-up file that runs another program there", s.request.Destination)
+	})
 	if len(ready.Written) > 0 {
 		say("%s", writtenLine(ready.Written, s.request.Destination))
 	}
 	for _, warning := range ready.Warnings {
 		var forward *keeper.ForwardError
-		s.lacks = s.lacks || errors.As(warning, &forward)
+		s.lacks = s.lacks || errors.As(warning, &forward) && forward.Lacks()
 		warn(warning)
 	}
 	far := (*farError)(nil)

@@ -40,7 +40,7 @@ type RemoteError struct {
 
 func (e *RemoteError) Error() string {
 	s := "remote shell: " + e.Kind.String()
-	if e.Detail != "" {
+	if e.Detail != "" && e.Kind != Malformed { // a script's own words are for no person
 		s += ": " + e.Detail
 	}
 	if e.Err != nil {

@@ -18,6 +18,7 @@ import (
 //	conn FOUR FIELDS | conn -      SSH_CONNECTION
 //	sshd PID START | sshd - -      the sshd of this session, and when it started
 //	agent PATH | agent none        the socket that sshd made for this connection
+//	place home|runtime|none        where the link is, as FindPlace has it
 //
 // and then an answer for each order but the last:
 //
@@ -39,6 +40,20 @@ var holderScript string
 //
 //go:embed agent.sh
 var FindAgent string
+
+// FindPlace has functions of POSIX sh. find_place sets the variable place to
+// where the link is: "home", for [LinkPath], "runtime", for ssh_auth_sock in
+// XDG_RUNTIME_DIR, as the user cannot make the former, or "none", as there is
+// no such directory either; and home to its path. can tells whether the user
+// can make a link in a directory.
+//
+//go:embed place.sh
+var FindPlace string
+
+// SetAgent is a script of POSIX sh that gives what follows it the link in
+// SSH_AUTH_SOCK. Where there can be none, the socket of the connection stays.
+var SetAgent = stripped(FindPlace) +
+	"find_place 2>/dev/null; [ \"$place\" = none ] || { SSH_AUTH_SOCK=$home; export SSH_AUTH_SOCK; }\n"
 
 // Forwarding is what is known beforehand of the socket that a server makes for
 // the forwarded agent.
@@ -118,21 +133,22 @@ func Bury(s Sshd) Order {
 // the longer time: whoever started it may not know of that. Below a second,
 // every takes a sleep(1) on the remote that knows fractions.
 func HolderScript(first Order, every time.Duration, f Forwarding) []byte {
-	script := fmt.Appendf(nil, "%sfirst=%s patience=%g\n", Padding,
+	script := fmt.Appendf(nil, "%sfirst=%s patience=%g\n", Opening,
 		shellescape.Quote(strings.TrimSuffix(string(first), "\n")), 3*every.Seconds())
 	vars := f.Vars()
 	for i := 0; i+1 < len(vars); i += 2 {
 		script = fmt.Appendf(script, "%s=%s\n", vars[i], shellescape.Quote(vars[i+1]))
 	}
-	return append(script, stripped(FindAgent+holderScript)...)
+	return append(script, stripped(FindAgent+FindPlace+holderScript)...)
 }
 
-// Padding goes before what matters in a script: a start-up file may read from
-// its input.
-const Padding = "# mosha\n# mosha\n"
+// Opening begins a script: lines for a start-up file that reads from its input,
+// and one for zsh, which reads the script where a start-up file has it take the
+// place of sh. The variable taken then has its name.
+const Opening = "# mosha\n# mosha\ntaken=; case ${ZSH_VERSION+z} in z) [ \"$(emulate)\" = sh ] || { taken=zsh; emulate sh; } ;; esac\n"
 
 // A HolderEvent is what the holder says: a [Connection], a [Sshd], an [Agent],
-// a [Link], a [Pong] or a [Buried].
+// a [Place], a [Link], a [Pong] or a [Buried].
 type HolderEvent interface{ holderEvent() }
 
 // Connection is the holder's SSH_CONNECTION, said once and first: the
@@ -151,6 +167,16 @@ type Sshd struct {
 // Agent is the forwarded agent's socket on the remote, said once, after Sshd.
 // Path is printable ASCII, or empty if the server forwards no agent.
 type Agent struct{ Path string }
+
+// Place is where the link is, said once, after Agent.
+type Place int
+
+// The places of the link.
+const (
+	PlaceHome    Place = iota + 1 // LinkPath in the home
+	PlaceRuntime                  // ssh_auth_sock in XDG_RUNTIME_DIR: the user cannot make the former
+	PlaceNone                     // the user can make neither
+)
 
 // LinkState is how an order to take the link ended.
 type LinkState int
@@ -191,6 +217,7 @@ type Buried struct{ Done bool }
 func (Connection) holderEvent() {}
 func (Sshd) holderEvent()       {}
 func (Agent) holderEvent()      {}
+func (Place) holderEvent()      {}
 func (Link) holderEvent()       {}
 func (Pong) holderEvent()       {}
 func (Buried) holderEvent()     {}

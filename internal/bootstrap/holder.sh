@@ -32,6 +32,9 @@
 # it apply the same rules, as to what programs follow: one that lives stays the plain one of whoever set it, one that leads
 # nowhere here is made to lead to our host's.
 #
+# Where ~/.ssh is not the user's to write to, the one link is in that directory, if there is one. place.sh tells, here and
+# when mosh-server is started, whose session has to have the same.
+#
 # shellcheck shell=sh disable=SC2154,SC3013,SC3067
 {
 exec 2>/dev/null
@@ -41,12 +44,12 @@ export LC_ALL PATH
 newline='
 '
 tab='	'
-home=$HOME/.ssh/ssh_auth_sock
+find_place
 link=$home
-case ${XDG_RUNTIME_DIR-} in
-/run/user/*)
+case $place$runtime in
+home?*)
   case $(stat -f -c %T "$HOME") in
-  nfs* | cifs | smb* | afs | ceph | lustre | gpfs | panfs | fhgfs | v9fs | fuse*) link=$XDG_RUNTIME_DIR/ssh_auth_sock ;;
+  nfs* | cifs | smb* | afs | ceph | lustre | gpfs | panfs | fhgfs | v9fs | fuse*) link=$runtime ;;
   esac
   ;;
 esac
@@ -91,7 +94,7 @@ point() {
     return 1
   fi
   step='mkdir'
-  why=$( (umask 077; mkdir -p "$HOME/.ssh") 2>&1) || return
+  why=$( (umask 077; mkdir -p "${1%/*}") 2>&1) || return
   step='write'
   why=$({ rm -f "$new" && ln -s "$2" "$new"; } 2>&1) || return
   # A link of no use goes first: mv would move the new one into a directory that it leads to, or fail at a loop.
@@ -287,6 +290,7 @@ if stamp "$PPID"; then echo "sshd $PPID $start"; else echo 'sshd - -'; fi
 find_agent
 case $agent in *"$newline"*) agent= ;; /./*) agent=${agent#/.} ;; esac
 printf '%s\n' "agent ${agent:-none}"
+echo "place $place"
 obey "${first-}"
 if [ -n "$agent" ]; then
   watch &

@@ -61,11 +61,18 @@ func (h *held) expect(want HolderEvent) {
 // began reads what every holder says first.
 func (h *held) began(agent string) {
 	h.t.Helper()
+	h.beganIn(PlaceHome, agent)
+}
+
+// beganIn is began where the link is in another place.
+func (h *held) beganIn(place Place, agent string) {
+	h.t.Helper()
 	h.expect(Connection{
 		Client: netip.MustParseAddrPort("192.0.2.1:1234"), Server: netip.MustParseAddrPort("[2001:db8::1]:22"),
 	})
 	h.expect(Sshd{}) // the test started it
 	h.expect(Agent{Path: agent})
+	h.expect(place)
 }
 
 // order gives an order and reads the answer.
@@ -180,7 +187,7 @@ func testOccupied(t *testing.T, l *local, own, _ string) {
 func testCannotWrite(t *testing.T, l *local, own, _ string) {
 	l.lay(dir(".ssh").with(0o555))
 	h := l.hold(Claim, "SSH_AUTH_SOCK="+own)
-	h.began(own)
+	h.beganIn(PlaceNone, own)
 	h.expect(failedLink(LinkError{Reason: Denied}))
 	h.order(Ping(1), Pong{Token: 1, Owner: OwnerFailed})
 }

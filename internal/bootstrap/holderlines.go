@@ -46,6 +46,9 @@ func parseHolderLine(line string) (HolderEvent, error) {
 		event, ok = parseConnection(rest), true
 	case "agent":
 		event, ok = parseAgent(rest)
+	case "place":
+		place, known := places[rest]
+		event, ok = place, known
 	case "link":
 		event, ok = parseLink(rest)
 	case "sshd":
@@ -129,6 +132,9 @@ func parseSshd(s string) (Sshd, bool) {
 var stamp = regexp.MustCompile(`^[0-9A-Za-z:_]{1,40}$`)
 
 func validStamp(s string) bool { return stamp.MatchString(s) }
+
+// places are place.sh's words for them.
+var places = map[string]Place{"home": PlaceHome, "runtime": PlaceRuntime, "none": PlaceNone}
 
 // owners are holder.sh's words for them.
 var owners = map[string]Owner{"own": OwnerSelf, "other": OwnerOther, "none": OwnerNone, "failed": OwnerFailed}

@@ -35,7 +35,7 @@ var (
 
 // script returns what the remote's shell is to read.
 func (t task) script() []byte {
-	return []byte("{\n" + stripped(filesScript+t.extra+ordersScript) + "}\n")
+	return []byte(Opening + "{\n" + stripped(filesScript+t.extra+ordersScript) + "}\n")
 }
 
 // stripped returns a script without its comments, empty lines and indentation.

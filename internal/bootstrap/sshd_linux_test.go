@@ -103,6 +103,7 @@ func (s *site) holdEvery(first Order, every time.Duration) (*held, string) {
 	h.sshd = event.(Sshd)
 	event, err = h.reader.Next()
 	check(s.t, err)
+	h.expect(PlaceHome)
 	return h, event.(Agent).Path
 }
 

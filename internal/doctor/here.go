@@ -86,12 +86,7 @@ func (e *examination) ssh() Check {
 // which also knows whether the locale exists.
 func (e *examination) locale() Check {
 	c := newCheck(Here, CheckLocale)
-	setting := ""
-	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
-		if value := e.options.Env(name); value != "" && setting == "" {
-			setting = name + "=" + value
-		}
-	}
+	setting := e.localeSetting()
 	charmap := ""
 	cmd := exec.CommandContext(e.ctx, "locale", "charmap")
 	if out, err := cmd.Output(); err == nil {
@@ -101,9 +96,35 @@ func (e *examination) locale() Check {
 	}
 	c.Facts["charmap"], c.Facts["setting"] = bootstrap.Printable(charmap), bootstrap.Printable(setting)
 	if !strings.EqualFold(charmap, "UTF-8") {
+		if out, err := exec.CommandContext(e.ctx, "locale", "-a").Output(); err == nil {
+			c.Facts["utf8"] = bootstrap.Printable(firstUTF8(string(out)))
+		}
 		return c.fails(NotUTF8, bootstrap.Printable(charmap), bootstrap.Printable(setting), nil)
 	}
 	return c
+}
+
+// localeSetting returns the variable that decides about the character set, as
+// in LANG=C, "" if none is set (POSIX, 8.2, Internationalization Variables).
+func (e *examination) localeSetting() string {
+	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
+		if value := e.options.Env(name); value != "" {
+			return name + "=" + value
+		}
+	}
+	return ""
+}
+
+// firstUTF8 returns a locale with UTF-8 of those that locale -a prints, C's if
+// it is there.
+func firstUTF8(all string) string {
+	found := ""
+	for name := range strings.FieldsSeq(all) {
+		if utf8Name.MatchString(name) && (found == "" || strings.HasPrefix(name, "C.")) {
+			found = name
+		}
+	}
+	return found
 }
 
 var utf8Name = regexp.MustCompile(`(?i)utf-?8`)
@@ -138,7 +159,7 @@ func (e *examination) agent() Check {
 	c.Facts["keys"], c.Facts["touch_keys"] = strconv.Itoa(len(keys)), strconv.Itoa(touch)
 	e.keysHere = len(keys)
 	if len(keys) == 0 {
-		return c.fails(AgentEmpty, path, "", nil)
+		return c.warns(AgentEmpty, path, "", nil) // one may be added while a session lasts
 	}
 	return c
 }
@@ -208,8 +229,12 @@ func (e *examination) keeper() Check {
 	e.running, e.canKeep = true, true
 	c.Facts["state"], c.Facts["sessions"], c.Facts["link"] = string(status.State), strconv.Itoa(status.Sessions), status.Link
 	c.Facts["transport"] = status.Transport
-	if status.State == keeper.NeedsAuth {
-		return c.warns(KeeperWaits, "", strings.Join(status.Problems, "; "), nil)
+	problems := strings.Join(status.Problems, "; ")
+	switch status.State {
+	case keeper.NeedsAuth:
+		return c.warns(KeeperWaits, "", problems, nil)
+	case keeper.Lost, keeper.Waiting:
+		return c.warns(KeeperLost, "", problems, nil)
 	}
 	return c
 }

@@ -39,12 +39,21 @@ func parseServer(rest string) netip.Addr {
 	return addr.Unmap()
 }
 
+// The places of the link, in place.sh's words.
+const (
+	placeHome    = "home"
+	placeRuntime = "runtime"
+	placeNone    = "none"
+)
+
 // shellName is what may be the name of a shell.
 var shellName = regexp.MustCompile(`^[A-Za-z0-9._+-]{1,32}$`)
 
 // facts are what the probe sees at once.
 type facts struct {
-	fixed      bool // the home cannot be written to
+	fixed      bool   // the home cannot be written to
+	place      string // where the link is: home, runtime or none
+	taken      string // the shell that a start-up file runs in the place of sh
 	link       linkState
 	sshd       []configLine
 	unreadable string   // an sshd_config that cannot be read
@@ -68,6 +77,12 @@ func (f *facts) take(word, rest string) bool {
 	case "conn":
 	case "home":
 		f.fixed = rest == "fixed"
+	case "place":
+		f.place = rest
+		return rest == placeHome || rest == placeRuntime || rest == placeNone
+	case "taken":
+		f.taken = rest
+		return shellName.MatchString(rest)
 	case "link":
 		var ok bool
 		f.link, ok = parseLink(rest)
@@ -141,6 +156,7 @@ func isLink(sock string) bool {
 type serverStart struct {
 	address netip.Addr
 	charmap string
+	utf8    string // a UTF-8 locale that is installed there
 	said    []string
 	code    int
 	done    bool
@@ -152,6 +168,8 @@ func (s *serverStart) take(word, rest string) bool {
 		s.address = parseServer(rest)
 	case "charmap":
 		s.charmap = bootstrap.Printable(rest)
+	case "utf8":
+		s.utf8 = bootstrap.Printable(rest)
 	case "said":
 		s.said = append(s.said, rest)
 	case "code":
@@ -169,6 +187,7 @@ type agentSeen struct {
 	path  string // its socket, "" if none is forwarded
 	named bool   // SSH_AUTH_SOCK says so: no start-up file has changed it
 	link  linkState
+	mute  bool     // the link leads elsewhere, and no agent answers there
 	keys  []string // as ssh-add -L prints them
 	code  int      // ssh-add's
 	via   string   // link, socket or none
@@ -188,6 +207,10 @@ func (a *agentSeen) take(word, rest string) bool {
 		var ok bool
 		a.link, ok = parseLink(rest)
 		return ok
+	case "through":
+		code, err := strconv.ParseUint(rest, 10, 8)
+		a.mute = code > 1 // 1: it has no keys
+		return err == nil
 	case "key":
 		a.keys = append(a.keys, rest)
 	case "keys":

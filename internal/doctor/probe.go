@@ -26,6 +26,8 @@ var probeScript string
 //	conn FOUR FIELDS | conn -  SSH_CONNECTION
 //
 //	facts:   home writable | home fixed
+//	         place home|runtime|none    where the link is, as bootstrap.FindPlace has it
+//	         taken SHELL                what a start-up file runs in the place of sh
 //	         link none - | link occupied - | link live TEXT | link dead TEXT
 //	         sshd FILE:NUMBER:LINE      of sshd_config(5)
 //	         unreadable FILE
@@ -38,11 +40,13 @@ var probeScript string
 //	         state live|dead|none       answers state PATH
 //	                                    reap PID is not answered
 //	server:  charmap TEXT
+//	         utf8 TEXT                  a UTF-8 locale that is installed, or nothing
 //	         said LINE                  of mosh-server's start
 //	         code N                     its exit code, or unknown
 //	agent:   agent PATH | agent none
 //	         named yes|no               whether SSH_AUTH_SOCK says so
 //	         link ...
+//	         through CODE               ssh-add's exit code, given a link that leads elsewhere
 //	         key LINE                   of ssh-add -L
 //	         keys CODE link|socket|none ssh-add's exit code, and what it was given
 //	         signed CODE TEXT           answers a public key
@@ -113,11 +117,11 @@ func startProbe(ctx context.Context, shell Shell, part string, vars ...string) (
 // ...) set.
 func scriptFor(part string, vars ...string) string {
 	var b strings.Builder
-	b.WriteString(bootstrap.Padding + "part=" + part + "\n")
+	b.WriteString(bootstrap.Opening + "part=" + part + "\n")
 	for i := 0; i+1 < len(vars); i += 2 {
 		b.WriteString(vars[i] + "=" + shellescape.Quote(vars[i+1]) + "\n")
 	}
-	return b.String() + bootstrap.FindAgent + probeScript
+	return b.String() + bootstrap.FindAgent + bootstrap.FindPlace + probeScript
 }
 
 // awaitMarker skips and notes what start-up files print.

@@ -12,7 +12,11 @@ exec 2>/dev/null
 trap '' PIPE
 PATH=${PATH:+$PATH:}/usr/bin:/bin
 export PATH
-home=$HOME/.ssh/ssh_auth_sock
+
+# can DIR: as place.sh has it, without a try, as nothing is to be changed.
+# shellcheck disable=SC2317
+can() { [ -w "$1" ]; }
+find_place
 
 # find_link: sets link to the one that matters: in a home that several hosts share, the one in it leads to each host's own.
 find_link() {
@@ -163,6 +167,8 @@ reap() {
 
 facts() {
   if [ -w "$HOME" ]; then echo 'home writable'; else echo 'home fixed'; fi
+  echo "place $place"
+  [ -z "$taken" ] || echo "taken $taken"
   link_line
   configured /etc/ssh/sshd_config /etc/ssh/sshd_config.d/*.conf
   if [ -r "$HOME/.ssh/authorized_keys" ]; then
@@ -187,6 +193,7 @@ facts() {
 # with the input, which nobody else reads until then.
 server() {
   echo "charmap $(locale charmap || echo unknown)"
+  echo "utf8 $({ locale -a | grep -i '^c\.utf-*8' || locale -a | grep -i 'utf-*8'; } | head -n 1)"
   exec 3<&0
   {
     trap - PIPE
@@ -227,6 +234,18 @@ end_server() {
   done
 }
 
+# through LINK: asks for the keys through a link that leads to another agent, and says ssh-add's exit code: above 128 if it
+# had to be ended.
+through() {
+  SSH_AUTH_SOCK=$1 ssh-add -l >/dev/null </dev/null &
+  asked=$!
+  { sleep 5; kill "$asked"; } >/dev/null </dev/null &
+  limit=$!
+  wait "$asked"
+  echo "through $?"
+  end_tree "$limit"
+}
+
 # agent: looks for the forwarded agent. before is what the link was, to tell what ~/.ssh/rc has made of it, which is
 # taken back.
 agent() {
@@ -238,6 +257,7 @@ agent() {
   via='socket'
   if [ -n "$agent" ] && [ "$link" -ef "$agent" ]; then via='link'; fi
   link_line
+  if [ "$via" != link ] && [ "$(state "$link")" = live ]; then through "$link"; fi
   if [ -n "$agent" ]; then
     sock=$agent
     [ "$via" = 'socket' ] || sock=$link

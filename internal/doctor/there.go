@@ -17,12 +17,14 @@ func (e *examination) reportShell(seen remoteSeen, start startSeen) {
 	switch {
 	case seen.err != nil:
 		c = refused(c, seen.err)
+	case seen.facts.taken != "":
+		c = c.fails(ShellTaken, seen.facts.taken, "", nil)
 	case seen.noise != "":
 		c = c.warns(Noise, "", seen.noise, nil)
 	}
 	e.report(c)
 	e.report(start.server())
-	e.report(start.locale())
+	e.report(start.locale(e.localeSetting()))
 }
 
 // reportAgent reports what became of the agent on the remote.
@@ -40,13 +42,14 @@ func (e *examination) reportAgent(seen remoteSeen) {
 		forwarding.Facts["socket"] = agent.path
 	}
 	e.report(forwarding)
-	e.report(link(seen.facts.link, agent))
+	e.report(link(seen.facts.place, seen.facts.link, agent))
 	e.report(e.signature(forwarding, agent, sign))
 	e.ran = rcSeen(seen.facts.link, agent)
 }
 
-// link is the check of ~/.ssh/ssh_auth_sock, as it was before.
-func link(before linkState, agent agentSeen) Check {
+// link is the check of ~/.ssh/ssh_auth_sock, or of what is in its place, as it
+// was before.
+func link(place string, before linkState, agent agentSeen) Check {
 	c := newCheck(There, CheckLink)
 	text := bootstrap.Printable(before.text)
 	owner, marked := before.state, strings.TrimPrefix(text, "/.")
@@ -62,7 +65,15 @@ func link(before linkState, agent agentSeen) Check {
 	default:
 		owner = "other"
 	}
-	c.Facts["owner"], c.Facts["target"] = owner, text
+	c.Facts["owner"], c.Facts["target"], c.Facts["place"] = owner, text, place
+	switch {
+	case owner == "other" && agent.mute:
+		return c.fails(LinkMute, text, "", nil)
+	case place == placeRuntime:
+		return c.warns(LinkElsewhere, "", "", nil)
+	case place == placeNone:
+		return c.warns(LinkNowhere, "", "", nil)
+	}
 	return c
 }
 

@@ -29,7 +29,8 @@ type startSeen struct {
 	err     error // the start could not be tried
 }
 
-// startServer has a real mosh-server started as a launch does, says to it what
+// startServer has a real mosh-server started as a launch does, but without the
+// agent, for which a launch tries whether it can make the link; says to it what
 // mosh-client says first, and ends it again.
 func (e *examination) startServer() (seen startSeen) {
 	ctx, cancel := context.WithTimeout(e.ctx, probeLimit)
@@ -38,7 +39,7 @@ func (e *examination) startServer() (seen startSeen) {
 	if err != nil {
 		return startSeen{err: err}
 	}
-	command := mosh.ServerCommand(e.options.Flags.ServerStart(e.options.Env, "sleep", "60"), bootstrap.LinkPath)
+	command := mosh.ServerCommand(e.options.Flags.ServerStart(e.options.Env, "sleep", "60"), "")
 	p, err := startProbe(ctx, shell, "server", "command", command)
 	if err != nil {
 		return startSeen{err: inTime(ctx, err)}
@@ -63,10 +64,13 @@ func (e *examination) startServer() (seen startSeen) {
 // connectWord begins the line that has the session's key.
 const connectWord = "MOSH CONNECT "
 
-// read finds the CONNECT line. On a terminal, which a launch gives it, mosh-server
+// read finds the CONNECT line, and what the start says of its own end. On a terminal, which a launch gives it, mosh-server
 // begins a new line for that; here a start-up file's words may stand before it.
 func (s *startSeen) read() {
 	for _, line := range s.start.said {
+		if code, ended := mosh.ExitStatus(line); ended {
+			s.start.code = code
+		}
 		_, rest, found := strings.Cut(line, connectWord)
 		if session, ok := mosh.ParseConnect(connectWord + strings.TrimSpace(rest)); found && ok && !s.started {
 			s.session, s.started = session, true
@@ -142,22 +146,24 @@ func (s *startSeen) lacksLocale() bool {
 // words are the last that came from the start.
 func (s *startSeen) words() string {
 	for i := len(s.start.said) - 1; i >= 0; i-- {
-		if words := bootstrap.Printable(s.start.said[i]); words != "" && !strings.Contains(words, connectWord) {
+		if words := bootstrap.Printable(s.start.said[i]); words != "" && !strings.Contains(words, connectWord) && mosh.Classify(words) != mosh.Ended {
 			return words
 		}
 	}
 	return ""
 }
 
-// locale is the check of what mosh-server needs most.
-func (s *startSeen) locale() Check {
+// locale is the check of what mosh-server needs most: where its own is not
+// UTF-8, it takes the setting here.
+func (s *startSeen) locale(setting string) Check {
 	c := newCheck(There, CheckServerLocale)
 	c.Facts["charmap"] = s.start.charmap
 	switch {
 	case s.started:
 		return c
 	case s.lacksLocale():
-		return c.fails(NotUTF8, s.start.charmap, "", nil)
+		c.Facts["utf8"] = s.start.utf8
+		return c.fails(NotUTF8, s.start.charmap, bootstrap.Printable(setting), nil)
 	}
 	return c.skips(NotReached, CheckMoshServer)
 }

@@ -17,6 +17,7 @@ type holder struct {
 	events  *bootstrap.HolderReader
 	ends    bootstrap.Connection // as the server sees them
 	remains remains              // what will be left of the session if the connection breaks
+	place   bootstrap.Place      // where the link is
 	buried  []remains            // of earlier ones, whose end was ordered and not answered yet
 	// unverified: whoever the server is, it does not get at the agent.
 	unverified bool
@@ -116,7 +117,7 @@ func (h *holder) begin(c *connection, first bootstrap.Order) error {
 	return err
 }
 
-// introduce reads what the script says when it starts, up to its agent.
+// introduce reads what the script says when it starts, up to where the link is.
 func (h *holder) introduce() error {
 	for {
 		event, err := h.events.Next()
@@ -130,6 +131,8 @@ func (h *holder) introduce() error {
 			h.remains.sshd = event
 		case bootstrap.Agent:
 			h.remains.agent = event.Path
+		case bootstrap.Place:
+			h.place = event
 			return nil
 		}
 	}
@@ -156,8 +159,12 @@ func (h *holder) problem(link bootstrap.Link) error {
 		return &ForwardError{Reason: "unverified"}
 	case h.remains.agent == "":
 		return &ForwardError{Reason: "refused"}
+	case link.State == bootstrap.LinkFailed && h.place == bootstrap.PlaceNone:
+		return &ForwardError{Reason: "socket", Err: link.Cause}
 	case link.State == bootstrap.LinkFailed:
 		return &ForwardError{Reason: "link", Err: link.Cause}
+	case h.place == bootstrap.PlaceRuntime:
+		return &ForwardError{Reason: "runtime"}
 	}
 	return nil
 }

@@ -2,6 +2,8 @@ package keeper
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"time"
 
 	"github.com/mosha-ssh/mosha/internal/bootstrap"
@@ -248,13 +250,25 @@ func (c *connection) owns(owner bootstrap.Owner) {
 	}
 }
 
-// warned returns what could not be had.
+// warned returns what could not be had. Where no script runs on the remote, it
+// is for one reason, and is said once.
 func (c *connection) warned() []error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	warnings := append([]error(nil), c.unwritten...)
+	var warnings []error
+	if !isRemote(c.unlinked) {
+		warnings = append(warnings, c.unwritten...)
+	} else {
+		warnings = slices.DeleteFunc(slices.Clone(c.unwritten), isRemote)
+	}
 	if c.unlinked != nil {
 		warnings = append(warnings, c.unlinked)
 	}
 	return warnings
+}
+
+// isRemote reports whether a script failed as a whole.
+func isRemote(err error) bool {
+	var remote *bootstrap.RemoteError
+	return errors.As(err, &remote)
 }

@@ -49,6 +49,12 @@ func (c *connection) startIn(ctx context.Context, session *session, s Start, out
 		time.AfterFunc(detachLimit, func() { _ = session.Close() })
 	})
 	defer release()
+	// sshd names the agent's socket to sessions that begin after it was asked for: where there can be no link, this one has it.
+	if !c.forward.Load() {
+		if err := c.forwardAgent(session); err != nil {
+			return -1, err
+		}
+	}
 	if err := session.begin(s); err != nil {
 		return -1, err
 	}

@@ -39,9 +39,10 @@ const (
 )
 
 // Contact says to a server what mosh-client says first, again and again until
-// it answers or ctx ends, and returns how long the server took. The server
-// begins its session with that. The error is a *ContactError, or why there is
-// no socket.
+// it answers or ctx ends, and returns the round trip time, without what the
+// server waited before its answer; where the answer does not tell, the time
+// since the first datagram. It is in milliseconds, as mosh's clocks are. The server begins its session with that. The error
+// is a *ContactError, or why there is no socket.
 func (s Session) Contact(ctx context.Context, server netip.Addr) (time.Duration, error) {
 	box, err := newBox(s.key)
 	if err != nil {
@@ -55,22 +56,30 @@ func (s Session) Contact(ctx context.Context, server netip.Addr) (time.Duration,
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
 	failed := &ContactError{Server: to}
+	first := time.Now()
+	clock := func() uint16 { return uint16(time.Since(first).Milliseconds()) }
 	for refusals, sequence := 0, uint64(0); ctx.Err() == nil && refusals < maxRefusals; sequence++ {
 		began := time.Now()
-		datagram, err := seal(box, sequence, uint16(began.UnixMilli()), firstInstruction)
+		datagram, err := seal(box, sequence, clock(), firstInstruction)
 		if err != nil {
 			return 0, err
 		}
+		heard := uint16(notHeard)
 		_, err = conn.Write(datagram)
 		if err == nil {
 			failed.Sent++
-			err = failed.listen(conn, began.Add(contactInterval), func(p []byte) error { return open(box, p) })
+			err = failed.listen(conn, began.Add(contactInterval), func(p []byte) (err error) {
+				heard, err = open(box, p)
+				return err
+			})
 		} else {
 			pause(ctx, contactInterval)
 		}
 		switch {
-		case err == nil:
-			return time.Since(began), nil
+		case err == nil && heard == notHeard:
+			return time.Since(first), nil
+		case err == nil: // it says what it heard, and how long ago
+			return max(time.Duration(clock()-heard), 1) * time.Millisecond, nil
 		case ctx.Err() == nil && !errors.Is(err, errQuiet):
 			failed.Err = rootCause(err)
 			refusals++

@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -67,6 +68,53 @@ func TestContact(t *testing.T) {
 		}
 	}
 	t.Error("the server did not release its command")
+}
+
+// TestContactTimesTheAnswer to the datagram that it answers, not to the last one
+// that went: on this way each direction takes longer than the pause between two.
+func TestContactTimesTheAnswer(t *testing.T) {
+	const oneWay = 2 * contactInterval
+	s := server(t, t.TempDir()+"/began")
+	far := s
+	far.Port = slowWay(t, s.Port, oneWay)
+	trip, err := far.Contact(within(t, 30*time.Second), loopback)
+	if err != nil || trip < 2*oneWay {
+		t.Errorf("over a way of %v there and back it took %v (%v)", 2*oneWay, trip, err)
+	}
+}
+
+// slowWay passes datagrams on to a port on loopback and back, each after a
+// while, and returns its own.
+func slowWay(t *testing.T, port int, delay time.Duration) int {
+	t.Helper()
+	near, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(loopback, 0)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = near.Close() })
+	far, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(loopback, uint16(port))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = far.Close() })
+	var client atomic.Pointer[netip.AddrPort]
+	pass := func(read func([]byte) (int, error), write func([]byte)) {
+		for {
+			buf := make([]byte, mtu)
+			n, err := read(buf)
+			if errors.Is(err, net.ErrClosed) {
+				return
+			}
+			time.AfterFunc(delay, func() { write(buf[:n]) })
+		}
+	}
+	go pass(func(p []byte) (int, error) {
+		n, from, err := near.ReadFromUDPAddrPort(p)
+		client.Store(&from)
+		return n, err
+	}, func(p []byte) { _, _ = far.Write(p) })
+	go pass(far.Read, func(p []byte) { _, _ = near.WriteToUDPAddrPort(p, *client.Load()) })
+	return near.LocalAddr().(*net.UDPAddr).Port
 }
 
 // TestContactNeedsTheKey: a server with another key says nothing.
@@ -159,7 +207,7 @@ func FuzzOpen(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, datagram []byte) {
-		if open(box, datagram) == nil {
+		if _, err := open(box, datagram); err == nil {
 			t.Errorf("%x is taken for the server's", datagram)
 		}
 	})

@@ -53,16 +53,19 @@ func seal(box cipher.AEAD, sequence uint64, clock uint16, instruction []byte) ([
 // errForeign says that a datagram is not one of this session's server.
 var errForeign = errors.New("not a datagram of this session's server")
 
-// open checks that a datagram came from the server that has the key.
-func open(box cipher.AEAD, datagram []byte) error {
+// open checks that a datagram came from the server that has the key, and returns
+// the peer's clock as the server last heard it, with the time added that the
+// server has waited since, or notHeard (network.cc, Connection::new_packet).
+func open(box cipher.AEAD, datagram []byte) (heard uint16, err error) {
 	if len(datagram) < sequenceSize+tagSize+2*clockSize || binary.BigEndian.Uint64(datagram)&toClient == 0 {
-		return errForeign
+		return 0, errForeign
 	}
 	nonce := append(make([]byte, nonceSize-sequenceSize), datagram[:sequenceSize]...)
-	if _, err := box.Open(nil, nonce, datagram[sequenceSize:], nil); err != nil {
-		return errForeign
+	plain, err := box.Open(nil, nonce, datagram[sequenceSize:], nil)
+	if err != nil {
+		return 0, errForeign
 	}
-	return nil
+	return binary.BigEndian.Uint16(plain[clockSize:]), nil
 }
 
 func newBox(key [16]byte) (cipher.AEAD, error) {

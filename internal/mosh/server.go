@@ -3,8 +3,6 @@ package mosh
 import (
 	"regexp"
 	"strings"
-
-	"al.essio.dev/pkg/shellescape"
 )
 
 // askIP is what the wrapper puts before the server's command with
@@ -16,28 +14,29 @@ var askIP = regexp.MustCompile(`^sh -c '[^']*MOSH SSH_CONNECTION[^']*' ; `)
 var wordsOnly = regexp.MustCompile(`^(?:[^'";&|<>(){}$\x60\\\n]|'[^']*'|\\')*$`)
 
 // ServerCommand returns the command that starts the server as it is given to
-// the remote user's shell, which may be any. The server, and so the session,
-// gets SSH_AUTH_SOCK set to link, a path below the remote home, and so has it
-// even where no shell reads a start-up file. The assignment is made by env(1).
+// the remote user's shell, which may be any. It is sh(1) that reads it, and
+// before it the script prepare, which sets what the server, and so the session,
+// is to have in its environment: it has that even where no shell reads a
+// start-up file.
 //
 // A mosh-server that is not in PATH is looked for in the usual places. The
-// start then prints a Found line.
+// start then prints a [Found] line. One that fails prints an [Ended] line.
 //
-// A --server that is more than a program with arguments is left as it is,
-// because env would apply to its first part only.
-func ServerCommand(command, link string) string {
+// A --server that is more than a program with arguments is left to the user's
+// shell, without prepare: it may be in that one's language.
+func ServerCommand(command, prepare string) string {
 	ask := askIP.FindString(command)
 	server := command[len(ask):]
-	for _, builtin := range []string{"exec ", "command "} { // env runs programs only
-		server = strings.TrimPrefix(server, builtin)
-	}
 	if !wordsOnly.MatchString(server) {
 		return command
 	}
-	if rest, ok := strings.CutPrefix(server, defaultServer+" "); ok {
-		server = "sh -c " + shellescape.Quote(findServer()) + " " + defaultServer + " " + rest
+	for _, builtin := range []string{"exec ", "command "} {
+		server = strings.TrimPrefix(server, builtin)
 	}
-	return ask + `env SSH_AUTH_SOCK="$HOME/` + link + `" ` + server
+	if arguments, ok := strings.CutPrefix(server, defaultServer+" "); ok {
+		server = "set -- " + arguments + "; " + findServer
+	}
+	return anyShell("(" + prepare + ask + server + "\n); c=$?; [ $c -eq 0 ] || echo " + endedPrefix + "$c")
 }
 
 // NamedServer returns what --server said, as it stands in a command of the
@@ -64,16 +63,14 @@ var places = []string{
 	`/opt/local/bin`, `/usr/pkg/bin`, `/opt/pkg/bin`, `/opt/bin`, `/opt/mosh/bin`, `/snap/bin`, `/usr/bin`,
 }
 
-// findServer is a script for sh(1) that becomes the server, whose arguments it
-// takes, or ends with 127 as a shell does that finds no such command. PATH
-// stays as it is: the session's shell inherits it. The script is one line
-// without quotes, backslashes and exclamation marks, since csh and fish have
-// rules of their own for those.
-func findServer() string {
-	return `p=$0; command -v "$0" >/dev/null 2>&1 || { p=; for d in ` + strings.Join(places, " ") +
-		`; do if [ -x "$d/$0" ]; then p=$d/$0; echo "` + foundPrefix + `$p"; break; fi; done; }; ` +
-		`[ -n "$p" ] || exit 127; exec "$p" "$@"`
-}
+// findServer is a script for sh(1) that becomes the server, whose arguments are
+// its own, or ends with 127 as a shell does that finds no such command. PATH
+// stays as it is: the session's shell inherits it.
+var findServer = `s=` + defaultServer + ` p=$s; command -v $s >/dev/null 2>&1 || { p=; for d in ` + strings.Join(places, " ") +
+	`; do if [ -x "$d/$s" ]; then p=$d/$s; echo "` + foundPrefix + `$p"; break; fi; done; }; ` +
+	`[ -n "$p" ] || exit 127; exec "$p" "$@"`
 
-// foundPrefix begins the line that says where the server was found.
-const foundPrefix = "MOSHA FOUND "
+const (
+	foundPrefix = "MOSHA FOUND " // begins the line that says where the server was found
+	endedPrefix = "MOSHA EXIT "  // begins the one that says how the start failed
+)

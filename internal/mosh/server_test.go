@@ -6,9 +6,37 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"al.essio.dev/pkg/shellescape"
 )
+
+// prepare stands in for what has the session find the agent.
+const prepare = "SSH_AUTH_SOCK=$HOME/l\nexport SSH_AUTH_SOCK\n"
+
+// person is somebody with a home, in which a server is or is not.
+type person struct {
+	t    *testing.T
+	home string
+}
+
+func newPerson(t *testing.T) person { return person{t, t.TempDir()} }
+
+// run has a shell run a command and returns what came of it. With a blank in
+// its name it is a program with an argument.
+func (p person) run(shell, path, command string, env ...string) string {
+	p.t.Helper()
+	words := strings.Fields(shell)
+	program, err := exec.LookPath(words[0])
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	cmd := exec.Command(program, append(words[1:], "-c", command)...)
+	cmd.Dir = p.home
+	cmd.Env = append([]string{"HOME=" + p.home, "USER=me", "PATH=" + path}, env...)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return err.Error() + ": " + string(out)
+	}
+	return string(out)
+}
 
 func TestNamedServer(t *testing.T) {
 	const ask = `sh -c '[ -n "$SSH_CONNECTION" ] && printf "\nMOSH SSH_CONNECTION %s\n" "$SSH_CONNECTION"' ; `
@@ -22,71 +50,99 @@ func TestNamedServer(t *testing.T) {
 	}
 }
 
+// TestServerCommand runs the commands that the wrapper makes of what a user says
+// with --server.
 func TestServerCommand(t *testing.T) {
+	p := newPerson(t)
+	bin := filepath.Join(p.home, "bin")
+	install(t, bin)
+	check(t, os.Rename(filepath.Join(bin, "mosh-server"), filepath.Join(bin, "other")))
 	ask := `sh -c '[ -n "$SSH_CONNECTION" ] && printf "\nMOSH SSH_CONNECTION %s\n" "$SSH_CONNECTION"' ; `
-	env := `env SSH_AUTH_SOCK="$HOME/l" `
-	found := env + "sh -c " + shellescape.Quote(findServer()) + " mosh-server "
+	server := install(t, t.TempDir())
+	path := filepath.Dir(server) + ":/usr/bin:/bin:" + bin
+	link := ":" + p.home + "/l:"
 	for _, tt := range []struct{ name, in, want string }{
-		{"plain", `mosh-server 'new'`, found + `'new'`},
-		{"asked for its address", ask + `mosh-server 'new'`, ask + found + `'new'`},
-		{"quotes", `mosh-server 'new' '--' 'a'\''b;c' '$x'`, found + `'new' '--' 'a'\''b;c' '$x'`},
-		{"assignment", `LANG=C mosh-server 'new'`, env + `LANG=C mosh-server 'new'`},
-		{"home", `~/bin/mosh-server 'new'`, env + `~/bin/mosh-server 'new'`},
-		{"another", `mosh-server-2 'new'`, env + `mosh-server-2 'new'`},
-		{"exec", `exec mosh-server 'new'`, found + `'new'`},
-		{"command", `command mosh-server 'new'`, found + `'new'`},
-		{"two commands", `cd /x && mosh-server 'new'`, `cd /x && mosh-server 'new'`},
-		{"a list", `true; mosh-server 'new'`, `true; mosh-server 'new'`},
-		{"a substitution", `$(which mosh-server) 'new'`, `$(which mosh-server) 'new'`},
+		{"plain", `mosh-server 'new'`, server + link + "new|"},
+		{"asked for its address", ask + `mosh-server 'new'`, "\nMOSH SSH_CONNECTION a b c d\n" + server + link + "new|"},
+		{"quotes", `mosh-server 'new' '--' 'a'\''b;c' '$x'`, server + link + "new|--|a'b;c|$x|"},
+		{"assignment", `A=1 mosh-server 'new'`, server + link + "new|"},
+		{"home", `~/bin/other 'new'`, bin + "/other" + link + "new|"},
+		{"another", `other 'new'`, bin + "/other" + link + "new|"},
+		{"exec", `exec mosh-server 'new'`, server + link + "new|"},
+		{"command", `command mosh-server 'new'`, server + link + "new|"},
+		// Which is for the user's own shell.
+		{"two commands", `cd / && mosh-server 'new'`, server + "::new|"},
+		{"a list", `true; mosh-server 'new'`, server + "::new|"},
+		{"a substitution", `$(command -v mosh-server) 'new'`, server + "::new|"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := ServerCommand(tt.in, "l"); got != tt.want {
-				t.Errorf("got  %s\nwant %s", got, tt.want)
+			p.t = t
+			if got := p.run("sh", path, ServerCommand(tt.in, prepare), "SSH_CONNECTION=a b c d"); got != tt.want {
+				t.Errorf("got  %q\nwant %q", got, tt.want)
 			}
 		})
 	}
 }
 
-// TestServerCommandInShells runs the command in every shell that may be a
-// person's login shell.
+// loginShells are what may be a person's login shell, those among them whose
+// words are not sh's, and restricted ones.
+var loginShells = []string{
+	"sh", "bash", "dash", "zsh", "fish", "mksh", "tcsh", "csh", "busybox sh", "ksh93", "yash",
+	"rc", "elvish", "xonsh", "rbash", "rksh93",
+}
+
+// TestServerCommandInShells runs the command in each of them. What a user's own
+// command has in it are all characters that any of them knows a meaning of.
 func TestServerCommandInShells(t *testing.T) {
-	const arguments = ` 'new' 'it'\''s' '$x \z "q"'`
-	said := "new|it's|$x \\z \"q\"|"
-	for _, shell := range []string{"sh", "bash", "dash", "zsh", "fish", "mksh", "tcsh", "busybox"} {
+	const arguments = ` 'new' '--' 'it'\''s  two' '$HOME \n \\ "q" ` + "`id`" + `' '~' '!x !' '*' '{a,b}' '%1' '@(1)' '#' '^' '' 'é
+ü' `
+	said := "new|--|it's  two|$HOME \\n \\\\ \"q\" `id`|~|!x !|*|{a,b}|%1|@(1)|#|^||é\nü|"
+	long := "'" + strings.Repeat("long ", 800) + "'" // csh bounds a word
+	for _, shell := range loginShells {
 		t.Run(shell, func(t *testing.T) {
-			home := t.TempDir()
-			command := ServerCommand("mosh-server"+arguments, "l")
-			run := func(path, command string) string {
-				t.Helper()
-				args := []string{"-c", command}
-				if shell == "busybox" {
-					args = append([]string{"sh"}, args...)
-				}
-				program, err := exec.LookPath(shell)
-				if err != nil {
-					t.Fatal(err)
-				}
-				cmd := exec.Command(program, args...)
-				cmd.Env = []string{"HOME=" + home, "USER=me", "PATH=" + path}
-				out, err := cmd.CombinedOutput()
-				if err != nil {
-					return err.Error() + ": " + string(out)
-				}
-				return string(out)
-			}
-			other := strings.Replace(command, "' mosh-server ", "' no-such-server ", 1)
-			if got := run(tools(t), other); got != "exit status 127: " {
+			t.Parallel()
+			p := newPerson(t)
+			command := ServerCommand("mosh-server"+arguments, prepare)
+			if got := p.run(shell, tools(t), strings.Replace(command, "s=mosh-server", "s=no-such-server", 1)); got != "MOSHA EXIT 127\n" {
 				t.Errorf("without a server: %q", got)
 			}
-			at := install(t, filepath.Join(home, ".local", "bin"))
-			if got, want := run(tools(t), command), foundPrefix+at+"\n"+at+":"+home+"/l:"+said; got != want {
+			at := install(t, filepath.Join(p.home, ".local", "bin"))
+			if got, want := p.run(shell, tools(t), command), foundPrefix+at+"\n"+at+":"+p.home+"/l:"+said; got != want {
 				t.Errorf("found:\n%q, want\n%q", got, want)
 			}
 			inPath := install(t, t.TempDir())
-			if got, want := run(tools(t)+":"+filepath.Dir(inPath), command), inPath+":"+home+"/l:"+said; got != want {
+			path := tools(t) + ":" + filepath.Dir(inPath)
+			if got, want := p.run(shell, path, command), inPath+":"+p.home+"/l:"+said; got != want {
 				t.Errorf("in PATH:\n%q, want\n%q", got, want)
 			}
+			if got := p.run(shell, path, ServerCommand("mosh-server "+long, prepare)); !strings.HasSuffix(got, ":"+strings.Trim(long, "'")+"|") {
+				t.Errorf("with a long argument: %q", got)
+			}
 		})
+	}
+}
+
+// TestServerCommandForAnySh has each shell that may be a remote's sh read it.
+func TestServerCommandForAnySh(t *testing.T) {
+	p := newPerson(t)
+	server := install(t, t.TempDir())
+	for _, sh := range []string{"dash", "bash", "mksh", "busybox", "zsh", "ksh93", "yash"} {
+		path := tools(t)
+		program, err := exec.LookPath(sh)
+		check(t, err)
+		check(t, os.Remove(filepath.Join(path, "sh")))
+		check(t, os.Symlink(program, filepath.Join(path, "sh")))
+		got := p.run("dash", path+":"+filepath.Dir(server), ServerCommand(`mosh-server 'a  b' '*' '$x'`, prepare))
+		if want := server + ":" + p.home + "/l:a  b|*|$x|"; got != want {
+			t.Errorf("%s: %q, want %q", sh, got, want)
+		}
+	}
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -94,14 +150,10 @@ func TestServerCommandInShells(t *testing.T) {
 func tools(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	for _, name := range []string{"sh", "env"} {
+	for _, name := range []string{"sh", "tr", "printf", "echo", "["} { // the last two for yash
 		program, err := exec.LookPath(name)
-		if err == nil {
-			err = os.Symlink(program, filepath.Join(dir, name))
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		check(t, err)
+		check(t, os.Symlink(program, filepath.Join(dir, name)))
 	}
 	return dir
 }
@@ -112,11 +164,7 @@ func install(t *testing.T, dir string) string {
 	t.Helper()
 	path := filepath.Join(dir, "mosh-server")
 	script := "#!/bin/sh\nprintf '%s:%s:' \"$0\" \"$SSH_AUTH_SOCK\"; printf '%s|' \"$@\"\n"
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte(script), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	check(t, os.MkdirAll(dir, 0o755))
+	check(t, os.WriteFile(path, []byte(script), 0o755))
 	return path
 }

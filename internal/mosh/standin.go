@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -55,6 +56,20 @@ func ParseArgs(args []string) (Request, error) {
 // connect is the line with which mosh-server says that it is there.
 var connect = regexp.MustCompile(`^MOSH CONNECT [0-9]{1,5} [A-Za-z0-9/+]{22}\s*$`)
 
+// endedLine is how the start that ServerCommand makes says that it failed: the
+// exit status is the login shell's, and some have their own words for it.
+var endedLine = regexp.MustCompile(`^` + endedPrefix + `([0-9]{1,3})\s*$`)
+
+// ExitStatus returns what an [Ended] line says.
+func ExitStatus(line string) (code int, ok bool) {
+	said := endedLine.FindStringSubmatch(line)
+	if said == nil {
+		return 0, false
+	}
+	code, err := strconv.Atoi(said[1])
+	return code, err == nil
+}
+
 // detached is how the server says that it goes on in the background.
 var detached = regexp.MustCompile(`^\[mosh-server detached, pid = ([0-9]{1,10})\]\s*$`)
 
@@ -66,6 +81,7 @@ const (
 	Other   Line = iota // for the user's eyes
 	Connect             // the server listens; port and key follow
 	Found               // the server was not in PATH; where it is follows
+	Ended               // the start failed; its exit status follows
 	Forged              // one that only the stand-in may say, or a broken one
 )
 
@@ -79,6 +95,8 @@ func Classify(line string) Line {
 		return Connect
 	case strings.HasPrefix(line, foundPrefix):
 		return Found
+	case endedLine.MatchString(line):
+		return Ended
 	case strings.HasPrefix(line, "MOSH IP "), strings.HasPrefix(line, "MOSH CONNECT "):
 		return Forged
 	}
@@ -93,6 +111,7 @@ type Relay struct {
 
 	connect []byte
 	pid     string
+	code    int
 	partial []byte
 	long    bool // the line at hand was passed on in part
 }
@@ -123,6 +142,9 @@ func (r *Relay) Connect() []byte { return r.connect }
 // it leaves for the background, after CONNECT.
 func (r *Relay) Pid() string { return r.pid }
 
+// Code returns the exit status that an [Ended] line has said, 0 if there was none.
+func (r *Relay) Code() int { return r.code }
+
 // flush passes on what is there; more says that its line goes on.
 func (r *Relay) flush(more bool) {
 	line, whole := r.partial, !r.long && !more
@@ -138,6 +160,8 @@ func (r *Relay) flush(more bool) {
 	case len(line) == 0, kind == Forged, r.connect != nil:
 	case kind == Connect:
 		r.connect = line
+	case kind == Ended:
+		r.code, _ = ExitStatus(strings.TrimSuffix(string(line), "\n"))
 	case kind == Found:
 		r.Found(strings.TrimSpace(strings.TrimPrefix(string(line), foundPrefix)))
 	default:

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/mosha-ssh/mosha/internal/bootstrap"
+	"github.com/mosha-ssh/mosha/internal/keeper"
+)
+
+func setupWords(err *keeper.SetupError) (message, hint string) {
+	var file *bootstrap.FileError
+	if errors.As(err.Err, &file) {
+		return fmt.Sprintf("not written on the remote: %s: %v", strings.Join(err.Paths, ", "), file.Reason), fileHint(file.Reason)
+	}
+	words, hint := scriptWords(err.Err)
+	return "the remote was not set up: " + words, hint
+}
+
+// scriptWords says why nothing could be done on the remote.
+func scriptWords(err error) (message, hint string) {
+	var remote *bootstrap.RemoteError
+	if !errors.As(err, &remote) {
+		return err.Error(), ""
+	}
+	switch remote.Kind {
+	case bootstrap.NoShell, bootstrap.Malformed:
+		message = "the login shell there runs no /bin/sh"
+		if remote.Kind == bootstrap.NoShell && remote.Detail != "" {
+			message += fmt.Sprintf(": it says %q", remote.Detail)
+		}
+		return message, "it may be a restricted one, or a start-up file runs another program: have it do so at a prompt only"
+	case bootstrap.Noise:
+		return "start-up files there print without end", "have them print at a prompt only"
+	}
+	return strings.TrimPrefix(remote.Error(), "remote shell: "), ""
+}
+
+func fileHint(reason bootstrap.Reason) string {
+	switch reason {
+	case bootstrap.ReadOnly, bootstrap.Unwritable, bootstrap.Denied:
+		return "new shells there may not find the agent"
+	case bootstrap.Full, bootstrap.Quota:
+		return "make room there; new shells may not find the agent until then"
+	case bootstrap.Edited, bootstrap.Unfinished, bootstrap.Several:
+		return "remove mosha's block from it by hand, and it is written anew"
+	}
+	return ""
+}
+
+func forwardWords(err *keeper.ForwardError) (message, hint string) {
+	switch err.Reason {
+	case "refused":
+		return "the server forwards no agent, so the session has none", "sshd_config there: AllowAgentForwarding yes, and no option of your key that forbids it; mosha doctor tells which it is"
+	case "unverified":
+		return "the agent is not forwarded, since the host key is not the known one", ""
+	case "slow":
+		return "logging in takes long there: the session will have the agent, and the set-up be made, when that is through", "what do the start-up files of your login shell wait for?"
+	case "runtime":
+		return "~/.ssh there cannot be written to: sessions find the agent by $XDG_RUNTIME_DIR/ssh_auth_sock, other shells do not", ""
+	case "socket":
+		return fmt.Sprintf("the session has the agent only until the connection breaks: %v", err.Err), "make ~/.ssh there yours to write to, or have pam_systemd set XDG_RUNTIME_DIR"
+	case "link":
+		return fmt.Sprintf("the session will not find the agent: %v", err.Err), ""
+	}
+	words, hint := scriptWords(err.Err)
+	return "the session has no agent: " + words, hint
+}

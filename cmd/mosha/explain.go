@@ -279,6 +279,7 @@ func explainRemote(err error) (explanation, bool) {
 	var noServer *noServerError
 	var setup *keeper.SetupError
 	var forward *keeper.ForwardError
+	var noKeys *keeper.NoKeysError
 	var room *keeper.RoomError
 	e := explanation{code: exitRemote}
 	switch {
@@ -293,6 +294,8 @@ func explainRemote(err error) (explanation, bool) {
 		e.message, e.hint = setupWords(setup)
 	case errors.As(err, &forward):
 		e.message, e.hint = forwardWords(forward)
+	case errors.As(err, &noKeys):
+		e.message, e.hint = noKeysWords(noKeys), "add one: ssh-add; or unlock it: ssh-add -X"
 	case errors.As(err, &room):
 		e.message, e.hint = "the server opens no more sessions on the connection", roomHint(room)
 	default:

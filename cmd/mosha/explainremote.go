@@ -49,6 +49,13 @@ func fileHint(reason bootstrap.Reason) string {
 	return ""
 }
 
+func noKeysWords(err *keeper.NoKeysError) string {
+	if err.Others {
+		return "the SSH agent at " + err.Path + " has no keys: sessions have those of the agent of an earlier launch"
+	}
+	return "the SSH agent at " + err.Path + " has no keys, so the session has none"
+}
+
 func forwardWords(err *keeper.ForwardError) (message, hint string) {
 	switch err.Reason {
 	case "refused":

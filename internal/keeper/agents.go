@@ -1,22 +1,32 @@
 package keeper
 
 import (
+	"cmp"
 	"context"
+	"maps"
 	"net"
 	"os"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/mosha-ssh/mosha/internal/guard"
 )
 
-// maxAgents is how many launchers' agents are remembered.
-const maxAgents = 4
+const (
+	// maxAgents is how many launchers' agents are remembered.
+	maxAgents = 4
+	// lookLimit is how long an agent may take to say how many keys it has. It
+	// may ask a person to unlock it.
+	lookLimit = time.Minute
+)
 
-// usesLocked makes a launcher's agent the first that is asked. The earlier
-// ones stay behind it: the environment of an old shell may name an agent that
-// is gone.
+// usesLocked makes a launcher's agent the first of those that are there. The
+// earlier ones stay behind it: the environment of an old shell may name an agent
+// that is gone, or has no keys.
 func (k *Keeper) usesLocked(socket string) {
+	k.noKeys = ""
+	wakeUp(k.launched)
 	if socket == "" {
 		return
 	}
@@ -25,29 +35,51 @@ func (k *Keeper) usesLocked(socket string) {
 	k.agents = k.agents[:min(len(k.agents), maxAgents)]
 }
 
-// dialAgent makes a fresh connection to the agent that is forwarded.
-func (k *Keeper) dialAgent(ctx context.Context) (net.Conn, error) {
-	return k.dialFirst(ctx, k.config().ForwardedSocket)
-}
+// agentPath returns what the configuration makes of the environment: the path of
+// an agent, if it names one.
+type agentPath func(env func(string) string) (path string, ok bool)
 
-// dialFirst connects to the agent that the configuration names, which is what
-// socket makes of the environment, or to the newest launcher's that answers.
-func (k *Keeper) dialFirst(ctx context.Context, socket func(env func(string) string) (string, bool)) (net.Conn, error) {
+// paths are those of the agents that the configuration names in the environment
+// of each launcher, the newest first. One that is not known to have keys comes
+// after those that are; or, if new is set, after all but those that are known to
+// have none, since a person who is attached means that one.
+func (k *Keeper) paths(path agentPath, new bool) []string {
 	k.mu.Lock()
-	sockets := slices.Clone(k.agents)
-	k.mu.Unlock()
-	failure, last := errNoAgent, ""
-	for _, launchers := range append(sockets, "") {
-		path, ok := socket(func(name string) string {
+	defer k.mu.Unlock()
+	var found []string
+	for _, launchers := range append(slices.Clone(k.agents), "") {
+		p, ok := path(func(name string) string {
 			if name == "SSH_AUTH_SOCK" {
 				return launchers
 			}
 			return os.Getenv(name)
 		})
-		if !ok || path == last {
-			continue
+		if ok && !slices.Contains(found, p) {
+			found = append(found, p)
 		}
-		last = path
+	}
+	rank := func(path string) int {
+		switch keyed, known := k.keyed[path]; {
+		case keyed, !known && new:
+			return 0
+		case !known:
+			return 1
+		}
+		return 2
+	}
+	slices.SortStableFunc(found, func(a, b string) int { return cmp.Compare(rank(a), rank(b)) })
+	return found
+}
+
+// dialAgent makes a fresh connection to the agent that is forwarded.
+func (k *Keeper) dialAgent(ctx context.Context) (net.Conn, error) {
+	return dialFirst(ctx, k.paths(k.config().ForwardedSocket, false))
+}
+
+// dialFirst connects to the first agent that answers.
+func dialFirst(ctx context.Context, paths []string) (net.Conn, error) {
+	failure := errNoAgent
+	for _, path := range paths {
 		conn, err := (&net.Dialer{}).DialContext(ctx, "unix", path)
 		if err == nil {
 			return conn, nil
@@ -57,18 +89,93 @@ func (k *Keeper) dialFirst(ctx context.Context, socket func(env func(string) str
 	return nil, failure
 }
 
-// identityAgent returns the path of the agent to log in with, forwarded that of
-// the one that is forwarded; "" if none answers.
-func (k *Keeper) identityAgent() string { return k.answering(k.config().AgentSocket) }
-func (k *Keeper) forwarded() string     { return k.answering(k.config().ForwardedSocket) }
+// forwarded returns the path of the agent that is forwarded; "" if none answers.
+func (k *Keeper) forwarded() string { return answering(k.paths(k.config().ForwardedSocket, false)) }
 
-func (k *Keeper) answering(socket func(env func(string) string) (string, bool)) string {
-	conn, err := k.dialFirst(context.Background(), socket)
+func answering(paths []string) string {
+	conn, err := dialFirst(context.Background(), paths)
 	if err != nil {
 		return ""
 	}
 	defer conn.Close()
 	return conn.RemoteAddr().String()
+}
+
+// lookAtAgents asks the agents for their keys with every launch, beside that,
+// until ctx ends.
+func (k *Keeper) lookAtAgents(ctx context.Context) {
+	var looks sync.WaitGroup
+	defer looks.Wait()
+	for {
+		select {
+		case <-k.launched:
+			for _, path := range k.allPaths() {
+				looks.Go(func() { k.look(ctx, path) })
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// allPaths are those of all agents that may be used, to log in or to be
+// forwarded. What is known of others is forgotten.
+func (k *Keeper) allPaths() []string {
+	config := k.config()
+	all := append(k.paths(config.ForwardedSocket, true), k.paths(config.AgentSocket, true)...)
+	slices.Sort(all)
+	all = slices.Compact(all)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	maps.DeleteFunc(k.keyed, func(path string, _ bool) bool { return !slices.Contains(all, path) })
+	return all
+}
+
+// look finds out whether an agent has keys.
+func (k *Keeper) look(ctx context.Context, path string) {
+	ctx, cancel := context.WithTimeout(ctx, lookLimit)
+	defer cancel()
+	keys := 0
+	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", path)
+	if err == nil {
+		keys, err = k.guard.Look(ctx, conn)
+	}
+	newest, _ := k.config().ForwardedSocket(k.newestEnv)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err != nil {
+		delete(k.keyed, path)
+		return
+	}
+	k.keyed[path] = keys > 0
+	if keys == 0 && path == newest {
+		k.noKeys = path
+	}
+}
+
+// newestEnv is the environment of the newest launch, for its agent.
+func (k *Keeper) newestEnv(name string) string {
+	if name != "SSH_AUTH_SOCK" {
+		return os.Getenv(name)
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(k.agents) == 0 {
+		return ""
+	}
+	return k.agents[0]
+}
+
+// lacksKeys returns a *NoKeysError if the newest launch's agent is known to have
+// no keys.
+func (k *Keeper) lacksKeys() error {
+	paths := k.paths(k.config().ForwardedSocket, false)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.noKeys == "" {
+		return nil
+	}
+	return &NoKeysError{Path: k.noKeys, Others: len(paths) > 0 && k.keyed[paths[0]]}
 }
 
 // usage counts what the forwarded agent was asked for.

@@ -250,7 +250,7 @@ func (c *connection) tellSettled(ctx context.Context, w *wire) {
 		return
 	}
 	address, beyond := c.address()
-	_ = w.send(reply{Settled: &settled{Address: address, Beyond: beyond, Written: c.firstWritten(), Warnings: encodeAll(c.warned())}})
+	_ = w.send(reply{Settled: &settled{Address: address, Beyond: beyond, Written: c.firstWritten(), Warnings: encodeAll(c.lacking())}})
 }
 
 // close ends the connection: the holder removes the link first, if it is its

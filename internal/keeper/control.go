@@ -266,7 +266,7 @@ func (k *Keeper) follow(ctx context.Context, conn *connection, c call) (reply, e
 		k.update(func() { k.kept = true })
 		k.saveOrLog()
 		conn.settled(ctx)
-		return reply{Settled: &settled{Written: conn.firstWritten(), Warnings: encodeAll(conn.warned())}}, nil
+		return reply{Settled: &settled{Written: conn.firstWritten(), Warnings: encodeAll(conn.lacking())}}, nil
 	}
 	return reply{}, errUnknownCall
 }

@@ -60,8 +60,8 @@ type attempt struct {
 func (k *Keeper) newAttempt(pace *backoff) *attempt {
 	a := &attempt{k: k, began: time.Now()}
 	a.options = sshconn.Options{
-		Log: k.log, AgentSocket: k.identityAgent, Family: k.spec.Family, Progress: a.progress, Dialing: k.dials, Master: k.masterPlace(),
-		ProxyAgent: func() string { return k.answering(new(target.Config).AgentSocket) },
+		Log: k.log, AgentSocket: a.agent(k.config().AgentSocket), Family: k.spec.Family, Progress: a.progress, Dialing: k.dials, Master: k.masterPlace(),
+		ProxyAgent: a.agent(new(target.Config).AgentSocket),
 	}
 	k.update(func() {
 		a.attended, a.epoch = k.askable > 0, k.epoch
@@ -82,6 +82,12 @@ func (k *Keeper) newAttempt(pace *backoff) *attempt {
 		a.options.Address = k.address
 	})
 	return a
+}
+
+// agent returns the path of the agent to log in with, "" if none answers: that of
+// the person who is attached, or the newest that has keys.
+func (a *attempt) agent(path agentPath) func() string {
+	return func() string { return answering(a.k.paths(path, a.attended)) }
 }
 
 // progress notes the phase that begins.

@@ -47,6 +47,15 @@ func (e *ForwardError) Error() string {
 
 func (e *ForwardError) Unwrap() error { return e.Err }
 
+// NoKeysError says that the agent of the newest launch, at Path, has no keys.
+// Others says that the sessions have those of an earlier launch's.
+type NoKeysError struct {
+	Path   string
+	Others bool
+}
+
+func (e *NoKeysError) Error() string { return "the agent at " + e.Path + " has no keys" }
+
 // VersionError says that a client and a keeper of different versions met.
 type VersionError struct{ Keeper, Client int }
 
@@ -70,7 +79,7 @@ type wireError struct {
 // carried are the errors that keep their type between processes. Their
 // exported fields are plain data.
 var carried = []error{
-	&SetupError{}, &ForwardError{}, &VersionError{}, &RoomError{}, &BusyError{},
+	&SetupError{}, &ForwardError{}, &VersionError{}, &RoomError{}, &BusyError{}, &NoKeysError{},
 	&bootstrap.FileError{}, &bootstrap.LinkError{}, &bootstrap.RemoteError{},
 	&sshconn.ResolveError{}, &sshconn.ConnectError{}, &sshconn.TimeoutError{}, &sshconn.ClosedError{},
 	&sshconn.ProxyError{}, &sshconn.DisconnectError{}, &sshconn.ProtocolError{}, &sshconn.AlgorithmError{},

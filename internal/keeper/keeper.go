@@ -56,14 +56,15 @@ const (
 // Keeper is the process's one instance. The connection is driven by run alone;
 // all others read its state, change what run goes by, and wait for changes.
 type Keeper struct {
-	spec    Spec
-	log     zerolog.Logger
-	started time.Time
-	leases  *leases
-	usage   usage
-	asks    chan ask      // questions for whoever is attached
-	uses    chan struct{} // one slot; somebody uses the keeper
-	guard   *guard.Guard
+	spec     Spec
+	log      zerolog.Logger
+	started  time.Time
+	leases   *leases
+	usage    usage
+	asks     chan ask      // questions for whoever is attached
+	uses     chan struct{} // one slot; somebody uses the keeper
+	launched chan struct{} // one slot; the agents are to be asked for their keys
+	guard    *guard.Guard
 
 	mu     sync.Mutex
 	change chan struct{} // closed and replaced with every change below
@@ -88,14 +89,16 @@ type Keeper struct {
 	dialing  string         // the phase of the attempt under way, or of the connection
 	dialed   netip.AddrPort // what that has dialed last
 
-	attached  int      // clients that need the connection
-	askable   int      // those of them that can be asked
-	arrivals  int      // of such, counted up only
-	asked     int      // questions, counted up only
-	agents    []string // SSH_AUTH_SOCK of the launchers, the newest first
-	actor     bool     // a person's launch here was the last act that we know of
-	claiming  bool     // a person wants the link here, and it was not said to be so yet
-	kept      bool     // by mosha keep, until stopped
+	attached  int             // clients that need the connection
+	askable   int             // those of them that can be asked
+	arrivals  int             // of such, counted up only
+	asked     int             // questions, counted up only
+	agents    []string        // SSH_AUTH_SOCK of the launchers, the newest first
+	keyed     map[string]bool // whether the agent at a path has keys; not there: not known
+	noKeys    string          // path of the newest launch's agent if that has none
+	actor     bool            // a person's launch here was the last act that we know of
+	claiming  bool            // a person wants the link here, and it was not said to be so yet
+	kept      bool            // by mosha keep, until stopped
 	linger    time.Duration
 	lingering time.Time // until when the keeper stays after its last session
 	stopping  bool
@@ -108,13 +111,14 @@ func newKeeper(spec Spec, log zerolog.Logger) *Keeper {
 	spec.Boot = bootID()
 	k := &Keeper{
 		spec: spec, log: log, started: time.Now(), asks: make(chan ask),
-		uses: make(chan struct{}, 1), change: make(chan struct{}), state: Idle, since: time.Now(),
+		uses: make(chan struct{}, 1), launched: make(chan struct{}, 1), keyed: make(map[string]bool), change: make(chan struct{}), state: Idle, since: time.Now(),
 		kept: spec.Kept, linger: spec.Linger, agents: spec.Agents, actor: spec.Actor, choice: spec.Choice,
 	}
 	k.guard = guard.New(k.dialAgent, log)
 	if len(k.agents) == 0 {
 		k.usesLocked(os.Getenv("SSH_AUTH_SOCK"))
 	}
+	wakeUp(k.launched)
 	k.leases = newLeases(spec.Dirs.of(spec.ID()).sessions(), k.sessionsChanged)
 	if rest := min(time.Until(spec.Lingering), k.linger); rest > 0 { // the clock may have been set
 		k.lingerLocked(rest)

@@ -272,3 +272,19 @@ func isRemote(err error) bool {
 	var remote *bootstrap.RemoteError
 	return errors.As(err, &remote)
 }
+
+// lacking returns what a launch is told: what could not be had, and that its
+// agent has no keys where that is the one reason why the session has none.
+func (c *connection) lacking() []error {
+	warnings := c.warned()
+	forward := (*ForwardError)(nil)
+	for _, warning := range warnings {
+		if errors.As(warning, &forward) {
+			return warnings
+		}
+	}
+	if err := c.k.lacksKeys(); err != nil {
+		warnings = append(warnings, err)
+	}
+	return warnings
+}

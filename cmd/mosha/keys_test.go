@@ -1,0 +1,97 @@
+//go:build linux
+
+package main_test
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/lab"
+)
+
+// launchWith begins a session of a shell with another agent, and checks whether
+// it says that this has no keys.
+func (w *world) launchWith(sock string, lacks string) *lab.Terminal {
+	w.t.Helper()
+	w.me.Setenv("SSH_AUTH_SOCK", sock)
+	window := w.runSized(200, 24, "devbox")
+	w.must(window.WaitFor(w.ctx(), `\$ ?$`))
+	said := string(window.Transcript())
+	if strings.Contains(said, "has no keys") != (lacks != "") || !strings.Contains(said, lacks) {
+		w.t.Errorf("the launch with the agent %s should say %q:\n%q", sock, lacks, said)
+	}
+	return window
+}
+
+// TestAgentWithoutKeys: a launch whose agent has none says so, and leaves the
+// sessions the agent that has some, until another with keys comes.
+func TestAgentWithoutKeys(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	empty, err := w.me.Agent()
+	w.must(err)
+	second, err := w.me.NewKey("second", "ed25519")
+	w.must(err)
+	w.must(w.dev.Authorize(second.Pub))
+
+	first := w.launchWith(w.agent.Sock, "")
+	w.agentIsNow(first, w.key)
+	other := w.launchWith(empty.Sock, "has no keys: sessions have those of the agent of an earlier launch")
+	for range 20 {
+		w.agentIsNow(first, w.key)
+	}
+	w.agentIsNow(other, w.key)
+
+	// The connection that comes back logs in with the keys that there are.
+	ups := w.status().Reconnects
+	w.must(w.sshd.KillSessions())
+	w.becomes("up again", func(s keeper.Status) bool { return s.State == keeper.Up && s.Reconnects > ups })
+	w.agentIs(first, w.key)
+
+	w.must(empty.Add(second))
+	third := w.launchWith(empty.Sock, "")
+	w.agentIs(third, second)
+	w.agentIsNow(first, second)
+
+	w.must(empty.Stop())
+	w.agentIsNow(first, w.key)
+	for _, window := range []*lab.Terminal{first, other, third} {
+		w.exit(window)
+	}
+	w.nothingLeft()
+}
+
+// TestOnlyAgentWithoutKeys: the session has it all the same, with the keys that
+// it gets later.
+func TestOnlyAgentWithoutKeys(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.must(w.agent.Restart(false))
+	window := w.launchWith(w.agent.Sock, "has no keys, so the session has none")
+	w.must(w.agent.Add(w.key))
+	w.agentIsNow(window, w.key)
+	w.exit(window)
+	w.nothingLeft()
+}
+
+// TestAgentThatDoesNotSay which keys it has, since it waits for a person to
+// unlock it, neither holds a launch up nor takes the keys from the sessions.
+func TestAgentThatDoesNotSay(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	first := w.launchWith(w.agent.Sock, "")
+	sock := filepath.Join(w.me.RuntimeDir, "silent")
+	silent, err := net.Listen("unix", sock)
+	w.must(err)
+	t.Cleanup(func() { silent.Close() })
+	w.must(os.Chown(sock, w.me.UID, w.me.GID))
+	second := w.launchWith(sock, "")
+	w.agentIsNow(first, w.key)
+	w.exit(second)
+	w.exit(first)
+	w.nothingLeft()
+}

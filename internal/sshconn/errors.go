@@ -3,6 +3,7 @@ package sshconn
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -55,22 +56,31 @@ type TimeoutError struct {
 	Host    string
 	Port    int
 	Phase   string
-	Seconds int // the limit
+	Seconds int    // the limit
+	Said    string // see ClosedError
 }
 
 func (e *TimeoutError) Error() string {
-	return fmt.Sprintf("no answer from %s port %d within %d s (%s)", e.Host, e.Port, e.Seconds, e.Phase)
+	return fmt.Sprintf("no answer from %s port %d within %d s (%s)", e.Host, e.Port, e.Seconds, e.Phase) + insteadWords(e.Said)
 }
 
-// ClosedError says that the other side closed the connection without a word.
+// ClosedError says that the other side closed the connection.
 type ClosedError struct {
 	Host  string
 	Port  int
 	Phase string
+	Said  string // the lines that it wrote in place of an SSH version; "" if none
 }
 
 func (e *ClosedError) Error() string {
-	return fmt.Sprintf("connection closed by %s port %d (%s)", e.Host, e.Port, e.Phase)
+	return fmt.Sprintf("connection closed by %s port %d (%s)", e.Host, e.Port, e.Phase) + insteadWords(e.Said)
+}
+
+func insteadWords(words string) string {
+	if words == "" {
+		return ""
+	}
+	return ": it says " + strconv.Quote(words)
 }
 
 // ProxyError says that ProxyCommand or ProxyJump could not make the connection.

@@ -178,6 +178,10 @@ func TestNotSSH(t *testing.T) {
 	}{
 		{"closes at once", "", new(*ClosedError)},
 		{"closes after a line", "Exceeded MaxStartups\r\n", new(*ClosedError)},
+		{"closes after half a line", "Not allowed\r\nat this time", new(*ClosedError)},
+		{"closes after an escape", "\x1b[2J\r\n", new(*ClosedError)},
+		{"closes after many", strings.Repeat(strings.Repeat("x", 99)+"\n", 1000), new(*ClosedError)},
+		{"closes after its version", "Welcome\r\nSSH-2.0-x\r\n", new(*ClosedError)},
 		{"http", "HTTP/1.1 400 Bad Request\r\n\r\n", new(*ClosedError)},
 		{"an endless line", strings.Repeat("x", 10000), new(*ProtocolError)},
 		{"garbage after the version", "SSH-2.0-x\r\n" + strings.Repeat("\xff", 1000), new(*ProtocolError)},
@@ -193,6 +197,14 @@ func TestNotSSH(t *testing.T) {
 			err := dialError(t, configTo(t, addr))
 			if !errors.As(err, test.want) {
 				t.Errorf("%s: %#v", test.name, err)
+			}
+			said := map[string]string{
+				"closes after a line": "Exceeded MaxStartups", "closes after half a line": "Not allowed at this time",
+				"closes after many": strings.Repeat(strings.Repeat("x", 99)+" ", 11)[:maxWords], "http": "HTTP/1.1 400 Bad Request",
+				"closes after an escape": "[2J",
+			}
+			if closed := (*ClosedError)(nil); errors.As(err, &closed) && closed.Said != said[test.name] {
+				t.Errorf("%s: it says %q", test.name, closed.Said)
 			}
 			if said := (*DisconnectError)(nil); errors.As(err, &said) && (said.Reason != 11 || said.Message != "go away") {
 				t.Errorf("%s: %#v", test.name, said)

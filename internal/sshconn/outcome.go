@@ -14,7 +14,7 @@ import (
 // Why a Dial failed: x/crypto's error, the limits and what the transport has seen
 // are turned into the errors of this package.
 
-func (d *dialer) timeout(phase string, limit time.Duration) error {
+func (d *dialer) timeout(phase string, limit time.Duration) *TimeoutError {
 	return &TimeoutError{Host: d.cfg.HostName, Port: d.cfg.Port, Phase: phase, Seconds: int(math.Ceil(limit.Seconds()))}
 }
 
@@ -29,7 +29,9 @@ func (d *dialer) expired() (time.Duration, bool) {
 // overdue is the *TimeoutError if a limit was exceeded, nil if not.
 func (d *dialer) overdue() error {
 	if limit, expired := d.expired(); expired {
-		return d.timeout(d.phase(), limit)
+		late := d.timeout(d.phase(), limit)
+		late.Said = d.transport.instead()
+		return late
 	}
 	return nil
 }
@@ -111,7 +113,7 @@ func (d *dialer) lost(ctx context.Context, phase string) error {
 			return err
 		}
 	}
-	return &ClosedError{Host: d.cfg.HostName, Port: d.cfg.Port, Phase: phase}
+	return &ClosedError{Host: d.cfg.HostName, Port: d.cfg.Port, Phase: phase, Said: d.transport.instead()}
 }
 
 // disconnect finds the server's SSH_MSG_DISCONNECT in err, nil if there is

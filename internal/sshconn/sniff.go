@@ -3,6 +3,7 @@ package sshconn
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
 )
 
 // Message numbers of RFC 4253, section 12, RFC 4419, section 5, and RFC 4462,
@@ -38,6 +39,7 @@ type kexReply struct {
 type stream struct {
 	state sniffState
 	buf   []byte
+	lines []byte // those before the version, as far as an error shows them
 }
 
 type sniffState int
@@ -94,10 +96,21 @@ func (s *stream) line(to reader) bool {
 	}
 	if line := bytes.TrimRight(s.buf[:length], "\r"); len(line) > 4 && bytes.HasPrefix(line, []byte("SSH-")) {
 		to.version(line)
-		s.state = sniffPackets
+		s.state, s.lines = sniffPackets, nil
+	} else if left := maxWords - len(s.lines); left > 0 {
+		s.lines = append(s.lines, s.buf[:min(length+1, left)]...)
 	}
 	s.buf = s.buf[length+1:]
 	return true
+}
+
+// instead returns what was said in place of a version, in one line.
+func (s *stream) instead() string {
+	text := s.lines
+	if s.state == sniffLines {
+		text = append(slices.Clone(text), s.buf...) // the last line has no end
+	}
+	return words(string(bytes.Join(bytes.Fields(text), []byte(" "))))
 }
 
 // nextPacket takes a packet of RFC 4253, section 6: uint32 length, byte padding

@@ -106,6 +106,13 @@ func (t *transport) lost() bool {
 	return t.isLost
 }
 
+// instead returns what the server has said in place of a version.
+func (t *transport) instead() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.sniffer.server.instead()
+}
+
 // seen returns whether the version line and the key exchange reply have come.
 func (t *transport) seen() (banner, found bool, reply kexReply) {
 	t.mu.Lock()

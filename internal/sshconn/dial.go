@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"net"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -277,9 +278,25 @@ func (d *dialer) authenticate(attempt *ssh.ClientAuthContext) (ssh.AuthMethod, e
 		if _, verdict := d.keys.outcome(); verdict.unverified {
 			d.auth.distrust()
 		}
+		d.warnWeak()
 		d.auth.prepare(d.binding(attempt.Metadata.SessionID()))
 	}
 	return d.auth.next(attempt)
+}
+
+// weakWords are ssh's (sshconnect.c, warn_nonpq_kex).
+const weakWords = `** WARNING: connection is not using a post-quantum key exchange algorithm.
+** This session may be vulnerable to "store now, decrypt later" attacks.
+** The server may need to be upgraded. See https://openssh.com/pq.html
+`
+
+// warnWeak warns as ssh would, which does not where the user has set
+// KexAlgorithms; that cannot be told from a default, but by what is not in it.
+// A server that only lacks what the native transport has is none to be upgraded.
+func (d *dialer) warnWeak() {
+	if d.cfg.WarnWeakCrypto && slices.ContainsFunc(d.cfg.KexAlgorithms, isQuantum) && !d.transport.quantum() && informs(d.cfg) {
+		d.auth.person.say(Notice{Kind: NoticeBanner, Text: weakWords})
+	}
 }
 
 func (d *dialer) binding(sessionID []byte) *binding {

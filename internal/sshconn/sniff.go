@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"slices"
+	"strings"
 )
 
 // Message numbers of RFC 4253, section 12, RFC 4419, section 5, and RFC 4462,
@@ -159,6 +160,7 @@ type serverSniffer struct {
 	banner  bool // the version line was seen
 	openSSH bool // and says that the server is OpenSSH's
 	asked   bool // KEXINIT was seen
+	quantum bool // and offers a post-quantum key exchange
 	group   bool // DH_GEX_GROUP was seen
 	found   bool
 	reply   kexReply
@@ -171,7 +173,7 @@ func (s *serverSniffer) packet(p []byte) (more bool) {
 	case number == msgIgnore, number == msgUnimplemented, number == msgDebug:
 		return true
 	case number == msgKexInit && !s.asked:
-		s.asked = true
+		s.asked, s.quantum = true, offersQuantum(p)
 		return !guesses(p)
 	case number == msgKexReply && s.asked && !s.group && fields(p[1:]) == 2:
 		s.group = true
@@ -185,6 +187,22 @@ func (s *serverSniffer) packet(p []byte) (more bool) {
 // guesses says whether a KEXINIT announces a packet that is passed over if the
 // guess is wrong (RFC 4253, section 7.1): the flag is before a uint32 at the end.
 func guesses(p []byte) bool { return len(p) < 6 || p[len(p)-5] != 0 }
+
+// offersQuantum says whether a KEXINIT (RFC 4253, section 7.1: the names of key
+// exchanges follow upon 16 bytes) has one that is post-quantum.
+func offersQuantum(p []byte) bool {
+	if len(p) < 17 {
+		return false
+	}
+	names, _, _ := cutString(p[17:])
+	return slices.ContainsFunc(strings.Split(string(names), ","), isQuantum)
+}
+
+// isQuantum says whether a key exchange is one of OpenSSH's post-quantum ones
+// (kex-names.c).
+func isQuantum(name string) bool {
+	return strings.HasPrefix(name, "mlkem") || strings.HasPrefix(name, "sntrup")
+}
 
 // clientSniffer reads our side, up to what follows upon KEXINIT.
 type clientSniffer struct {

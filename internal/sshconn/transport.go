@@ -106,6 +106,13 @@ func (t *transport) lost() bool {
 	return t.isLost
 }
 
+// quantum says whether the server offers a post-quantum key exchange.
+func (t *transport) quantum() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.sniffer.server.quantum
+}
+
 // instead returns what the server has said in place of a version.
 func (t *transport) instead() string {
 	t.mu.Lock()

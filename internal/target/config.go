@@ -64,6 +64,7 @@ type Config struct {
 
 	Ciphers                  []string
 	KexAlgorithms            []string
+	WarnWeakCrypto           bool // from OpenSSH 10.1 on
 	MACs                     []string
 	HostKeyAlgorithms        []string
 	PubkeyAcceptedAlgorithms []string

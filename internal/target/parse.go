@@ -107,6 +107,7 @@ var setters = map[string]func(*Config, string) bool{
 	"hashknownhosts":                  truth(func(c *Config) *bool { return &c.HashKnownHosts }),
 	"checkhostip":                     truth(func(c *Config) *bool { return &c.CheckHostIP }),
 	"tcpkeepalive":                    truth(func(c *Config) *bool { return &c.TCPKeepAlive }),
+	"warnweakcrypto":                  truth(func(c *Config) *bool { return &c.WarnWeakCrypto }),
 	"batchmode":                       truth(func(c *Config) *bool { return &c.BatchMode }),
 	"pubkeyauthentication":            pubkeyAuthentication,
 	"passwordauthentication":          truth(func(c *Config) *bool { return &c.PasswordAuthentication }),

@@ -14,7 +14,7 @@ GO_TEST = root="sudo -E -H env 'PATH=$$PATH' GOFLAGS=-buildvcs=false"; [ "$$(id 
 	set -x; $(GO) test -timeout 60m -exec "$$root $$with"
 # The files whose tests run with the OpenSSH of other suites of Debian, too, beside those with the build tag openssh. Files
 # with the tag sid as well are for what the newest alone has.
-OPENSSH = cmd/mosha/alike_test.go
+OPENSSH = cmd/mosha/alike_test.go internal/guard/locked_test.go
 
 # How long `make fuzz` runs each fuzz test. Not a time: when that is up, go test sometimes calls it a failure.
 FUZZTIME = 50000x

@@ -49,6 +49,7 @@ func TestTally(t *testing.T) {
 			channel(encode(11))
 		}
 		time.Sleep(2 * tallyPeriod)
+		synctest.Wait()
 		lines := strings.Split(strings.TrimSpace(log.String()), "\n")
 		var last map[string]any
 		if err := json.Unmarshal([]byte(lines[len(lines)-1]), &last); err != nil {
@@ -64,6 +65,7 @@ func TestTally(t *testing.T) {
 		}
 		log.Reset()
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		if log.Len() > 0 {
 			t.Errorf("with nothing to tell it says %s", log.String())
 		}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/mosha-ssh/mosha/internal/doctor"
+	"github.com/mosha-ssh/mosha/internal/keeper"
 )
 
 // advice is a check's problem in words: why it is so, what to do about it, and
@@ -120,13 +121,16 @@ func adviceThere(c doctor.Check, host string) (advice, bool) {
 	case doctor.NotUTF8:
 		return notUTF8(c), true
 	case doctor.NoRoom:
-		return advice{cause: "the server allows no more sessions on the connection", cure: "raise MaxSessions in sshd_config there"}, true
+		return advice{cause: "the server allows no more sessions on the connection", cure: serverCure(p, "raise MaxSessions in sshd_config there", "have it allow more")}, true
+	case doctor.OneSession:
+		message, hint := forwardWords(&keeper.ForwardError{Reason: "one session"})
+		return advice{cause: message, cure: hint}, true
 	case doctor.Lost:
 		return advice{cause: "the connection was lost meanwhile: " + errWords(p.Err), cure: "run it again; mosha log " + host + " says more", code: exitNetwork}, true
 	case doctor.NoShell:
 		return advice{
 			cause: joined("the server does not run what it is told to%s", instead(p.Detail)),
-			cure:  "look there for command= in authorized_keys, ForceCommand in sshd_config, and start-up files that start something else",
+			cure:  "look there for command= in authorized_keys, " + serverCure(p, "ForceCommand in sshd_config, ", "") + "and start-up files that start something else",
 		}, true
 	case doctor.ShellTaken:
 		return advice{
@@ -253,8 +257,16 @@ func noForwarding(c doctor.Check) advice {
 	if c.Facts["unreadable"] != "" {
 		a.cause += joined(" (its %s cannot be read)", c.Facts["unreadable"])
 	}
-	a.cure = "ask for AllowAgentForwarding yes in sshd_config there"
+	a.cure = serverCure(p, "ask for AllowAgentForwarding yes in sshd_config there", "ask for agent forwarding there")
 	return a
+}
+
+// serverCure is what to do about OpenSSH's sshd, or about another server.
+func serverCure(p *doctor.Problem, openSSH, other string) string {
+	if p.Other {
+		return other
+	}
+	return openSSH
 }
 
 // adviceDotfiles is about start-up files on the remote.
@@ -305,7 +317,7 @@ func shellUnset(p *doctor.Problem, setUp string) advice {
 }
 
 func rcIdle(p *doctor.Problem) advice {
-	a := advice{cause: "the server does not run it", cure: "only ssh -A without mosha suffers; to mend it: PermitUserRC yes in sshd_config there"}
+	a := advice{cause: "the server does not run it", cure: "only ssh -A without mosha suffers" + serverCure(p, "; to mend it: PermitUserRC yes in sshd_config there", "")}
 	if p.Subject != "" {
 		a.cause += fmt.Sprintf(": %s (%s)", p.Subject, p.Detail)
 	}

@@ -28,6 +28,11 @@ func TestEveryProblemHasWords(t *testing.T) {
 			if a.cause == "" || a.cure == "" || a.code != code || strings.Contains(a.cause+a.cure, "%!") {
 				t.Errorf("%s: %+v, want code %d", kind, a, code)
 			}
+			p.Other = true // the server is not OpenSSH's
+			a = advise(problem(name, place, doctor.Fail, p), "devbox")
+			if a.cure == "" || strings.Contains(a.cause+a.cure, "sshd_config") {
+				t.Errorf("%s: %+v, of another server", kind, a)
+			}
 		}
 	}
 	fail(doctor.CheckMosh, doctor.Here, 1, doctor.NotInstalled, doctor.OldVersion, doctor.Broken)

@@ -59,9 +59,15 @@ func noKeysWords(err *keeper.NoKeysError) string {
 func forwardWords(err *keeper.ForwardError) (message, hint string) {
 	switch err.Reason {
 	case "refused":
-		return "the server forwards no agent, so the session has none", "sshd_config there: AllowAgentForwarding yes, and no option of your key that forbids it; mosha doctor tells which it is"
+		message, hint = "the server forwards no agent, so the session has none", "has your key an option there that forbids it?"
+		if err.OpenSSH {
+			hint = "sshd_config there: AllowAgentForwarding yes, and no option of your key that forbids it; mosha doctor tells which it is"
+		}
+		return message, hint
 	case "unverified":
 		return "the agent is not forwarded, since the host key is not the known one", ""
+	case "one session":
+		return "the server allows one session on a connection, so mosh works and the agent cannot be kept there", "OpenSSH's sshd and dropbear can do that"
 	case "slow":
 		return "logging in takes long there: the session will have the agent, and the set-up be made, when that is through", "what do the start-up files of your login shell wait for?"
 	case "runtime":

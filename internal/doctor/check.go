@@ -66,6 +66,7 @@ type Problem struct {
 	Subject string // what it is about: a program, a path, a shell
 	Detail  string // what a program or the remote said
 	Err     error  // the error behind it, or nil
+	Other   bool   // the server is not OpenSSH's: no line of an sshd_config(5) would help
 }
 
 func (p *Problem) Error() string {
@@ -109,6 +110,7 @@ const (
 	UDPFails     Kind = "UDP fails"     // Subject is the port, Err the system's
 
 	NoRoom        Kind = "no room"         // MaxSessions
+	OneSession    Kind = "one session"     // the server allows one on a connection, as tinysshd
 	Lost          Kind = "lost"            // the connection, in the middle
 	NoShell       Kind = "no shell"        // Detail is what was said in its place
 	ShellTaken    Kind = "shell taken"     // a start-up file has another shell, the Subject, take the place of commands

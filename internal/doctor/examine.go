@@ -155,6 +155,22 @@ func (e *examination) shell(ctx context.Context, agent bool) (*keeper.RemoteShel
 // allows too few sessions for that, one after the other. The agent comes last:
 // it has every session that begins after it run ~/.ssh/rc with a socket.
 func (e *examination) overConnection() {
+	if !e.up.Forwarding.OpenSSH {
+		report := e.report
+		e.report = func(c Check) {
+			if c.Problem != nil {
+				c.Problem.Other = true
+			}
+			report(c)
+		}
+	}
+	if e.up.OneSession {
+		start := e.startServer()
+		e.report(start.udp())
+		e.report(newCheck(There, CheckShell).fails(OneSession, "", "", nil))
+		e.skipFrom(CheckMoshServer, CheckShell)
+		return
+	}
 	var seen remoteSeen
 	var start startSeen
 	var both sync.WaitGroup
@@ -170,6 +186,9 @@ func (e *examination) overConnection() {
 	}
 	if isNoRoom(seen.setErr) {
 		e.preview(&seen)
+	}
+	if !e.up.Forwarding.OpenSSH {
+		seen.facts.sshd, seen.facts.unreadable = nil, "" // of another server, which may be there too
 	}
 	e.reportShell(seen, start)
 	if seen.err != nil {

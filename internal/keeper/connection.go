@@ -95,8 +95,12 @@ func serve(k *Keeper, conn sshconn.Connection) *connection {
 	c.pulse.overdue = func() { k.update(func() { c.doubted = true }) }
 	c.pulse.alive = c.alive
 	c.work.Go(func() { conn.Serve(c.offered) })
-	c.work.Go(c.putQuestions)
-	c.work.Go(func() { c.pulse.run(ctx) })
+	if c.ssh.Facts().OneSession {
+		c.answers() // nothing can be asked
+	} else {
+		c.work.Go(c.putQuestions)
+		c.work.Go(func() { c.pulse.run(ctx) })
+	}
 	go c.end()
 	return c
 }
@@ -227,7 +231,7 @@ func (c *connection) address() (address string, beyond *Beyond) {
 func (c *connection) up() *Connected {
 	address, _ := c.address()
 	facts := c.ssh.Facts()
-	return &Connected{Address: address, Notes: c.news(), Agent: c.k.forwarded(), Identity: facts.Identity, Forwarding: c.forwarding()}
+	return &Connected{Address: address, Notes: c.news(), Agent: c.k.forwarded(), Identity: facts.Identity, Forwarding: c.forwarding(), OneSession: facts.OneSession}
 }
 
 // news returns what happened while connecting. What it took of a person, and

@@ -263,6 +263,9 @@ func (k *Keeper) follow(ctx context.Context, conn *connection, c call) (reply, e
 	case opLease:
 		return reply{Done: true}, k.leases.add(c.Lease)
 	case opKeep:
+		if conn.ssh.Facts().OneSession {
+			return reply{}, &ForwardError{Reason: "one session"}
+		}
 		k.update(func() { k.kept = true })
 		k.saveOrLog()
 		conn.settled(ctx)
@@ -286,7 +289,7 @@ func (k *Keeper) startServer(ctx context.Context, w *wire, s Start) error {
 		if err == nil {
 			return w.send(reply{Exit: &code})
 		}
-		if tries == startTries || conn.ctx.Err() == nil || ctx.Err() != nil {
+		if tries == conn.startTries() || conn.ctx.Err() == nil || ctx.Err() != nil {
 			return failed(w, err)
 		}
 		// The connection was lost in the middle: there will be another.
@@ -296,8 +299,14 @@ func (k *Keeper) startServer(ctx context.Context, w *wire, s Start) error {
 	}
 }
 
-// startTries is how often a start whose connection is lost is tried again.
-const startTries = 2
+// startTries is how often a start whose connection is lost is tried again. Where
+// each takes a connection of its own, that may have been another's.
+func (c *connection) startTries() int {
+	if c.ssh.Facts().OneSession {
+		return 20
+	}
+	return 2
+}
 
 // startOn starts mosh-server over one connection. It tells the client beside
 // that when the remote is ready.

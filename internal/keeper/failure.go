@@ -26,13 +26,16 @@ func (e *SetupError) Unwrap() error { return e.Err }
 // ForwardError says that the agent cannot be used in the session, or not as
 // everywhere. Reason is "refused" (the server forwards no agent), "unverified"
 // (the host key is not the known one, so it is not to get at the agent), "link"
-// (the link could not be set), "slow" (the login shell has not run the script
-// that sets it yet), "holder" (that script did not run), "runtime" (the link is in XDG_RUNTIME_DIR, as it cannot be in ~/.ssh), or
-// "socket" (nor can it be there, so that the session has the socket of the
-// connection, and no agent after that).
+// (the link could not be set), "one session" (the server allows one on a
+// connection, which mosh-server's start takes), "slow" (the login shell has not
+// run the script that sets it yet), "holder" (that script did not run), "runtime"
+// (the link is in XDG_RUNTIME_DIR, as it cannot be in ~/.ssh), or "socket" (nor
+// can it be there, so that the session has the socket of the connection, and no
+// agent after that).
 type ForwardError struct {
-	Reason string
-	Err    error `json:"-"`
+	Reason  string
+	OpenSSH bool  // the server is OpenSSH's sshd, whose sshd_config(5) may be the reason
+	Err     error `json:"-"`
 }
 
 // Lacks reports whether sessions go without the agent, if only later.

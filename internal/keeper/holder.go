@@ -21,6 +21,7 @@ type holder struct {
 	buried  []remains            // of earlier ones, whose end was ordered and not answered yet
 	// unverified: whoever the server is, it does not get at the agent.
 	unverified bool
+	openSSH    bool // it is OpenSSH's sshd
 
 	mu        sync.Mutex    // orders are written one at a time
 	ended     chan struct{} // closed when the script has said its last
@@ -37,7 +38,7 @@ func startHolder(c *connection, w wish) (*holder, error) {
 	if err != nil {
 		return nil, &ForwardError{Reason: "holder", Err: err}
 	}
-	h := &holder{session: s, events: bootstrap.NewHolderReader(s), ended: make(chan struct{}), unverified: c.ssh.Facts().Unverified}
+	h := &holder{session: s, events: bootstrap.NewHolderReader(s), ended: make(chan struct{}), unverified: c.ssh.Facts().Unverified, openSSH: c.ssh.Facts().OpenSSH}
 	c.mu.Lock()
 	c.beginning = h
 	c.mu.Unlock()
@@ -158,7 +159,7 @@ func (h *holder) problem(link bootstrap.Link) error {
 	case h.unverified:
 		return &ForwardError{Reason: "unverified"}
 	case h.remains.agent == "":
-		return &ForwardError{Reason: "refused"}
+		return &ForwardError{Reason: "refused", OpenSSH: h.openSSH}
 	case link.State == bootstrap.LinkFailed && h.place == bootstrap.PlaceNone:
 		return &ForwardError{Reason: "socket", Err: link.Cause}
 	case link.State == bootstrap.LinkFailed:

@@ -69,19 +69,20 @@ type Keeper struct {
 	mu     sync.Mutex
 	change chan struct{} // closed and replaced with every change below
 
-	state     State
-	since     time.Time // when the state began
-	lostAt    time.Time // when the connection was lost; zero while it is up
-	retryAt   time.Time // of the next attempt, in Waiting
-	conn      *connection
-	ups       int           // connections so far
-	roundTrip time.Duration // as last measured, 0: not yet
-	address   netip.Addr    // where the last connection went to
-	learned   learned
-	identity  string        // the key that was let in last
-	accepted  ssh.PublicKey // the host key that a person accepted, which the files need not have
-	remains   []remains     // on the server, of this connection and of earlier ones, the oldest first
-	choice    sshconn.Choice
+	state      State
+	since      time.Time // when the state began
+	lostAt     time.Time // when the connection was lost; zero while it is up
+	retryAt    time.Time // of the next attempt, in Waiting
+	conn       *connection
+	ups        int           // connections so far
+	roundTrip  time.Duration // as last measured, 0: not yet
+	address    netip.Addr    // where the last connection went to
+	learned    learned
+	identity   string        // the key that was let in last
+	accepted   ssh.PublicKey // the host key that a person accepted, which the files need not have
+	remains    []remains     // on the server, of this connection and of earlier ones, the oldest first
+	choice     sshconn.Choice
+	oneSession bool // the server allows one on a connection, so none can be held for the link
 
 	failures int            // attempts that failed, counted up only
 	failed   error          // how the last of them failed
@@ -271,7 +272,8 @@ func (k *Keeper) isKept() bool {
 }
 
 // needsLink says whether the agent is to be on the remote, whoever attends: who
-// only looks has no need of it.
+// only looks has no need of it. Where it cannot be, the connection is there for
+// the start of a session, and no other after it.
 func (k *Keeper) needsLink() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -279,6 +281,9 @@ func (k *Keeper) needsLink() bool {
 }
 
 func (k *Keeper) needsLinkLocked() bool {
+	if k.oneSession && k.conn == nil {
+		return false
+	}
 	return k.kept || k.leases.count() > 0 || time.Now().Before(k.lingering)
 }
 

@@ -13,7 +13,16 @@ import (
 // person wants a session now: the remote is set up, unless that was done
 // already, the link is claimed, and a session is opened ahead for the launch
 // that is coming.
+//
+// Where the server allows one session, that is for mosh-server's start alone.
 func (c *connection) begin(act bool) {
+	if c.ssh.Facts().OneSession {
+		c.held.Do(func() {
+			c.unlink(&ForwardError{Reason: "one session"})
+			close(c.holding)
+		})
+		return
+	}
 	if act {
 		c.claim()
 		c.beginSetup()

@@ -188,6 +188,14 @@ func (s *session) Wait(ctx context.Context) (int, error) {
 		}
 		return code, nil
 	case <-ctx.Done():
+		select {
+		case code := <-s.exit: // tinysshd ends the connection with the session
+			if code >= 0 {
+				return code, nil
+			}
+		case <-s.gone:
+		case <-time.After(lossShows):
+		}
 		return -1, ctx.Err()
 	}
 }

@@ -26,8 +26,11 @@ func (c *connection) start(ctx context.Context, s Start, waiting func(string), o
 			return -1, c.inStart(err)
 		}
 		code, err := c.startIn(ctx, session, s, output)
-		if !errors.Is(err, errSessionClosed) || !session.ahead || c.ctx.Err() != nil {
-			return code, c.inStart(err)
+		switch {
+		case err == nil:
+			return code, nil
+		case !errors.Is(err, errSessionClosed) || !session.ahead || c.ctx.Err() != nil:
+			return -1, c.inStart(err)
 		}
 		c.log.Info().Msg("a session that was opened ahead is gone: opening another")
 	}
@@ -35,7 +38,10 @@ func (c *connection) start(ctx context.Context, s Start, waiting func(string), o
 
 // inStart says of an error what it means for the start.
 func (c *connection) inStart(err error) error {
-	if c.ctx.Err() != nil || errors.Is(err, errNoSession) {
+	if errors.Is(err, errNoSession) {
+		c.drop()
+	}
+	if c.ctx.Err() != nil {
 		return errLostInStart
 	}
 	return err

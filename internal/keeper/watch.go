@@ -44,7 +44,7 @@ func (k *Keeper) take(conn *connection) {
 		k.conn = conn
 		k.ups++
 		k.dialing = sshconn.PhaseSession
-		k.identity = facts.Identity
+		k.identity, k.oneSession = facts.Identity, facts.OneSession
 		k.learned.succeeded(facts)
 		if facts.Choice.Reason != "" {
 			k.choice = facts.Choice // so that the next one begins with it

@@ -136,6 +136,7 @@ type Connected struct {
 	Identity string `json:"identity,omitempty"`
 	// Forwarding is for whoever looks for the agent's socket on the remote.
 	Forwarding bootstrap.Forwarding `json:"forwarding"`
+	OneSession bool                 `json:"one_session,omitempty"` // see sshconn.Facts
 }
 
 // errLineTooLong ends the conversation with a peer that sends more than

@@ -10,6 +10,8 @@ import (
 	"os"
 	"strings"
 	"sync/atomic"
+
+	"golang.org/x/sys/unix"
 )
 
 // OtherServer is an SSH server that is not OpenSSH's. The lab listens for it,
@@ -37,7 +39,12 @@ func (m *Machine) Dropbear(port int) (*OtherServer, error) {
 }
 
 // Tinysshd runs tinysshd(8) on the machine. It allows one session a connection.
+// It trusts no home below a directory that others may write, whatever its mode
+// says besides, so that root alone may write /tmp there from then on.
 func (m *Machine) Tinysshd(port int) (*OtherServer, error) {
+	if err := m.place.do(m.shieldTmp); err != nil {
+		return nil, err
+	}
 	keys := m.lab.path(fmt.Sprintf("tinysshd%d.keys", port))
 	if _, err := m.makeKey("tinysshd-makekey", keys); err != nil {
 		return nil, err
@@ -47,6 +54,22 @@ func (m *Machine) Tinysshd(port int) (*OtherServer, error) {
 		return nil, err
 	}
 	return m.serve(port, public, "tinysshd", "-v", keys)
+}
+
+// shieldTmp puts a /tmp of root's in the place of everybody's, with nothing in it
+// but the lab's directory.
+func (m *Machine) shieldTmp() error {
+	const aside = "/mnt"
+	if err := unix.Mount(m.lab.dir, aside, "", unix.MS_BIND, ""); err != nil {
+		return fmt.Errorf("mount the lab's directory: %w", err)
+	}
+	if err := unix.Mount("tmpfs", "/tmp", "tmpfs", 0, "mode=0755"); err != nil {
+		return fmt.Errorf("mount /tmp: %w", err)
+	}
+	if err := os.Mkdir(m.lab.dir, 0o755); err != nil {
+		return err
+	}
+	return unix.Mount(aside, m.lab.dir, "", unix.MS_MOVE, "")
 }
 
 // makeKey runs a program that makes or shows keys.

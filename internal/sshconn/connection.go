@@ -62,6 +62,9 @@ type Facts struct {
 	// (StrictHostKeyChecking no): the agent must not be forwarded.
 	Unverified bool
 	OpenSSH    bool // the server is OpenSSH's sshd, as it says itself
+	// OneSession says that the server allows one session, ends the connection
+	// with it, and answers no request but those of a session: tinysshd.
+	OneSession bool
 	// Proxied is how long it took to reach the server over a proxy, until its
 	// version line came, without what a person was asked meanwhile; 0 where
 	// there is no proxy.

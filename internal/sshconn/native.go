@@ -32,7 +32,7 @@ func (c *Conn) RoundTrip() error {
 func (c *Conn) Facts() Facts {
 	return Facts{
 		Remote: c.Remote, Identity: c.Identity, Typed: c.Typed, Notes: c.Notes, HostKey: c.hostKey, Accepted: c.Accepted, Unverified: c.Unverified,
-		OpenSSH: c.transport.openSSH(), Proxied: c.proxied, Silent: c.silent, Choice: Choice{Transport: TransportNative},
+		OpenSSH: c.transport.openSSH(), OneSession: c.transport.oneSession(), Proxied: c.proxied, Silent: c.silent, Choice: Choice{Transport: TransportNative},
 	}
 }
 

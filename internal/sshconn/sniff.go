@@ -159,6 +159,7 @@ type serverSniffer struct {
 	stream
 	banner  bool // the version line was seen
 	openSSH bool // and says that the server is OpenSSH's
+	tiny    bool // or tinysshd
 	asked   bool // KEXINIT was seen
 	quantum bool // and offers a post-quantum key exchange
 	group   bool // DH_GEX_GROUP was seen
@@ -166,7 +167,9 @@ type serverSniffer struct {
 	reply   kexReply
 }
 
-func (s *serverSniffer) version(line []byte) { s.banner, s.openSSH = true, isOpenSSH(line) }
+func (s *serverSniffer) version(line []byte) {
+	s.banner, s.openSSH, s.tiny = true, saysSoftware(line, "OpenSSH_"), saysSoftware(line, "tinyssh_")
+}
 
 func (s *serverSniffer) packet(p []byte) (more bool) {
 	switch number := p[0]; {
@@ -220,11 +223,11 @@ func (s *clientSniffer) packet(p []byte) (more bool) {
 	return false
 }
 
-// isOpenSSH says whether a version line (RFC 4253, section 4.2) is that of
-// OpenSSH's sshd, of whatever version.
-func isOpenSSH(line []byte) bool {
+// saysSoftware reports whether the software in a version line (RFC 4253, section
+// 4.2) begins like that.
+func saysSoftware(line []byte, name string) bool {
 	for _, protocol := range []string{"SSH-2.0-", "SSH-1.99-"} {
-		if bytes.HasPrefix(line, []byte(protocol+"OpenSSH_")) {
+		if bytes.HasPrefix(line, []byte(protocol+name)) {
 			return true
 		}
 	}

@@ -128,6 +128,20 @@ func TestSnifferKnowsOpenSSH(t *testing.T) {
 	}
 }
 
+func TestSnifferKnowsTinysshd(t *testing.T) {
+	for line, want := range map[string]bool{
+		"SSH-2.0-tinyssh_20230101 abcdef\r\n": true,
+		"SSH-2.0-tinysshnoneauthd\r\n":        false,
+		"SSH-2.0-OpenSSH_9.2 tinyssh_\r\n":    false,
+	} {
+		var s serverSniffer
+		s.feed([]byte(line), &s)
+		if s.tiny != want {
+			t.Errorf("%q: tinysshd %v", line, s.tiny)
+		}
+	}
+}
+
 func FuzzSniffer(f *testing.F) {
 	f.Add([]byte("SSH-2.0-x\r\n"), 3)
 	f.Add(append([]byte("x\nSSH-2.0-x\n"+kexInit(0)), message(31, "key", "eph", "sig")...), 1)

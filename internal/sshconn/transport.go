@@ -151,6 +151,14 @@ func (t *transport) openSSH() bool {
 	return t.sniffer.server.openSSH
 }
 
+// oneSession reports whether the server is one that allows one session on a
+// connection, and ends the connection with that: tinysshd.
+func (t *transport) oneSession() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.sniffer.server.tiny
+}
+
 // overheard notes how far a connection has come that this process does not see.
 func (t *transport) overheard(state sniffState, openSSH bool) {
 	t.mu.Lock()

@@ -162,6 +162,7 @@ func (c *connectCmd) checkHere() error {
 type launch struct {
 	spec   keeper.Spec
 	person keeper.Person
+	tell   teller
 	client *keeper.Client
 	up     *keeper.Connected
 }
@@ -182,22 +183,31 @@ type destination struct {
 	config *target.Config
 	dirs   keeper.Dirs
 	person keeper.Person // answers the keeper's questions
+	tell   teller        // says what takes long
 }
+
+// teller says a line.
+type teller func(format string, args ...any)
 
 // find asks ssh, with the options of the --ssh flag, what it makes of a host.
 func find(ctx context.Context, ssh, host string) (*destination, error) {
+	return findFor(ctx, ssh, host, &person{tty: &console}, report)
+}
+
+// findFor is find for a person who has several.
+func findFor(ctx context.Context, ssh, host string, who keeper.Person, tell teller) (*destination, error) {
 	words, err := target.Words(ssh)
 	if err != nil {
 		return nil, err
 	}
-	stop := afterAWhile(report, func() string { return "waiting for ssh -G to say what is configured for " + host })
+	stop := afterAWhile(tell, func() string { return "waiting for ssh -G to say what is configured for " + host })
 	config, err := target.Resolve(ctx, words, host)
 	stop()
 	if err != nil {
 		return nil, err
 	}
 	dirs, err := keeper.FindDirs(os.Getenv)
-	return &destination{config: config, dirs: dirs, person: &person{tty: &console}}, err
+	return &destination{config: config, dirs: dirs, person: who, tell: tell}, err
 }
 
 // open has the destination's keeper connect, for this terminal's agent.
@@ -215,7 +225,7 @@ func (d *destination) kept(err error) error {
 }
 
 func (d *destination) launch(family string) *launch {
-	return &launch{person: d.person, spec: keeper.Spec{Dirs: d.dirs, Config: d.config, Family: family}}
+	return &launch{person: d.person, tell: d.tell, spec: keeper.Spec{Dirs: d.dirs, Config: d.config, Family: family}}
 }
 
 // fromHere adds what the connection is to go by from now on: what is configured
@@ -237,7 +247,7 @@ func (l *launch) connect(ctx context.Context, attach keeper.Attach) error {
 		return err
 	}
 	for range attachTries {
-		stop := afterAWhile(report, func() string { return "waiting for the process in the background to start" })
+		stop := afterAWhile(l.tell, func() string { return "waiting for the process in the background to start" })
 		l.client, err = keeper.Find(ctx, l.spec, []string{self, "keeper"})
 		stop()
 		if err == nil {
@@ -256,7 +266,7 @@ func (l *launch) connect(ctx context.Context, attach keeper.Attach) error {
 // note says what ssh would say while it connects, and what the session will
 // miss. It reports whether there is anything of that.
 func (l *launch) note() (lacks bool) {
-	sayNotes(l.up.Notes)
+	sayNotes("", l.up.Notes)
 	if l.up.Agent == "" {
 		path, _ := l.spec.Config.AgentSocket(os.Getenv)
 		warn(&agentError{Path: path})
@@ -274,9 +284,11 @@ func (l *launch) isRead() bool {
 	return isTerminal(os.Stdin) && isTerminal(os.Stdout) && !config.BatchMode && !silent
 }
 
-func sayNotes(notes []sshconn.Note) {
+// sayNotes says what ssh would say while it connects, each line beginning with
+// name.
+func sayNotes(name string, notes []sshconn.Note) {
 	for _, note := range notes {
-		say("%s", noteText(note))
+		say("%s", name+noteText(note))
 	}
 }
 

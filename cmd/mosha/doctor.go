@@ -5,9 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/mosha-ssh/mosha/internal/doctor"
 	"github.com/mosha-ssh/mosha/internal/keeper"
@@ -68,26 +65,23 @@ func (d *doctorCmd) Run() error {
 		return err
 	}
 	// What was started for the checks is ended, also when a person has enough.
-	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
-	defer stop()
+	stop := newInterruption()
 	out := d.printer()
-	out.ctx, out.given = ctx, launch
-	doctor.Examine(ctx, doctor.Options{
+	out.stop, out.given = stop, launch
+	doctor.Examine(stop, doctor.Options{
 		Destination: d.Host, SSH: ssh, Transport: d.Transport, Flags: launch.flags(), UDPAddress: launch.UDPAddress,
 		Env: os.Getenv, Keeper: []string{self, "keeper"},
 		Person:  out,
 		Waiting: func(key string) { say("waiting for the agent to sign with %s: it may want you to confirm that", key) },
 	}, out.take)
-	if ctx.Err() != nil {
-		return &exitError{Code: exitFailure}
-	}
+	stop.end()
 	return out.end()
 }
 
 // diagnosis prints checks as they come and keeps the exit code of the first
 // that failed.
 type diagnosis struct {
-	ctx      context.Context // ended by a signal: nobody reads on
+	stop     *interruption // then nobody reads on
 	host     string
 	given    *connectCmd // the flags
 	unasked  bool        // the connection asked something, and there was nowhere to put it
@@ -99,7 +93,7 @@ type diagnosis struct {
 
 // Answer puts the connection's question to the person.
 func (d *diagnosis) Answer(ctx context.Context, q keeper.Inquiry) ([][]byte, error) {
-	answers, err := (&person{tty: &console}).Answer(ctx, q)
+	answers, err := (&person{tty: &console, stop: d.stop}).Answer(ctx, q)
 	d.unasked = d.unasked || errors.Is(err, errNoTTY)
 	return answers, err
 }
@@ -108,7 +102,7 @@ func (d *diagnosis) Answer(ctx context.Context, q keeper.Inquiry) ([][]byte, err
 func (d *diagnosis) Tell(n keeper.Notice) { (&person{tty: &console}).Tell(n) }
 
 func (d *diagnosis) take(c doctor.Check) {
-	if d.ctx.Err() != nil {
+	if d.stop.Err() != nil {
 		return
 	}
 	a := advise(c, d.host)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -13,7 +14,20 @@ import (
 
 // person answers a keeper's questions for this launch, with ssh's own words:
 // on the terminal, or through SSH_ASKPASS by ssh's rules (askpass.go).
-type person struct{ tty *terminal }
+type person struct {
+	tty  *terminal
+	name string // what each question and notice begins with, where there are several hosts
+	stop *interruption
+}
+
+// personFor answers for one of the hosts that a command was given.
+func personFor(host string, several bool, stop *interruption) *person {
+	p := &person{tty: &console, stop: stop}
+	if several {
+		p.name = printable(host) + ": "
+	}
+	return p
+}
 
 // asked is one question in words.
 type asked struct {
@@ -28,7 +42,7 @@ type asked struct {
 // answered ends it.
 func (p *person) Answer(ctx context.Context, q keeper.Inquiry) ([][]byte, error) {
 	if q.Prompt != nil && len(q.Prompt.Fields) == 0 { // something to read only
-		fmt.Fprint(os.Stderr, lines(q.Prompt.Name)+lines(q.Prompt.Instruction))
+		p.show(lines(q.Prompt.Name) + lines(q.Prompt.Instruction))
 	}
 	var answers [][]byte
 	for _, one := range inquiryWords(q) {
@@ -49,30 +63,50 @@ func (p *person) ask(ctx context.Context, q asked) ([]byte, error) {
 	if ask && program == "" {
 		return nil, errNoTTY
 	}
+	q.before, q.text, q.leave = p.named(q.before), p.name+q.text, p.stop != nil
 	if ask {
 		fmt.Fprint(os.Stderr, q.before)
 		return runAskpass(ctx, program, q)
 	}
-	return p.tty.ask(ctx, q)
+	answer, err := p.tty.ask(ctx, q)
+	var came *signalError
+	if errors.As(err, &came) {
+		p.stop.by(came.Signal)
+	}
+	return answer, err
 }
+
+// named begins each line with the host's name.
+func (p *person) named(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		b.WriteString(p.name + line)
+	}
+	return b.String()
+}
+
+// show shows what is not mosha's own.
+func (p *person) show(text string) { fmt.Fprint(os.Stderr, p.named(text)) }
+
+func (p *person) say(format string, args ...any) { say("%s", p.name+fmt.Sprintf(format, args...)) }
 
 // Tell shows a notice.
 func (p *person) Tell(n keeper.Notice) {
 	switch n.Kind {
 	case sshconn.NoticeBanner, sshconn.NoticeProgram:
-		fmt.Fprint(os.Stderr, lines(n.Text))
+		p.show(lines(n.Text))
 	case sshconn.NoticeHostKey:
-		fmt.Fprint(os.Stderr, "Host key fingerprint is "+printable(n.Key)+"\n"+lines(n.Text))
+		p.show("Host key fingerprint is " + printable(n.Key) + "\n" + lines(n.Text))
 	case sshconn.NoticeTouch:
-		say("Confirm user presence for key %s", n.Key)
+		p.say("Confirm user presence for key %s", n.Key)
 	case sshconn.NoticeWait:
-		say("%s", waitWords(n.Key))
+		p.say("%s", waitWords(n.Key))
 	case sshconn.NoticeSigned:
-		say("User presence confirmed")
+		p.say("User presence confirmed")
 	case sshconn.NoticeSkipped:
-		say("%s", skippedWords(n.File, n.Reason, n.Text))
+		p.say("%s", skippedWords(n.File, n.Reason, n.Text))
 	case sshconn.NoticeStage:
-		report("%s", stageWords(n.Stage))
+		report("%s", p.name+stageWords(n.Stage))
 	}
 }
 

@@ -17,11 +17,11 @@ type reconnectCmd struct {
 
 // Run sees to the hosts one after the other, so that what they ask does not mix.
 func (c reconnectCmd) Run() error {
-	return each(c.Hosts, func(host string) error { return c.reconnect(context.Background(), host) })
+	return each(c.Hosts, "connected", c.reconnect)
 }
 
-func (c reconnectCmd) reconnect(ctx context.Context, host string) error {
-	dest, err := find(ctx, c.SSH, host)
+func (c reconnectCmd) reconnect(ctx context.Context, host string, who *person) error {
+	dest, err := findFor(ctx, c.SSH, host, who, report)
 	if err != nil {
 		return err
 	}

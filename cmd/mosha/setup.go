@@ -27,38 +27,43 @@ const atOnce = 8
 
 // run does the job for all hosts, side by side, and says what became of each
 // when it is done. One that fails does not keep it from the others; the exit
-// code is that of the first of them.
+// code is that of the first of them. A signal ends it, and what was done by
+// then is said.
 func (j remoteJob) run(hosts []string) error {
 	hosts, err := distinct(hosts)
 	if err != nil {
 		return err
 	}
 	j.names = &sync.Map{}
-	p := newProgress(len(hosts))
+	stop := newInterruption()
+	p := newProgress(len(hosts), stop)
 	defer p.close()
-	codes := make([]int, len(hosts))
+	codes := slices.Repeat([]int{interrupted}, len(hosts))
 	places := make(chan struct{}, atOnce)
 	var all sync.WaitGroup
 	for i, host := range hosts {
-		places <- struct{}{}
+		select {
+		case places <- struct{}{}:
+		case <-stop.Done():
+			continue
+		}
 		all.Go(func() {
 			defer func() { <-places }()
 			p.begin(host)
-			report, err := j.work(context.Background(), host, p)
+			report, err := j.work(stop, host, p)
+			if err != nil && stop.Err() != nil {
+				return
+			}
 			p.end(host, func() { codes[i] = j.tell(host, len(hosts) > 1, report, err) })
 		})
 	}
 	all.Wait()
 	p.close()
 	if len(hosts) > 1 {
-		say("%s", j.summary(hosts, codes))
+		say("%s", tally(hosts, codes, j.done()))
 	}
-	for _, code := range codes {
-		if code != 0 {
-			return &exitError{Code: code}
-		}
-	}
-	return nil
+	stop.end()
+	return firstOf(codes)
 }
 
 // distinct returns the hosts without repetitions. Flags go before them, since
@@ -78,14 +83,14 @@ func distinct(hosts []string) ([]string, error) {
 
 // work does the job for one host.
 func (j remoteJob) work(ctx context.Context, host string, p *progress) (*keeper.SetupReport, error) {
-	dest, err := find(ctx, j.ssh, host)
+	who := p.personFor(host)
+	dest, err := findFor(ctx, j.ssh, host, who, who.tell)
 	if err != nil {
 		return nil, err
 	}
 	if other, taken := j.names.LoadOrStore(dest.config.ID(), host); taken {
 		return nil, &sameError{Host: other.(string)}
 	}
-	dest.person = p
 	l, err := dest.open(ctx, j.family, keeper.Attach{Transport: j.transport})
 	if err != nil {
 		return nil, err
@@ -93,7 +98,7 @@ func (j remoteJob) work(ctx context.Context, host string, p *progress) (*keeper.
 	defer l.client.Close()
 	notes := slices.DeleteFunc(l.up.Notes, func(n sshconn.Note) bool { return n.Kind == sshconn.NoteTyped }) // the connection is not to stay
 	p.connected(host)
-	p.note(notes)
+	who.note(notes)
 	second, err := keeper.Connect(ctx, l.spec.Dirs, l.spec.ID())
 	if err != nil {
 		return nil, err
@@ -138,26 +143,15 @@ func (j remoteJob) tell(host string, several bool, report *keeper.SetupReport, e
 	return complain(&hostError{Name: name, Host: host, Undo: j.undo, Err: err})
 }
 
-// summary says how many hosts went well, and which did not.
-func (j remoteJob) summary(hosts []string, codes []int) string {
-	var failed []string
-	for i, code := range codes {
-		if code != 0 {
-			failed = append(failed, hosts[i])
-		}
-	}
-	done := "set up"
+// done is the word for a host that went well.
+func (j remoteJob) done() string {
 	switch {
 	case j.preview:
-		done = "looked at"
+		return "looked at"
 	case j.undo:
-		done = "as before"
+		return "as before"
 	}
-	s := fmt.Sprintf("%d hosts: %d %s", len(hosts), len(hosts)-len(failed), done)
-	if len(failed) > 0 {
-		s += fmt.Sprintf(", %d failed (%s)", len(failed), strings.Join(failed, ", "))
-	}
-	return s
+	return "set up"
 }
 
 // diffText returns a diff as it may be printed: on a terminal the control

@@ -3,10 +3,15 @@
 package main_test
 
 import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
 	"os"
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -191,6 +196,81 @@ func TestSetupOfManyHostsOnATerminal(t *testing.T) {
 		t.Error("the cursor stays hidden")
 	}
 	w.nothingLeft()
+}
+
+// TestQuestionOfOneOfManyHosts says for which, holds the others up as little as
+// it can, and Ctrl-C at it leaves none untold.
+func TestQuestionOfOneOfManyHosts(t *testing.T) {
+	w := newWorld(t)
+	lines, err := w.sshd.HostKeyLines("devbox4")
+	w.must(err)
+	w.must(w.me.WriteFile(".ssh/known_hosts", strings.Join(lines, "\n")+"\n", 0o600))
+	w.must(w.me.AppendFile(".ssh/config", "Host devbox4\n  ProxyCommand sh -c 'until [ -e go ]; do sleep .1; done; exec nc %h %p'\n"))
+	const prompt = `Are you sure you want to continue connecting \(yes/no/\[fingerprint\]\)\? ?$`
+	for _, c := range []struct{ flag, says, done string }{
+		{"--dry-run", "devbox4: ~/.profile: would be created", "looked at"},
+		{"--setup-only", "devbox4: ~/.profile: created", "set up"},
+	} {
+		_ = os.Remove(w.me.Path("go"))
+		window := w.runSized(120, 300, c.flag, "devbox6", "devbox4")
+		w.must(window.WaitFor(w.ctx(), `(?s)devbox6: The authenticity of host 'devbox6.*'.*`+prompt))
+		w.must(w.me.WriteFile("go", "", 0o600)) // now devbox4 can be reached
+		w.must(window.WaitFor(w.ctx(), `(?s)devbox6: The authenticity.*\n`+regexp.QuoteMeta(c.says)+`.*\n`+prompt))
+		w.must(window.Send("\x03"))
+		code, err := window.Wait(w.ctx())
+		w.must(err)
+		screen := window.Screen()
+		if code != -1 || !strings.HasSuffix(strings.TrimSpace(screen), "mosha: 2 hosts: 1 "+c.done+", 1 interrupted (devbox6)") {
+			t.Errorf("exit %d:\n%s", code, screen)
+		}
+		if all := string(window.Transcript()); strings.LastIndex(all, "\x1b[?25l") > strings.LastIndex(all, "\x1b[?25h") {
+			t.Error("the cursor stays hidden")
+		}
+		w.nothingLeft()
+	}
+	window := w.runSized(120, 40, "keep", "devbox4", "devbox6", "devbox")
+	w.must(window.WaitFor(w.ctx(), `(?s)devbox4: connected.*devbox6: The authenticity of host`))
+	w.must(window.Send("\x03"))
+	code, err := window.Wait(w.ctx())
+	w.must(err)
+	if screen := window.Screen(); code != -1 || !strings.HasSuffix(strings.TrimSpace(screen), "mosha: 3 hosts: 1 kept, 2 interrupted (devbox6, devbox)") {
+		t.Errorf("keep: exit %d:\n%s", code, screen)
+	}
+	w.runs("stop", "--all")
+	w.nothingLeft()
+}
+
+// TestManyHostsInterrupted off a terminal: what was done is said all the same.
+func TestManyHostsInterrupted(t *testing.T) {
+	w := newWorld(t)
+	w.must(w.me.AppendFile(".ssh/config", "Host slow*\n  ProxyCommand sleep 1000\n"))
+	w.local("--setup-only", "devbox")
+	for _, args := range [][]string{{"--setup-only"}, {"unsetup", "--dry-run"}} {
+		args = append(args, "slow1", "devbox", "slow2")
+		for i := range 9 { // more than are worked on at once
+			args = append(args, fmt.Sprintf("slow%d", i+3))
+		}
+		ctx, stop := context.WithCancel(w.ctx())
+		cmd := w.me.Command(ctx, w.mosha, w.withTransport(args)...)
+		var said strings.Builder
+		cmd.Stderr = &said
+		out, err := cmd.StdoutPipe()
+		w.must(err)
+		w.must(cmd.Start())
+		_, err = bufio.NewReader(out).ReadString('\n') // of the devbox
+		w.must(err)
+		go func() { _, _ = io.Copy(io.Discard, out) }()
+		w.must(cmd.Process.Signal(os.Interrupt))
+		_ = cmd.Wait()
+		stop()
+		if !regexp.MustCompile(`(?s)^mosha: 12 hosts: 1 [a-z ]+, 11 interrupted \(slow1, slow2, .*slow11\)\n$`).MatchString(said.String()) {
+			t.Errorf("%s said\n%s", args[0], said.String())
+		}
+		if status := cmd.ProcessState.Sys().(syscall.WaitStatus); status.Signal() != syscall.SIGINT {
+			t.Errorf("%s ended with %v", args[0], cmd.ProcessState)
+		}
+		w.nothingLeft()
+	}
 }
 
 // TestEveryLoginShell: the agent is there in a session, in a command in place

@@ -21,12 +21,12 @@ func (s stopCmd) Run() error {
 		return &usageError{Text: "stop takes hosts or --all"}
 	}
 	if s.All {
-		return stopAll(context.Background())
+		return stopAll()
 	}
-	return each(s.Hosts, func(host string) error { return s.stop(context.Background(), host) })
+	return each(s.Hosts, "stopped", s.stop)
 }
 
-func (s stopCmd) stop(ctx context.Context, host string) error {
+func (s stopCmd) stop(ctx context.Context, host string, _ *person) error {
 	dest, err := find(ctx, s.SSH, host)
 	if err != nil {
 		return err
@@ -38,7 +38,7 @@ func (s stopCmd) stop(ctx context.Context, host string) error {
 	return err
 }
 
-func stopAll(ctx context.Context) error {
+func stopAll() error {
 	dirs, err := keeper.FindDirs(os.Getenv)
 	if err != nil {
 		return err
@@ -47,7 +47,7 @@ func stopAll(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return each(ids, func(id string) error {
+	return each(ids, "stopped", func(ctx context.Context, id string, _ *person) error {
 		err := stop(ctx, dirs, id)
 		if errors.Is(err, keeper.ErrNoKeeper) {
 			return nil // what a killed keeper left

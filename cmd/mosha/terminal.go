@@ -6,6 +6,8 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -24,6 +26,9 @@ import (
 type terminal struct {
 	file *os.File
 	in   int // another descriptor of it, to read from without blocking
+
+	mu     sync.Mutex
+	prompt string // the last line of the question that is open
 }
 
 // console is this process's.
@@ -136,12 +141,33 @@ func (t *terminal) show(text string, echo bool) (restore func()) {
 		asking.Lflag |= unix.ICANON | unix.ISIG
 		_ = unix.IoctlSetTermios(fd, ioctlSetTermiosFlush, &asking)
 	}
+	t.mu.Lock()
 	_, _ = t.file.WriteString(text)
+	t.prompt = text[strings.LastIndexByte(text, '\n')+1:]
+	t.mu.Unlock()
 	return func() {
+		t.mu.Lock()
+		t.prompt = ""
+		t.mu.Unlock()
 		if before != nil {
 			_ = unix.IoctlSetTermios(fd, ioctlSetTermios, before)
 		}
 	}
+}
+
+// aside has something written while a question may be open, which is then put
+// below it again. What was typed of an answer that is seen counts, though it is
+// seen no more.
+func (t *terminal) aside(write func()) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.prompt == "" {
+		write()
+		return
+	}
+	_, _ = t.file.WriteString("\r\x1b[K")
+	write()
+	_, _ = t.file.WriteString(t.prompt)
 }
 
 func (t *terminal) newline() { _, _ = t.file.WriteString("\n") }

@@ -33,7 +33,7 @@ func report(format string, args ...any) {
 }
 
 // afterAWhile has tell say what takes long, unless stop is called before.
-func afterAWhile(tell func(format string, args ...any), what func() string) (stop func()) {
+func afterAWhile(tell teller, what func() string) (stop func()) {
 	timer := time.AfterFunc(aWhile, func() { tell("%s", what()) })
 	return func() { timer.Stop() }
 }

@@ -273,7 +273,7 @@ func (w *world) nothingLeft() {
 	if err != nil {
 		w.t.Fatalf("%v: %v", err, left)
 	}
-	if left := w.listing(w.me, `ls -A "$XDG_RUNTIME_DIR"`); strings.Contains(left, "mosha") {
+	if left := w.listing(w.me, `ls -A "$XDG_RUNTIME_DIR"; ls -lR "$XDG_RUNTIME_DIR"/mosha 2>/dev/null || :`); strings.Contains(left, "mosha") {
 		w.t.Errorf("left in the runtime directory: %s", left)
 	}
 	w.must(lab.Eventually(w.ctx(), "no process of the user's on the devbox", func() (bool, error) {

@@ -105,8 +105,8 @@ func (k *Keeper) live(ctx context.Context, ready func(error) error) error {
 		return ready(err)
 	}
 	k.log.Info().Int("pid", os.Getpid()).Int("sessions", k.leases.count()).Msg("keeper started")
-	if err := ready(nil); err != nil {
-		return err
+	if err := ready(nil); err != nil { // the launcher was interrupted
+		return errors.Join(err, listener.Close())
 	}
 	end := k.guarded()
 	defer end()

@@ -2,12 +2,12 @@ package main
 
 import (
 	"errors"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
@@ -79,9 +79,7 @@ func TestRunAskpass(t *testing.T) {
 func fakeAskpass(t *testing.T, script string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "askpass")
-	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+script+"\n"), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	labtest.Program(t, path, "#!/bin/sh\n"+script+"\n")
 	return path
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/keeper"
 	"github.com/mosha-ssh/mosha/internal/lab"
+	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 )
 
 // newPAMWorld has an sshd whose session step takes a while, as pam_systemd's
@@ -21,7 +22,7 @@ func newPAMWorld(t *testing.T, takes time.Duration) *world {
 	w := newWorld(t, "UsePAM yes")
 	w.sessionStepTakes(takes)
 	script := filepath.Join(w.sshd.Dir(), "pause")
-	w.must(os.WriteFile(script, []byte(fmt.Sprintf("#!/bin/sh\n[ \"$PAM_TYPE\" != open_session ] || sleep \"$(cat %s)\"\n", w.pauseFile())), 0o755))
+	labtest.Program(w.t, script, fmt.Sprintf("#!/bin/sh\n[ \"$PAM_TYPE\" != open_session ] || sleep \"$(cat %s)\"\n", w.pauseFile()))
 	w.must(w.lab.Devbox.Replace("/etc/pam.d/sshd", "account required pam_permit.so\nsession required pam_exec.so quiet "+script+"\n", 0o644))
 	return w
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 )
 
 // agents are real ssh-agents of the shell's user, by name.
@@ -60,7 +62,7 @@ func (a agents) sshdName() string {
 	program := filepath.Join(t.TempDir(), "sshd")
 	sleep, err := os.ReadFile("/bin/sleep")
 	check(t, err)
-	check(t, os.WriteFile(program, sleep, 0o755))
+	labtest.Program(t, program, string(sleep))
 	check(t, os.Chmod(filepath.Dir(program), 0o755))
 	sshd := exec.Command(program, "600")
 	check(t, sshd.Start())

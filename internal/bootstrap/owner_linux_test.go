@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/mosha-ssh/mosha/internal/lab"
+	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 )
 
 // procStat returns the fields of /proc/PID/stat from the third on, nil if there
@@ -176,7 +177,7 @@ func fakeSshd(t *testing.T, l *local, user int, name, command string) (*exec.Cmd
 	content, err := os.ReadFile(path)
 	check(t, err)
 	copied := filepath.Join(openDir(t), name)
-	check(t, os.WriteFile(copied, content, 0o755))
+	labtest.Program(t, copied, string(content))
 	as := *l
 	as.user = user
 	c := as.command("sh", "-c", command, copied)

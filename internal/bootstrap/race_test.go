@@ -2,11 +2,12 @@ package bootstrap
 
 import (
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 )
 
 // shadow has shell commands run before a program of the remote, at the first
@@ -17,7 +18,7 @@ func (l *local) shadow(program, file, commands string) {
 	l.own(filepath.Dir(once))
 	script := fmt.Sprintf("#!/bin/sh\ncase $* in\n*%s*) [ -e %s ] || { : >%[2]s; %[3]s; } ;;\nesac\nexec %s \"$@\"\n",
 		file, once, commands, l.program(program))
-	check(l.t, os.WriteFile(filepath.Join(bin, program), []byte(script), 0o755))
+	labtest.Program(l.t, filepath.Join(bin, program), script)
 	l.path = bin + ":" + l.path
 	l.env = append(l.env, "PATH="+l.path)
 }

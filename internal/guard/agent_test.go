@@ -18,6 +18,8 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
+
+	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 )
 
 // shortDir returns a directory whose name leaves room for a socket's in 104 bytes; t.TempDir's may not.
@@ -242,9 +244,7 @@ func startGPGAgent(t *testing.T) string {
 	home := shortDir(t)
 	pinentry := filepath.Join(home, "pinentry")
 	script := "#!/bin/sh\necho OK\nwhile read -r word rest; do case $word in GETPIN) echo 'D a passphrase';; esac; echo OK; done\n"
-	if err := os.WriteFile(pinentry, []byte(script), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	labtest.Program(t, pinentry, script)
 	gpgconf := func(arg ...string) string {
 		out, err := exec.Command("gpgconf", append([]string{"--homedir", home}, arg...)...).Output()
 		if err != nil {

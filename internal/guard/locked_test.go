@@ -15,6 +15,8 @@ import (
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
 	"golang.org/x/crypto/ssh/knownhosts"
+
+	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 )
 
 // lockable is a real ssh-agent that may load libraries from a directory, what it says, and whether it began to load one.
@@ -32,9 +34,7 @@ func newLockable(t *testing.T) *lockable {
 	l := &lockable{t: t, socket: filepath.Join(dir, "agent"), library: filepath.Join(dir, "library.so"), loaded: filepath.Join(dir, "loaded")}
 	helper := filepath.Join(dir, "helper")
 	for path, content := range map[string]string{l.library: "", helper: "#!/bin/sh\n: >" + l.loaded + "\n"} {
-		if err := os.WriteFile(path, []byte(content), 0o700); err != nil {
-			t.Fatal(err)
-		}
+		labtest.Program(t, path, content)
 	}
 	cmd := exec.Command("ssh-agent", "-D", "-a", l.socket, "-P", dir+"/*")
 	cmd.Env = append(os.Environ(), "SSH_PKCS11_HELPER="+helper)

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 )
 
 func TestArgs(t *testing.T) {
@@ -74,9 +76,7 @@ func record(t *testing.T, flags Flags, command ...string) []string {
 	dir := t.TempDir()
 	script := filepath.Join(dir, "ssh")
 	body := "#!/bin/sh\nfor a; do printf '%s\\0' \"$a\"; done >" + dir + "/args\n"
-	if err := os.WriteFile(script, []byte(body), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	labtest.Program(t, script, body)
 	mosh := exec.Command("mosh", flags.Args(script, "u@127.0.0.1", command)...)
 	mosh.Env = append(os.Environ(), "LC_ALL=C.UTF-8")
 	out, err := mosh.CombinedOutput() // ends with an error: no server was started

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 )
 
 // prepare stands in for what has the session find the agent.
@@ -165,6 +167,6 @@ func install(t *testing.T, dir string) string {
 	path := filepath.Join(dir, "mosh-server")
 	script := "#!/bin/sh\nprintf '%s:%s:' \"$0\" \"$SSH_AUTH_SOCK\"; printf '%s|' \"$@\"\n"
 	check(t, os.MkdirAll(dir, 0o755))
-	check(t, os.WriteFile(path, []byte(script), 0o755))
+	labtest.Program(t, path, script)
 	return path
 }

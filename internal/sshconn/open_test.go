@@ -2,10 +2,10 @@ package sshconn
 
 import (
 	"errors"
-	"os"
 	"path/filepath"
 	"testing"
 
+	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 	"github.com/mosha-ssh/mosha/internal/target"
 )
 
@@ -69,9 +69,7 @@ func TestNeedsOpenSSH(t *testing.T) {
 func TestOpenSSHMethod(t *testing.T) {
 	ticket := func(klist string) {
 		dir := t.TempDir()
-		if err := os.WriteFile(filepath.Join(dir, "klist"), []byte("#!/bin/sh\n[ \"$*\" = -s ] && "+klist+"\n"), 0o700); err != nil {
-			t.Fatal(err)
-		}
+		labtest.Program(t, filepath.Join(dir, "klist"), "#!/bin/sh\n[ \"$*\" = -s ] && "+klist+"\n")
 		t.Setenv("PATH", dir)
 	}
 	all := []string{"publickey", "gssapi-with-mic", "hostbased", "password"}

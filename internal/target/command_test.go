@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 )
 
 // TestProgram: what is in front of ssh, and what is in its place, is told from
@@ -37,9 +39,7 @@ func TestProgram(t *testing.T) {
 	}
 	dir := t.TempDir()
 	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
-	if err := os.WriteFile(filepath.Join(dir, "ssh"), []byte("#!/bin/sh\nexec /usr/bin/ssh \"$@\"\n"), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	labtest.Program(t, filepath.Join(dir, "ssh"), "#!/bin/sh\nexec /usr/bin/ssh \"$@\"\n")
 	if got := front([]string{"ssh", "-p", "22"}, func(string) string { return "" }); got != "ssh" {
 		t.Errorf("a script named ssh: in front is %q", got)
 	}

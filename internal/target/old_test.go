@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 )
 
 // TestOldSSH reads what an OpenSSH 7.4 prints, which lacks some options, the
@@ -16,9 +18,7 @@ func TestOldSSH(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(fake, []byte("#!/bin/sh\nexec cat '"+output+"'\n"), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	labtest.Program(t, fake, "#!/bin/sh\nexec cat '"+output+"'\n")
 	c := resolve(t, []string{fake}, "me@dev")
 	home, err := os.UserHomeDir()
 	if err != nil {

@@ -143,7 +143,7 @@ func TestStoppedKeeperKilled(t *testing.T) {
 	w := newWorld(t)
 	w.runs("keep", "devbox")
 	wake := w.killedBefore()
-	if _, stderr, code := w.local("stop", "devbox"); code != 3 || !strings.Contains(stderr, "no keeper runs for devbox") {
+	if _, stderr, code := w.local("stop", "devbox"); code != 3 || !strings.Contains(stderr, "no connection in the background for devbox") {
 		t.Errorf("stop: exit code %d, want 3: %s", code, stderr)
 	}
 	wake()
@@ -166,7 +166,7 @@ func TestKeeperAndGuardianKilled(t *testing.T) {
 	window := w.shell("devbox")
 	w.must(both(stopKeeper, killGuardian, killKeeper)(w)) // a stopped keeper makes no new guardian
 	w.must(w.me.WaitGone(w.ctx(), "mosha keeper"))
-	if _, stderr, code := w.local("status", "devbox"); code != 3 || !strings.Contains(stderr, "no keeper runs for devbox") {
+	if _, stderr, code := w.local("status", "devbox"); code != 3 || !strings.Contains(stderr, "no connection in the background for devbox") {
 		t.Errorf("status: exit code %d, want 3: %s", code, stderr)
 	}
 	second := w.shell("devbox")

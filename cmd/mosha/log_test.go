@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 	"unicode"
 
 	"github.com/google/go-cmp/cmp"
@@ -147,21 +146,4 @@ func FuzzWriteReadable(f *testing.F) {
 			}
 		}
 	})
-}
-
-func TestLingerer(t *testing.T) {
-	for text, want := range map[string]string{
-		"90": "1m30s", "1": "1s", "10m": "10m0s", "1h30m": "1h30m0s", "720h": "720h0m0s", "1.5h": "1h30m0s",
-		"": "", "0": "", "0s": "", "-1": "", "-5m": "", "720h1s": "", "2592001": "", "10 m": "", "1d": "", "soon": "", "1.5": "",
-		"99999999999999999999": "", "2540400h10m10.000000000s": "", "1e3s": "",
-	} {
-		var l lingerer
-		got := ""
-		if err := l.UnmarshalText([]byte(text)); err == nil {
-			got = time.Duration(l).String()
-		}
-		if got != want {
-			t.Errorf("--linger=%s is %q, want %q", text, got, want)
-		}
-	}
 }

@@ -15,6 +15,7 @@ import (
 )
 
 func TestSetupOnly(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.must(w.dev.WriteFile(".bashrc", "alias ll='ls -l'", 0o644)) // no last newline
 	expect := func(want string) {
@@ -39,6 +40,7 @@ func TestSetupOnly(t *testing.T) {
 
 // TestSetupOverARunningKeeper costs no connection and leaves the link alone.
 func TestSetupOverARunningKeeper(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	window := w.shell("devbox")
 	out, stderr, code := w.local("--setup-only", "devbox")
@@ -56,6 +58,7 @@ func TestSetupOverARunningKeeper(t *testing.T) {
 // TestLoginShellHasTheAgent: after a set-up, a plain ssh -A, and an ssh without
 // an agent while a session lasts, find the agent by the link.
 func TestLoginShellHasTheAgent(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	window := w.shell("devbox")
 	out, err := w.me.Command(w.ctx(), "ssh", "-a", "devbox", "bash -lc 'echo $SSH_AUTH_SOCK; ssh-add -l'").CombinedOutput()
@@ -70,6 +73,7 @@ func TestLoginShellHasTheAgent(t *testing.T) {
 // TestHomeCannotBeWritten: the session starts all the same, nothing is half
 // written, and --setup-only says what failed.
 func TestHomeCannotBeWritten(t *testing.T) {
+	t.Parallel()
 	for said, prepare := range map[string]func(*world) error{
 		"no space left": func(w *world) error {
 			w.must(w.dev.LimitHome(64 << 10))
@@ -102,6 +106,7 @@ func TestHomeCannotBeWritten(t *testing.T) {
 // TestCommandHasTheAgent: a command in place of a shell reads no start-up file
 // and has the agent all the same, for ssh and git to a third machine.
 func TestCommandHasTheAgent(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	third, err := w.lab.AddMachine("third")
 	w.must(err)
@@ -137,6 +142,7 @@ func TestCommandHasTheAgent(t *testing.T) {
 // TestMoshOwnStartDoesNotStealTheLink, even where the configuration forwards
 // the agent with every ssh.
 func TestMoshOwnStartDoesNotStealTheLink(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.must(w.me.WriteFile(".ssh/config", "Host devbox\n User "+w.dev.Name+"\n ForwardAgent yes\n", 0o600))
 	first := w.shell("devbox")
@@ -154,6 +160,7 @@ func TestMoshOwnStartDoesNotStealTheLink(t *testing.T) {
 // TestLossIsMended: the server's end of the connection is killed; the keeper
 // comes back and the session has its agent again.
 func TestLossIsMended(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	window := w.shell("devbox")
 	old := w.remote("readlink .ssh/ssh_auth_sock")
@@ -176,6 +183,7 @@ func (w *world) newLink(old string) {
 // TestSilentLossIsMended: the network swallows everything for a while, in
 // which the server restarts.
 func TestSilentLossIsMended(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	window := w.shell("devbox")
 	old := w.remote("readlink .ssh/ssh_auth_sock")
@@ -194,6 +202,7 @@ func TestSilentLossIsMended(t *testing.T) {
 
 // TestLaunchesAtOnce share one keeper and one connection.
 func TestLaunchesAtOnce(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	const launches = 5
 	var all sync.WaitGroup
@@ -220,6 +229,7 @@ func TestLaunchesAtOnce(t *testing.T) {
 
 // TestStop ends the keeper under a session, which goes on without the agent.
 func TestStop(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	window := w.shell("devbox")
 	if _, stderr, code := w.local("stop", "devbox"); code != 0 {
@@ -229,7 +239,7 @@ func TestStop(t *testing.T) {
 		return len(named(w.me.Processes(), "mosha")) == 0, nil
 	}))
 	w.do(window, "clear; ssh-add -l", `Error connecting to agent`)
-	if _, stderr, code := w.local("stop", "devbox"); code != 3 || !strings.Contains(stderr, "no keeper runs for devbox") {
+	if _, stderr, code := w.local("stop", "devbox"); code != 3 || !strings.Contains(stderr, "no connection in the background for devbox") {
 		t.Errorf("a second stop: exit %d, %s", code, stderr)
 	}
 	w.exit(window)
@@ -240,6 +250,7 @@ func TestStop(t *testing.T) {
 // TestJump: the keeper goes through the jump host, and mosh's UDP to the
 // address that the server reports.
 func TestJump(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	jumper := w.addHop()
 	window := w.shell("--ssh=ssh -J "+jumper.Name+"@hop", "devbox")
@@ -250,6 +261,7 @@ func TestJump(t *testing.T) {
 
 // TestSSHOptionsCount: what --ssh says holds for the keeper's connection.
 func TestSSHOptionsCount(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	_, err := w.lab.Devbox.Sshd(lab.SshdConfig{Port: 2222})
 	w.must(err)
@@ -265,6 +277,7 @@ func TestSSHOptionsCount(t *testing.T) {
 
 // TestIPv6 takes the connection and mosh's own over IPv6.
 func TestIPv6(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	window := w.shell("-6", "devbox")
 	w.do(window, "echo $SSH_CONNECTION", w.lab.Devbox.Addr6().String())
@@ -287,6 +300,7 @@ func (w *world) fails4(*lab.Terminal) {
 // TestRemoteIPModes: mosh's other ways to find the address work through the
 // stand-in too.
 func TestRemoteIPModes(t *testing.T) {
+	t.Parallel()
 	for _, mode := range []string{"remote", "local"} {
 		t.Run(mode, func(t *testing.T) {
 			w := newWorld(t)
@@ -300,6 +314,7 @@ func TestRemoteIPModes(t *testing.T) {
 
 // TestNoSecretInTheLog: neither mosh's session key nor anything of the agent's.
 func TestNoSecretInTheLog(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	window := w.shell("devbox")
 	env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", window.Pid()))

@@ -18,6 +18,7 @@ import (
 // TestOneAddressTwoMachines: a private address behind two proxies is two
 // machines, each with a keeper and a host key of its own.
 func TestOneAddressTwoMachines(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	third, err := w.lab.AddMachine("third")
 	w.must(err)
@@ -49,6 +50,7 @@ func TestOneAddressTwoMachines(t *testing.T) {
 // TestOldShellsAgent: a launch from a shell whose SSH_AUTH_SOCK is stale takes
 // the agent from nobody.
 func TestOldShellsAgent(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	first := w.shell("devbox")
 	w.me.Setenv("SSH_AUTH_SOCK", "/tmp/gone/agent.1")
@@ -63,6 +65,7 @@ func TestOldShellsAgent(t *testing.T) {
 // TestLaunchWhileReconnectingClaimsTheLink, although the link holder was begun
 // by the reconnect.
 func TestLaunchWhileReconnectingClaimsTheLink(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	first := w.shell("devbox")
 	someoneElse, err := w.dev.Agent() // empty, and alive
@@ -81,6 +84,7 @@ func TestLaunchWhileReconnectingClaimsTheLink(t *testing.T) {
 // TestFewSessions: a server that opens one or two sessions on a connection is
 // enough for mosh, and so for mosha.
 func TestFewSessions(t *testing.T) {
+	t.Parallel()
 	for _, n := range []string{"1", "2", "3"} {
 		t.Run(n, func(t *testing.T) {
 			w := newWorld(t, "MaxSessions "+n)
@@ -98,6 +102,7 @@ func TestFewSessions(t *testing.T) {
 // TestKeepWithOneSession: the set-up and the link holder take turns, and the
 // holder has the last one.
 func TestKeepWithOneSession(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "MaxSessions 1")
 	for _, args := range [][]string{{"keep", "devbox"}, {"--setup-only", "devbox"}} {
 		w.runs(args...)
@@ -111,6 +116,7 @@ func TestKeepWithOneSession(t *testing.T) {
 // TestRoughStartUpFiles: what a ~/.bashrc may do to whoever runs a command
 // there.
 func TestRoughStartUpFiles(t *testing.T) {
+	t.Parallel()
 	for name, bashrc := range map[string]string{
 		"prints":                  "echo hello; echo world >&2",
 		"eats a byte of input":    "[ -t 0 ] || read -r -t 1 -n 1 x",
@@ -132,6 +138,7 @@ func TestRoughStartUpFiles(t *testing.T) {
 // TestDescriptorsAreNotKept: a lock that a script holds on a descriptor is not
 // held by the keeper, which outlives it.
 func TestDescriptorsAreNotKept(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	lock := w.me.Path("lock")
 	window, err := w.me.Terminal(80, 24, w.me.Command(t.Context(), "sh", "-c", "exec 9>"+lock+"; exec "+w.mosha+" devbox"))
@@ -159,6 +166,7 @@ func TestDescriptorsAreNotKept(t *testing.T) {
 // TestQuestionGoesToTheNext: two launches wait for an unknown host key; the one
 // that is asked goes away.
 func TestQuestionGoesToTheNext(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.must(w.me.WriteFile(".ssh/known_hosts", "", 0o600))
 	question := regexp.QuoteMeta(`(yes/no/[fingerprint])?`)
@@ -178,10 +186,11 @@ func TestQuestionGoesToTheNext(t *testing.T) {
 
 // TestLocal runs mosh-server here: no ssh, and so no keeper.
 func TestLocal(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	window := w.run("--local", "127.0.0.1", "--", "sh", "-c", "echo it-is-$((6*7)); read x")
 	w.must(window.WaitFor(w.ctx(), "it-is-42"))
-	if out, _, _ := w.local("status"); !strings.Contains(out, "no keeper runs") {
+	if out, _, _ := w.local("status"); !strings.Contains(out, "no connection in the background") {
 		t.Error(out)
 	}
 	w.must(window.Send("\r"))

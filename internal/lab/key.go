@@ -25,7 +25,7 @@ func (u *User) NewKey(name, keyType string, args ...string) (Key, error) {
 		return Key{}, err
 	}
 	file := u.Path(path.Join(".ssh", name))
-	args = append([]string{"-q", "-t", keyType, "-f", file, "-C", name}, args...)
+	args = slices.Concat([]string{"-q", "-f", file, "-C", name}, keyKind(keyType), args)
 	if !slices.Contains(args, "-N") {
 		args = append(args, "-N", "")
 	}
@@ -35,6 +35,15 @@ func (u *User) NewKey(name, keyType string, args ...string) (Key, error) {
 	}
 	pub, err := u.ReadFile(file + ".pub")
 	return Key{Path: file, Pub: strings.TrimSpace(pub)}, err
+}
+
+// keyKind is what ssh-keygen is told of a key's type. An RSA key is of the
+// shortest length that ssh takes, since a long one takes long to make.
+func keyKind(keyType string) []string {
+	if keyType == "rsa" {
+		return []string{"-t", keyType, "-b", "2048"}
+	}
+	return []string{"-t", keyType}
 }
 
 func (u *User) makeSSHDir() error {

@@ -120,7 +120,7 @@ func (s *Sshd) makeHostKeys() error {
 				return err
 			}
 		}
-		out, err := exec.Command(program, "-q", "-t", keyType, "-N", "", "-C", "", "-f", file).CombinedOutput()
+		out, err := exec.Command(program, append(keyKind(keyType), "-q", "-N", "", "-C", "", "-f", file)...).CombinedOutput()
 		if err != nil {
 			return fmt.Errorf("ssh-keygen: %w: %s", err, out)
 		}

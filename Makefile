@@ -9,9 +9,10 @@ NO_RACE = /cmd/mosha$$|/internal/bootstrap$$|/internal/lab
 RACE = cmd/mosha/load_test.go cmd/mosha/recover_test.go cmd/mosha/killed_test.go cmd/mosha/keep_test.go \
 	internal/bootstrap/holder_test.go
 # The lab makes users and network namespaces, so the tests run as root. HOME is root's then, so that no file of root's is
-# left in the caches of the person who builds. The limit ends a test that hangs.
+# left in the caches of the person who builds. They wait more than they compute, so that more run at once than there are
+# processors. The limit ends a test that hangs.
 GO_TEST = root="sudo -E -H env 'PATH=$$PATH' GOFLAGS=-buildvcs=false"; [ "$$(id -u)" -ne 0 ] || root=; \
-	set -x; $(GO) test -timeout 60m -exec "$$root $$with"
+	set -x; $(GO) test -timeout 60m -parallel 8 -exec "$$root $$with"
 # The files whose tests run with the OpenSSH of other suites of Debian, too, beside those with the build tag openssh. Files
 # with the tag sid as well are for what the newest alone has.
 OPENSSH = cmd/mosha/alike_test.go internal/guard/locked_test.go
@@ -41,25 +42,12 @@ race: ## run the unit tests and some of the lab's with the race detector
 	@$(GO_TEST) -race $$($(GO) list $(PACKAGES) | grep -vE '$(NO_RACE)')
 	@tests=$$(scripts/tests-in $(RACE)) || exit 1; $(GO_TEST) -race -run "$$tests" $$(printf './%s\n' $(RACE) | sed 's,/[^/]*$$,,' | sort -u)
 
-# Files with the build tag long have nothing but what takes too long for `make test`.
-long: ## run the tests that take long: more homes, cases by chance, outages
+# With the build tag long, tests try all of their tables: those below name labtest.Whole, and those of set-up go by shells.
+long: ## run the tests of long tables with all rows: homes, shells, outages, cases by chance
 	@scripts/install-deps test
-	@tests=$$(grep -rlE --include='*_test.go' '^//go:build .*long' . | xargs scripts/tests-in) || exit 1; \
-	$(GO_TEST) -tags long -run "$$tests" $(PACKAGES)
-
-# Current versions, and those to come: sid cannot be had at all times.
-openssh: ## run the tests that go by OpenSSH's version with that of Debian 13, and with sid's
-	@scripts/install-deps test
-	@files="$(OPENSSH) $$(grep -rlE --include='*_test.go' '^//go:build .*openssh' cmd internal)"; \
+	@files="$$(grep -rl --include='*_test.go' 'labtest\.Whole' .; ls ./internal/bootstrap/*_test.go)"; \
 	tests=$$(scripts/tests-in $$files) || exit 1; \
-	for suite in trixie sid; do \
-		if ! dir=$$(scripts/fetch-openssh $$suite); then \
-			[ $$suite = sid ] || exit 1; \
-			echo "make openssh: NOTHING WAS TRIED WITH THE OPENSSH OF SID, which could not be had"; continue; \
-		fi; \
-		with="'$$PWD/scripts/with-openssh' '$$dir'"; \
-		($(GO_TEST) -tags "openssh $$suite" -run "$$tests" $$(printf './%s\n' $$files | sed 's,/[^/]*$$,,' | sort -u)) || exit 1; \
-	done
+	$(GO_TEST) -tags long -run "$$tests" $$(printf '%s\n' $$files | sed 's,/[^/]*$$,,' | sort -u)
 
 check: ## all that must hold before a change is taken; CI runs this
 	.ci/run

@@ -8,11 +8,11 @@ const jump = "Host hop\n HostName hop.lab\n User {hop}\nHost box\n ProxyJump hop
 
 // routeRows are about the way there.
 var routeRows = []row{
-	{name: "ProxyJump", config: jump, probe: client},
+	{name: "ProxyJump", typical: true, config: jump, probe: client},
 	{name: "ProxyJump with user and port", config: "Host box\n ProxyJump {hop}@hop.lab:2201\n", probe: client},
 	{name: "ProxyJump as URI", config: "Host box\n ProxyJump ssh://{hop}@hop.lab:2201\n", probe: client},
 	{name: "ProxyJump over two hops", config: "Host box\n ProxyJump {hop}@hop.lab4,{hop}@hop.lab6\n", probe: client},
-	{name: "ProxyJump over three hops, each with its own", config: "Host one\n HostName hop.lab\n User {hop}\n" +
+	{name: "ProxyJump over three hops, each with its own", typical: true, config: "Host one\n HostName hop.lab\n User {hop}\n" +
 		"Host two\n HostName hop.lab4\n Port 22\n User {hop}\n" +
 		"Host three\n HostName hop.lab\n Port 2203\n User {hop}\n UserKnownHostsFile ~/known3\n StrictHostKeyChecking accept-new\n IdentityFile ~/keys/third\n" +
 		"Host box\n ProxyJump one,two,three\n", prepare: copyKey("keys/third"), probe: client},
@@ -24,17 +24,17 @@ var routeRows = []row{
 	{name: "ProxyJump over a hop with a ConnectTimeout", config: "Host hop\n HostName 10.77.99.99\n ConnectTimeout 1\nHost box\n ProxyJump hop\n", fails: noNetwork},
 	{name: "ProxyJump to an address that the laptop cannot resolve", config: "Host hop\n HostName hop.lab\n User {hop}\nHost inside\n HostName {dev4}\n HostKeyAlias devbox\n ProxyJump hop\n", dest: "inside"},
 	{name: "ProxyCommand", config: "Host hop\n HostName hop.lab\n User {hop}\nHost box\n ProxyCommand ssh -W [%h]:%p hop\n", probe: client},
-	{name: "ProxyCommand with tokens", config: "Host box\n ProxyCommand sh -c 'test %r = {user} && test %n = box && exec nc %h %p'\n"},
+	{name: "ProxyCommand with tokens", typical: true, config: "Host box\n ProxyCommand sh -c 'test %r = {user} && test %n = box && exec nc %h %p'\n"},
 	{name: "ProxyCommand none", config: "Host box\n ProxyCommand none\nHost *\n ProxyCommand false\n"},
 	{name: "ProxyCommand with an unknown token", config: "Host box\n ProxyCommand nc %h %z\n", fails: 1},
-	{name: "ProxyCommand that fails", config: "Host box\n ProxyCommand false\n", fails: noNetwork},
+	{name: "ProxyCommand that fails", typical: true, config: "Host box\n ProxyCommand false\n", fails: noNetwork},
 	{name: "ProxyCommand that prints noise", config: "Host box\n ProxyCommand sh -c \"echo noise >&2; exec nc %h %p\"\n"},
 	{name: "a long line before the version", config: before(`printf %%0300d 0; echo`), probe: port},
 	{name: "a line of 8000 bytes before the version", config: before(`printf %%08000d 0; echo`), probe: port},
 	{name: "a line of 9000 bytes before the version", config: before(`printf %%09000d 0; echo`), fails: noNetwork},
 	{name: "1000 long lines before the version", config: before(`for i in $(seq 1000); do printf %%0300d 0; echo; done`), probe: port},
 	{name: "no SSH", config: "Host box\n ProxyCommand sh -c 'echo HTTP/1.1 400 Bad Request; printf %%0300d 0; echo'\n", fails: noNetwork},
-	{name: "ProxyUseFdpass", config: "Host box\n ProxyCommand nc -F %h %p\n ProxyUseFdpass yes\n"},
+	{name: "ProxyUseFdpass", typical: true, config: "Host box\n ProxyCommand nc -F %h %p\n ProxyUseFdpass yes\n"},
 	{name: "ProxyUseFdpass that fails", config: "Host box\n ProxyCommand nc -F %h 2299\n ProxyUseFdpass yes\n", fails: noNetwork},
 	{name: "-p", ssh: "-p 2201", probe: port, shows: "2201"},
 	{name: "-l", config: "Host box\n User nobody-of-that-name\n", ssh: "-l {user}"},
@@ -42,7 +42,7 @@ var routeRows = []row{
 	{name: "-o", ssh: "-o Port=2201", probe: port, shows: "2201"},
 	{name: "-J", ssh: "-J {hop}@hop.lab", probe: client},
 	{name: "-F", ssh: "-F {home}/other", prepare: file("other", "Host elsewhere\n HostName devbox\n User {user}\n"), dest: "elsewhere"},
-	{name: "-F for the hop too", ssh: "-F {home}/other", prepare: file("other", "Host hop\n HostName hop.lab\n User {hop}\n"+
+	{name: "-F for the hop too", typical: true, ssh: "-F {home}/other", prepare: file("other", "Host hop\n HostName hop.lab\n User {hop}\n"+
 		"Host elsewhere\n HostName devbox\n User {user}\n ProxyJump hop\n"), dest: "elsewhere", probe: client},
 	{name: "-4", ssh: "-4", probe: server},
 	{name: "-6", ssh: "-6", probe: server},
@@ -105,15 +105,15 @@ func anotherAgent(p *seat) {
 
 // sessionRows are about what a session finds.
 var sessionRows = []row{
-	{name: "SetEnv", config: "Host box\n SetEnv FIRST=one SECOND=\"two words\"\n", probe: "echo $FIRST, $SECOND", shows: "one, two words"},
+	{name: "SetEnv", typical: true, config: "Host box\n SetEnv FIRST=one SECOND=\"two words\"\n", probe: "echo $FIRST, $SECOND", shows: "one, two words"},
 	{name: "SendEnv", config: "Host box\n SendEnv MINE\n", prepare: all(env("MINE", "yes yes"), env("OTHER", "no")), probe: "echo $MINE, $OTHER", shows: "yes yes,"},
 	{name: "SendEnv with bytes that are no text", config: "Host box\n SendEnv MINE\n", prepare: env("MINE", "a\xff\"$b\tc"), probe: "echo \"$MINE\" | od -An -c"},
-	{name: "SendEnv, less a pattern", config: "Host box\n SendEnv MY_NAME MY_SECRET\n SendEnv -MY_S*\n",
+	{name: "SendEnv, less a pattern", typical: true, config: "Host box\n SendEnv MY_NAME MY_SECRET\n SendEnv -MY_S*\n",
 		prepare: all(env("MY_NAME", "sent"), env("MY_SECRET", "not sent")), probe: "echo $MY_NAME, $MY_SECRET", shows: "sent,"},
 	{name: "SendEnv with a pattern", config: "Host box\n SendEnv MY_?\n", prepare: all(env("MY_1", "sent"), env("MY_22", "not sent")), probe: "echo $MY_1, $MY_22", shows: "sent,"},
 	{name: "SetEnv wins over SendEnv", config: "Host box\n SendEnv MINE\n SetEnv MINE=set\n", prepare: env("MINE", "sent"), probe: "echo $MINE", shows: "set"},
 	{name: "ForwardAgent yes", config: "Host box\n ForwardAgent yes\n", prepare: all(anotherAgent, env("SSH_AUTH_SOCK", "{home}/another")), probe: keys, shows: "another"},
-	{name: "ForwardAgent with a path", config: "Host box\n ForwardAgent ~/another\n", prepare: all(anotherAgent, agentInEnv), probe: keys, shows: "another"},
+	{name: "ForwardAgent with a path", typical: true, config: "Host box\n ForwardAgent ~/another\n", prepare: all(anotherAgent, agentInEnv), probe: keys, shows: "another"},
 	{name: "ForwardAgent with a variable", config: "Host box\n ForwardAgent $ANOTHER\n", prepare: all(anotherAgent, agentInEnv, env("ANOTHER", "{home}/another")), probe: keys, shows: "another"},
 	{name: "ForwardAgent and another IdentityAgent", config: "Host box\n ForwardAgent ~/another\n IdentityAgent ~/agent\n", prepare: all(anotherAgent, agentHasKey), probe: keys, shows: "another"},
 	{name: "SetEnv with --ssh", ssh: "-o SetEnv=FIRST=one", probe: "echo $FIRST", shows: "one"},

@@ -24,7 +24,7 @@ var saidRows = []row{
 		prepare: typesFingerprint("sha256"), fails: noHostKey, says: []string{`^Please type 'yes', 'no' or the fingerprint: $`},
 	},
 	{name: "FingerprintHash, changed key", config: "Host box\n FingerprintHash md5\n", prepare: wrongKey, fails: noHostKey, says: []string{anMD5}},
-	{name: "VisualHostKey, unknown key", config: stranger + " VisualHostKey yes\n", prepare: answersAloud("yes"), says: []string{`fingerprint is:? SHA256:.*\n` + anArt}},
+	{name: "VisualHostKey, unknown key", typical: true, config: stranger + " VisualHostKey yes\n", prepare: answersAloud("yes"), says: []string{`fingerprint is:? SHA256:.*\n` + anArt}},
 	{
 		name: "VisualHostKey and FingerprintHash, known key", config: "Host box\n VisualHostKey yes\n FingerprintHash md5\n",
 		says: []string{`^Host key fingerprint is:? ` + anMD5 + `\n` + anArt + endMD5},
@@ -34,7 +34,7 @@ var saidRows = []row{
 		name: "unknown host key, known by other names", config: stranger + " HashKnownHosts no\n",
 		prepare: all(otherNames, answersAloud("yes")), says: []string{`following other names/addresses:\n +\S+known_hosts:1: elsewhere\nAre you`},
 	},
-	{name: "banner", config: bannerHost, says: []string{`^` + theBanner}, hushes: []string{`debug`, `Authenticated`, `via proxy`}},
+	{name: "banner", typical: true, config: bannerHost, says: []string{`^` + theBanner}, hushes: []string{`debug`, `Authenticated`, `via proxy`}},
 	{name: "banner, LogLevel VERBOSE", config: bannerHost + " LogLevel VERBOSE\n", says: []string{`^` + theBanner}},
 	{name: "banner, LogLevel ERROR", config: bannerHost + " LogLevel ERROR\n", hushes: []string{`Be nice`, `others`, `joke`}},
 	{name: "banner, LogLevel QUIET", config: bannerHost + " LogLevel QUIET\n", hushes: []string{`Be nice`, `others`, `joke`}},
@@ -50,7 +50,7 @@ var saidRows = []row{
 		hushes: []string{`added`, `2203`},
 	},
 	{
-		name: "changed key let pass", config: "Host box\n StrictHostKeyChecking no\n", prepare: wrongKey,
+		name: "changed key let pass", typical: true, config: "Host box\n StrictHostKeyChecking no\n", prepare: wrongKey,
 		says: []string{`^Offending ED25519 key in \S+known_hosts:1|^mosha: WARNING: the ED25519 host key of devbox is not the one in \S+known_hosts:1;`},
 	},
 	{name: "unknown host key, an answer of two words", config: stranger + " HashKnownHosts no\n", prepare: answersAloud("yes please"), hushes: []string{`Please type`}},

@@ -24,6 +24,8 @@ import (
 // is tried with ssh and with mosha, which have to succeed, or fail, alike.
 type row struct {
 	name string
+	// typical says that it stands for others.
+	typical bool
 	// config is what ~/.ssh/config begins with. What follows it has the user's
 	// name and that box is the devbox.
 	config string
@@ -79,15 +81,16 @@ const seats = 8
 // TestAsSSH is the table of what mosha has in common with ssh, whatever carries
 // its connection.
 func TestAsSSH(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
-	t.Run("rows", func(t *testing.T) { // ends with the last row
-		for _, r := range slices.Concat(slowRows, configRows, hostKeyRows, saidRows, authRows, askedRows, routeRows, sessionRows) {
+	for _, r := range slices.Concat(slowRows, configRows, hostKeyRows, saidRows, authRows, askedRows, routeRows, sessionRows) {
+		if r.typical || labtest.Whole {
 			t.Run(r.name, func(t *testing.T) {
 				t.Parallel()
 				s.try(t, r)
 			})
 		}
-	})
+	}
 }
 
 // try takes a seat for a row.

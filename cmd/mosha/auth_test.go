@@ -151,6 +151,7 @@ func (w *world) lock() {
 // TestPassphrase: asked for once the server takes the key. Afterwards the
 // connection waits for the person, unless the agent got the key.
 func TestPassphrase(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.lock()
 	window := w.runSized(200, 24, "devbox")
@@ -186,6 +187,7 @@ func TestPassphrase(t *testing.T) {
 // TestPassphraseOfARefusedKey: nobody is asked for the passphrase of a key that
 // the server does not take.
 func TestPassphraseOfARefusedKey(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.lock()
 	w.must(w.dev.WriteFile(".ssh/authorized_keys", "", 0o600))
@@ -194,6 +196,7 @@ func TestPassphraseOfARefusedKey(t *testing.T) {
 
 // TestSeveralMethods: a key and then the password.
 func TestSeveralMethods(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "PasswordAuthentication yes", "AuthenticationMethods publickey,password")
 	w.must(w.dev.SetPassword(secret))
 	window := w.run("devbox")
@@ -259,6 +262,7 @@ func TestAskpass(t *testing.T) {
 // TestKeyboardInteractive: what PAM asks, in several rounds, with a banner
 // before and a password that has to be changed.
 func TestKeyboardInteractive(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.must(w.lab.Devbox.Replace("/etc/pam.d/sshd", strings.Join([]string{
 		"auth required pam_unix.so", "account required pam_unix.so", "password required pam_unix.so", "session required pam_unix.so",

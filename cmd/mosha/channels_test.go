@@ -47,6 +47,7 @@ var hoards = map[string]struct{ channels, bytes, peak int }{
 // laptop nor much memory of the keeper. Requests are refused meanwhile, at once,
 // and served again as soon as the channels are closed.
 func TestHoarding(t *testing.T) {
+	t.Parallel()
 	for name, hoard := range hoards {
 		for _, transport := range []string{"native", "openssh"} {
 			t.Run(name+", "+transport, func(t *testing.T) {

@@ -108,6 +108,7 @@ func (w *world) everything() string {
 // TestDoctor: before and after the set-up, all is well, nothing changes on
 // the remote, and nothing is left.
 func TestDoctor(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.must(w.dev.WriteFile(".bashrc", "# mine\n", 0o644))
 	before := w.everything()
@@ -152,6 +153,7 @@ func sameButDirTimes(a, b string) bool {
 // TestDoctorBesideASession uses the keeper that runs, and leaves it and the
 // link as they are.
 func TestDoctorBesideASession(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	window := w.shell("devbox")
 	pid, link := w.keeper(), w.remote("readlink .ssh/ssh_auth_sock")
@@ -177,6 +179,7 @@ func TestDoctorBesideASession(t *testing.T) {
 // TestDoctorWithoutAConnection: what is here is looked at all the same, and
 // the rest is not.
 func TestDoctorWithoutAConnection(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	known, err := w.me.ReadFile(".ssh/known_hosts")
 	w.must(err)
@@ -230,6 +233,7 @@ func TestDoctorWithoutAConnection(t *testing.T) {
 
 // TestDoctorAsksAboutAHostKey on the terminal, as a launch does.
 func TestDoctorAsksAboutAHostKey(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.must(w.me.WriteFile(".ssh/known_hosts", "", 0o600))
 	window := w.runSized(120, 50, "doctor", "devbox")
@@ -252,6 +256,7 @@ func TestDoctorAsksAboutAHostKey(t *testing.T) {
 
 // TestDoctorNeedsPrograms here and there.
 func TestDoctorNeedsPrograms(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.must(w.lab.Laptop.Hide("/usr/bin/mosh", "/usr/bin/mosh-client"))
 	w.must(w.lab.Devbox.Hide("/usr/bin/mosh-server"))
@@ -278,6 +283,7 @@ func TestDoctorNeedsPrograms(t *testing.T) {
 
 // TestDoctorFindsBlockedUDP in seconds, whoever blocks it and however.
 func TestDoctorFindsBlockedUDP(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	rule := func(m *lab.Machine, verb string, words ...string) {
 		t.Helper()
@@ -326,6 +332,7 @@ func TestDoctorFindsBlockedUDP(t *testing.T) {
 // TestDoctorOnAKeeperThatWaits for a person, who acts: it tries, and what it
 // refused before it refuses again.
 func TestDoctorOnAKeeperThatWaits(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	window := w.shell("devbox")
 	known, err := w.me.ReadFile(".ssh/known_hosts")
@@ -351,6 +358,7 @@ func TestDoctorOnAKeeperThatWaits(t *testing.T) {
 
 // TestDoctorFamilies takes the connection and UDP over the family asked for.
 func TestDoctorFamilies(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	r := w.examine("-6", "devbox")
 	r.well()
@@ -366,6 +374,7 @@ func TestDoctorFamilies(t *testing.T) {
 
 // TestDoctorBehindAJump sends UDP to the address that the server reports.
 func TestDoctorBehindAProxy(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.must(w.me.WriteFile(".ssh/config", fmt.Sprintf("Host dev\n HostName devbox\n User %s\n ProxyCommand nc 10.77.0.2 22\n", w.dev.Name), 0o600))
 	r := w.examine("dev")
@@ -378,6 +387,7 @@ func TestDoctorBehindAProxy(t *testing.T) {
 
 // TestDoctorSeesTheKeeper that is stopped, and a directory that is not safe.
 func TestDoctorSeesTheKeeper(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	window := w.shell("devbox")
 	pid := w.keeper()

@@ -49,6 +49,7 @@ func (w *world) setUpWell() {
 // TestDoctorGivesAShellWhatTheServerSets: start-up files go by it, and so does
 // the set-up.
 func TestDoctorGivesAShellWhatTheServerSets(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "PermitUserEnvironment yes")
 	t.Log("XDG_RUNTIME_DIR")
 	w.login("bash", "XDG_RUNTIME_DIR=~")
@@ -84,6 +85,7 @@ func TestDoctorGivesAShellWhatTheServerSets(t *testing.T) {
 // TestDoctorCuresWhatItCan: where set-up would change nothing, or is not for
 // the shell, it is not the cure.
 func TestDoctorCuresWhatItCan(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	unset := func(r report, check, cause, cure string) {
 		t.Helper()
@@ -124,6 +126,7 @@ func TestDoctorCuresWhatItCan(t *testing.T) {
 // TestDoctorLetsRCDecline: where a start-up file names another agent, that
 // ~/.ssh/rc leaves the link alone is not the server's doing.
 func TestDoctorLetsRCDecline(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	socket := w.hasOwnAgent("$HOME/.local/keyring")
 	w.setUp()

@@ -19,6 +19,7 @@ import (
 // TestDoctorSaysWhoForbidsForwarding: the server's configuration, as far as it
 // can be read, or an option of the key.
 func TestDoctorSaysWhoForbidsForwarding(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "AllowAgentForwarding no", "PermitUserRC no")
 	config := func(content string, mode os.FileMode) {
 		t.Helper()
@@ -44,6 +45,7 @@ func TestDoctorSaysWhoForbidsForwarding(t *testing.T) {
 
 // TestDoctorSeesThatRCDoesNotRun: a session does not need it.
 func TestDoctorSeesThatRCDoesNotRun(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	if _, stderr, code := w.local("--setup-only", "devbox"); code != 0 {
 		t.Fatal(stderr)
@@ -64,6 +66,7 @@ func TestDoctorSeesThatRCDoesNotRun(t *testing.T) {
 
 // TestDoctorMeetsAForcedCommand, which has no shell take the probe.
 func TestDoctorMeetsAForcedCommand(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.must(w.dev.WriteFile(".ssh/authorized_keys", `command="echo this is; echo a menu" `+w.key.Pub+"\n", 0o600))
 	r := w.examine("devbox")
@@ -154,6 +157,7 @@ func (r report) well2(t *testing.T, but ...string) {
 
 // TestDoctorAsksEveryShell that the person has start-up files for.
 func TestDoctorAsksEveryShell(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.must(w.dev.WriteFile(".zshenv", "export SSH_AUTH_SOCK=$HOME/.ssh/ssh_auth_sock\n", 0o644))
 	w.must(w.dev.WriteFile(".config/fish/config.fish", "set -gx SSH_AUTH_SOCK /tmp/gone\n", 0o644))
@@ -171,6 +175,7 @@ func TestDoctorAsksEveryShell(t *testing.T) {
 
 // TestDoctorOnAReadOnlyHome works, and says that it cannot be set up.
 func TestDoctorOnAReadOnlyHome(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.must(w.dev.ReadOnlyHome())
 	r := w.examine("devbox")
@@ -182,6 +187,7 @@ func TestDoctorOnAReadOnlyHome(t *testing.T) {
 
 // TestDoctorNeedsALocale here and there.
 func TestDoctorNeedsALocale(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.me.Setenv("LC_ALL", "xx_XX.UTF-8")
 	// Of a locale that is not installed, mosh-client says the same.
@@ -219,6 +225,7 @@ func TestDoctorNeedsALocale(t *testing.T) {
 
 // TestDoctorLeavesTheLink as it was, whatever a start-up file makes of it.
 func TestDoctorLeavesTheLink(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	// What people without mosha have in ~/.ssh/rc.
 	w.must(w.dev.WriteFile(".ssh/rc", `[ -z "$SSH_AUTH_SOCK" ] || ln -sf "$SSH_AUTH_SOCK" ~/.ssh/ssh_auth_sock`+"\n", 0o644))
@@ -257,6 +264,7 @@ func TestDoctorLeavesTheLink(t *testing.T) {
 
 // TestDoctorOnTheAgent that is absent, empty, or does not sign.
 func TestDoctorOnTheAgent(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t) // its key is in ~/.ssh, for the login
 	w.me.Unsetenv("SSH_AUTH_SOCK")
 	w.examine("devbox").is("agent", "fail", `^no SSH agent runs here$`)
@@ -294,6 +302,7 @@ func TestDoctorOnTheAgent(t *testing.T) {
 
 // TestDoctorSaysWhatItWaitsFor: an agent that asks before it signs asks now.
 func TestDoctorSaysWhatItWaitsFor(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	confirmed := filepath.Join(w.me.RuntimeDir, "confirmed")
 	w.must(w.me.WriteFile("askpass", "#!/bin/sh\nuntil [ -e "+confirmed+" ]; do sleep .1; done\n", 0o755))
@@ -319,6 +328,7 @@ func TestDoctorSaysWhatItWaitsFor(t *testing.T) {
 // TestDoctorWithFewSessions: the parts follow one another where the server
 // allows one session at a time, and what has no room is said.
 func TestDoctorWithFewSessions(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "MaxSessions 1")
 	r := w.examine("devbox")
 	r.well()
@@ -334,6 +344,7 @@ func TestDoctorWithFewSessions(t *testing.T) {
 
 // TestDoctorOverOpenSSH: the transport makes no difference.
 func TestDoctorOverOpenSSH(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.examine("--transport=openssh", "devbox").well()
 	w.nothingLeft()
@@ -342,6 +353,7 @@ func TestDoctorOverOpenSSH(t *testing.T) {
 // TestDoctorIsInterrupted in the middle: nothing is left all the same, not
 // even after a kill that it cannot see coming.
 func TestDoctorIsInterrupted(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	// The answer is lost on the way: the doctor waits for it.
 	out, err := w.lab.Devbox.Command(w.ctx(), "ip", "rule", "add", "ipproto", "udp", "blackhole").CombinedOutput()
@@ -362,6 +374,7 @@ func TestDoctorIsInterrupted(t *testing.T) {
 
 // TestDoctorLosesTheConnection in the middle, and says so.
 func TestDoctorLosesTheConnection(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.must(w.dev.WriteFile(".bash_profile", "until [ -e ~/lost ]; do sleep .1; done\n", 0o644)) // its login shell waits
 	window := w.runSized(120, 50, "doctor", "devbox")
@@ -381,6 +394,7 @@ func TestDoctorLosesTheConnection(t *testing.T) {
 // TestDoctorKeepsTheKey of the mosh-server that it starts from every log and
 // command line.
 func TestDoctorKeepsTheKey(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.must(w.lab.Devbox.Replace("/usr/local/bin/tee-server", fmt.Sprintf("#!/bin/sh\nmosh-server \"$@\" 2>&1 | tee %s/said\n", w.dev.RuntimeDir), 0o755))
 	w.examine("--server=tee-server", "devbox").well()
@@ -398,6 +412,7 @@ func TestDoctorKeepsTheKey(t *testing.T) {
 
 // TestDoctorForAPerson: sections, marks in colour, the same text without.
 func TestDoctorForAPerson(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	show := func() (screen, transcript string, code int) {
 		window := w.runSized(120, 50, "doctor", "devbox")

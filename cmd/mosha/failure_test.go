@@ -37,6 +37,7 @@ func (w *world) failed(screen string, got, code int, pattern string) {
 }
 
 func TestNetworkFailures(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.must(w.me.WriteFile(".ssh/config", "ConnectTimeout 2\nHost devbox\n User "+w.dev.Name+"\n", 0o600))
 	t.Run("name does not resolve", func(t *testing.T) {
@@ -60,18 +61,21 @@ func TestNetworkFailures(t *testing.T) {
 }
 
 func TestKeyNotAccepted(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.must(w.dev.WriteFile(".ssh/authorized_keys", "", 0o600))
 	w.fails(6, `^mosha: devbox did not let you in as .*: none of \d keys? was accepted`, "devbox")
 }
 
 func TestChangedHostKeyIsRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.must(w.sshd.NewHostKey())
 	w.fails(5, `^mosha: the host key of devbox has CHANGED.*SHA256:.*\n^mosha: hint: known is .*known_hosts:\d+`, "devbox")
 }
 
 func TestUnknownHostKeyIsAsked(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	known, err := w.me.ReadFile(".ssh/known_hosts")
 	w.must(err)
@@ -128,6 +132,7 @@ func TestUnknownHostKeyIsAsked(t *testing.T) {
 }
 
 func TestNotInstalledHere(t *testing.T) {
+	t.Parallel()
 	for program, pattern := range map[string]string{
 		"/usr/bin/mosh":        `^mosha: mosh is not installed here\n^mosha: hint: install the package mosh`,
 		"/usr/bin/mosh-client": `^mosha: mosh-client is not installed here\n^mosha: hint: install the package mosh`,
@@ -142,6 +147,7 @@ func TestNotInstalledHere(t *testing.T) {
 }
 
 func TestServerNotInstalledThere(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.must(w.lab.Devbox.Hide("/usr/bin/mosh-server"))
 	w.fails(10, `^mosha: mosh-server is not installed on devbox\n^mosha: hint: install the package mosh there`, "devbox")
@@ -150,6 +156,7 @@ func TestServerNotInstalledThere(t *testing.T) {
 // TestNamedProgramIsMissing: whoever said where a program is needs no advice to
 // say so.
 func TestNamedProgramIsMissing(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.fails(10, `^mosha: there is no program /nope on devbox\n^mosha: hint: is that its name, and its place\?$`, "--server=/nope", "devbox")
 	w.fails(10, `^mosha: there is no program nope on devbox\n^mosha: hint: is that its name, and its place\?$`, "--server=nope", "devbox", "--", "true")
@@ -159,11 +166,13 @@ func TestNamedProgramIsMissing(t *testing.T) {
 // TestMistypedCommand: a host that is not there, and whose name is nearly a
 // command.
 func TestMistypedCommand(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.fails(4, `^mosha: cannot resolve host name stauts.*\n^mosha: hint: did you mean .mosha status.\?$`, "stauts", "devbox")
 }
 
 func TestTerminalWithoutSize(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	window := w.runSized(0, 0, "devbox")
 	code, err := window.Wait(w.ctx())
@@ -172,6 +181,7 @@ func TestTerminalWithoutSize(t *testing.T) {
 }
 
 func TestRuntimeDirectoryIsRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	runtime := w.listing(w.me, `printf %s "$XDG_RUNTIME_DIR"`)
 	ours := filepath.Join(runtime, "mosha")
@@ -201,6 +211,7 @@ func TestRuntimeDirectoryIsRefused(t *testing.T) {
 // TestRuntimeDirectoryOpenToOthers: one that others may write to, as WSLg makes
 // it, is neither used nor changed. A session goes on with another.
 func TestRuntimeDirectoryOpenToOthers(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	runtime := w.listing(w.me, `printf %s "$XDG_RUNTIME_DIR"`)
 	w.must(os.Chmod(runtime, 0o777))
@@ -226,18 +237,21 @@ func (w *world) warns(pattern string) {
 }
 
 func TestNoAgentHere(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.me.Unsetenv("SSH_AUTH_SOCK")
 	w.warns(`no SSH agent runs here`)
 }
 
 func TestAgentIsGoneHere(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.must(w.agent.Stop())
 	w.warns(`no SSH agent answers at `)
 }
 
 func TestForwardingRefusedThere(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "AllowAgentForwarding no")
 	w.warns(`the server forwards no agent.*AllowAgentForwarding`)
 }

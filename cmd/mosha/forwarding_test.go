@@ -56,6 +56,7 @@ var forbiddances = map[string]struct{ line, options, cause string }{
 // TestOwnAgentIsNotTheForwardedOne: where none is forwarded, an agent that the
 // person has on that machine does not pass for it.
 func TestOwnAgentIsNotTheForwardedOne(t *testing.T) {
+	t.Parallel()
 	for name, forbidden := range forbiddances {
 		for _, transport := range []string{"native", "openssh"} {
 			t.Run(name+" over "+transport, func(t *testing.T) {
@@ -98,6 +99,7 @@ func (w *world) seesNoForwarding(ownAgent, cause string) {
 // TestForwardedAgentBesideOnesOwn: the forwarded one is found all the same, by
 // a launch and by the doctor, on the launch's connection and on one of its own.
 func TestForwardedAgentBesideOnesOwn(t *testing.T) {
+	t.Parallel()
 	for _, transport := range []string{"native", "openssh"} {
 		t.Run(transport, func(t *testing.T) {
 			t.Parallel()

@@ -125,6 +125,7 @@ func (f *fronted) stands() keeper.Status {
 // TestFrontedEndsWithItsKeeper: an ssh that makes its connection itself ends with a
 // keeper that was killed, wherever the program in front has put it.
 func TestFrontedEndsWithItsKeeper(t *testing.T) {
+	t.Parallel()
 	for name, ssh := range map[string]string{
 		"as it is":                "nice ssh",
 		"in another group":        "timeout 3600 ssh",
@@ -152,6 +153,7 @@ func TestFrontedEndsWithItsKeeper(t *testing.T) {
 // TestFrontTakesAnyHostKey: a script that has ssh take any host key overrides what
 // mosha says, and nobody but ssh sees the key.
 func TestFrontTakesAnyHostKey(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.must(w.me.WriteFile("lax", "#!/bin/sh\nexec ssh -o StrictHostKeyChecking=no \"$@\"\n", 0o700))
 	w.fails(5, `^mosha: what runs ssh has it take any host key of devbox.*\n^mosha: hint: .*StrictHostKeyChecking`, "--ssh="+w.me.Path("lax"), "devbox")

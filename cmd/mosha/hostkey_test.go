@@ -27,6 +27,7 @@ func (w *world) knownHosts() string {
 
 // TestChangedHostKeyLetPass: whoever that server is, it has no agent to use.
 func TestChangedHostKeyLetPass(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.must(w.sshd.NewHostKey())
 	w.configure("StrictHostKeyChecking no")
@@ -64,6 +65,7 @@ func TestChangedHostKeyLetPass(t *testing.T) {
 // TestLetPassForAnotherLaunch: a connection whose host key was let pass is no
 // good for a launch that would have refused the key, as ssh does.
 func TestLetPassForAnotherLaunch(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.must(w.sshd.NewHostKey())
 	const lax = "--ssh=ssh -o StrictHostKeyChecking=no"
@@ -111,6 +113,7 @@ func (w *world) severalKeys() (known *regexp.Regexp) {
 }
 
 func TestLearnsHostKeys(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	known := w.severalKeys()
 	w.runs("keep", "devbox")
@@ -122,6 +125,7 @@ func TestLearnsHostKeys(t *testing.T) {
 }
 
 func TestAsksBeforeItLearnsHostKeys(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	known := w.severalKeys()
 	w.configure("UpdateHostKeys ask")
@@ -144,6 +148,7 @@ func TestAsksBeforeItLearnsHostKeys(t *testing.T) {
 // TestComesBackWhereNothingIsKnown: a key that could not be written down was
 // accepted by a person all the same.
 func TestComesBackWhereNothingIsKnown(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.configure("UserKnownHostsFile /dev/null")
 	window := w.run("devbox")
@@ -158,6 +163,7 @@ func TestComesBackWhereNothingIsKnown(t *testing.T) {
 }
 
 func TestAddressWithAnotherKeyIsAsked(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.configure("CheckHostIP yes", "AddressFamily inet")
 	w.must(w.me.WriteFile(".ssh/known_hosts", w.knownHosts()+w.lab.Devbox.Addr().String()+" "+w.key.Pub+"\n", 0o600))
@@ -183,6 +189,7 @@ func TestAddressWithAnotherKeyIsAsked(t *testing.T) {
 }
 
 func TestKnownHostsCommandFails(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.configure("KnownHostsCommand /bin/sh -c 'echo out of order >&2; exit 3'")
 	w.fails(5, `^mosha: KnownHostsCommand /bin/sh: out of order\n^mosha: hint: KnownHostsCommand in ssh_config names it`, "devbox")

@@ -40,6 +40,7 @@ func (w *world) agentThere() {
 // TestKeep: a keeper without a session, over a loss, until it is stopped. When
 // keep returns, the agent is there.
 func TestKeep(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	if out := w.runs("keep", "devbox"); out != "" {
 		t.Errorf("keep said %q", out)
@@ -64,6 +65,7 @@ func TestKeep(t *testing.T) {
 // TestKeepSeveral: the hosts are seen to one after the other, a failure does
 // not keep it from the next, and what a host lacks is said.
 func TestKeepSeveral(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "AllowAgentForwarding no")
 	_, stderr, code := w.local("keep", "nohost.invalid", "devbox", "devbox4")
 	if code != 4 {
@@ -84,6 +86,7 @@ func TestKeepSeveral(t *testing.T) {
 // TestKeepTakesUpAgain: a keeper that was refused waits for a person, who
 // comes with mosha keep.
 func TestKeepTakesUpAgain(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.runs("keep", "devbox")
 	keys, err := w.dev.ReadFile(".ssh/authorized_keys")
@@ -107,6 +110,7 @@ func TestKeepTakesUpAgain(t *testing.T) {
 // TestKeepTakesCorrectedConfig: what was corrected in ssh_config since the
 // keeper was spawned lets it in, at once and when it comes back by itself.
 func TestKeepTakesCorrectedConfig(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.keptWithAnotherKey()
 	w.configure("IdentityFile ~/.ssh/other")
@@ -120,6 +124,7 @@ func TestKeepTakesCorrectedConfig(t *testing.T) {
 
 // TestDoctorTakesCorrectedOptions: what a launch with them would find.
 func TestDoctorTakesCorrectedOptions(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	other := w.keptWithAnotherKey()
 	w.examine("devbox").fails(6, map[string]string{"connection": `did not let you in`})
@@ -180,6 +185,7 @@ func TestLingerComesBack(t *testing.T) {
 
 // TestStatusJSON: what it says is so.
 func TestStatusJSON(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.lab.Cable.SetRTT(40 * time.Millisecond)
 	window := w.shell("devbox")
@@ -232,6 +238,7 @@ func (w *world) noMoreThanMilliseconds() {
 // TestStatusWatch redraws in place, shows a change, and gives the terminal
 // back on Ctrl-C.
 func TestStatusWatch(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	window := w.runSized(80, 24, "status", "--watch", "devbox")
 	w.must(window.WaitFor(w.ctx(), `^no connection in the background for devbox`))
@@ -292,6 +299,7 @@ func (w *world) keeperOf(host string) int {
 
 // TestLog: JSON off a terminal, readable on one, followed over a rotation.
 func TestLog(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.runs("keep", "devbox")
 	for line := range strings.Lines(w.runs("log", "devbox")) {

@@ -6,6 +6,7 @@ import "testing"
 
 // TestMatchExecAsks has a Match exec that asks on the terminal, as ssh lets it.
 func TestMatchExecAsks(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.lock()
 	w.must(w.me.WriteFile(".ssh/config", `Match exec "ssh-add -l >/dev/null || ssh-add `+w.key.Path+`"

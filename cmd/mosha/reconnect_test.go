@@ -12,6 +12,7 @@ import (
 // TestReconnect: a connection that was refused comes back when a person says
 // so, who answers its questions, and ends with its session as before.
 func TestReconnect(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	session := w.shell("devbox")
 	w.must(w.me.WriteFile(".ssh/known_hosts", "", 0o600))
@@ -45,6 +46,7 @@ func TestReconnect(t *testing.T) {
 // TestReconnectAtOnce: one that waits for its next attempt makes it, for as long
 // as it was to stay, over the transport that it had.
 func TestReconnectAtOnce(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.runs("keep", "--transport=openssh", "devbox")
 	w.must(w.sshd.Stop())
@@ -65,6 +67,7 @@ func TestReconnectAtOnce(t *testing.T) {
 
 // TestKeepSays what it did, on a terminal.
 func TestKeepSays(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	window := w.run("keep", "devbox", "devbox4")
 	code, err := window.Wait(w.ctx())

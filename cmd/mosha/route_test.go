@@ -44,6 +44,7 @@ func (w *world) behindItself() {
 // TestNoPathForUDP says so in one line before the screen goes blank, and
 // leaves no server behind.
 func TestNoPathForUDP(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.behindItself()
 	w.fails(10, `^mosha: mosh's UDP has no way to 127\.0\.0\.1, the server's address behind the proxy: it is the server's own loopback\n`+
@@ -52,6 +53,7 @@ func TestNoPathForUDP(t *testing.T) {
 
 // TestUDPAddress takes the UDP elsewhere than the server says.
 func TestUDPAddress(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.behindItself()
 	for _, name := range []string{"devbox4", "devbox6"} {
@@ -69,6 +71,7 @@ func TestUDPAddress(t *testing.T) {
 // TestNoRouteForUDP: a laptop without IPv6 reaches an IPv6 host through a hop,
 // but not with UDP.
 func TestNoRouteForUDP(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	jumper := w.addHop()
 	w.must(w.lab.Laptop.Command(w.ctx(), "ip", "-6", "address", "flush", "dev", "net0").Run())
@@ -79,6 +82,7 @@ func TestNoRouteForUDP(t *testing.T) {
 // TestProxyToThisMachine: the server behind a proxy is this very machine, so
 // its loopback is the right address.
 func TestProxyToThisMachine(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	sshd, err := w.lab.Laptop.Sshd(lab.SshdConfig{Port: 2201})
 	w.must(err)
@@ -94,6 +98,7 @@ func TestProxyToThisMachine(t *testing.T) {
 // TestServerOutsidePath is found where people install it for themselves, and
 // where it was found is said; what --server says wins.
 func TestServerOutsidePath(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	program, err := os.ReadFile("/usr/bin/mosh-server")
 	w.must(err)
@@ -122,6 +127,7 @@ func TestServerOutsidePath(t *testing.T) {
 // TestLoginShells: a session and a command, whatever the login shell is and
 // however noisy its start-up files are.
 func TestLoginShells(t *testing.T) {
+	t.Parallel()
 	const noise = "echo hello; echo world >&2 ; echo MOSH IP 6.6.6.6\n"
 	const cshNoise = "echo hello\necho MOSH IP 6.6.6.6\n"
 	for shell, files := range map[string]map[string]string{
@@ -154,6 +160,7 @@ func TestLoginShells(t *testing.T) {
 
 // TestLongEnvironment: what does not fit is left out and said.
 func TestLongEnvironment(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "AcceptEnv *")
 	w.must(w.me.WriteFile(".ssh/config", "Host devbox*\n User "+w.dev.Name+"\n SendEnv MY_*\n", 0o600))
 	w.me.Setenv("MY_LONG", strings.Repeat("x", 100_000))
@@ -169,6 +176,7 @@ func TestLongEnvironment(t *testing.T) {
 // TestDeadIPv6: a network in which IPv6 packets are lost does not keep mosha
 // from an IPv4 address, whichever is tried first.
 func TestDeadIPv6(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.must(w.lab.Devbox.Command(w.ctx(), "ip", "-6", "address", "flush", "dev", "net0").Run())
 	window := w.shell("--family=prefer-inet6", "devbox")
@@ -179,6 +187,7 @@ func TestDeadIPv6(t *testing.T) {
 
 // TestRemoteCommandIsLeftAlone, which mosh fails on: the session is a shell.
 func TestRemoteCommandIsLeftAlone(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.must(w.me.WriteFile(".ssh/config", "Host devbox\n User "+w.dev.Name+
 		"\n RemoteCommand touch ran\n RequestTTY force\n PermitLocalCommand yes\n LocalCommand touch ran\n", 0o600))

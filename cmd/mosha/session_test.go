@@ -16,6 +16,7 @@ import (
 // TestSession is the main job: a session in which the laptop's key is there,
 // and nothing left when it ends.
 func TestSession(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	window := w.shell("devbox")
 	w.do(window, "ssh-add -l", w.fingerprint())
@@ -31,6 +32,7 @@ func TestSession(t *testing.T) {
 
 // TestProcessIsMosh: nothing of mosha stands between the terminal and mosh.
 func TestProcessIsMosh(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	window := w.shell("devbox")
 	found := named(w.me.Processes(), "mosh-client")
@@ -65,6 +67,7 @@ func (w *world) offTheTerminal() {
 // TestSecondLaunchOpensNoConnection, and the keeper stays until the second
 // session ends.
 func TestSecondLaunchOpensNoConnection(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	first := w.shell("devbox")
 	second := w.shell("devbox")
@@ -82,6 +85,7 @@ func TestSecondLaunchOpensNoConnection(t *testing.T) {
 
 // TestEnds: however a session ends, the keeper goes with it.
 func TestEnds(t *testing.T) {
+	t.Parallel()
 	for name, end := range map[string]func(*lab.Terminal) error{
 		"window closed": (*lab.Terminal).Close,
 		"client killed": (*lab.Terminal).Kill,

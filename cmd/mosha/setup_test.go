@@ -22,6 +22,7 @@ func (w *world) homeFiles() string {
 }
 
 func TestUnsetup(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.must(w.dev.WriteFile(".bashrc", "alias ll='ls -l'", 0o640)) // no last newline
 	before := w.homeFiles()
@@ -47,6 +48,7 @@ func TestUnsetup(t *testing.T) {
 
 // TestUnsetupWhileInUse changes nothing as long as the keeper is needed.
 func TestUnsetupWhileInUse(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	window := w.shell("devbox")
 	refused := func(words string) {
@@ -79,6 +81,7 @@ func TestUnsetupWhileInUse(t *testing.T) {
 // TestUnsetupOfAPrivateLink leaves one that a person made to an agent of the
 // remote, says so, and is no failure.
 func TestUnsetupOfAPrivateLink(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	private, err := w.dev.Agent()
 	w.must(err)
@@ -97,6 +100,7 @@ func TestUnsetupOfAPrivateLink(t *testing.T) {
 
 // TestUnsetupOfAnEditedBlock leaves that one file and says so.
 func TestUnsetupOfAnEditedBlock(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.local("--setup-only", "devbox")
 	w.remote("sed -i s/export/EXPORT/ .bashrc")
@@ -109,6 +113,7 @@ func TestUnsetupOfAnEditedBlock(t *testing.T) {
 }
 
 func TestDryRun(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.must(w.dev.WriteFile(".bashrc", "alias a=b\n", 0o644))
 	w.must(w.dev.WriteFile(".bash_profile", "\x1b[2Jecho\r\n", 0o444))
@@ -141,6 +146,7 @@ func TestDryRun(t *testing.T) {
 // TestSetupOfManyHosts has one that cannot be reached and one that is named
 // twice.
 func TestSetupOfManyHosts(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	all := []string{"devbox", "nowhere.invalid", "devbox4", "devbox", "devbox6"}
 	out, stderr, code := w.local(append([]string{"--setup-only"}, all...)...)
@@ -176,6 +182,7 @@ func TestSetupOfManyHosts(t *testing.T) {
 // TestSetupOfManyHostsOnATerminal shows who is worked on, makes room for a
 // question, and gives the terminal back.
 func TestSetupOfManyHostsOnATerminal(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.must(w.me.WriteFile(".ssh/known_hosts", "", 0o600))
 	window := w.runSized(100, 40, "--setup-only", "devbox4", "devbox6")
@@ -277,6 +284,7 @@ func TestManyHostsInterrupted(t *testing.T) {
 // of a shell, and in an ssh beside the session that forwards none, as far as
 // that shell reads a file for one.
 func TestEveryLoginShell(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for shell, reads := range map[string]bool{"zsh": true, "fish": true, "tcsh": true, "csh": true, "mksh": false, "dash": false} {
 		t.Run(shell, func(t *testing.T) {
@@ -310,6 +318,7 @@ func TestEveryLoginShell(t *testing.T) {
 // TestUnsetupOverALingeringKeeper: its link holder must not set the link again,
 // and the next launch begins anew.
 func TestUnsetupOverALingeringKeeper(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	before := w.homeFiles()
 	w.exit(w.shell("--linger", "1h", "devbox"))

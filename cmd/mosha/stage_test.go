@@ -10,6 +10,7 @@ import (
 // TestSaysWhatItWaitsFor, on a terminal: the address that does not answer, the
 // server that says nothing, the one that sends no host key.
 func TestSaysWhatItWaitsFor(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.must(w.me.WriteFile(".ssh/config", "ConnectTimeout 10\nHost devbox\n User "+w.dev.Name+"\n", 0o600))
 	w.must(w.me.WriteFile("slow", "Match exec \"sleep 100\"\n User nobody\n", 0o600))

@@ -75,6 +75,7 @@ func (w *world) withTransport(args []string) []string {
 // TestTransportIsChosen: what only OpenSSH can do is done by it, and status says
 // why. Where the server had to be asked, that is done once.
 func TestTransportIsChosen(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		server, config string
 		reason         string
@@ -123,6 +124,7 @@ func TestTransportIsChosen(t *testing.T) {
 // TestTransportIsNot OpenSSH where that would be refused as well, or is not
 // wanted.
 func TestTransportIsNot(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "KexAlgorithms curve25519-sha256")
 	for _, c := range []struct {
 		options string
@@ -151,6 +153,7 @@ func TestTransportIsNot(t *testing.T) {
 
 // TestOtherTransport: a launch does not change what carries an open connection.
 func TestOtherTransport(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for _, c := range [][]string{{"native", "openssh"}, {"openssh", "native"}} {
 		w.runs("keep", "--transport="+c[0], "devbox")
@@ -170,6 +173,7 @@ func TestOtherTransport(t *testing.T) {
 
 // TestUsersMaster: a ControlMaster of the user's own is neither used nor ended.
 func TestUsersMaster(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.must(w.me.WriteFile(".ssh/config", "ControlMaster auto\nControlPath ~/.ssh/master\nControlPersist yes\nHost devbox*\n User "+w.dev.Name+"\n", 0o600))
 	check := func(command string) {
@@ -195,6 +199,7 @@ func TestUsersMaster(t *testing.T) {
 
 // TestMasterEndsWithItsKeeper, however that ends, and takes its sockets along.
 func TestMasterEndsWithItsKeeper(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.transport = "openssh"
 	window := w.shell("devbox")
@@ -231,6 +236,7 @@ func (w *world) master() int {
 // TestAgentIsBound over both transports: a key that may be used on the devbox
 // and from there on a third machine only is refused on any other way.
 func TestAgentIsBound(t *testing.T) {
+	t.Parallel()
 	for _, transport := range []string{"native", "openssh"} {
 		t.Run(transport, func(t *testing.T) {
 			w := newWorld(t)
@@ -283,6 +289,7 @@ func (w *world) third() (*lab.User, []string) {
 // TestSecurityKey: a FIDO key whose file is here is used by OpenSSH, and the
 // person is told to touch it. The token is one in software.
 func TestSecurityKey(t *testing.T) {
+	t.Parallel()
 	const provider = "/usr/lib/openssh/regress/misc/sk-dummy/sk-dummy.so" // of the package openssh-tests
 	w := newWorld(t)
 	path := w.me.Path(".ssh/token")

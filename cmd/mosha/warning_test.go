@@ -13,6 +13,7 @@ import (
 // TestWarningIsLeft: whoever reads what the session will miss can leave it
 // there, and the server that waits for it ends.
 func TestWarningIsLeft(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "AllowAgentForwarding no")
 	server := `#!/bin/sh
 trap '' HUP
@@ -38,6 +39,7 @@ echo "[mosh-server detached, pid = $!]"
 
 // TestWarningWaitsNot for ever, nor where nobody is said to read it.
 func TestWarningWaitsNot(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.must(w.agent.Stop())
 	w.must(w.dev.Authorize(w.key.Pub))
@@ -55,6 +57,7 @@ func TestWarningWaitsNot(t *testing.T) {
 
 // TestFirstLaunchSaysWhatItWrote, once, and nothing where nothing changed.
 func TestFirstLaunchSaysWhatItWrote(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	line := regexp.MustCompile(`(?m)^mosha: set up (.*) on devbox \(mosha unsetup devbox takes it back\)\r?$`)
 	launch := func(want string) {

@@ -15,7 +15,7 @@ type row struct {
 // sample is a home and what set-up is to make of it.
 type sample struct {
 	name    string
-	typical bool     // `make test` tries it too
+	typical bool     // it stands for others
 	shell   string   // /bin/bash if empty
 	env     []string // ~ stands for the home
 	entries []entry

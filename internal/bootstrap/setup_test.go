@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 )
 
 // reported returns a report's rows.
@@ -52,14 +54,11 @@ func setUp(t *testing.T, r Runner) Report {
 	return report
 }
 
-func TestSetupOfTypicalHomes(t *testing.T) { testCorpus(t, true) }
-
-// testCorpus sets up the homes that are typical, or all others.
-func testCorpus(t *testing.T, typical bool) {
+func TestSetupOfTheCorpus(t *testing.T) {
 	eachShell(t, func(t *testing.T, l *local) {
 		t.Parallel()
 		for _, s := range slices.Concat(corpus, otherCorpus) {
-			if s.typical == typical {
+			if s.typical || labtest.Whole {
 				t.Run(s.name, func(t *testing.T) { testSample(t, l.another(t), s) })
 			}
 		}
@@ -261,7 +260,7 @@ func TestSignalWhileWriting(t *testing.T) {
 	eachShell(t, func(t *testing.T, l *local) {
 		bin := openDir(t)
 		cp := "#!/bin/sh\n/bin/cp \"$@\"\nkill -HUP 0\n"
-		check(t, os.WriteFile(filepath.Join(bin, "cp"), []byte(cp), 0o755))
+		labtest.Program(t, filepath.Join(bin, "cp"), cp)
 		l.lay(file(".bashrc", debianBashrc), file(".ssh/rc", "true\n"), file(".profile", debianProfile))
 		before := l.tree()
 		hit := *l
@@ -342,7 +341,7 @@ func TestFileThatChangesWhileItIsRead(t *testing.T) {
 				// dd has the file's name, and wc the file as its input.
 				script := "#!/bin/sh\ncase $*$(readlink /proc/self/fd/0) in\n" +
 					"*/.bashrc*) [ -e met ] || { : >met; " + meddling + "; } ;;\nesac\nexec " + real + " \"$@\"\n"
-				check(t, os.WriteFile(filepath.Join(bin, program), []byte(script), 0o755))
+				labtest.Program(t, filepath.Join(bin, program), script)
 				l.env = append(l.env, "PATH="+bin+":"+l.path)
 				setUp(t, l)
 				if got := l.read(".bashrc"); got != want {

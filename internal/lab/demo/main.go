@@ -49,6 +49,5 @@ func run(args []string) (status int, err error) {
 	if len(args) == 2 {
 		return s.runCommand(ctx, args[1])
 	}
-	fmt.Fprintf(os.Stderr, "A mosh session follows. Try ssh-add -l in it; exit ends it and the demo.\n")
 	return s.runShell(ctx)
 }

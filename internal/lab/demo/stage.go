@@ -55,8 +55,29 @@ func (s *stage) makeHomes(context.Context) error {
 			return err
 		}
 	}
-	// Without it zsh greets a new user with a questionnaire.
-	return os.WriteFile(s.path("devbox/.zshrc"), nil, 0o600)
+	for name, text := range startFiles {
+		if err := os.MkdirAll(filepath.Dir(s.path("devbox/"+name)), 0o700); err != nil {
+			return err
+		}
+		if err := os.WriteFile(s.path("devbox/"+name), []byte(text), 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// startFiles tell a person in the session where they are, with a prompt of its own and two lines at its begin: the login
+// shell, on this same machine, is the one that they have outside. A .zshrc also spares zsh's questionnaire.
+var startFiles = map[string]string{
+	".profile":                 ". ~/.greet\nPS1='demo$ '\n[ -z \"$BASH_VERSION\" ] || . ~/.bashrc\n",
+	".bashrc":                  "PS1='demo:\\w$ '\n",
+	".zshrc":                   "PS1='demo:%~%# '\n[[ ! -o login ]] || . ~/.greet\n",
+	".login":                   "sh ~/.greet\n",
+	".cshrc":                   "set prompt='demo% '\n",
+	".config/fish/config.fish": "function fish_prompt; echo 'demo> '; end\nset fish_greeting\nstatus is-login; and sh ~/.greet\n",
+	".greet": `echo "This is a mosh session of the demo, with a home directory of its own on this machine."
+echo "ssh-add -l shows the key, which is in an agent outside; exit ends the session and the demo."
+`,
 }
 
 func (s *stage) startAgent(context.Context) error {

@@ -61,15 +61,16 @@ func startAgentCommand(t *testing.T, cmd *exec.Cmd) {
 	}
 }
 
-func dialer(socket string) func(context.Context) (net.Conn, error) {
-	return func(ctx context.Context) (net.Conn, error) {
+func dialer(socket string) Dial {
+	return func(ctx context.Context) (net.Conn, string, error) {
 		var d net.Dialer
-		return d.DialContext(ctx, "unix", socket)
+		conn, err := d.DialContext(ctx, "unix", socket)
+		return conn, socket, err
 	}
 }
 
 // guarded returns a socket of which every connection is served as an agent channel, as sshd's is on a remote host.
-func guarded(t *testing.T, dial func(context.Context) (net.Conn, error), bind []byte) string {
+func guarded(t *testing.T, dial Dial, bind []byte) string {
 	t.Helper()
 	path := filepath.Join(shortDir(t), "remote")
 	listener, err := net.Listen("unix", path)
@@ -180,9 +181,9 @@ func TestAgentKilled(t *testing.T) {
 
 // agents are of the kinds that this must hold for: OpenSSH's, which knows session-bind, GnuPG's and one of x/crypto, which do
 // not, and some that have other ways to say so.
-func agents(t *testing.T) map[string]func(context.Context) (net.Conn, error) {
+func agents(t *testing.T) map[string]Dial {
 	_, socket := startAgent(t)
-	found := map[string]func(context.Context) (net.Conn, error){"ssh-agent": dialer(socket), "gpg-agent": dialer(startGPGAgent(t))}
+	found := map[string]Dial{"ssh-agent": dialer(socket), "gpg-agent": dialer(startGPGAgent(t))}
 	for name, refusal := range map[string][]byte{
 		"unknown, failure":                  {agentFailure},
 		"unknown, failure of the extension": {agentExtensionFailure},
@@ -301,9 +302,9 @@ func TestContract(t *testing.T) {
 }
 
 // addKey puts a new key into the agent, without the guard.
-func addKey(t *testing.T, dial func(context.Context) (net.Conn, error)) ssh.PublicKey {
+func addKey(t *testing.T, dial Dial) ssh.PublicKey {
 	t.Helper()
-	conn, err := dial(t.Context())
+	conn, _, err := dial(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -323,7 +324,7 @@ func addKey(t *testing.T, dial func(context.Context) (net.Conn, error)) ssh.Publ
 }
 
 // dialThrough returns a client of a guarded channel, and a function that ends it.
-func dialThrough(t *testing.T, dial func(context.Context) (net.Conn, error), bind []byte) (agent.ExtendedAgent, func()) {
+func dialThrough(t *testing.T, dial Dial, bind []byte) (agent.ExtendedAgent, func()) {
 	return New(dial, zerolog.Nop()).dialThrough(t, bind)
 }
 

@@ -3,7 +3,6 @@ package guard
 import (
 	"errors"
 	"io"
-	"net"
 	"os"
 	"sync"
 )
@@ -21,7 +20,7 @@ func (r *relay) bindAgent() (bool, error) {
 	}
 	if accepted {
 		r.bound = true
-		r.guard.binding.add(r.agent)
+		r.guard.binding.add(r.path)
 	}
 	return accepted, nil
 }
@@ -57,8 +56,8 @@ type binding struct {
 	sockets []os.FileInfo // the newest last
 }
 
-func (b *binding) add(agent net.Conn) {
-	socket, err := os.Stat(agent.RemoteAddr().String())
+func (b *binding) add(path string) {
+	socket, err := os.Stat(path)
 	if err != nil {
 		return
 	}
@@ -71,8 +70,8 @@ func (b *binding) add(agent net.Conn) {
 	b.sockets = b.sockets[max(len(b.sockets)-maxBinding, 0):]
 }
 
-func (b *binding) has(agent net.Conn) bool {
-	socket, err := os.Stat(agent.RemoteAddr().String())
+func (b *binding) has(path string) bool {
+	socket, err := os.Stat(path)
 	if err != nil {
 		return false
 	}

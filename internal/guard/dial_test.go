@@ -13,9 +13,9 @@ import (
 func TestDialFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dials := 0
-		s := serve(t, func(context.Context) (net.Conn, error) {
+		s := serve(t, func(context.Context) (net.Conn, string, error) {
 			dials++
-			return nil, os.ErrNotExist
+			return nil, "", os.ErrNotExist
 		}, nil)
 		for range 3 {
 			send(t, s.client, 11)
@@ -33,9 +33,9 @@ func TestDialFails(t *testing.T) {
 func TestDialHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begin := time.Now()
-		s := serve(t, func(ctx context.Context) (net.Conn, error) {
+		s := serve(t, func(ctx context.Context) (net.Conn, string, error) {
 			<-ctx.Done()
-			return nil, ctx.Err()
+			return nil, "", ctx.Err()
 		}, nil)
 		send(t, s.client, 11)
 		expect(t, s.client, agentFailure)
@@ -60,9 +60,9 @@ func TestDialQueueFull(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				begin := time.Now()
-				s := serve(t, func(ctx context.Context) (net.Conn, error) {
+				s := serve(t, func(ctx context.Context) (net.Conn, string, error) {
 					if time.Since(begin) < c.full {
-						return nil, &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.EAGAIN)}
+						return nil, "", &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.EAGAIN)}
 					}
 					return scripted(echo)(ctx)
 				}, nil)

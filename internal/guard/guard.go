@@ -28,14 +28,17 @@ type Stats struct {
 // Guard serves agent channels, of as many connections as there are. It remembers of the agents what it needs to know to tell
 // one that is locked.
 type Guard struct {
-	dial    func(context.Context) (net.Conn, error)
+	dial    Dial
 	binding binding
 	tally   tally
 }
 
-// New returns a guard. dial opens a fresh connection to the agent. The log gets numbers, never what was in a message, and no
+// Dial opens a fresh connection to the agent, and returns the path of the socket that it dialed, too.
+type Dial func(context.Context) (conn net.Conn, path string, err error)
+
+// New returns a guard for the agent that dial reaches. The log gets numbers, never what was in a message, and no
 // more than some lines a minute, whatever the remotes do.
-func New(dial func(context.Context) (net.Conn, error), log zerolog.Logger) *Guard {
+func New(dial Dial, log zerolog.Logger) *Guard {
 	return &Guard{dial: dial, tally: tally{log: log}}
 }
 
@@ -129,6 +132,7 @@ type relay struct {
 	bind    []byte
 
 	agent  net.Conn // nil while unconnected
+	path   string   // its socket's
 	hangUp func()   // closes it
 	bound  bool
 	absent error // why there is no agent
@@ -183,7 +187,7 @@ func (r *relay) serve(ctx context.Context) error {
 		return err
 	case bound:
 		return r.ask()
-	case r.guard.binding.has(r.agent):
+	case r.guard.binding.has(r.path):
 		r.unconnect()
 		r.refuse("the agent refuses to be bound, so it is locked", nil)
 		return nil
@@ -227,9 +231,9 @@ func (r *relay) ask() error {
 
 // connect dials the agent.
 func (r *relay) connect(ctx context.Context) error {
-	agent, err := connect(ctx, r.guard.dial)
+	agent, path, err := connect(ctx, r.guard.dial)
 	if err == nil {
-		r.agent, r.hangUp = agent, closeWith(ctx, agent)
+		r.agent, r.path, r.hangUp = agent, path, closeWith(ctx, agent)
 	}
 	return err
 }
@@ -244,16 +248,16 @@ func (r *relay) unconnect() {
 
 // connect dials, and dials again while the agent's queue is full: with a Unix socket Linux then says EAGAIN at once, and
 // ssh-agent's queue holds 128 connections.
-func connect(ctx context.Context, dial func(context.Context) (net.Conn, error)) (net.Conn, error) {
+func connect(ctx context.Context, dial Dial) (net.Conn, string, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	for {
-		agent, err := dial(ctx)
+		agent, path, err := dial(ctx)
 		if err == nil {
-			return agent, nil
+			return agent, path, nil
 		}
 		if !errors.Is(err, syscall.EAGAIN) || !pause(ctx, dialPause) {
-			return nil, &Error{Side: Agent, Op: "dial", Err: err}
+			return nil, "", &Error{Side: Agent, Op: "dial", Err: err}
 		}
 	}
 }

@@ -28,7 +28,7 @@ type served struct {
 	log    bytes.Buffer
 }
 
-func serve(t *testing.T, dial func(context.Context) (net.Conn, error), bind []byte) *served {
+func serve(t *testing.T, dial Dial, bind []byte) *served {
 	t.Helper()
 	ctx, cancel := context.WithCancelCause(t.Context())
 	client, channel := net.Pipe()
@@ -52,14 +52,14 @@ func (s *served) end(t *testing.T) (Stats, error) {
 }
 
 // scripted is an agent that runs script on every connection and closes it then.
-func scripted(script func(net.Conn)) func(context.Context) (net.Conn, error) {
-	return func(context.Context) (net.Conn, error) {
+func scripted(script func(net.Conn)) Dial {
+	return func(context.Context) (net.Conn, string, error) {
 		ours, agents := net.Pipe()
 		go func() {
 			defer agents.Close()
 			script(agents)
 		}()
-		return ours, nil
+		return ours, "", nil
 	}
 }
 
@@ -116,9 +116,9 @@ func TestRepliesInTurn(t *testing.T) {
 // Nothing of a message may be on the agent's connection before the message is whole: it may never become so.
 func TestPartOfRequestIsNotPassed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := serve(t, func(context.Context) (net.Conn, error) {
+		s := serve(t, func(context.Context) (net.Conn, string, error) {
 			t.Error("agent was dialed")
-			return nil, os.ErrNotExist
+			return nil, "", os.ErrNotExist
 		}, nil)
 		if _, err := s.client.Write([]byte{0, 0, 0, 9, 13, 1, 2}); err != nil {
 			t.Fatal(err)
@@ -134,7 +134,7 @@ func TestPartOfRequestIsNotPassed(t *testing.T) {
 
 func TestBadFrames(t *testing.T) {
 	zero, over := []byte{0, 0, 0, 0}, []byte{0, 4, 0, 1}
-	answer := func(reply []byte) func(context.Context) (net.Conn, error) {
+	answer := func(reply []byte) Dial {
 		return scripted(func(c net.Conn) {
 			_, _ = io.ReadFull(c, make([]byte, 5))
 			_, _ = c.Write(reply)
@@ -142,7 +142,7 @@ func TestBadFrames(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name     string
-		dial     func(context.Context) (net.Conn, error)
+		dial     Dial
 		request  []byte
 		side     Side
 		cause    error
@@ -205,7 +205,7 @@ func TestContextEndsChannel(t *testing.T) {
 	hang := func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }
 	for _, c := range []struct {
 		name string
-		dial func(context.Context) (net.Conn, error)
+		dial Dial
 		act  func(*testing.T, *served)
 	}{
 		{"idle", scripted(echo), func(*testing.T, *served) {}},
@@ -216,7 +216,7 @@ func TestContextEndsChannel(t *testing.T) {
 		}},
 		{"agent works", scripted(hang), func(t *testing.T, s *served) { send(t, s.client, 11) }},
 		{"reply not taken", scripted(echo), func(t *testing.T, s *served) { send(t, s.client, 11) }},
-		{"refusing", func(context.Context) (net.Conn, error) { return nil, os.ErrNotExist }, func(t *testing.T, s *served) {
+		{"refusing", func(context.Context) (net.Conn, string, error) { return nil, "", os.ErrNotExist }, func(t *testing.T, s *served) {
 			send(t, s.client, 11)
 			expect(t, s.client, agentFailure)
 		}},

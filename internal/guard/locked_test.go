@@ -158,7 +158,7 @@ func TestLockedAndUnlocked(t *testing.T) {
 	l.addConstrained()
 	bind := newHost(t).bind(t)
 	guard := New(dialer(l.socket), zerolog.New(zerolog.NewTestWriter(t)))
-	if keys, err := guard.Look(t.Context(), dialSocket(t, l.socket)); err != nil || keys != 1 {
+	if keys, err := guard.Look(t.Context(), l.socket); err != nil || keys != 1 {
 		t.Fatalf("%d keys, %v", keys, err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -239,7 +239,7 @@ func TestLockedAgentKnown(t *testing.T) {
 func TestAgentReplaced(t *testing.T) {
 	l := newLockable(t)
 	guard := New(dialer(l.socket), zerolog.Nop())
-	if _, err := guard.Look(t.Context(), dialSocket(t, l.socket)); err != nil {
+	if _, err := guard.Look(t.Context(), l.socket); err != nil {
 		t.Fatal(err)
 	}
 	keyring := agent.NewKeyring()

@@ -12,10 +12,13 @@ import (
 // errNoList is an agent that does not answer a request for its keys with a list.
 var errNoList = errors.New("the agent gave no list of its keys")
 
-// Look asks the agent on a connection of its own, which it closes, how many keys it has for this machine. It also
-// finds out whether the agent knows session-bind, so that it is known when it is locked: it gets one for a host key that
+// Look asks the agent at path on a connection of its own how many keys it has for this machine. It also finds out whether the agent knows session-bind, so that it is known when it is locked: it gets one for a host key that
 // was made for that. An agent may ask a person to unlock it first; ctx ends the wait.
-func (g *Guard) Look(ctx context.Context, agent net.Conn) (keys int, err error) {
+func (g *Guard) Look(ctx context.Context, path string) (keys int, err error) {
+	agent, err := (&net.Dialer{}).DialContext(ctx, "unix", path)
+	if err != nil {
+		return 0, err
+	}
 	defer closeWith(ctx, agent)()
 	var f frame
 	f.set(agentcRequestIDs)
@@ -34,7 +37,7 @@ func (g *Guard) Look(ctx context.Context, agent net.Conn) (keys int, err error) 
 		return keys, err
 	}
 	if accepted, err := bindSession(agent, bind); err == nil && accepted {
-		g.binding.add(agent)
+		g.binding.add(path)
 	}
 	return keys, nil
 }

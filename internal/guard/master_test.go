@@ -13,7 +13,7 @@ import (
 )
 
 // serveMaster is serve for the channel of an OpenSSH master.
-func serveMaster(t *testing.T, dial func(context.Context) (net.Conn, error)) *served {
+func serveMaster(t *testing.T, dial Dial) *served {
 	t.Helper()
 	client, channel := net.Pipe()
 	s := &served{client: client, done: make(chan struct{})}
@@ -32,7 +32,7 @@ func serveMaster(t *testing.T, dial func(context.Context) (net.Conn, error)) *se
 
 // recorder is an agent that answers with these types and notes what it was
 // asked.
-func recorder(t *testing.T, asked *[]string, replies ...byte) func(context.Context) (net.Conn, error) {
+func recorder(t *testing.T, asked *[]string, replies ...byte) Dial {
 	return scripted(func(conn net.Conn) {
 		var f frame
 		for _, reply := range replies {
@@ -102,9 +102,9 @@ func TestMasterBindsNot(t *testing.T) {
 // TestMasterEndsEarly: a channel that is closed before anything was asked costs
 // the agent nothing.
 func TestMasterEndsEarly(t *testing.T) {
-	never := func(context.Context) (net.Conn, error) {
+	never := func(context.Context) (net.Conn, string, error) {
 		t.Error("the agent was dialed")
-		return nil, net.ErrClosed
+		return nil, "", net.ErrClosed
 	}
 	for name, sent := range map[string][]byte{"at once": nil, "after the binding": sessionBind(nil, nil, nil)} {
 		t.Run(name, func(t *testing.T) {

@@ -19,9 +19,9 @@ func TestTally(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
 		agent := true
-		g := New(func(ctx context.Context) (net.Conn, error) {
+		g := New(func(ctx context.Context) (net.Conn, string, error) {
 			if !agent {
-				return nil, os.ErrNotExist
+				return nil, "", os.ErrNotExist
 			}
 			return scripted(echo)(ctx)
 		}, zerolog.New(&log))

@@ -72,33 +72,33 @@ func (k *Keeper) paths(path agentPath, new bool) []string {
 }
 
 // dialAgent makes a fresh connection to the agent that is forwarded.
-func (k *Keeper) dialAgent(ctx context.Context) (net.Conn, error) {
+func (k *Keeper) dialAgent(ctx context.Context) (net.Conn, string, error) {
 	return dialFirst(ctx, k.paths(k.config().ForwardedSocket, false))
 }
 
-// dialFirst connects to the first agent that answers.
-func dialFirst(ctx context.Context, paths []string) (net.Conn, error) {
+// dialFirst connects to the first agent that answers, and returns its path, too.
+func dialFirst(ctx context.Context, paths []string) (net.Conn, string, error) {
 	failure := errNoAgent
 	for _, path := range paths {
 		conn, err := (&net.Dialer{}).DialContext(ctx, "unix", path)
 		if err == nil {
-			return conn, nil
+			return conn, path, nil
 		}
 		failure = err
 	}
-	return nil, failure
+	return nil, "", failure
 }
 
 // forwarded returns the path of the agent that is forwarded; "" if none answers.
 func (k *Keeper) forwarded() string { return answering(k.paths(k.config().ForwardedSocket, false)) }
 
 func answering(paths []string) string {
-	conn, err := dialFirst(context.Background(), paths)
+	conn, path, err := dialFirst(context.Background(), paths)
 	if err != nil {
 		return ""
 	}
-	defer conn.Close()
-	return conn.RemoteAddr().String()
+	_ = conn.Close()
+	return path
 }
 
 // lookAtAgents asks the agents for their keys with every launch, beside that,
@@ -135,11 +135,7 @@ func (k *Keeper) allPaths() []string {
 func (k *Keeper) look(ctx context.Context, path string) {
 	ctx, cancel := context.WithTimeout(ctx, lookLimit)
 	defer cancel()
-	keys := 0
-	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", path)
-	if err == nil {
-		keys, err = k.guard.Look(ctx, conn)
-	}
+	keys, err := k.guard.Look(ctx, path)
 	newest, _ := k.config().ForwardedSocket(k.newestEnv)
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"os/exec"
 	"runtime"
@@ -58,7 +59,7 @@ func (c *connectCmd) Validate() error {
 		name, value string
 		words       []string
 	}{
-		{"--predict", c.Predict, []string{"adaptive", "always", "never", "experimental"}},
+		{"--predict", c.Predict, predictions},
 		{"--family", c.Family, []string{"inet", "inet6", "auto", "all", "prefer-inet", "prefer-inet6"}},
 		{"--experimental-remote-ip", c.RemoteIP, []string{"local", "remote", "proxy"}},
 	} {
@@ -66,11 +67,20 @@ func (c *connectCmd) Validate() error {
 			return &valueError{Flag: flag.name, Value: flag.value, Words: flag.words}
 		}
 	}
+	if !mosh.IsPortRange(c.Port) {
+		return fmt.Errorf("--port takes PORT or PORT:PORT2, the lower one first, not %q", c.Port)
+	}
+	if _, err := netip.ParseAddr(c.BindServer); err != nil && !slices.Contains([]string{"", "ssh", "any"}, strings.ToLower(c.BindServer)) {
+		return fmt.Errorf("--bind-server takes ssh, any or an IP address, not %q", c.BindServer)
+	}
 	if c.UDPAddress != "" && c.RemoteIP != "" && c.RemoteIP != "proxy" {
 		return fmt.Errorf("--udp-address and --experimental-remote-ip=%s cannot be had together", c.RemoteIP)
 	}
 	return nil
 }
+
+// predictions are the words of --predict.
+var predictions = []string{"adaptive", "always", "never", "experimental"}
 
 // Run replaces this process by mosh, or returns why it did not.
 func (c *connectCmd) Run(ctx *kong.Context) error {
@@ -138,6 +148,9 @@ func (c *connectCmd) findUDPAddress(ctx context.Context) error {
 // checkHere refuses to begin what mosh could not finish: after the connection
 // is made it would fail with less to say.
 func (c *connectCmd) checkHere() error {
+	if err := c.checkPrediction(); err != nil {
+		return err
+	}
 	client := &missingError{Program: c.Client}
 	if c.Client == "" {
 		client = &missingError{Program: "mosh-client", Package: "mosh"}
@@ -156,6 +169,17 @@ func (c *connectCmd) checkHere() error {
 		return &sizeError{Columns: columns, Rows: rows}
 	}
 	return nil
+}
+
+// checkPrediction looks at the environment where no flag stands for it.
+func (c *connectCmd) checkPrediction() error {
+	const name = "MOSH_PREDICTION_DISPLAY"
+	word, set := os.LookupEnv(name)
+	if !set || c.Predict != "" || c.Always || c.Never || slices.Contains(predictions, word) {
+		return nil
+	}
+	value := &valueError{Flag: name, Value: word, Words: predictions}
+	return &usageError{Text: value.Error(), Hint: didYouMean(nearest(word, predictions))}
 }
 
 // launch is a destination whose connection is up.

@@ -53,6 +53,9 @@ func misuse(parse *kong.ParseError) *usageError {
 	if command != nil && command.Hidden {
 		return ownCommand(command.Name)
 	}
+	if command != nil {
+		e.Text = strings.TrimPrefix(e.Text, command.Name+": ")
+	}
 	var value *valueError
 	if flag := unknownFlag.FindStringSubmatch(e.Text); flag != nil {
 		name := flag[1]

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/lab"
 )
 
 // TestLoginShellsOfOtherWords: what starts the session means the same to a
@@ -175,4 +176,34 @@ func TestShellThatTakesOver(t *testing.T) {
 	if out, stderr, code := w.local("--setup-only", "devbox"); code != 0 || !strings.Contains(out, "~/.ssh/rc: already in place") {
 		t.Errorf("exit %d: %s%s", code, out, stderr)
 	}
+}
+
+// TestSessionFromASession to the same machine leaves the link as it is: its
+// agent is reached through that.
+func TestSessionFromASession(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	outer := w.shell("devbox")
+	link := w.remote("readlink .ssh/ssh_auth_sock")
+	lines, err := w.sshd.HostKeyLines("localhost")
+	w.must(err)
+	w.must(w.dev.KnowHost(lines...))
+	command := w.dev.Command(t.Context(), w.mosha, "localhost")
+	command.Env = append(command.Env, "SSH_AUTH_SOCK="+w.dev.Path(".ssh/ssh_auth_sock"))
+	inner, err := w.dev.Terminal(150, 24, command)
+	w.must(err)
+	w.must(inner.WaitFor(w.ctx(), `\$ ?$`))
+	if said := string(inner.Transcript()); strings.Contains(said, "warning") {
+		t.Errorf("it says %q", said)
+	}
+	for _, window := range []*lab.Terminal{inner, outer} {
+		w.agentIsNow(window, w.key)
+		if now := w.remote("readlink .ssh/ssh_auth_sock"); now != link {
+			t.Errorf("the link was %s and is %s", link, now)
+		}
+	}
+	w.exit(inner)
+	w.agentIsNow(outer, w.key)
+	w.exit(outer)
+	w.nothingLeft()
 }

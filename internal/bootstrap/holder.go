@@ -18,7 +18,8 @@ import (
 //	conn FOUR FIELDS | conn -      SSH_CONNECTION
 //	sshd PID START | sshd - -      the sshd of this session, and when it started
 //	agent PATH | agent none        the socket that sshd made for this connection
-//	place home|runtime|none        where the link is, as FindPlace has it
+//	place home|runtime|none|loop   where the link is, as FindPlace has it, or
+//	                               that the agent is reached through the link
 //
 // and then an answer for each order but the last:
 //
@@ -40,6 +41,14 @@ var holderScript string
 //
 //go:embed agent.sh
 var FindAgent string
+
+// loops is the function of ~/.ssh/rc that tells whether the agent of this
+// connection is reached through the link. The holder asks the same.
+var loops = func() string {
+	_, rest, _ := strings.Cut(rcFile, "\n  loops() {\n")
+	body, _, _ := strings.Cut(rest, "\n  }\n")
+	return "loops() {\n" + body + "\n}\n"
+}()
 
 // FindPlace has functions of POSIX sh. find_place sets the variable place to
 // where the link is: "home", for [LinkPath], "runtime", for ssh_auth_sock in
@@ -139,7 +148,7 @@ func HolderScript(first Order, every time.Duration, f Forwarding) []byte {
 	for i := 0; i+1 < len(vars); i += 2 {
 		script = fmt.Appendf(script, "%s=%s\n", vars[i], shellescape.Quote(vars[i+1]))
 	}
-	return append(script, stripped(FindAgent+FindPlace+holderScript)...)
+	return append(script, stripped(FindAgent+FindPlace+loops+holderScript)...)
 }
 
 // Opening begins a script: lines for a start-up file that reads from its input,
@@ -165,7 +174,8 @@ type Sshd struct {
 }
 
 // Agent is the forwarded agent's socket on the remote, said once, after Sshd.
-// Path is printable ASCII, or empty if the server forwards no agent.
+// Path is printable ASCII, or empty if the server forwards no agent or one that
+// is reached through the link.
 type Agent struct{ Path string }
 
 // Place is where the link is, said once, after Agent.
@@ -176,6 +186,7 @@ const (
 	PlaceHome    Place = iota + 1 // LinkPath in the home
 	PlaceRuntime                  // ssh_auth_sock in XDG_RUNTIME_DIR: the user cannot make the former
 	PlaceNone                     // the user can make neither
+	PlaceLoop                     // the agent is reached through the link, which is left alone
 )
 
 // LinkState is how an order to take the link ended.

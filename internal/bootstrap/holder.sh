@@ -289,6 +289,7 @@ printf '%s\n' "conn ${SSH_CONNECTION:--}"
 if stamp "$PPID"; then echo "sshd $PPID $start"; else echo 'sshd - -'; fi
 find_agent
 case $agent in *"$newline"*) agent= ;; /./*) agent=${agent#/.} ;; esac
+if [ -n "$agent" ] && loops; then agent='' place=loop; fi
 printf '%s\n' "agent ${agent:-none}"
 echo "place $place"
 obey "${first-}"

@@ -134,7 +134,7 @@ var stamp = regexp.MustCompile(`^[0-9A-Za-z:_]{1,40}$`)
 func validStamp(s string) bool { return stamp.MatchString(s) }
 
 // places are place.sh's words for them.
-var places = map[string]Place{"home": PlaceHome, "runtime": PlaceRuntime, "none": PlaceNone}
+var places = map[string]Place{"home": PlaceHome, "runtime": PlaceRuntime, "none": PlaceNone, "loop": PlaceLoop}
 
 // owners are holder.sh's words for them.
 var owners = map[string]Owner{"own": OwnerSelf, "other": OwnerOther, "none": OwnerNone, "failed": OwnerFailed}

@@ -18,6 +18,8 @@ func TestParseHolderLine(t *testing.T) {
 		"agent none":                            Agent{},
 		"agent /tmp/a b":                        Agent{Path: "/tmp/a b"},
 		"agent /home/\xfc/x":                    Agent{Path: "/home/?/x"},
+		"place loop":                            PlaceLoop,
+		"place runtime":                         PlaceRuntime,
 		"pong 18446744073709551615 own":         Pong{Token: 1<<64 - 1, Owner: OwnerSelf},
 		"pong 0 other":                          Pong{Owner: OwnerOther},
 		"pong 0 none":                           Pong{Owner: OwnerNone},
@@ -33,7 +35,7 @@ func TestParseHolderLine(t *testing.T) {
 		compare(t, line, want, got)
 	}
 	for _, line := range []string{
-		"", "x", "agent", "agent x", "link", "link failed", "link failed x", "link ok x",
+		"", "x", "place", "place x", "place home ", "agent", "agent x", "link", "link failed", "link failed x", "link ok x",
 		"pong", "pong 1", "pong 1 ", "pong -1 own", "pong 1 own ", "pong 1 yours", "buried", "buried maybe", "buried yes ",
 		"sshd", "sshd 2", "sshd 2 ", "sshd 2 -", "sshd 1 1", "sshd -2 1", "sshd 2147483648 1", "sshd 2 1 1", "sshd 2 $(x)", "sshd - 1",
 	} {

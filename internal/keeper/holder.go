@@ -158,6 +158,8 @@ func (h *holder) problem(link bootstrap.Link) error {
 	switch {
 	case h.unverified:
 		return &ForwardError{Reason: "unverified"}
+	case h.place == bootstrap.PlaceLoop: // the session has the agent that the link leads to
+		return nil
 	case h.remains.agent == "":
 		return &ForwardError{Reason: "refused", OpenSSH: h.openSSH}
 	case link.State == bootstrap.LinkFailed && h.place == bootstrap.PlaceNone:

@@ -1,0 +1,65 @@
+package bootstrap
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+)
+
+// inner logs in from the devbox to itself with the agent forwarded, by this
+// name, as a session does, and returns the login once it is at its prompt.
+func (s *site) inner(name string, env ...string) *window {
+	s.t.Helper()
+	lines, err := s.sshd.HostKeyLines(name)
+	check(s.t, err)
+	check(s.t, s.account.KnowHost(lines...))
+	c := s.account.Command(s.t.Context(), "ssh", "-A", "-tt", name)
+	c.Env = append(append(c.Env, "TERM=vt100", "SSH_AUTH_SOCK="+s.link()), env...)
+	terminal, err := s.account.Terminal(100, 30, c)
+	check(s.t, err)
+	check(s.t, terminal.Send("echo in-$((6*7))\r"))
+	check(s.t, terminal.WaitFor(within(s.t), "in-42"))
+	return &window{Terminal: terminal, site: s}
+}
+
+func within(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// TestLoginFromASession has a session log in to its own machine: the link must
+// not lead to an agent that is reached through the link.
+func TestLoginFromASession(t *testing.T) {
+	t.Parallel()
+	outer := newSite(t)
+	for _, name := range []string{"localhost", "127.0.1.1", "devbox"} {
+		t.Run(name, func(t *testing.T) {
+			s := outer.login(t, "bash")
+			setUp(t, s)
+			h, agent := s.hold(Claim)
+			h.expect(Link{State: LinkSet})
+			login := s.inner(name)
+			compare(t, "the link", agent, s.target())
+			compare(t, "what the login says", s.key.Pub, strings.TrimSpace(strings.SplitN(login.told(), "\n", 2)[1]))
+			compare(t, "keys", s.key.Pub, s.keys())
+			login.leave()
+
+			t.Log("with an agent of its own")
+			own, err := s.account.Agent()
+			check(t, err)
+			mine, err := s.account.NewKey("mine", "ed25519")
+			check(t, err)
+			check(t, s.account.Authorize(mine.Pub))
+			check(t, own.Add(mine))
+			login = s.inner(name, "SSH_AUTH_SOCK="+own.Sock)
+			if now := s.target(); now == agent || now == "" {
+				t.Errorf("the link leads to %q", now)
+			}
+			compare(t, "keys", mine.Pub, s.keys())
+			login.leave()
+			_ = h.Close()
+		})
+	}
+}

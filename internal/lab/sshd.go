@@ -194,15 +194,30 @@ func (s *Sshd) Log() string {
 // start, but for those that ended before a word was said: a client that dials
 // two addresses, since the first is slow, drops one of them. It needs LogLevel
 // VERBOSE, the default here, or more.
-func (s *Sshd) Connections() int {
-	log := s.Log()
-	return len(accepted.FindAllString(log, -1)) - len(dropped.FindAllString(log, -1))
-}
+func (s *Sshd) Connections() int { return connections(s.Log()) }
 
-var (
-	accepted = regexp.MustCompile(`(?m)^Connection from `)
-	dropped  = regexp.MustCompile(`(?m)^Connection closed by \S+ port \d+\s*$`)
-)
+// peerLine is a line about a connection, with the peer's address and port.
+var peerLine = regexp.MustCompile(`(?m)^(.*?)(\S+ port \d+)\b.*$`)
+
+// connections counts them in a log.
+func connections(log string) (n int) {
+	silent := make(map[string]bool) // by peer
+	for _, m := range peerLine.FindAllStringSubmatch(log, -1) {
+		peer := m[2]
+		switch m[1] {
+		case "Connection from ":
+			n++
+			silent[peer] = true
+			continue
+		case "Connection closed by ":
+			if silent[peer] {
+				n--
+			}
+		}
+		delete(silent, peer)
+	}
+	return n
+}
 
 // Stop ends the listener. Sessions live on, as they do when a service manager
 // stops sshd.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -100,4 +101,91 @@ func isLost(w *world) error {
 		log, _, _ := w.local("log", "devbox")
 		return strings.Contains(log, "dialing beside"), nil
 	})
+}
+
+// TestSlowLoginShell: one that takes longer than a launch waits for it, at each
+// login. The session has the agent when it is through, and again after a loss;
+// a link that ~/.ssh/rc has set meanwhile stays.
+func TestSlowLoginShell(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.runs("--setup-only", "devbox")
+	w.becomes("nothing", func(s keeper.Status) bool { return s.State == "" })
+	bashrc, err := w.dev.ReadFile(".bashrc")
+	w.must(err)
+	// ~/.ssh/rc is run by the login shell, too: twice that until the link holder runs.
+	w.must(w.dev.WriteFile(".bashrc", "[ -n \"$MOSH_KEY\" ] || sleep 9\n"+bashrc, 0o644))
+	gone := w.watchLink()
+	window := w.runSized(200, 24, "devbox")
+	w.must(window.WaitOutput(w.ctx(), `mosha: warning: logging in takes long there: the session will have the agent`))
+	w.must(window.Send("\r")) // it was read
+	w.must(window.WaitFor(w.ctx(), `\$ ?$`))
+	w.agentIs(window, w.key)
+	held := func(s keeper.Status) bool { return s.Link == "own" && len(s.Problems) == 0 }
+	w.becomes("held, without a problem", held)
+	if n := gone(); n != "0" {
+		t.Errorf("the link was gone %s times", n)
+	}
+	w.must(w.sshd.KillSessions())
+	w.becomes("back", func(s keeper.Status) bool { return s.Reconnects == 1 && held(s) })
+	w.agentIsNow(window, w.key)
+	w.exit(window)
+	w.nothingLeft()
+}
+
+// watchLink has the devbox look at the link all the time from when it is there.
+// gone says how often it was not, and ends that.
+func (w *world) watchLink() (gone func() string) {
+	w.t.Helper()
+	const script = `: >watching; until [ -S .ssh/ssh_auth_sock ]; do sleep .05; done
+while [ -e watching ]; do [ -S .ssh/ssh_auth_sock ] || echo gone >>missing; sleep .02; done; : >watched`
+	cmd := w.dev.Command(w.t.Context(), "sh", "-c", script)
+	w.must(cmd.Start())
+	return func() string {
+		w.remote("rm watching")
+		w.must(cmd.Wait())
+		return w.remote("cat missing 2>/dev/null | wc -l")
+	}
+}
+
+// TestSlowKeyLookup: a server that asks elsewhere for a person's keys, twice a
+// login, as slowly in the background as for the person.
+func TestSlowKeyLookup(t *testing.T) {
+	t.Parallel()
+	const command = "/usr/local/sbin/mosha-slow-keys"
+	w := newWorld(t, "AuthorizedKeysFile none", "AuthorizedKeysCommand "+command, "AuthorizedKeysCommandUser root")
+	w.must(w.lab.Devbox.Replace(command, "#!/bin/sh\nsleep 6\ncat "+w.dev.Path(".ssh/authorized_keys")+"\n", 0o755))
+	window := w.shell("devbox")
+	w.agentIsNow(window, w.key)
+	w.must(w.sshd.KillSessions())
+	w.becomes("back", func(s keeper.Status) bool { return s.Reconnects == 1 && s.State == keeper.Up })
+	w.agentIs(window, w.key)
+	w.exit(window)
+	w.nothingLeft()
+}
+
+// TestHangsUpAfterATypedLogin: that is said, and nothing is tried again.
+func TestHangsUpAfterATypedLogin(t *testing.T) {
+	t.Parallel()
+	for _, transport := range []string{"native", "openssh"} {
+		t.Run(transport, func(t *testing.T) {
+			t.Parallel()
+			w := newSecretWorld(t, "UsePAM yes")
+			w.transport = transport
+			script := filepath.Join(w.sshd.Dir(), "hangup")
+			w.must(os.WriteFile(script, []byte("#!/bin/sh\nkill -9 \"$PPID\"\n"), 0o755))
+			w.must(w.lab.Devbox.Replace("/etc/pam.d/sshd", "auth required pam_unix.so\naccount required pam_permit.so\nsession required pam_exec.so quiet "+script+"\n", 0o644))
+			window := w.runSized(200, 24, "devbox")
+			w.answer(window, regexp.QuoteMeta(w.dev.Name+"@devbox's password:")+"$", secret)
+			code, err := window.Wait(w.ctx())
+			w.must(err)
+			if !strings.Contains(window.Screen(), "mosha: devbox let you in and closed the connection") || code != 4 {
+				t.Errorf("exit code %d; screen:\n%s", code, window.Screen())
+			}
+			if n := w.sshd.Connections(); n != 1 {
+				t.Errorf("%d connections", n)
+			}
+			w.nothingLeft()
+		})
+	}
 }

@@ -283,7 +283,7 @@ func adviceDotfiles(c doctor.Check, host string) (advice, bool) {
 	case doctor.RCIdle:
 		return rcIdle(p), true
 	case doctor.RCUnseen:
-		return advice{cause: "not seen: the link is in use"}, true
+		return advice{cause: "not seen: ~/.ssh/ssh_auth_sock is in use"}, true
 	case doctor.RCDeclines:
 		return advice{cause: "not seen: start-up files change SSH_AUTH_SOCK before it is run"}, true
 	case doctor.ShellUnset, doctor.ShellEmptied, doctor.ShellBeside:

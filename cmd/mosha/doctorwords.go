@@ -52,7 +52,7 @@ func seenThere(c doctor.Check) string {
 		return linkWords(f)
 	case doctor.CheckSignature:
 		if f["via"] == "link" {
-			return "made by the agent here, over the link"
+			return "made by the agent here, through ~/.ssh/ssh_auth_sock"
 		}
 		return "made by the agent here"
 	case doctor.CheckSetup:
@@ -60,7 +60,7 @@ func seenThere(c doctor.Check) string {
 	case doctor.CheckUserRC:
 		return "the server runs it"
 	}
-	return f["shell"] + " has the link in SSH_AUTH_SOCK"
+	return f["shell"] + " has ~/.ssh/ssh_auth_sock in SSH_AUTH_SOCK"
 }
 
 func keeperWords(f map[string]string) string {

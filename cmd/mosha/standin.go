@@ -195,7 +195,8 @@ func (s *serverStart) settle(ready keeper.Ready) {
 	}
 	for _, warning := range ready.Warnings {
 		var forward *keeper.ForwardError
-		s.lacks = s.lacks || errors.As(warning, &forward) && forward.Lacks()
+		var noKeys *keeper.NoKeysError
+		s.lacks = s.lacks || errors.As(warning, &forward) && forward.Lacks() || errors.As(warning, &noKeys) && !noKeys.Others
 		warn(warning)
 	}
 	far := (*farError)(nil)

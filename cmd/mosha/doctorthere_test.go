@@ -445,3 +445,52 @@ func TestDoctorForAPerson(t *testing.T) {
 		}
 	}
 }
+
+// TestDoctorAsksThroughTheLink: one that leads to an agent that never answers,
+// as an ssh -A that went in a circle leaves it, is of no use although somebody
+// listens.
+func TestDoctorAsksThroughTheLink(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	live := filepath.Join(w.dev.RuntimeDir, "live")
+	agent := w.dev.Command(t.Context(), "ssh-agent", "-D", "-a", live)
+	w.must(agent.Start())
+	w.must(lab.Eventually(w.ctx(), "an agent there", func() (bool, error) {
+		_, err := os.Stat(live)
+		return err == nil, nil
+	}))
+	w.remote("mkdir -p .ssh; ln -s " + live + " .ssh/ssh_auth_sock")
+	r := w.examine("devbox")
+	r.well()
+	if owner := r.rows["link"].Facts["owner"]; owner != "other" {
+		t.Errorf("the owner is %q", owner)
+	}
+	w.must(agent.Process.Signal(unix.SIGSTOP))
+	r = w.examine("devbox")
+	r.fails(7, map[string]string{"link": `^leads to ` + live + `, where no agent answers$`})
+	r.is("signature", "ok", "")
+	w.must(agent.Process.Signal(unix.SIGCONT))
+	w.must(lab.Eventually(w.ctx(), "nothing but the agent there", func() (bool, error) {
+		return len(w.dev.Processes()) == 1, nil
+	}))
+	w.examine("devbox").well()
+}
+
+// TestDoctorOnALostConnection does not call that well.
+func TestDoctorOnALostConnection(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	window := w.shell("devbox")
+	w.lab.Cable.Cut()
+	w.becomes("lost", func(s keeper.Status) bool { return s.State == keeper.Lost })
+	doctor := w.runSized(150, 50, "doctor", "devbox")
+	w.must(doctor.WaitFor(w.ctx(), `  warn  .*the connection is lost, and another is being tried for`))
+	w.lab.Cable.Heal()
+	code, err := doctor.Wait(w.ctx())
+	w.must(err)
+	if screen := doctor.Screen(); code != 0 || !strings.Contains(screen, "all that a session needs is there") {
+		t.Errorf("exit %d:\n%s", code, screen)
+	}
+	w.exit(window)
+	w.nothingLeft()
+}

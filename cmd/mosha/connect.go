@@ -84,6 +84,10 @@ var predictions = []string{"adaptive", "always", "never", "experimental"}
 
 // Run replaces this process by mosh, or returns why it did not.
 func (c *connectCmd) Run(ctx *kong.Context) error {
+	if len(c.Command) > 0 && c.Command[0] != "--" && strings.HasPrefix(c.Command[0], "-") {
+		name, _, _ := strings.Cut(c.Command[0], "=")
+		return noSuchFlag(name, ctx) // as with mosh, flags may stand behind the host
+	}
 	return c.orTypo(c.run(), ctx)
 }
 

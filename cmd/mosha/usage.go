@@ -58,15 +58,7 @@ func misuse(parse *kong.ParseError) *usageError {
 	}
 	var value *valueError
 	if flag := unknownFlag.FindStringSubmatch(e.Text); flag != nil {
-		name := flag[1]
-		if isSetting(parse.Context.Args) {
-			name = "-o"
-		}
-		if e := ofSSH(name); e != nil {
-			return e
-		}
-		e.Text = "unknown flag " + flag[1]
-		e.Hint = didYouMean(nearest(flag[1], flagNames(parse.Context)))
+		e = noSuchFlag(flag[1], parse.Context)
 	} else if flag := noValue.FindStringSubmatch(e.Text); flag != nil {
 		e.Text = flag[1] + " needs a value"
 	} else if errors.As(parse, &value) {
@@ -79,6 +71,18 @@ func misuse(parse *kong.ParseError) *usageError {
 		e.Hint = "mosha " + command.Name + " --help lists what there is"
 	}
 	return e
+}
+
+// noSuchFlag says that there is no such flag, which may be one of ssh's.
+func noSuchFlag(flag string, ctx *kong.Context) *usageError {
+	name := flag
+	if isSetting(ctx.Args) {
+		name = "-o"
+	}
+	if e := ofSSH(name); e != nil {
+		return e
+	}
+	return &usageError{Text: "unknown flag " + flag, Hint: didYouMean(nearest(flag, flagNames(ctx)))}
 }
 
 // ownCommand says that a command is not for a person, who may mean a host.

@@ -107,7 +107,7 @@ func (s *startSeen) udp() Check {
 		return c.fails(NoAddress, "", "", nil)
 	case s.contact == nil:
 		c.Facts["address"] = s.address.String()
-		c.Facts["round_trip"] = strconv.FormatFloat(s.trip.Round(10*time.Microsecond).Seconds(), 'f', -1, 64)
+		c.Facts["round_trip"] = strconv.FormatFloat(float64(s.trip.Round(10*time.Microsecond).Microseconds())/1e6, 'f', -1, 64)
 		return c
 	case !errors.As(s.contact, &failed) || failed.Err != nil && !failed.Refused():
 		return c.fails(UDPFails, port, s.address.String(), s.contact)

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 	"github.com/mosha-ssh/mosha/internal/target"
@@ -28,11 +29,6 @@ func hostKeyWords(key *sshconn.HostKeyError) explanation {
 	shown := ""
 	if key.Fingerprint != "" {
 		shown = fmt.Sprintf(" (%s)", key.Fingerprint)
-	}
-	if key.Passed {
-		e.message = fmt.Sprintf("the host key of %s has CHANGED: somebody may be listening in", key.Host)
-		e.hint = "StrictHostKeyChecking no let it pass, for a connection that is open; end that: mosha stop HOST"
-		return e
 	}
 	switch key.Problem {
 	case sshconn.KeyChanged:
@@ -66,6 +62,9 @@ func hostKeyWords(key *sshconn.HostKeyError) explanation {
 		e.hint = "take StrictHostKeyChecking no out of the script, or say it after ssh: --ssh=\"... ssh -o StrictHostKeyChecking=no\""
 	case sshconn.KeyUncheckable:
 		e.hint = "RevokedHostKeys names that file; what cannot be looked up is refused"
+	}
+	if key.Open {
+		e.hint = strings.TrimPrefix(e.hint+"; a connection is open for other rules: to end it, mosha stop HOST", "; ")
 	}
 	return e
 }

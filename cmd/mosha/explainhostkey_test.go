@@ -40,11 +40,19 @@ func TestHostKeyWords(t *testing.T) {
 	}
 }
 
-// TestHostKeyLetPassWords: whatever is known of the key, the way out is named.
-func TestHostKeyLetPassWords(t *testing.T) {
-	e := explain(&sshconn.HostKeyError{Problem: sshconn.KeyChanged, Host: "box", Passed: true})
-	if e.message != "the host key of box has CHANGED: somebody may be listening in" || !strings.Contains(e.hint, "mosha stop") || e.code != exitHostKey {
-		t.Errorf("%d, %q, hint %q", e.code, e.message, e.hint)
+// TestOpenConnectionWords: where the key of an open connection is refused, what it
+// is refused for and the way out are both named.
+func TestOpenConnectionWords(t *testing.T) {
+	for problem, words := range map[string][2]string{
+		sshconn.KeyChanged:  {"the host key of box has CHANGED: somebody may be listening in (SHA256:x)", "ssh-keygen -R 'box'; a connection is open for other rules"},
+		sshconn.KeyStrict:   {"RSA host key of box is not known (SHA256:x)", "StrictHostKeyChecking is yes"},
+		sshconn.KeyPassed:   {"host key of box was not the known one when the open connection was made", "a connection is open"},
+		sshconn.KeyUnjudged: {"host key of box was not seen when the open connection was made", "a connection is open"},
+	} {
+		e := explain(&sshconn.HostKeyError{Problem: problem, Host: "box", KeyType: "RSA", Fingerprint: "SHA256:x", File: "/file", Line: 1, Open: true})
+		if e.message != words[0] || !strings.Contains(e.hint, words[1]) || !strings.HasSuffix(e.hint, "mosha stop HOST") || e.code != exitHostKey {
+			t.Errorf("%s: %d, %q, hint %q", problem, e.code, e.message, e.hint)
+		}
 	}
 }
 

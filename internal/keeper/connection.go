@@ -12,7 +12,6 @@ import (
 	"github.com/mosha-ssh/mosha/internal/bootstrap"
 	"github.com/mosha-ssh/mosha/internal/guard"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
-	"github.com/mosha-ssh/mosha/internal/target"
 )
 
 const (
@@ -116,16 +115,6 @@ func (c *connection) readyLocked() bool {
 	return c.worksLocked() && (!c.ssh.Facts().Typed || isClosed(c.answered))
 }
 
-// trustedBy returns a *sshconn.HostKeyError if the server's key was let pass,
-// and a launch with this configuration would have refused it. nil refuses
-// nothing.
-func (c *connection) trustedBy(config *target.Config) error {
-	if config == nil {
-		return nil
-	}
-	return c.ssh.Facts().RefusedBy(config)
-}
-
 // ask has a question of the pulse put. It does not block, as a write into a
 // dead network would. One is put before the next is asked, unless the remote
 // makes answers up; a question that finds no room then stays without one.
@@ -227,11 +216,11 @@ func (c *connection) address() (address string, beyond *Beyond) {
 	return server.String(), &Beyond{Client: c.ends.Client, Server: server}
 }
 
-// up says what a launcher wants to know of the connection.
-func (c *connection) up() *Connected {
+// up says what a launcher wants to know of the connection, with these notes.
+func (c *connection) up(notes []sshconn.Note) *Connected {
 	address, _ := c.address()
 	facts := c.ssh.Facts()
-	return &Connected{Address: address, Notes: c.news(), Agent: c.k.forwarded(), Identity: facts.Identity, Forwarding: c.forwarding(), OneSession: facts.OneSession}
+	return &Connected{Address: address, Notes: notes, Agent: c.k.forwarded(), Identity: facts.Identity, Forwarding: c.forwarding(), OneSession: facts.OneSession}
 }
 
 // news returns what happened while connecting. What it took of a person, and

@@ -216,24 +216,29 @@ func (k *Keeper) attach(ctx context.Context, w *wire, a Attach, calls <-chan cal
 	if err := w.send(reply{Heard: true}); err != nil {
 		return err
 	}
+	put := func(q ask) error { return deliver(ctx, w, q, calls) }
+	// A launch that is refused changes nothing for the others.
+	vetted, notes, err := k.vet(ctx, k.working(), a.Config, put)
+	if err != nil {
+		return failed(w, err)
+	}
 	k.use(a)
 	failures, leave := k.attend(true)
 	defer leave()
-	put := func(q ask) error { return deliver(ctx, w, q, calls) }
 	conn, err := k.connected(ctx, failures, k.asks, put)
+	if err == nil && conn != vetted {
+		_, notes, err = k.vet(ctx, conn, a.Config, put)
+	}
 	if err != nil {
 		return failed(w, err)
 	}
 	if err := conn.carriedBy(a.Transport); err != nil {
 		return failed(w, err)
 	}
-	if err := conn.trustedBy(a.Config); err != nil {
-		return failed(w, err)
-	}
 	if a.Session {
 		conn.begin(true)
 	}
-	if err := w.send(reply{Up: conn.up()}); err != nil {
+	if err := w.send(reply{Up: conn.up(notes)}); err != nil {
 		return err
 	}
 	for {

@@ -56,7 +56,11 @@ var errLeft = errors.New("the launcher that was asked is gone")
 
 // askHostKey is sshconn's Options.Ask.
 func (k *Keeper) askHostKey(ctx context.Context, q Question) (string, error) {
-	secrets, err := k.ask(ctx, Inquiry{HostKey: &q})
+	return k.askHostKeyOf(ctx, k.asks, q)
+}
+
+func (k *Keeper) askHostKeyOf(ctx context.Context, to chan<- ask, q Question) (string, error) {
+	secrets, err := k.ask(ctx, to, Inquiry{HostKey: &q})
 	if errors.Is(err, errNobody) {
 		return "", sshconn.ErrNoAnswer
 	}
@@ -69,22 +73,22 @@ func (k *Keeper) askHostKey(ctx context.Context, q Question) (string, error) {
 // prompt is sshconn's Options.Prompt. A person who does not answer is no
 // reason not to try what else there is.
 func (k *Keeper) prompt(ctx context.Context, p sshconn.Prompt) ([][]byte, error) {
-	secrets, err := k.ask(ctx, Inquiry{Prompt: &p})
+	secrets, err := k.ask(ctx, k.asks, Inquiry{Prompt: &p})
 	if errors.Is(err, errNobody) {
 		return nil, sshconn.ErrNoAnswer
 	}
 	return secrets, err
 }
 
-// ask puts a question to an attached launcher and waits for the answer. Where
-// that launcher leaves without one, the next is asked.
-func (k *Keeper) ask(ctx context.Context, q Inquiry) ([][]byte, error) {
+// ask puts a question to whoever takes it, an attached launcher as a rule, and
+// waits for the answer. Where that launcher leaves without one, the next is asked.
+func (k *Keeper) ask(ctx context.Context, to chan<- ask, q Inquiry) ([][]byte, error) {
 	for {
 		number := 0
 		k.update(func() { k.asked++; number = k.asked })
 		a := ask{number: number, inquiry: q, void: ctx.Done(), answered: make(chan answer)}
 		select {
-		case k.asks <- a:
+		case to <- a:
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}

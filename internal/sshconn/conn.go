@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/mosha-ssh/mosha/internal/target"
 )
 
 // Conn is an authenticated connection. NewChannels and Requests must be drained
@@ -31,7 +33,8 @@ type Conn struct {
 	Unverified bool
 
 	hostKey   ssh.PublicKey
-	updater   *updater // nil: UpdateHostKeys does nothing here
+	judged    *target.Config // Facts.Judged
+	updater   *updater       // nil: UpdateHostKeys does nothing here
 	transport *transport
 	proxied   time.Duration // Facts.Proxied
 	silent    time.Duration // Facts.Silent

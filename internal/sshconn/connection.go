@@ -52,8 +52,11 @@ type Facts struct {
 	Notes    []Note         // what happened on the way that the user should know
 	Choice   Choice         // what carries it
 	// HostKey is the server's, or its certificate; nil if none was needed, because
-	// the two sides know each other by Kerberos.
+	// the two sides know each other by Kerberos, or if nobody here saw it
+	// (target.Config.Front).
 	HostKey ssh.PublicKey
+	// Judged is the configuration by which it was accepted.
+	Judged *target.Config
 	// Accepted is the host key if a person accepted it, for Options.Accepted.
 	Accepted ssh.PublicKey
 	// ByDNS says that no file knows the host key, and the DNS does.
@@ -72,22 +75,6 @@ type Facts struct {
 	// Silent is how long the server said nothing at most when it was its turn,
 	// until authentication was over.
 	Silent time.Duration
-}
-
-// RefusedBy returns the *HostKeyError that ssh would end with under another
-// configuration of the destination: one that does not let the host key pass, as
-// that of this connection did. nil if there is nothing to refuse.
-func (f Facts) RefusedBy(cfg *target.Config) error {
-	if !f.Unverified || cfg.StrictHostKeyChecking == "no" {
-		return nil
-	}
-	e := &HostKeyError{Problem: KeyChanged, Host: hostKeyHost(cfg), Strict: cfg.StrictHostKeyChecking, Passed: true}
-	for _, note := range f.Notes {
-		if note.Kind == NoteChanged {
-			e.KeyType, e.File, e.Line = note.KeyType, note.File, note.Line
-		}
-	}
-	return e
 }
 
 // AgentOffer is an agent channel that the server wants to open. It must be

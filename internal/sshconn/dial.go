@@ -312,7 +312,7 @@ func (d *dialer) result(conn ssh.Conn, channels <-chan ssh.NewChannel, requests 
 	d.auth.succeeded()
 	c := &Conn{Conn: conn, Identity: d.auth.identity, Typed: d.auth.typed() || d.hops.typed(), NewChannels: channels, Requests: requests, transport: d.transport, binding: d.binding(conn.SessionID())}
 	key, verdict := d.keys.outcome()
-	c.hostKey = key
+	c.hostKey, c.judged = key, d.cfg
 	c.Notes, c.Accepted, c.Unverified = append(verdict.notes, typedNote(d.cfg, c.Typed, d.auth.keys.unlocked)...), verdict.accepted, verdict.unverified
 	if verdict.updatable && d.cfg.UpdateHostKeys != target.UpdateNo {
 		c.updater = newUpdater(d.keys, conn)

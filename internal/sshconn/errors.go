@@ -144,6 +144,8 @@ const (
 	KeyShort       = "short"       // an RSA key that is shorter than RequiredRSASize
 	KeyUncheckable = "uncheckable" // a file of RevokedHostKeys cannot be read
 	KeyDisputed    = "disputed"    // OpenSSH does not accept it, for a reason that is not known here
+	KeyPassed      = "passed"      // known, but a connection is open for which it was not, and which it was let pass for
+	KeyUnjudged    = "unjudged"    // a connection is open, and nobody here has seen its key
 	KeyUnseen      = "unseen"      // nobody here sees it, and ssh is told to take any (target.Config.Front)
 )
 
@@ -174,17 +176,19 @@ type HostKeyError struct {
 	KnownType   string // type of the key in that line, as in the file
 	CertProblem string // what is wrong with the certificate
 	Strict      string // StrictHostKeyChecking
-	// Passed says that a connection is open for which the key was let pass, see
-	// Facts.RefusedBy. What was shown and where the known key is need not be known.
-	Passed bool
+	// Open says that a connection is open, for which the key was accepted by other
+	// rules or let pass.
+	Open bool
 	// Address is for KeyAddress, and for KeyChanged where the address tells more.
 	Address *AddressProblem
 }
 
 func (e *HostKeyError) Error() string {
 	switch {
-	case e.Passed:
-		return fmt.Sprintf("host key of %s is not the known one, and was let pass before", e.Host)
+	case e.Problem == KeyPassed:
+		return fmt.Sprintf("host key of %s was not the known one when the open connection was made", e.Host)
+	case e.Problem == KeyUnjudged:
+		return fmt.Sprintf("host key of %s was not seen when the open connection was made", e.Host)
 	case e.Problem == KeyDisputed:
 		return fmt.Sprintf("OpenSSH does not accept the host key of %s", e.Host)
 	case e.Problem == KeyUnseen:

@@ -112,7 +112,7 @@ func (h *hostKeys) check(remote net.Addr, key ssh.PublicKey) error {
 // addressOf returns the server's address, not valid behind a proxy.
 func addressOf(remote net.Addr) netip.AddrPort {
 	tcp, ok := remote.(*net.TCPAddr)
-	if !ok {
+	if !ok || tcp == nil {
 		return netip.AddrPort{}
 	}
 	addr := tcp.AddrPort()

@@ -63,11 +63,11 @@ func (h *hostKeys) unknown(remote netip.AddrPort, r knownhosts.Result, key ssh.P
 	return nil
 }
 
-// wasAccepted says whether a person accepted the key on an earlier connection: a
-// connection that comes back by itself can ask nobody, and the files need not
-// know the key.
+// wasAccepted says whether a person accepted the key on an earlier connection, and
+// is not to be asked again: a connection that comes back by itself can ask nobody,
+// and the files need not know the key.
 func (h *hostKeys) wasAccepted(key ssh.PublicKey) bool {
-	if h.accepted == nil || !bytes.Equal(h.accepted.Marshal(), key.Marshal()) {
+	if h.accepted == nil || h.cfg.StrictHostKeyChecking == "yes" || !bytes.Equal(h.accepted.Marshal(), key.Marshal()) {
 		return false
 	}
 	h.log.Debug().Msg("host key was accepted before")

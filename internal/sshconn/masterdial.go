@@ -111,7 +111,7 @@ func (d *dialer) startMaster(ctx context.Context) (*master, error) {
 func (d *dialer) masterFacts(typed bool, lines []string) Facts {
 	f := Facts{
 		Identity: acceptedKey(lines), Proxied: d.proxyTook(), Silent: d.silence.slowest(), Remote: d.transport.remote(),
-		Typed: typed || d.hops.typed(), OpenSSH: d.transport.openSSH(), OneSession: d.transport.oneSession(),
+		Typed: typed || d.hops.typed(), OpenSSH: d.transport.openSSH(), OneSession: d.transport.oneSession(), Judged: d.cfg,
 	}
 	d.keys.fill(&f)
 	if d.cfg.Front != "" {

@@ -31,7 +31,7 @@ func (c *Conn) RoundTrip() error {
 // Facts is that of Connection.
 func (c *Conn) Facts() Facts {
 	return Facts{
-		Remote: c.Remote, Identity: c.Identity, Typed: c.Typed, Notes: c.Notes, HostKey: c.hostKey, Accepted: c.Accepted, Unverified: c.Unverified,
+		Remote: c.Remote, Identity: c.Identity, Typed: c.Typed, Notes: c.Notes, HostKey: c.hostKey, Judged: c.judged, Accepted: c.Accepted, Unverified: c.Unverified,
 		OpenSSH: c.transport.openSSH(), OneSession: c.transport.oneSession(), Proxied: c.proxied, Silent: c.silent, Choice: Choice{Transport: TransportNative},
 	}
 }

@@ -1,0 +1,69 @@
+package keeper
+
+import (
+	"context"
+
+	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/target"
+)
+
+// working returns the connection, nil if there is none or it may be gone.
+func (k *Keeper) working() *connection {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !k.conn.worksLocked() {
+		return nil
+	}
+	return k.conn
+}
+
+// vet has the host key of a connection judged by a launch's configuration, since
+// it may have been accepted by another that is not as strict. What has to be asked
+// is put to that launch. It returns the connection, and what the launch should
+// know of how it was made. The error is that of sshconn's Facts.Judge.
+func (k *Keeper) vet(ctx context.Context, conn *connection, config *target.Config, put func(ask) error) (*connection, []sshconn.Note, error) {
+	switch {
+	case conn == nil:
+		return nil, nil, nil
+	case config == nil, config == conn.ssh.Facts().Judged: // what was dialed for this launch
+		return conn, conn.news(), nil
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	asks := make(chan ask)
+	opts := sshconn.Options{
+		Log: k.log,
+		Ask: func(ctx context.Context, q Question) (string, error) { return k.askHostKeyOf(ctx, asks, q) },
+		Tell: func(n Notice) {
+			select {
+			case asks <- ask{notice: &n}:
+			case <-ctx.Done():
+			}
+		},
+	}
+	k.mu.Lock()
+	opts.Accepted = k.accepted
+	k.mu.Unlock()
+	var verdict sshconn.Verdict
+	judged := make(chan error, 1)
+	go func() {
+		var err error
+		verdict, err = conn.ssh.Facts().Judge(ctx, config, opts)
+		judged <- err
+	}()
+	for {
+		select {
+		case a := <-asks:
+			if err := put(a); err != nil {
+				cancel()
+				<-judged
+				return nil, nil, err
+			}
+		case err := <-judged:
+			if verdict.Accepted != nil {
+				k.update(func() { k.accepted = verdict.Accepted })
+			}
+			return conn, verdict.Notes, err
+		}
+	}
+}

@@ -32,6 +32,12 @@ func TestLoginShellsOfOtherWords(t *testing.T) {
 		_, err := window.Wait(w.ctx())
 		w.must(err)
 		w.nothingLeft()
+		r := w.examine("devbox")
+		r.well()
+		if shell != "ksh93" && shell != "tcsh" {
+			r.is("login-shell", "warn", "^nothing is set up for "+shell+": a session has the agent, other logins do not$")
+		}
+		w.nothingLeft()
 	}
 }
 

@@ -130,7 +130,7 @@ func adviceThere(c doctor.Check, host string) (advice, bool) {
 	case doctor.NoShell:
 		return advice{
 			cause: joined("the server does not run what it is told to%s", instead(p.Detail)),
-			cure:  "look there for command= in authorized_keys, " + serverCure(p, "ForceCommand in sshd_config, ", "") + "and start-up files that start something else",
+			cure:  "look there for a restricted login shell, command= in authorized_keys, " + serverCure(p, "ForceCommand in sshd_config, ", "") + "and start-up files that start something else",
 		}, true
 	case doctor.ShellTaken:
 		return advice{
@@ -288,6 +288,8 @@ func adviceDotfiles(c doctor.Check, host string) (advice, bool) {
 		return advice{cause: "not seen: start-up files change SSH_AUTH_SOCK before it is run"}, true
 	case doctor.ShellUnset, doctor.ShellEmptied, doctor.ShellBeside:
 		return shellUnset(p, setUp), true
+	case doctor.ShellUnknown:
+		return advice{cause: "nothing is set up for " + p.Subject + ": a session has the agent, other logins do not", cure: "have its start-up files set SSH_AUTH_SOCK to ~/.ssh/ssh_auth_sock"}, true
 	case doctor.ShellOther:
 		return advice{cause: fmt.Sprintf("%s uses an agent of its own there: %s", p.Subject, p.Detail), cure: "if it should not: look for SSH_AUTH_SOCK and ssh-agent in its start-up files"}, true
 	case doctor.ShellDead:

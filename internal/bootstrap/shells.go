@@ -32,6 +32,14 @@ var (
 		[]string{zshenvName, zdotName, fishName, xdgFishName, tcshrcName, cshrcName}, envNames)
 )
 
+// profileShells are those of the sh family that read ~/.profile at a login.
+var profileShells = []string{"sh", "dash", "ash", "busybox", "ksh", "ksh93", "mksh", "lksh", "oksh", "loksh", "pdksh", "posh"}
+
+// SetsUp reports whether Setup has files for a login shell, by its name.
+func SetsUp(shell string) bool {
+	return slices.Contains(append([]string{"bash", "rbash", "zsh", "fish", "tcsh", "csh"}, profileShells...), shell)
+}
+
 // shown returns a file's name as a person would write it.
 func shown(name string) string {
 	switch name {
@@ -52,18 +60,18 @@ func plan(h home) []step {
 	if ok && (bash || bashrc.kind != missing) {
 		steps = append(steps, planFile(bashrcName, bashrc, envBody, envBody))
 	}
-	switch shell {
-	case "bash", "rbash":
+	switch {
+	case bash:
 		return append(steps, planLogin(h, len(steps) > 1 && steps[1].action != Skipped)...)
-	case "zsh":
+	case shell == "zsh":
 		return append(steps, planFirst(h, envBody, zdotName, zshenvName)...)
-	case "fish":
+	case shell == "fish":
 		return append(steps, planFirst(h, fishBody, xdgFishName, fishName)...)
-	case "tcsh":
+	case shell == "tcsh":
 		return append(steps, planCsh(h)...)
-	case "csh":
+	case shell == "csh":
 		return append(steps, planFirst(h, cshBody, cshrcName)...)
-	case "sh", "dash", "ash", "busybox", "ksh", "ksh93", "mksh", "lksh", "oksh", "loksh", "pdksh", "posh":
+	case slices.Contains(profileShells, shell):
 		return append(steps, planKsh(h)...)
 	}
 	return steps

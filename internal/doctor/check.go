@@ -136,6 +136,7 @@ const (
 	ShellUnset    Kind = "shell unset"     // Subject is the shell; Detail is CheckSetup if that has the cure
 	ShellEmptied  Kind = "shell emptied"   // Subject is the shell, which is set up
 	ShellBeside   Kind = "shell beside"    // Subject is the shell, which set-up is not for; Detail is the login shell
+	ShellUnknown  Kind = "shell unknown"   // Subject is the shell, for which there is no set-up
 	ShellOther    Kind = "shell other"     // Subject is the shell, Detail the live socket
 	ShellDead     Kind = "shell dead"      // Subject is the shell, Detail the value
 	ShellSilent   Kind = "shell silent"    // Subject is the shell

@@ -203,6 +203,8 @@ func (s *remoteSeen) shellCheck(c Check, login bool, name string) Check {
 	sock := bootstrap.Printable(words.sock)
 	c.Facts["ssh_auth_sock"] = sock
 	switch {
+	case sock == "" && !bootstrap.SetsUp(name): // nor may it be one that is asked as sh is
+		return c.warns(ShellUnknown, name, "", nil)
 	case !words.said && words.ended:
 		return c.warns(ShellElse, name, "", nil)
 	case !words.said:

@@ -127,6 +127,9 @@ func adviceThere(c doctor.Check, host string) (advice, bool) {
 		return advice{cause: message, cure: hint}, true
 	case doctor.Lost:
 		return advice{cause: "the connection was lost meanwhile: " + errWords(p.Err), cure: "run it again; mosha log " + host + " says more", code: exitNetwork}, true
+	case doctor.Expired:
+		e := explain(&keeper.ExpiredError{User: p.Subject, Host: p.Detail})
+		return advice{cause: e.message, cure: e.hint, code: e.code}, true
 	case doctor.NoShell:
 		return advice{
 			cause: joined("the server does not run what it is told to%s", instead(p.Detail)),

@@ -68,8 +68,11 @@ func TestDoctorSeesThatRCDoesNotRun(t *testing.T) {
 func TestDoctorMeetsAForcedCommand(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.must(w.dev.WriteFile(".ssh/authorized_keys", `command="echo this is; echo a menu" `+w.key.Pub+"\n", 0o600))
+	w.must(w.dev.WriteFile(".ssh/authorized_keys", `command="echo sorry >&2; exit 1" `+w.key.Pub+"\n", 0o600))
 	r := w.examine("devbox")
+	r.fails(7, map[string]string{"shell": `: it says "sorry"$`})
+	w.must(w.dev.WriteFile(".ssh/authorized_keys", `command="echo this is; echo a menu" `+w.key.Pub+"\n", 0o600))
+	r = w.examine("devbox")
 	r.fails(7, map[string]string{"shell": `^the server does not run what it is told to: it says "this is"$`})
 	if !strings.Contains(r.rows["shell"].Cure, "command=") {
 		t.Errorf("the cure is %q", r.rows["shell"].Cure)

@@ -42,6 +42,7 @@ func TestEveryProblemHasWords(t *testing.T) {
 	fail(doctor.CheckConnection, doctor.Between, 1, doctor.WrongFamily)
 	fail(doctor.CheckUDP, doctor.Between, 4, doctor.NoAddress, doctor.UDPSilent, doctor.UDPRefused, doctor.UDPFails)
 	fail(doctor.CheckShell, doctor.There, 7, doctor.NoShell, doctor.NoRoom, doctor.Noise)
+	fail(doctor.CheckShell, doctor.There, 6, doctor.Expired)
 	fail(doctor.CheckShell, doctor.There, 4, doctor.Lost)
 	fail(doctor.CheckMoshServer, doctor.There, 7, doctor.NotInstalled, doctor.ServerFails)
 	fail(doctor.CheckServerLocale, doctor.There, 7, doctor.NotUTF8)

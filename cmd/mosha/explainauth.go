@@ -6,11 +6,16 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/mosha-ssh/mosha/internal/keeper"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
 func explainAuth(err error) (explanation, bool) {
 	var auth *sshconn.AuthError
+	var expired *keeper.ExpiredError
+	if errors.As(err, &expired) {
+		return explanation{expired.Error(), "log in by ssh once, and set a new one: ssh " + expired.User + "@" + expired.Host, exitAuth}, true
+	}
 	if !errors.As(err, &auth) {
 		return explanation{}, false
 	}

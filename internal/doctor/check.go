@@ -112,6 +112,7 @@ const (
 	NoRoom        Kind = "no room"         // MaxSessions
 	OneSession    Kind = "one session"     // the server allows one on a connection, as tinysshd
 	Lost          Kind = "lost"            // the connection, in the middle
+	Expired       Kind = "expired"         // the password of the user Subject on the host Detail
 	NoShell       Kind = "no shell"        // Detail is what was said in its place
 	ShellTaken    Kind = "shell taken"     // a start-up file has another shell, the Subject, take the place of commands
 	Noise         Kind = "noise"           // Detail is its first line

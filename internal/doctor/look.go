@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mosha-ssh/mosha/internal/bootstrap"
+	"github.com/mosha-ssh/mosha/internal/keeper"
 )
 
 // shellsLimit is how long the login shells on the remote may take for their
@@ -71,7 +72,10 @@ func inTime(ctx context.Context, err error) error {
 // refused is what to report where the remote's shell did not do its part.
 func refused(c Check, err error) Check {
 	var shell *shellError
+	var expired *keeper.ExpiredError
 	switch {
+	case errors.As(err, &expired):
+		return c.fails(Expired, expired.User, expired.Host, err)
 	case isNoRoom(err):
 		return c.fails(NoRoom, "", "", err)
 	case errors.Is(err, io.EOF), errors.Is(err, errSlow), errors.Is(err, errGarbled), errors.As(err, &shell) && shell.Said != "":

@@ -243,7 +243,11 @@ func (c *connection) tellSettled(ctx context.Context, w *wire) {
 		return
 	}
 	address, beyond := c.address()
-	_ = w.send(reply{Settled: &settled{Address: address, Beyond: beyond, Written: c.firstWritten(), Warnings: encodeAll(c.lacking())}})
+	ready := &settled{Address: address, Beyond: beyond, Written: c.firstWritten()}
+	if c.expired() == nil { // which the start says
+		ready.Warnings = encodeAll(c.lacking())
+	}
+	_ = w.send(reply{Settled: ready})
 }
 
 // close ends the connection: the holder removes the link first, if it is its

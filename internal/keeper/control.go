@@ -223,6 +223,7 @@ func (k *Keeper) attach(ctx context.Context, w *wire, a Attach, calls <-chan cal
 		return failed(w, err)
 	}
 	k.use(a)
+	k.leaveExpired()
 	failures, leave := k.attend(true)
 	defer leave()
 	conn, err := k.connected(ctx, failures, k.asks, put)
@@ -261,6 +262,23 @@ func (k *Keeper) attach(ctx context.Context, w *wire, a Attach, calls <-chan cal
 	}
 }
 
+// leaveExpired ends a connection on which nothing can be started, since a launch
+// comes that may find it otherwise.
+func (k *Keeper) leaveExpired() {
+	k.mu.Lock()
+	conn := k.conn
+	k.mu.Unlock()
+	if conn != nil && conn.expired() != nil {
+		conn.drop()
+	}
+}
+
+// stay has the keeper stay, or no longer.
+func (k *Keeper) stay(kept bool) {
+	k.update(func() { k.kept = kept })
+	k.saveOrLog()
+}
+
 // follow does what a launcher may ask for once it is attached, and returns
 // what it is told then.
 func (k *Keeper) follow(ctx context.Context, conn *connection, c call) (reply, error) {
@@ -271,9 +289,12 @@ func (k *Keeper) follow(ctx context.Context, conn *connection, c call) (reply, e
 		if conn.ssh.Facts().OneSession {
 			return reply{}, &ForwardError{Reason: "one session"}
 		}
-		k.update(func() { k.kept = true })
-		k.saveOrLog()
+		k.stay(true)
 		conn.settled(ctx)
+		if err := conn.expired(); err != nil {
+			k.stay(false)
+			return reply{}, err
+		}
 		return reply{Settled: &settled{Written: conn.firstWritten(), Warnings: encodeAll(conn.lacking())}}, nil
 	}
 	return reply{}, errUnknownCall

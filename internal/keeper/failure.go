@@ -88,7 +88,7 @@ var carried = []error{
 	&sshconn.ProxyError{}, &sshconn.DisconnectError{}, &sshconn.ProtocolError{}, &sshconn.AlgorithmError{},
 	&sshconn.HostKeyError{}, &sshconn.KnownHostsCommandError{}, &target.CommandError{}, &target.EnvError{},
 	&sshconn.AuthError{}, &sshconn.UnsupportedError{},
-	&sshconn.MasterError{}, &sshconn.PathError{}, &TransportError{},
+	&sshconn.MasterError{}, &sshconn.PathError{}, &TransportError{}, &ExpiredError{},
 }
 
 // isRefusal says that the other side was reached and would not have us, or we

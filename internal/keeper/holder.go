@@ -108,7 +108,7 @@ func (h *holder) begin(c *connection, first bootstrap.Order) error {
 	if err := c.forwardAgent(h.session); err != nil {
 		return err
 	}
-	if err := h.session.exec(shellCommand); err != nil {
+	if err := h.session.shell(); err != nil {
 		return err
 	}
 	h.mu.Lock()

@@ -259,6 +259,18 @@ func (c *connection) owns(owner bootstrap.Owner) {
 	}
 }
 
+// expired returns the *ExpiredError of a connection on which nothing can be
+// started, else nil. A new one may be better: the password belongs to the login.
+func (c *connection) expired() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var expired *ExpiredError
+	if errors.As(c.unlinked, &expired) {
+		return expired
+	}
+	return nil
+}
+
 // warned returns what could not be had. Where no script runs on the remote, it
 // is for one reason, and is said once.
 func (c *connection) warned() []error {

@@ -208,6 +208,8 @@ func (c *connection) open(ctx context.Context) (*session, error) {
 	s, err := openSession(ctx, c.ssh, func() { c.room.count(-1) })
 	if err == nil {
 		c.room.count(1)
+		config := c.k.config()
+		s.expired = &ExpiredError{User: config.User, Host: config.HostName}
 	}
 	if err == nil || isRejected(err) {
 		c.answers()
@@ -304,7 +306,7 @@ func (c *connection) Shell(ctx context.Context) (bootstrap.Shell, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &setupShell{s, c}, s.exec(shellCommand)
+	return &setupShell{s, c}, s.shell()
 }
 
 // setupShell is a session that may have made the link holder leave.

@@ -21,6 +21,10 @@ type session struct {
 	exit    chan int      // one value: the exit code, -1 where none was said
 	gone    chan struct{} // closed when the server has closed it
 	ahead   bool          // opened ahead of its use
+
+	expired *ExpiredError // what it is where it says so
+	heard   chan struct{} // closed when overhear has heard all; nil: it was not called
+	said    []byte        // that it has heard
 }
 
 var (
@@ -121,6 +125,12 @@ func (s *session) setenv(v target.EnvVar) error {
 	return s.request("env", ssh.Marshal(v))
 }
 
+// shell starts the shell that reads our scripts.
+func (s *session) shell() error {
+	s.overhear()
+	return s.exec(shellCommand)
+}
+
 // exec starts a command. A server that refuses it closes the session or leaves
 // it silent, so whoever waits for output needs a time limit.
 func (s *session) exec(command string) error {
@@ -136,18 +146,24 @@ func (s *session) request(kind string, payload []byte) error {
 	return nil
 }
 
-// shellCommand starts the shell that reads our scripts. It needs no quoting in
-// any login shell.
+// shellCommand needs no quoting in any login shell.
 const shellCommand = "exec /bin/sh"
 
-// Read reads the command's output.
-func (s *session) Read(p []byte) (int, error) { return s.channel.Read(p) }
+// Read reads the command's output. The error is io.EOF, or an *ExpiredError.
+func (s *session) Read(p []byte) (int, error) {
+	n, err := s.channel.Read(p)
+	if err != nil {
+		err = s.ended(err)
+	}
+	return n, err
+}
 
-// Write writes to the command's input. The error is errSessionClosed.
+// Write writes to the command's input. The error is errSessionClosed, or an
+// *ExpiredError.
 func (s *session) Write(p []byte) (int, error) {
 	n, err := s.channel.Write(p)
 	if err != nil {
-		err = errSessionClosed
+		err = s.ended(errSessionClosed)
 	}
 	return n, err
 }

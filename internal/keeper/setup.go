@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/mosha-ssh/mosha/internal/bootstrap"
@@ -54,6 +55,9 @@ func (k *Keeper) runTask(ctx context.Context, w *wire, task remoteTask) error {
 	ctx, cancel := context.WithTimeout(ctx, setUpLimit)
 	defer cancel()
 	report, err := task.do(ctx, conn)
+	if expired := (*ExpiredError)(nil); errors.As(err, &expired) {
+		return failed(w, expired)
+	}
 	if err != nil {
 		return failed(w, &SetupError{Err: err})
 	}

@@ -3,13 +3,13 @@ package keeper
 import (
 	"context"
 	"errors"
-	"io"
 	"time"
 )
 
 // runShell runs a shell for a client: what the client sends goes to its input,
-// what it prints comes back, its standard error is dropped. Nothing else is
-// done to the remote. When the client is gone, the shell's input ends, and it
+// what it prints comes back. Its standard error is dropped, but for the beginning
+// of that of one that has printed nothing: it tells why. Nothing else is done to
+// the remote. When the client is gone, the shell's input ends, and it
 // has detachLimit to clean up behind itself; for so long the keeper stays.
 func (k *Keeper) runShell(ctx context.Context, w *wire, s Shell, calls <-chan call) error {
 	failures, leave := k.attend(false)
@@ -25,12 +25,12 @@ func (k *Keeper) runShell(ctx context.Context, w *wire, s Shell, calls <-chan ca
 	defer session.Close()
 	// A remote that takes no more input holds feed up.
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(detachLimit, func() { _ = session.Close(); leave() }) })()
-	go func() { _, _ = io.Copy(io.Discard, session.channel.Stderr()) }()
 	// Where the remote's process does not end, its output does not either.
 	printed := make(chan struct{})
+	silent := true
 	go func() {
 		defer close(printed)
-		copyTo(func(p []byte) { _ = w.send(reply{Output: p}) }, session)
+		copyTo(func(p []byte) { silent = false; _ = w.send(reply{Output: p}) }, session)
 	}()
 	fed := make(chan error, 1)
 	go func() { fed <- feed(ctx, w, session, calls) }()
@@ -46,6 +46,12 @@ func (k *Keeper) runShell(ctx context.Context, w *wire, s Shell, calls <-chan ca
 	code, err := session.Wait(conn.ctx)
 	if err != nil {
 		return failed(w, errLostInShell)
+	}
+	if err := session.ended(nil); err != nil {
+		return failed(w, err)
+	}
+	if said := session.lastWords(); silent && len(said) > 0 {
+		_ = w.send(reply{Output: said})
 	}
 	_ = w.send(reply{Exit: &code})
 	return <-fed
@@ -63,7 +69,7 @@ func (c *connection) openShell(ctx context.Context, s Shell) (*session, error) {
 		err = c.forwardAgent(session)
 	}
 	if err == nil {
-		err = session.exec(shellCommand)
+		err = session.shell()
 	}
 	if err != nil {
 		_ = session.Close()

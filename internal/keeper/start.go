@@ -64,14 +64,19 @@ func (c *connection) startIn(ctx context.Context, session *session, s Start, out
 	if err := session.begin(s); err != nil {
 		return -1, err
 	}
-	var said atomic.Bool
+	var said, expired atomic.Bool
 	var both sync.WaitGroup
 	for _, stream := range []io.Reader{session, session.channel.Stderr()} {
 		both.Go(func() {
-			copyTo(func(p []byte) { said.Store(true); output(p) }, stream)
+			o := &opening{output: output, expired: func() { expired.Store(true); _ = session.Close() }}
+			copyTo(func(p []byte) { said.Store(true); o.take(p) }, stream)
+			o.end()
 		})
 	}
 	both.Wait()
+	if expired.Load() {
+		return -1, session.expired
+	}
 	code, err := session.Wait(c.ctx)
 	if err == nil && code < 0 && session.ahead && !said.Load() && ctx.Err() == nil {
 		err = errSessionClosed

@@ -477,6 +477,20 @@ func TestDoctorAsksThroughTheLink(t *testing.T) {
 		return len(w.dev.Processes()) == 1, nil
 	}))
 	w.examine("devbox").well()
+
+	t.Log("one that another user has made anew")
+	hers, err := w.lab.Devbox.AddUser("bash")
+	w.must(err)
+	dir, err := os.MkdirTemp("/tmp", "ssh-")
+	w.must(err)
+	defer os.RemoveAll(dir)
+	w.must(os.Chown(dir, hers.UID, hers.GID))
+	w.must(os.Chmod(dir, 0o755))
+	theirs := filepath.Join(dir, "agent.1")
+	w.must(hers.Command(t.Context(), "ssh-agent", "-a", theirs).Run())
+	w.must(os.Chmod(theirs, 0o777))
+	w.remote("ln -sfn " + theirs + " .ssh/ssh_auth_sock")
+	w.examine("devbox").is("link", "warn", `^leads nowhere: `+theirs+`$`)
 }
 
 // TestDoctorOnALostConnection does not call that well.

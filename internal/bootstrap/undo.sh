@@ -27,12 +27,13 @@ delete() {
   echo "ok $1"
 }
 
-# judge: sets led to what the link leads to: dead, where nobody listens, forwarded, an agent of an sshd's or one that a
+# judge: sets led to what the link leads to: dead, where nobody listens or another user may, forwarded, an agent of an sshd's or one that a
 # holder has marked, or private: a person may keep a link of that name to an agent of this machine. Its text, or that of
 # this host's own link if it leads there, is in text.
 judge() {
   led=dead text=$(readlink .ssh/ssh_auth_sock)
   case $text in /run/user/*/ssh_auth_sock) [ ! -h "$text" ] || text=$(readlink "$text") ;; esac
+  case $text in /tmp/*) ours "$text" || return ;; esac
   listens .ssh/ssh_auth_sock "$text" || return
   led=forwarded
   case $text in

@@ -3,6 +3,7 @@ package bootstrap
 import (
 	"errors"
 	"net"
+	"os"
 	"path/filepath"
 	"testing"
 )
@@ -15,6 +16,9 @@ func TestUndoOfTheLink(t *testing.T) {
 		a := newAgents(outer)
 		sshd, name := a.start(a.sshdName()), a.sshdName()
 		check(t, outer.command("mkdir", "-p", a.dir+"/.ssh/agent").Run())
+		theirs := newAgents(outer)
+		hers := theirs.anothers("agent.1")
+		check(t, os.Chown(theirs.dir, mallory, mallory))
 		for what, c := range map[string]struct {
 			text string
 			want Action
@@ -25,6 +29,7 @@ func TestUndoOfTheLink(t *testing.T) {
 			"sshd's, marked":                   {text: "/." + sshd, want: Removed},
 			"sshd's from 10.1 on":              {text: a.start(".ssh/agent/s.x.sshd.y"), want: Removed},
 			"another server's, marked":         {text: "/." + a.start("forwarded"), want: Removed},
+			"another user's":                   {text: hers, want: Removed},
 			"what is left of one":              {text: left(t, outer, a.dir+"/left"), want: Removed},
 			"what is left of sshd's":           {text: left(t, outer, a.dir+"/"+name), want: Removed},
 			"an ssh-agent's, named as sshd's":  {text: a.start("agent.1"), want: Skipped},

@@ -34,11 +34,11 @@ plain() {
   case $plain in /./*) plain=${plain#/.} ;; esac
 }
 
-# state SOCKET: none, live or dead.
+# state SOCKET: none, live or dead. What another user may have made anew in /tmp counts as dead.
 state() {
   name=$1
   [ ! -h "$1" ] || { plain "$1"; name=$plain; }
-  if listens "$1" "$name"; then echo live; elif [ -e "$1" ] || [ -h "$1" ]; then echo dead; else echo none; fi
+  if case $name in /tmp/*) ours "$name" ;; esac && listens "$1" "$name"; then echo live; elif [ -e "$1" ] || [ -h "$1" ]; then echo dead; else echo none; fi
 }
 
 # link_line: what the link is.

@@ -42,10 +42,17 @@ type ForwardError struct {
 func (e *ForwardError) Lacks() bool { return e.Reason != "runtime" }
 
 func (e *ForwardError) Error() string {
-	if e.Err == nil {
-		return "agent forwarding: " + e.Reason
+	s := "agent forwarding: " + e.Reason
+	switch e.Reason {
+	case "runtime":
+		s = "the link is in XDG_RUNTIME_DIR: ~/.ssh cannot be written to"
+	case "socket":
+		s = "the agent is there until the connection breaks: ~/.ssh cannot be written to"
 	}
-	return fmt.Sprintf("agent forwarding: %s: %v", e.Reason, e.Err)
+	if e.Err == nil {
+		return s
+	}
+	return fmt.Sprintf("%s: %v", s, e.Err)
 }
 
 func (e *ForwardError) Unwrap() error { return e.Err }

@@ -166,7 +166,8 @@ func (k *Keeper) use(a Attach) {
 }
 
 // stagePause is how long a person waits without a word before they are told
-// what for, and again when that is something else by then.
+// what for, and again when that is something else by then. What they were just
+// asked about is not told.
 const stagePause = 2 * time.Second
 
 // connected waits until the connection is up, or until an attempt fails that
@@ -194,6 +195,7 @@ func (k *Keeper) connected(ctx context.Context, failures int, asks <-chan ask, p
 			if err := put(a); err != nil {
 				return nil, err
 			}
+			told = k.stage() // whoever was just asked knows
 			quiet.Reset(stagePause)
 		case <-quiet.C:
 			stage := k.stage()

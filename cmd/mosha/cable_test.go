@@ -4,6 +4,7 @@ package main_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/keeper"
 	"github.com/mosha-ssh/mosha/internal/lab"
+	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 )
 
 // blow is something that happens to a world.
@@ -44,57 +46,75 @@ func both(blows ...blow) blow {
 // when the keeper has heard from the holder.
 const atOnce = ", at once"
 
-// TestOutage: whatever interrupts a session's connection and for however long,
-// the agent is back afterwards without anybody doing anything, and requests
-// that were under way have ended. Of tests that wait to go on side by side,
-// package testing starts the last first, so the longest stand last.
-func TestOutage(t *testing.T) {
-	t.Parallel()
-	for _, outage := range []struct {
-		name  string
-		begin blow
-		lasts time.Duration
-		end   blow
-	}{
+// outage is an experiment: what happens, and after how long what ends it.
+type outage struct {
+	name  string
+	begin blow
+	lasts time.Duration
+	end   blow
+}
+
+// Of tests that wait to go on side by side, package testing starts the last
+// first, so the longest stand last.
+var (
+	shortOutages = []outage{
 		{"cable cut for 5 s", cut, 5 * time.Second, heal},
-		{"cable cut, then a new address", cut, 20 * time.Second, both(roam, heal)},
-		{"cable cut for 20 s" + atOnce, cut, 20 * time.Second, heal},
 		{"new address" + atOnce, roam, 0, nothing},
 		{"new address", roam, 0, nothing},
 		{"new address twice", both(roam, roam), 0, nothing},
-		{"new address, and one more", roam, time.Second, roam},
-		{"interface down", linkDown, 10 * time.Second, linkUp},
-		{"keeper stopped, address new", both(stopKeeper, roam), 30 * time.Second, wakeKeeper},
 		{"server's processes killed", killSessions, 0, nothing},
-		{"server's processes kept killed", killSessions, 2 * time.Second, killSessions},
 		{"server restarted", both(stopServer, killSessions), 5 * time.Second, startServer},
+		{"interface down", linkDown, 10 * time.Second, linkUp},
+	}
+	longOutages = []outage{
+		{"cable cut, then a new address", cut, 20 * time.Second, both(roam, heal)},
+		{"cable cut for 20 s" + atOnce, cut, 20 * time.Second, heal},
+		{"new address, and one more", roam, time.Second, roam},
+		{"server's processes kept killed", killSessions, 2 * time.Second, killSessions},
+		{"keeper stopped, address new", both(stopKeeper, roam), 30 * time.Second, wakeKeeper},
 		{"keeper stopped", stopKeeper, time.Minute, wakeKeeper},
 		{"cable cut for 60 s", cut, time.Minute, heal},
 		{"cable cut for 180 s", cut, 3 * time.Minute, heal},
-	} {
-		t.Run(outage.name, func(t *testing.T) {
+	}
+)
+
+// TestOutage: whatever interrupts a session's connection and for however long,
+// the agent is back afterwards without anybody doing anything, and requests
+// that were under way have ended.
+func TestOutage(t *testing.T) {
+	t.Parallel()
+	outages := shortOutages
+	if labtest.Whole {
+		outages = slices.Concat(shortOutages, longOutages)
+	}
+	for _, o := range outages {
+		t.Run(o.name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
-			window := w.shell("devbox")
-			w.agentIs(window, w.key)
-			begin, ended := w.requests(window)
-			if !strings.HasSuffix(outage.name, atOnce) {
-				w.quiet(1)
-			}
-			w.must(outage.begin(w))
-			begin()
-			time.Sleep(outage.lasts) // the experiment's parameter
-			w.must(outage.end(w))
-			over := time.Now()
-			w.agentIs(window, w.key)
-			t.Logf("the agent was back after %v", time.Since(over))
-			ended()
-			t.Logf("requests from the outage had ended after %v", time.Since(over))
-			w.becomes("up with one session", func(s keeper.Status) bool { return s.State == keeper.Up && s.Sessions == 1 })
-			w.exit(window)
-			w.nothingLeft()
+			testOutage(t, o)
 		})
 	}
+}
+
+func testOutage(t *testing.T, o outage) {
+	w := newWorld(t)
+	window := w.shell("devbox")
+	w.agentIs(window, w.key)
+	begin, ended := w.requests(window)
+	if !strings.HasSuffix(o.name, atOnce) {
+		w.quiet(1)
+	}
+	w.must(o.begin(w))
+	begin()
+	time.Sleep(o.lasts) // the experiment's parameter
+	w.must(o.end(w))
+	over := time.Now()
+	w.agentIs(window, w.key)
+	t.Logf("the agent was back after %v", time.Since(over))
+	ended()
+	t.Logf("requests from the outage had ended after %v", time.Since(over))
+	w.becomes("up with one session", func(s keeper.Status) bool { return s.State == keeper.Up && s.Sessions == 1 })
+	w.exit(window)
+	w.nothingLeft()
 }
 
 // requestScript asks the agent for its keys and for a signature when it is told

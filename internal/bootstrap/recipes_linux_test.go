@@ -31,7 +31,7 @@ func TestOwnRC(t *testing.T) {
 	t.Parallel()
 	outer := newSite(t)
 	check(t, outer.lab.Devbox.Replace("/etc/ssh/sshrc", recipeRC, 0o644))
-	for shell := range loginShells {
+	eachLoginShell(func(shell string) {
 		for where, rc := range map[string]string{"own": recipeRC, "system": ""} {
 			t.Run(shell+"/"+where, func(t *testing.T) {
 				t.Parallel()
@@ -44,7 +44,7 @@ func TestOwnRC(t *testing.T) {
 				testOwnRC(t, s)
 			})
 		}
-	}
+	})
 }
 
 func testOwnRC(t *testing.T, s *site) {
@@ -66,10 +66,10 @@ func testOwnRC(t *testing.T, s *site) {
 func TestOwnAgent(t *testing.T) {
 	t.Parallel()
 	outer := newSite(t)
-	for shell, own := range ownAgent {
+	eachLoginShell(func(shell string) {
 		t.Run(shell, func(t *testing.T) {
 			t.Parallel()
-			s := outer.login(t, shell)
+			own, s := ownAgent[shell], outer.login(t, shell)
 			check(t, s.account.WriteFile(own.file, own.recipe, 0o644))
 			setUp(t, s)
 			testStartsOwn(t, s, "no link")
@@ -80,7 +80,7 @@ func TestOwnAgent(t *testing.T) {
 			compare(t, "login with a link", s.link()+"\n"+s.key.Pub+"\n", s.open("-a").tell(sayAgent))
 			_ = h.Close()
 		})
-	}
+	})
 }
 
 // testStartsOwn has a login say which agent it has, and end that one.

@@ -173,7 +173,7 @@ func TestHangsUpAfterATypedLogin(t *testing.T) {
 			w := newSecretWorld(t, "UsePAM yes")
 			w.transport = transport
 			script := filepath.Join(w.sshd.Dir(), "hangup")
-			w.must(os.WriteFile(script, []byte("#!/bin/sh\nkill -9 \"$PPID\"\n"), 0o755))
+			labtest.Program(t, script, "#!/bin/sh\nkill -9 \"$PPID\"\n")
 			w.must(w.lab.Devbox.Replace("/etc/pam.d/sshd", "auth required pam_unix.so\naccount required pam_permit.so\nsession required pam_exec.so quiet "+script+"\n", 0o644))
 			window := w.runSized(200, 24, "devbox")
 			w.answer(window, regexp.QuoteMeta(w.dev.Name+"@devbox's password:")+"$", secret)
@@ -185,6 +185,40 @@ func TestHangsUpAfterATypedLogin(t *testing.T) {
 			if n := w.sshd.Connections(); n != 1 {
 				t.Errorf("%d connections", n)
 			}
+			w.nothingLeft()
+		})
+	}
+}
+
+// TestLaunchesQueueUp: each has its turn, however slow those before it are and
+// however few sessions the server allows, and a word about it meanwhile.
+func TestLaunchesQueueUp(t *testing.T) {
+	t.Parallel()
+	for _, most := range []string{"1", "2"} {
+		t.Run(most, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, "MaxSessions "+most)
+			w.must(w.dev.WriteFile(".bashrc", "[ -n \"$MOSH_KEY\" ] || sleep 3\n", 0o644))
+			window := w.shell("devbox")
+			windows := make([]*lab.Terminal, 4)
+			for i := range windows {
+				windows[i] = w.runSized(200, 24, "devbox", "--", "true")
+			}
+			waited := false
+			for _, one := range windows {
+				code, err := one.Wait(w.ctx())
+				w.must(err)
+				if code != 0 {
+					t.Errorf("exit code %d; screen:\n%s", code, one.Screen())
+				}
+				waited = waited || strings.Contains(string(one.Transcript()), "opens no more sessions on the connection for now")
+			}
+			if !waited {
+				t.Error("nobody was told of the queue")
+			}
+			w.agentIs(window, w.key)
+			w.becomes("the link holder is back", func(s keeper.Status) bool { return s.Link == "own" })
+			w.exit(window)
 			w.nothingLeft()
 		})
 	}

@@ -40,31 +40,37 @@ func (w *world) sessionStepTakes(d time.Duration) {
 // nobody dials it again meanwhile.
 func TestSlowSessionStep(t *testing.T) {
 	t.Parallel()
-	testSlowSessionStep(t, 12*time.Second)
+	steps := []time.Duration{12 * time.Second}
+	if labtest.Whole {
+		steps = append(steps, 8*time.Second, 25*time.Second, 40*time.Second)
+	}
+	for _, takes := range steps {
+		for _, transport := range []string{"native", "openssh"} {
+			t.Run(fmt.Sprint(takes, " over ", transport), func(t *testing.T) {
+				t.Parallel()
+				testSlowSessionStep(t, takes, transport)
+			})
+		}
+	}
 }
 
-func testSlowSessionStep(t *testing.T, takes time.Duration) {
-	for _, transport := range []string{"native", "openssh"} {
-		t.Run(transport, func(t *testing.T) {
-			t.Parallel()
-			w := newPAMWorld(t, takes)
-			w.transport = transport
-			window := w.shell("devbox")
-			w.must(window.WaitOutput(w.ctx(), `mosha: devbox has let you in: waiting for it to open a session`))
-			w.agentIsNow(window, w.key)
-			if n := w.sshd.Connections(); n != 1 {
-				t.Errorf("%d connections for a launch", n)
-			}
-			w.must(w.sshd.KillSessions())
-			w.becomes("back", func(s keeper.Status) bool { return s.Reconnects == 1 && s.State == keeper.Up })
-			w.agentIs(window, w.key)
-			if n := w.sshd.Connections(); n != 2 {
-				t.Errorf("%d connections for a launch and a loss", n)
-			}
-			w.exit(window)
-			w.nothingLeft()
-		})
+func testSlowSessionStep(t *testing.T, takes time.Duration, transport string) {
+	w := newPAMWorld(t, takes)
+	w.transport = transport
+	window := w.shell("devbox")
+	w.must(window.WaitOutput(w.ctx(), `mosha: devbox has let you in: waiting for it to open a session`))
+	w.agentIsNow(window, w.key)
+	if n := w.sshd.Connections(); n != 1 {
+		t.Errorf("%d connections for a launch", n)
 	}
+	w.must(w.sshd.KillSessions())
+	w.becomes("back", func(s keeper.Status) bool { return s.Reconnects == 1 && s.State == keeper.Up })
+	w.agentIs(window, w.key)
+	if n := w.sshd.Connections(); n != 2 {
+		t.Errorf("%d connections for a launch and a loss", n)
+	}
+	w.exit(window)
+	w.nothingLeft()
 }
 
 // TestDeadAfterTheLogin: the network goes while the server is at its session

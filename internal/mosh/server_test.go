@@ -19,7 +19,11 @@ type person struct {
 	home string
 }
 
-func newPerson(t *testing.T) person { return person{t, t.TempDir()} }
+func newPerson(t *testing.T) person {
+	p := person{t, t.TempDir()}
+	check(t, os.WriteFile(filepath.Join(p.home, "-"), nil, 0o644)) // for patterns that match it
+	return p
+}
 
 // run has a shell run a command and returns what came of it. With a blank in
 // its name it is a program with an argument.

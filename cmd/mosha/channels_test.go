@@ -57,7 +57,7 @@ func TestHoarding(t *testing.T) {
 				window := w.shell("devbox")
 				w.agentIsNow(window, w.key)
 				w.must(w.dev.WriteFile("hoarder.pl", hoarder, 0o600))
-				w.do(window, fmt.Sprintf("clear; ulimit -n 4096; perl hoarder.pl %d %d & until [ -e hoarding ]; do sleep .1; done; echo hoarding $(cat hoarding)", hoard.channels, hoard.bytes), `(?m)^hoarding \d+\s*$`)
+				w.do(window, fmt.Sprintf("clear; ulimit -n 4096; perl hoarder.pl %d %d & until [ -s hoarding ]; do sleep .1; done; echo hoarding $(cat hoarding)", hoard.channels, hoard.bytes), `(?m)^hoarding \d+\s*$`)
 				if keys, err := w.agent.Keys(); err != nil || len(keys) != 1 {
 					t.Errorf("on the laptop the agent gives %v, %v", keys, err)
 				}

@@ -17,10 +17,10 @@ const restPeriod = 5 * time.Second
 // touch says that somebody uses the keeper, which takes memory.
 func (k *Keeper) touch() { wakeUp(k.uses) }
 
-// rest gives the memory back that connecting and serving took, each time that
-// nobody has used the keeper for a while, whether there is a connection or not.
-// In between it sleeps.
-func (k *Keeper) rest(ctx context.Context) {
+// rest has the memory given back that connecting and serving took, each time
+// that nobody has used the keeper for a while, whether there is a connection or
+// not. In between it sleeps.
+func (k *Keeper) rest(ctx context.Context, giveBack func()) {
 	timer := time.NewTimer(0)
 	<-timer.C
 	for {
@@ -28,14 +28,14 @@ func (k *Keeper) rest(ctx context.Context) {
 		case <-k.uses:
 			timer.Reset(restPeriod)
 		case <-timer.C:
-			trim()
+			giveBack()
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-// trim gives unused memory back to the system.
+// trim gives unused memory back to the system. It is slow.
 func trim() {
 	debug.FreeOSMemory()
 	dropProgramPages()

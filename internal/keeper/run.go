@@ -115,7 +115,7 @@ func (k *Keeper) live(ctx context.Context, ready func(error) error) error {
 	var helpers sync.WaitGroup
 	helpers.Go(func() { k.serveControl(serving, listener) })
 	helpers.Go(func() { k.sense(serving) })
-	helpers.Go(func() { k.rest(serving) })
+	helpers.Go(func() { k.rest(serving, trim) })
 	helpers.Go(func() { k.lookAtAgents(serving) })
 	k.run(ctx)
 	// Who comes from here on finds no socket and spawns a keeper, which waits

@@ -38,31 +38,30 @@ func (a *answer) wipe() {
 // errTooLong says that an answer is longer than any can be.
 var errTooLong = errors.New("an answer is too long")
 
-// send sends the answer and overwrites it.
+// send sends the answer in one piece, after which the peer may be gone at once, and
+// overwrites it.
 func (a *answer) send(w *wire) error {
 	defer a.wipe()
-	var typed []byte
 	total := 0
 	for _, secret := range a.secrets {
 		a.Lengths = append(a.Lengths, len(secret))
 		total += len(secret)
 	}
-	typed = make([]byte, 0, total)
-	defer func() { clear(typed[:cap(typed)]) }()
-	for _, secret := range a.secrets {
-		typed = append(typed, secret...)
-	}
 	line, err := json.Marshal(call{Version: protocolVersion, Op: opAnswer, Answer: a})
 	if err != nil {
 		return err
 	}
+	all := make([]byte, 0, len(line)+1+total)
+	defer func() { clear(all[:cap(all)]) }()
+	all = append(append(all, line...), '\n')
+	for _, secret := range a.secrets {
+		all = append(all, secret...)
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	_ = w.conn.SetWriteDeadline(time.Now().Add(patience))
-	for _, part := range [][]byte{append(line, '\n'), typed} {
-		if _, err := w.conn.Write(part); err != nil {
-			return ErrGone
-		}
+	if _, err := w.conn.Write(all); err != nil {
+		return ErrGone
 	}
 	return nil
 }

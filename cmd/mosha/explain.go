@@ -277,6 +277,7 @@ func connectHint(e *sshconn.ConnectError) string {
 
 func explainRemote(err error) (explanation, bool) {
 	var noServer *noServerError
+	var badServer *badServerError
 	var setup *keeper.SetupError
 	var forward *keeper.ForwardError
 	var noKeys *keeper.NoKeysError
@@ -290,6 +291,8 @@ func explainRemote(err error) (explanation, bool) {
 		e.hint = "install the package mosh there, or say where it is with --server"
 	case errors.As(err, &noServer):
 		e.message = noServer.Error()
+	case errors.As(err, &badServer):
+		e.message, e.hint = badServer.Error(), "another program there may answer to that name: say where mosh-server is with --server"
 	case errors.As(err, &setup):
 		e.message, e.hint = setupWords(setup)
 	case errors.As(err, &forward):

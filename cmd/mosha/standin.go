@@ -128,6 +128,8 @@ func (s *serverStart) run(client *keeper.Client) error {
 	switch {
 	case err != nil:
 		return err
+	case relay.Connect() == nil && relay.Broken() != nil:
+		return &badServerError{Host: s.request.Destination, Err: relay.Broken()}
 	case relay.Connect() == nil:
 		return &noServerError{Host: s.request.Destination, Named: mosh.NamedServer(s.request.Command), Code: cmp.Or(relay.Code(), code)}
 	}
@@ -257,6 +259,17 @@ func currentTerminal(env []target.EnvVar) *keeper.Pty {
 		pty.Columns, pty.Rows = uint32(columns), uint32(rows)
 	}
 	return pty
+}
+
+// badServerError says that mosh-server's start has printed something that no client
+// can use.
+type badServerError struct {
+	Host string
+	Err  error // *mosh.ConnectError
+}
+
+func (e *badServerError) Error() string {
+	return fmt.Sprintf("mosh-server on %s cannot be used: %v", e.Host, e.Err)
 }
 
 // noServerError says that the remote command ended without mosh-server.

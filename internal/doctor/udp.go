@@ -72,7 +72,7 @@ func (s *startSeen) read() {
 			s.start.code = code
 		}
 		_, rest, found := strings.Cut(line, connectWord)
-		if session, ok := mosh.ParseConnect(connectWord + strings.TrimSpace(rest)); found && ok && !s.started {
+		if session, err := mosh.ParseConnect(connectWord + strings.TrimSpace(rest)); found && err == nil && !s.started {
 			s.session, s.started = session, true
 		}
 	}

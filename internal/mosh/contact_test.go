@@ -40,7 +40,7 @@ func server(t *testing.T, began string) Session {
 	}
 	t.Cleanup(func() { _ = syscall.Kill(n, syscall.SIGKILL) })
 	for line := range strings.Lines(string(out)) {
-		if s, ok := ParseConnect(strings.TrimSpace(line)); ok {
+		if s, err := ParseConnect(strings.TrimSpace(line)); err == nil {
 			return s
 		}
 	}
@@ -174,22 +174,28 @@ func TestContactIgnoresStrangers(t *testing.T) {
 
 func TestParseConnect(t *testing.T) {
 	key := base64.RawStdEncoding.EncodeToString([]byte("0123456789abcdef"))
-	s, ok := ParseConnect("MOSH CONNECT 60001 " + key)
-	if !ok || s.Port != 60001 || string(s.key[:]) != "0123456789abcdef" {
-		t.Errorf("got %v, %v", s, ok)
+	s, err := ParseConnect("MOSH CONNECT 60001 " + key)
+	if err != nil || s.Port != 60001 || string(s.key[:]) != "0123456789abcdef" {
+		t.Errorf("got %v, %v", s, err)
 	}
 	for _, format := range []string{"%v", "%+v", "%#v", "%s"} {
 		if shown := fmt.Sprintf(format, s); strings.Contains(shown, "48") || strings.Contains(shown, "0123") {
 			t.Errorf("%s shows %s", format, shown)
 		}
 	}
-	for _, line := range []string{
-		"", "MOSH CONNECT", "MOSH CONNECT 0 " + key, "MOSH CONNECT 65536 " + key, "MOSH CONNECT 60001 " + key + "A",
-		"MOSH CONNECT 60001 " + key[:21], "MOSH CONNECT 60001 " + key[:21] + "-", "xMOSH CONNECT 60001 " + key,
-		"MOSH CONNECT -1 " + key,
+	for line, want := range map[string]string{
+		"": ConnectForm, "MOSH CONNECT": ConnectForm, "MOSH CONNECT ": ConnectForm, "MOSH CONNECT 60001": ConnectForm,
+		"xMOSH CONNECT 60001 " + key: ConnectForm, "MOSH CONNECT 60001 " + key + " x": ConnectForm, "MOSH CONNECT 60001\t" + key: ConnectForm,
+		"MOSH CONNECT 0 " + key: ConnectPort, "MOSH CONNECT 65536 " + key: ConnectPort, "MOSH CONNECT 99999 " + key: ConnectPort,
+		"MOSH CONNECT -1 " + key: ConnectPort, "MOSH CONNECT +1 " + key: ConnectPort, "MOSH CONNECT 0x50 " + key: ConnectPort,
+		"MOSH CONNECT  60001 " + key: ConnectForm, "MOSH CONNECT 184467440737095516160 " + key: ConnectPort, "MOSH CONNECT ６0001 " + key: ConnectPort,
+		"MOSH CONNECT 60001 " + key + "A": ConnectKey, "MOSH CONNECT 60001 " + key[:21]: ConnectKey, "MOSH CONNECT 60001 " + key[:21] + "-": ConnectKey,
+		"MOSH CONNECT 60001 " + key[:21] + "h":  ConnectKey, // mosh-client takes no key that is written in another way
+		"MOSH CONNECT 60001 " + key[:21] + "\n": ConnectKey, "MOSH CONNECT 60001 " + key + "==": ConnectKey,
 	} {
-		if s, ok := ParseConnect(line); ok {
-			t.Errorf("%q is read as %v", line, s)
+		s, err := ParseConnect(line)
+		if bad := (*ConnectError)(nil); !errors.As(err, &bad) || bad.Problem != want || strings.Contains(err.Error(), key[:21]) {
+			t.Errorf("%q is read as %v, %v; want %s", line, s, err, want)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -142,9 +143,11 @@ func TestClassify(t *testing.T) {
 	for line, want := range map[string]Line{
 		"MOSH CONNECT 60001 " + key:              Connect,
 		"MOSH CONNECT 60001 " + key + "\r":       Connect,
-		"MOSH CONNECT 60001 " + key + "A":        Forged,
-		"MOSH CONNECT 600010 " + key:             Forged,
-		"MOSH CONNECT x":                         Forged,
+		"MOSH CONNECT 60001 " + key + "A":        Broken,
+		"MOSH CONNECT 600010 " + key:             Broken,
+		"MOSH CONNECT 0 " + key:                  Broken,
+		"MOSH CONNECT 99999 " + key:              Broken,
+		"MOSH CONNECT x":                         Broken,
 		"MOSH IP 6.6.6.6":                        Forged,
 		"MOSH SSH_CONNECTION 1 2 3 4":            Other,
 		"MOSHA FOUND /x/mosh-server":             Found,
@@ -160,14 +163,16 @@ func TestClassify(t *testing.T) {
 	}
 }
 
+// wrappers is the wrapper's own expression (mosh.pl).
+var wrappers = regexp.MustCompile(`^MOSH CONNECT ([0-9]+?) ([A-Za-z0-9/+]{22})\s*$`)
+
 // FuzzClassify: a line is handed on as CONNECT only if the wrapper's own
 // expression takes it.
 func FuzzClassify(f *testing.F) {
 	f.Add("MOSH CONNECT 60001 AAAAAAAAAAAAAAAAAAAAAA\r")
 	f.Add("MOSH IP 1.2.3.4")
 	f.Fuzz(func(t *testing.T, line string) {
-		words := strings.Fields(line)
-		if Classify(line) == Connect && (len(words) != 4 || len(words[3]) != 22) {
+		if Classify(line) == Connect && !wrappers.MatchString(line) {
 			t.Errorf("%q taken for CONNECT", line)
 		}
 	})
@@ -204,8 +209,10 @@ func TestRelay(t *testing.T) {
 func TestRelayPid(t *testing.T) {
 	for text, want := range map[string]string{
 		"MOSH CONNECT 60001 AAAAAAAAAAAAAAAAAAAAAA\r\n\r\n[mosh-server detached, pid = 4711]\r\n": "4711",
-		"x [mosh-server detached, pid = 4711]\n":                                                  "",
-		"[mosh-server detached, pid = 1; rm x]\n":                                                 "",
+		"[mosh-server detached, pid = 0]\n":       "",
+		"[mosh-server detached, pid = 0004711]\n": "",
+		"x [mosh-server detached, pid = 4711]\n":  "",
+		"[mosh-server detached, pid = 1; rm x]\n": "",
 		"": "",
 	} {
 		r := Relay{Print: func([]byte) {}, Found: func(string) {}}

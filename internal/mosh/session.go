@@ -13,18 +13,41 @@ type Session struct {
 	key  [16]byte
 }
 
-// ParseConnect reads a CONNECT line, as [Classify] knows it.
-func ParseConnect(line string) (Session, bool) {
-	words := strings.Fields(line)
-	if Classify(line) != Connect || len(words) != 4 {
-		return Session{}, false
+// ConnectError says that a server's start has printed a CONNECT line that no
+// client can use. It does not have the key.
+type ConnectError struct {
+	Problem string // ConnectForm, ConnectPort or ConnectKey
+}
+
+// What is wrong with a CONNECT line.
+const (
+	ConnectForm = "form" // it is not "MOSH CONNECT PORT KEY"
+	ConnectPort = "port" // not 1 to 65535
+	ConnectKey  = "key"  // not 22 characters of base64 that stand for 16 bytes
+)
+
+func (e *ConnectError) Error() string { return "bad " + e.Problem + " in its line MOSH CONNECT" }
+
+// connectPrefix begins the line with which mosh-server says that it is there.
+const connectPrefix = "MOSH CONNECT "
+
+// ParseConnect reads a CONNECT line (mosh-server.cc, and mosh-client.cc and
+// crypto.cc for what is taken). The error is a *ConnectError.
+func ParseConnect(line string) (Session, error) {
+	rest, ok := strings.CutPrefix(line, connectPrefix)
+	portText, keyText, two := strings.Cut(strings.TrimRight(rest, " \t\r"), " ")
+	if !ok || !two || strings.ContainsAny(keyText, " \t") {
+		return Session{}, &ConnectError{ConnectForm}
 	}
-	port, err := strconv.ParseUint(words[2], 10, 16)
-	key, badKey := base64.RawStdEncoding.DecodeString(words[3])
-	if err != nil || port == 0 || badKey != nil || len(key) != 16 {
-		return Session{}, false
+	port, err := strconv.ParseUint(portText, 10, 16)
+	if err != nil || port == 0 {
+		return Session{}, &ConnectError{ConnectPort}
 	}
-	return Session{Port: int(port), key: [16]byte(key)}, true
+	key, err := base64.RawStdEncoding.Strict().DecodeString(keyText)
+	if err != nil || len(key) != len(Session{}.key) || len(keyText) != base64.RawStdEncoding.EncodedLen(len(key)) {
+		return Session{}, &ConnectError{ConnectKey}
+	}
+	return Session{Port: int(port), key: [16]byte(key)}, nil
 }
 
 // String names the session by its port.

@@ -53,9 +53,6 @@ func ParseArgs(args []string) (Request, error) {
 	return Request{}, &ArgsError{}
 }
 
-// connect is the line with which mosh-server says that it is there.
-var connect = regexp.MustCompile(`^MOSH CONNECT [0-9]{1,5} [A-Za-z0-9/+]{22}\s*$`)
-
 // endedLine is how the start that ServerCommand makes says that it failed: the
 // exit status is the login shell's, and some have their own words for it.
 var endedLine = regexp.MustCompile(`^` + endedPrefix + `([0-9]{1,3})\s*$`)
@@ -71,7 +68,7 @@ func ExitStatus(line string) (code int, ok bool) {
 }
 
 // detached is how the server says that it goes on in the background.
-var detached = regexp.MustCompile(`^\[mosh-server detached, pid = ([0-9]{1,10})\]\s*$`)
+var detached = regexp.MustCompile(`^\[mosh-server detached, pid = ([1-9][0-9]{0,9})\]\s*$`)
 
 // Line says what a line from the server's start means to the wrapper.
 type Line int
@@ -82,22 +79,26 @@ const (
 	Connect             // the server listens; port and key follow
 	Found               // the server was not in PATH; where it is follows
 	Ended               // the start failed; its exit status follows
-	Forged              // one that only the stand-in may say, or a broken one
+	Forged              // one that only the stand-in may say
+	Broken              // a CONNECT line that no client can use
 )
 
 // Classify tells the lines apart that the remote's start-up files and
 // mosh-server print. An address is taken from the stand-in alone, so a remote
-// that prints one is not believed; nor is a CONNECT line of another form,
-// which the wrapper would die of.
+// that prints one is not believed; nor is a CONNECT line that the wrapper
+// or mosh-client would die of.
 func Classify(line string) Line {
 	switch {
-	case connect.MatchString(line):
+	case strings.HasPrefix(line, connectPrefix):
+		if _, err := ParseConnect(line); err != nil {
+			return Broken
+		}
 		return Connect
 	case strings.HasPrefix(line, foundPrefix):
 		return Found
 	case endedLine.MatchString(line):
 		return Ended
-	case strings.HasPrefix(line, "MOSH IP "), strings.HasPrefix(line, "MOSH CONNECT "):
+	case strings.HasPrefix(line, "MOSH IP "):
 		return Forged
 	}
 	return Other
@@ -110,6 +111,7 @@ type Relay struct {
 	Found func(path string) // the server was found outside PATH, says the remote
 
 	connect []byte
+	broken  error
 	pid     string
 	code    int
 	partial []byte
@@ -138,6 +140,10 @@ func (r *Relay) End() { r.flush(false) }
 // Connect returns the CONNECT line once it has come, nil before.
 func (r *Relay) Connect() []byte { return r.connect }
 
+// Broken returns the *ConnectError of a line that would have been it, nil if there
+// was none.
+func (r *Relay) Broken() error { return r.broken }
+
 // Pid returns the server's process id, "" if it has not said it: it does when
 // it leaves for the background, after CONNECT.
 func (r *Relay) Pid() string { return r.pid }
@@ -160,6 +166,8 @@ func (r *Relay) flush(more bool) {
 	case len(line) == 0, kind == Forged, r.connect != nil:
 	case kind == Connect:
 		r.connect = line
+	case kind == Broken:
+		_, r.broken = ParseConnect(strings.TrimSuffix(string(line), "\n"))
 	case kind == Ended:
 		r.code, _ = ExitStatus(strings.TrimSuffix(string(line), "\n"))
 	case kind == Found:

@@ -308,8 +308,7 @@ func (l *launch) note() (lacks bool) {
 // there (BatchMode), or that what it has to say is of no interest (LogLevel, -q).
 func (l *launch) isRead() bool {
 	config := l.spec.Config
-	silent := slices.Contains([]string{"SILENT", "QUIET", "FATAL", "ERROR"}, strings.ToUpper(config.LogLevel))
-	return isTerminal(os.Stdin) && isTerminal(os.Stdout) && !config.BatchMode && !silent
+	return isTerminal(os.Stdin) && isTerminal(os.Stdout) && !config.BatchMode && !config.IsHushed()
 }
 
 // sayNotes says what ssh would say while it connects, each line beginning with

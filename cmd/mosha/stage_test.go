@@ -4,6 +4,7 @@ package main_test
 
 import (
 	"net"
+	"strings"
 	"testing"
 )
 
@@ -38,6 +39,12 @@ func TestSaysWhatItWaitsFor(t *testing.T) {
 	waits(`^mosha: waiting for the host key of devbox port 2023$`, "--ssh=ssh -p 2023", "devbox")
 	waits(`^mosha: waiting for ssh -G to say what is configured for devbox$`, "--ssh=ssh -F slow", "devbox")
 
+	hushed := w.runSized(200, 24, "keep", "--ssh=ssh -q -p 2022", "devbox")
+	_, err = hushed.Wait(w.ctx())
+	w.must(err)
+	if strings.Contains(string(hushed.Transcript()), "waiting for") {
+		t.Errorf("with ssh -q it says\n%s", hushed.Transcript())
+	}
 	w.must(w.dev.WriteFile(".bashrc", "sleep 5\n", 0o644))
 	window := w.runSized(200, 24, "devbox")
 	w.must(window.WaitOutput(w.ctx(), `mosha: (setting up devbox for the agent|waiting for mosh-server to start on devbox)`))

@@ -199,7 +199,7 @@ func (k *Keeper) connected(ctx context.Context, failures int, asks <-chan ask, p
 			quiet.Reset(stagePause)
 		case <-quiet.C:
 			stage := k.stage()
-			if asks == nil || stage == told || stage.Phase == "" {
+			if asks == nil || stage == told || stage.Phase == "" || k.config().IsHushed() {
 				continue
 			}
 			if err := put(ask{notice: &Notice{Kind: sshconn.NoticeStage, Stage: &stage}}); err != nil {

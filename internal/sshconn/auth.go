@@ -179,9 +179,7 @@ func (a *authenticator) banner(message string) error {
 }
 
 // informs says whether ssh would show, by LogLevel, what is no error.
-func informs(cfg *target.Config) bool {
-	return errs(cfg) && !strings.EqualFold(cfg.LogLevel, "ERROR")
-}
+func informs(cfg *target.Config) bool { return !cfg.IsHushed() }
 
 // errs says whether it would show errors that it goes on after.
 func errs(cfg *target.Config) bool {

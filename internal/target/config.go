@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -157,4 +158,10 @@ func variable(path string, env func(string) string) string {
 		return env(path[1:])
 	}
 	return path
+}
+
+// IsHushed reports whether LogLevel is below INFO: whoever connects wants to hear
+// of failures only.
+func (c *Config) IsHushed() bool {
+	return slices.Contains([]string{"SILENT", "QUIET", "FATAL", "ERROR"}, strings.ToUpper(c.LogLevel))
 }

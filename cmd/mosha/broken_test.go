@@ -10,6 +10,7 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/keeper"
 	"github.com/mosha-ssh/mosha/internal/lab"
+	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 )
 
 // TestBrokenTwice: a connection that comes back breaks again within its first
@@ -20,19 +21,20 @@ import (
 func TestBrokenTwice(t *testing.T) {
 	t.Parallel()
 	const roundTrip = 400 * time.Millisecond // so that a step can be told from the next
-	for name, c := range map[string]struct {
+	for _, c := range labtest.Rows(2, []struct {
+		name    string
 		before  blow // in the first outage
 		step    func(w *world) func() (bool, error)
 		again   blow // the second outage
 		unheard bool
 	}{
-		"when it was made":                   {nothing, connected, cut, false},
-		"when its holder began":              {nothing, holderBegan, cutIn, false},
-		"when its holder had taken the link": {nothing, holderTook, cut, false},
-		"when rc had taken a missing link":   {unlink, holderBegan, cutIn, true},
-		"when both had taken a missing link": {unlink, holderTook, cut, false},
-	} {
-		t.Run(name, func(t *testing.T) {
+		{"when its holder began", nothing, holderBegan, cutIn, false},
+		{"when it was made", nothing, connected, cut, false},
+		{"when rc had taken a missing link", unlink, holderBegan, cutIn, true},
+		{"when its holder had taken the link", nothing, holderTook, cut, false},
+		{"when both had taken a missing link", unlink, holderTook, cut, false},
+	}) {
+		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			window := w.shell("devbox")

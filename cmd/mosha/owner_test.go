@@ -9,6 +9,7 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/keeper"
 	"github.com/mosha-ssh/mosha/internal/lab"
+	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 )
 
 // newLaptops are two laptops of one person, with a key each, and one devbox.
@@ -95,17 +96,18 @@ func killAll(all []lab.Proc) error {
 // until it is back, be that before the other has taken it or after.
 func TestOwnerReconnects(t *testing.T) {
 	t.Parallel()
-	for name, loss := range map[string]struct {
+	for _, loss := range labtest.Rows(2, []struct {
+		name  string
 		begin blow
 		long  bool // for so long that the other takes the link
 		end   blow
 	}{
-		"new address":                     {roam, false, nothing},
-		"cable cut, address new":          {cut, true, both(roam, heal)},
-		"keeper killed":                   {killKeeper, false, nothing},
-		"keeper killed, and late to come": {both(stopGuardian, killKeeper), true, wakeGuardian},
-	} {
-		t.Run(name, func(t *testing.T) {
+		{"new address", roam, false, nothing},
+		{"cable cut, address new", cut, true, both(roam, heal)},
+		{"keeper killed, and late to come", both(stopGuardian, killKeeper), true, wakeGuardian},
+		{"keeper killed", killKeeper, false, nothing},
+	}) {
+		t.Run(loss.name, func(t *testing.T) {
 			t.Parallel()
 			a, b := newLaptops(t)
 			onA, onB := a.shell("devbox"), b.shell("devbox")

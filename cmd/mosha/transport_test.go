@@ -13,40 +13,44 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/keeper"
 	"github.com/mosha-ssh/mosha/internal/lab"
+	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 )
 
 // overOpenSSH are the tests of a connection's life. They run once more over the
 // OpenSSH transport, and nothing in them knows of that.
-var overOpenSSH = map[string]func(*testing.T){
-	"Session":          TestSession,
-	"SecondLaunch":     TestSecondLaunchOpensNoConnection,
-	"FewSessions":      TestFewSessions,
-	"ChangedHostKey":   TestChangedHostKeyIsRefused,
-	"UnknownHostKey":   TestUnknownHostKeyIsAsked,
-	"KeyNotAccepted":   TestKeyNotAccepted,
-	"NetworkFailures":  TestNetworkFailures,
-	"SilentLoss":       TestSilentLossIsMended,
-	"Rebooted":         TestRebootedWithANewHostKey,
-	"NoLongerAllowed":  TestKeyNoLongerAuthorized,
-	"KeeperKilled":     TestKeeperKilled,
-	"AgentOnANewSock":  TestAgentOnANewSocket,
-	"ForwardingRefuse": TestForwardingRefusedThere,
-	"Keep":             TestKeep,
-	"CorrectedConfig":  TestKeepTakesCorrectedConfig,
-	"LetPass":          TestLetPassForAnotherLaunch,
-	"Stop":             TestStop,
-	"Jump":             TestJump,
-	"Options":          TestSSHOptionsCount,
-	"NoSecret":         TestNoSecretInTheLog,
-	"Command":          TestCommandHasTheAgent,
-	"Password":         TestPassword,
-	"PasswordWrong":    TestPasswordWrongThreeTimes,
+var overOpenSSH = []struct {
+	name string
+	test func(*testing.T)
+}{
+	{"Session", TestSession},
+	{"SecondLaunch", TestSecondLaunchOpensNoConnection},
+	{"FewSessions", TestFewSessions},
+	{"KeyNotAccepted", TestKeyNotAccepted},
+	{"ChangedHostKey", TestChangedHostKeyIsRefused},
+	{"UnknownHostKey", TestUnknownHostKeyIsAsked},
+	{"SilentLoss", TestSilentLossIsMended},
+	{"NetworkFailures", TestNetworkFailures},
+	{"Rebooted", TestRebootedWithANewHostKey},
+	{"KeeperKilled", TestKeeperKilled},
+	{"NoLongerAllowed", TestKeyNoLongerAuthorized},
+	{"AgentOnANewSock", TestAgentOnANewSocket},
+	{"Keep", TestKeep},
+	{"ForwardingRefuse", TestForwardingRefusedThere},
+	{"CorrectedConfig", TestKeepTakesCorrectedConfig},
+	{"Stop", TestStop},
+	{"LetPass", TestLetPassForAnotherLaunch},
+	{"Options", TestSSHOptionsCount},
+	{"Password", TestPassword},
+	{"Jump", TestJump},
+	{"PasswordWrong", TestPasswordWrongThreeTimes},
+	{"Command", TestCommandHasTheAgent},
+	{"NoSecret", TestNoSecretInTheLog},
 }
 
 // TestOverOpenSSH runs them.
 func TestOverOpenSSH(t *testing.T) {
-	for name, test := range overOpenSSH {
-		t.Run(name, test)
+	for _, row := range labtest.Rows(12, overOpenSSH) {
+		t.Run(row.name, row.test)
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/mosha-ssh/mosha/internal/lab"
+	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 	"github.com/rs/zerolog"
 	"golang.org/x/crypto/ssh"
 )
@@ -75,10 +76,11 @@ func TestUpdateHostKeysAsSSH(t *testing.T) {
 	ed, rsa, ec := o.name+host["ssh-ed25519"], o.name+host["ssh-rsa"], o.name+host["ecdsa-sha2-nistp256"]
 	old := o.name + other["ecdsa-sha2-nistp256"]
 	yes := "UpdateHostKeys yes"
-	for _, test := range []struct {
+	type row struct {
 		name, known string
 		lines       []string
-	}{
+	}
+	for _, test := range labtest.Rows(8, []row{
 		{"learns two", ed, []string{yes}},
 		{"learns two over RSA", rsa, []string{yes}},
 		{"over RSA with SHA-256", rsa, []string{yes, "HostKeyAlgorithms rsa-sha2-256,ssh-ed25519"}},
@@ -105,7 +107,7 @@ func TestUpdateHostKeysAsSSH(t *testing.T) {
 		{"localhost", ed, []string{yes, "NoHostAuthenticationForLocalhost yes"}},
 		{"known to the command", "", []string{yes, "KnownHostsCommand /bin/cat " + o.write("printed", ed)}},
 		{"last line without an end", strings.TrimSuffix(old+ed, "\n"), []string{yes}},
-	} {
+	}) {
 		o.compareUpdate(test.name, map[string]string{"known_hosts": test.known}, test.lines...)
 	}
 	both := "UserKnownHostsFile " + o.path("known_hosts") + " " + o.path("second")

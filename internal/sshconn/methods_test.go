@@ -132,12 +132,13 @@ func (m *member) byDial(lines []string) (tried string, asked int) {
 // and server, and compares what the server saw, and how often a person was asked.
 func TestMethodsAsSSH(t *testing.T) {
 	user := newUser(t)
-	for _, test := range []struct {
+	type row struct {
 		name    string
 		sshd    []string
 		lines   []string
 		answers []string
-	}{
+	}
+	for _, test := range labtest.Rows(12, []row{
 		{"password after a key", nil, []string{"IdentityFile stranger"}, []string{testPassword}},
 		{"key before a password", nil, []string{"IdentityFile id"}, []string{testPassword}},
 		{"wrong, then right", nil, []string{"IdentityFile stranger"}, []string{"a", "b", testPassword}},
@@ -174,7 +175,7 @@ func TestMethodsAsSSH(t *testing.T) {
 		{"passphrase, nobody to ask", nil, []string{"IdentityFile locked", "IdentityFile id", "BatchMode yes"}, []string{testPassphrase}},
 		{"damaged key", nil, []string{"IdentityFile damaged", "IdentityFile id"}, []string{"x"}},
 		{"key with another's public part", nil, []string{"IdentityFile mixed", "IdentityFile id"}, []string{"x"}},
-	} {
+	}) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			lines := []string{}

@@ -48,7 +48,7 @@ var hostKeyRows = []row{
 	{name: "UpdateHostKeys", typical: true, config: "Host box\n Port 2204\n UpdateHostKeys yes\n HashKnownHosts no\n", prepare: oneKey("ssh-ed25519")},
 	{name: "UpdateHostKeys no", config: "Host box\n Port 2204\n UpdateHostKeys no\n", prepare: oneKey("ssh-ed25519")},
 	{name: "RequiredRSASize that the host key has", config: "Host box\n Port 2202\n RequiredRSASize 2048\n MACs +hmac-sha1\n"},
-	{name: "RSA key with a large exponent", config: "Host box\n Port 2209\n", prepare: known("[devbox]:2209 {odd}\n")},
+	{name: "RSA key with a large exponent", typical: true, config: "Host box\n Port 2209\n", prepare: known("[devbox]:2209 {odd}\n")},
 	{name: "RSA key with a large exponent that becomes known", config: "Host box\n Port 2209\n HashKnownHosts no\n", prepare: answers("yes")},
 	{name: "RSA key with a large exponent, changed", config: "Host box\n Port 2209\n", prepare: known("[devbox]:2209 {everybody}\n"), fails: noHostKey},
 	{name: "RSA key with a large exponent, StrictHostKeyChecking yes", config: "Host box\n Port 2209\n StrictHostKeyChecking yes\n", fails: noHostKey},

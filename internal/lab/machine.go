@@ -68,14 +68,22 @@ func (m *Machine) setUp() (err error) {
 	if m.tun, err = openTUN(); err != nil {
 		return err
 	}
-	if err := unix.Mount(m.lab.hostsFile(), "/etc/hosts", "", unix.MS_BIND, ""); err != nil {
-		return fmt.Errorf("mount /etc/hosts: %w", err)
+	if err := m.mountHosts(); err != nil {
+		return err
 	}
 	return ip(append([]string{
 		"link set lo up",
 		"link set " + netDevice + " addrgenmode none",
 		fmt.Sprintf("link set %s mtu %d txqueuelen %d up", netDevice, mtu, queueLen),
 	}, m.addresses("add")...)...)
+}
+
+// mountHosts puts the lab's names in the place of the computer's.
+func (m *Machine) mountHosts() error {
+	if err := unix.Mount(m.lab.hostsFile(), "/etc/hosts", "", unix.MS_BIND, ""); err != nil {
+		return fmt.Errorf("mount /etc/hosts: %w", err)
+	}
+	return nil
 }
 
 // addresses are the ip(8) commands that add or delete the machine's addresses,

@@ -54,6 +54,11 @@ func (m *Machine) cover(dir string) error {
 	if err := m.place.do(func() error { return mountOverlay(dir, upper) }); err != nil {
 		return fmt.Errorf("cover %s: %w", dir, err)
 	}
+	if dir == "/etc" { // has covered this as well
+		if err := m.place.do(m.mountHosts); err != nil {
+			return err
+		}
+	}
 	m.covered[dir] = true
 	return nil
 }

@@ -88,6 +88,9 @@ func (a *authenticator) distrust() {
 func (a *authenticator) next(attempt *ssh.ClientAuthContext) (ssh.AuthMethod, error) {
 	a.offered = attempt.AllowedMethods
 	a.progress(len(attempt.PartialSuccessMethods))
+	if a.current == "" && a.beyond == nil && !a.opts.Alone {
+		a.beyond = delegation(a.cfg, a.offered)
+	}
 	if a.beyond != nil && !a.opts.Alone {
 		return nil, a.beyond
 	}

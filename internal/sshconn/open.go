@@ -104,6 +104,10 @@ func beyondNative(cfg *target.Config) error {
 	if cfg.VerifyHostKeyDNS == "yes" {
 		return &UnsupportedError{Feature: FeatureHostKeyDNS, Detail: "VerifyHostKeyDNS"}
 	}
+	// The server may prove by Kerberos who it is, and no key of it need be known.
+	if cfg.GSSAPIKeyExchange && hasTicket() {
+		return &UnsupportedError{Feature: FeatureMethod, Detail: "GSSAPIKeyExchange"}
+	}
 	ours := func(method string) bool { return slices.Contains(nativeMethods, method) }
 	if p := cfg.PreferredAuthentications; len(p) > 0 && !slices.ContainsFunc(p, ours) {
 		return &UnsupportedError{Feature: FeatureMethod, Detail: strings.Join(p, ",")}
@@ -113,6 +117,22 @@ func beyondNative(cfg *target.Config) error {
 
 // nativeMethods are the authentication methods of the native transport.
 var nativeMethods = []string{"publickey", "keyboard-interactive", "password"}
+
+// delegation returns the method by which ssh logs in before it tries a key, if that
+// brings the person's tickets along to the session; nil if it does not.
+func delegation(cfg *target.Config, offered []string) *UnsupportedError {
+	order := cfg.PreferredAuthentications
+	if len(order) == 0 {
+		order = openSSHOrder
+	}
+	const method = "gssapi-with-mic"
+	at, key := slices.Index(order, method), slices.Index(order, "publickey")
+	first := at >= 0 && (key < 0 || at < key)
+	if cfg.GSSAPIAuthentication && cfg.GSSAPIDelegateCredentials && first && slices.Contains(offered, method) && hasTicket() {
+		return &UnsupportedError{Feature: FeatureMethod, Detail: method}
+	}
+	return nil
+}
 
 // openSSHMethod returns a method that the server offers, that is configured and
 // that may succeed, of those that only OpenSSH has; nil if there is none. In

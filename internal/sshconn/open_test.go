@@ -67,11 +67,6 @@ func TestNeedsOpenSSH(t *testing.T) {
 
 // TestOpenSSHMethod: a method counts if it is offered, configured and of use.
 func TestOpenSSHMethod(t *testing.T) {
-	ticket := func(klist string) {
-		dir := t.TempDir()
-		labtest.Program(t, filepath.Join(dir, "klist"), "#!/bin/sh\n[ \"$*\" = -s ] && "+klist+"\n")
-		t.Setenv("PATH", dir)
-	}
 	all := []string{"publickey", "gssapi-with-mic", "hostbased", "password"}
 	for _, c := range []struct {
 		klist   string
@@ -86,13 +81,51 @@ func TestOpenSSHMethod(t *testing.T) {
 		{"exit 0", target.Config{GSSAPIAuthentication: true, PreferredAuthentications: []string{"publickey"}}, all, ""},
 		{"exit 0", target.Config{}, all, ""},
 	} {
-		ticket(c.klist)
+		ticket(t, c.klist)
 		got := ""
 		if method := openSSHMethod(&c.cfg, c.offered); method != nil {
 			got = method.Detail
 		}
 		if got != c.want {
 			t.Errorf("%s, %+v, %q: %q, want %q", c.klist, c.cfg, c.offered, got, c.want)
+		}
+	}
+}
+
+// ticket has klist say whether there is one.
+func ticket(t *testing.T, klist string) {
+	t.Helper()
+	dir := t.TempDir()
+	labtest.Program(t, filepath.Join(dir, "klist"), "#!/bin/sh\n[ \"$*\" = -s ] && "+klist+"\n")
+	t.Setenv("PATH", dir)
+}
+
+// TestKerberosChoice: OpenSSH is for who has a ticket that ssh would use first.
+func TestKerberosChoice(t *testing.T) {
+	delegates := target.Config{GSSAPIAuthentication: true, GSSAPIDelegateCredentials: true}
+	keys := delegates
+	keys.PreferredAuthentications = []string{"publickey", "gssapi-with-mic"}
+	exchange := target.Config{GSSAPIKeyExchange: true}
+	offered := []string{"publickey", "gssapi-with-mic"}
+	for _, c := range []struct {
+		klist   string
+		cfg     target.Config
+		offered []string
+		before  bool // it dials
+		first   bool // in the login
+	}{
+		{"exit 0", exchange, offered, true, false},
+		{"exit 1", exchange, offered, false, false},
+		{"exit 0", delegates, offered, false, true},
+		{"exit 1", delegates, offered, false, false},
+		{"exit 0", delegates, []string{"publickey"}, false, false},
+		{"exit 0", keys, offered, false, false},
+		{"exit 0", target.Config{GSSAPIAuthentication: true}, offered, false, false},
+		{"exit 0", target.Config{GSSAPIDelegateCredentials: true}, offered, false, false},
+	} {
+		ticket(t, c.klist)
+		if before, first := beyondNative(&c.cfg) != nil, delegation(&c.cfg, c.offered) != nil; before != c.before || first != c.first {
+			t.Errorf("%s, %+v, %q: %v, %v", c.klist, c.cfg, c.offered, before, first)
 		}
 	}
 }

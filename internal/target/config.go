@@ -81,10 +81,12 @@ type Config struct {
 	AddKeysLifetime          time.Duration // how long the agent keeps them, 0: for ever
 	LogLevel                 string        // in upper case; QUIET is called SILENT
 
-	GSSAPIAuthentication    bool
-	HostbasedAuthentication bool
-	CanonicalizeHostname    bool
-	ForkAfterAuthentication bool
+	GSSAPIAuthentication      bool
+	GSSAPIDelegateCredentials bool
+	GSSAPIKeyExchange         bool // of the ssh of some systems
+	HostbasedAuthentication   bool
+	CanonicalizeHostname      bool
+	ForkAfterAuthentication   bool
 
 	ServerAliveInterval time.Duration // 0: off
 	ServerAliveCountMax int

@@ -8,10 +8,12 @@ import (
 // opensshSetters are the setters of options that only OpenSSH's own ssh acts
 // upon.
 var opensshSetters = map[string]func(*Config, string) bool{
-	"gssapiauthentication":    truth(func(c *Config) *bool { return &c.GSSAPIAuthentication }),
-	"hostbasedauthentication": truth(func(c *Config) *bool { return &c.HostbasedAuthentication }),
-	"canonicalizehostname":    canonicalize,
-	"forkafterauthentication": truth(func(c *Config) *bool { return &c.ForkAfterAuthentication }),
+	"gssapiauthentication":      truth(func(c *Config) *bool { return &c.GSSAPIAuthentication }),
+	"gssapidelegatecredentials": truth(func(c *Config) *bool { return &c.GSSAPIDelegateCredentials }),
+	"gssapikeyexchange":         truth(func(c *Config) *bool { return &c.GSSAPIKeyExchange }),
+	"hostbasedauthentication":   truth(func(c *Config) *bool { return &c.HostbasedAuthentication }),
+	"canonicalizehostname":      canonicalize,
+	"forkafterauthentication":   truth(func(c *Config) *bool { return &c.ForkAfterAuthentication }),
 }
 
 // canonicalize reads CanonicalizeHostname: no, yes or always.

@@ -11,7 +11,8 @@ import (
 // name, as a session does, and returns the login once it is at its prompt.
 func (s *site) inner(name string, env ...string) *window {
 	s.t.Helper()
-	lines, err := s.sshd.HostKeyLines(name)
+	host := name[strings.LastIndex(name, "@")+1:]
+	lines, err := s.sshd.HostKeyLines(host)
 	check(s.t, err)
 	check(s.t, s.account.KnowHost(lines...))
 	c := s.account.Command(s.t.Context(), "ssh", "-A", "-tt", name)
@@ -62,4 +63,25 @@ func TestLoginFromASession(t *testing.T) {
 			_ = h.Close()
 		})
 	}
+}
+
+// TestLoginFromASessionByAnotherAccount goes round by that.
+func TestLoginFromASessionByAnotherAccount(t *testing.T) {
+	t.Parallel()
+	s := newSite(t).login(t, "bash")
+	setUp(t, s)
+	other := s.login(t, "bash")
+	h, agent := s.hold(Claim)
+	h.expect(Link{State: LinkSet})
+	there := s.inner(other.account.Name + "@localhost")
+	check(t, there.Send("ssh -A -o StrictHostKeyChecking=no "+s.account.Name+"@localhost\r"))
+	check(t, there.WaitFor(within(t), `(?s)in-42.*\$ ?$`))
+	check(t, there.Send("echo back-$((6*7))\r"))
+	check(t, there.WaitFor(within(t), "back-42"))
+	compare(t, "the link", agent, s.target())
+	compare(t, "keys", s.key.Pub, s.keys())
+	check(t, there.Send("exit\r"))
+	check(t, there.WaitFor(within(t), "closed"))
+	there.leave()
+	_ = h.Close()
 }

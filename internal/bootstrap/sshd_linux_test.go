@@ -127,7 +127,7 @@ func (s *site) isForwarded(socket string) bool {
 // keys returns the keys of the agent behind the link.
 func (s *site) keys() string {
 	s.t.Helper()
-	add := s.account.Command(s.t.Context(), "ssh-add", "-L")
+	add := s.account.Command(within(s.t), "ssh-add", "-L")
 	add.Env = append(add.Env, "SSH_AUTH_SOCK="+s.link())
 	out, err := add.CombinedOutput()
 	check(s.t, err)

@@ -25,7 +25,8 @@
   me=$(id -u)
   ls -ldn "${agent%/*}" | (read -r mode _ uid _ && case "$mode $uid" in d????-??-*" $me") ;; *) exit 1 ;; esac) || exit
   # Not one that is reached through the link: what asked it would go round in a circle. That is so where a program of ours
-  # on this machine, at the other end of the connection, has the link for its own agent: an ssh -A of a session's.
+  # on this machine, at the other end of the connection, has the link for its own agent: an ssh -A of a session's. What an
+  # ssh of another user has does not show: they may have come from a session of ours.
   loops() {
     # shellcheck disable=SC2046,SC2086
     set -- ${SSH_CONNECTION-}
@@ -37,7 +38,7 @@
       sock=$(tr '\000' '\n' <"/proc/$pid/environ" | sed -n 's/^SSH_AUTH_SOCK=//p')
       if [ -z "$sock" ] || [ "$sock" = "$home" ] || [ "$sock" -ef "$home" ]; then return; fi
     done
-    return 1
+    [ "${8-$(id -u)}" != "$(id -u)" ] && grep -h -A 9 '^Name:.ssh$' /proc/[0-9]*/status | grep -q "^Uid:.$8[^0-9]"
   }
   if loops; then exit; fi
   # In a home that several hosts share, the link leads to one of each host's own.

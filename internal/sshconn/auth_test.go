@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/mosha-ssh/mosha/internal/lab"
+	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 	"golang.org/x/crypto/ssh"
 )
 
@@ -32,7 +33,7 @@ func TestAuthAsSSH(t *testing.T) {
 		}
 		return lines
 	}
-	for _, test := range []struct {
+	for _, test := range labtest.Rows(9, []struct {
 		name  string
 		agent string
 		lines []string
@@ -64,7 +65,7 @@ func TestAuthAsSSH(t *testing.T) {
 		{"certificate file", none, append(identity("plain"), "CertificateFile "+s.path("plain-by-ca.pub"))},
 		{"certificate file, key in the agent", s.agent(s.path("plain")), append(identity("stranger"), "CertificateFile "+s.path("plain-by-ca.pub"))},
 		{"public key authentication off", both, append(identity("id"), "PubkeyAuthentication no")},
-	} {
+	}) {
 		lines := append(test.lines, "IdentityAgent "+test.agent)
 		want := s.sshLogin(lines)
 		got := s.dialLogin(lines)

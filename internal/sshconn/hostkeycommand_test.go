@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/mosha-ssh/mosha/internal/lab"
+	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 )
 
 // tokens are all that the command may have, but for what depends on the name of
@@ -88,7 +89,7 @@ func TestKnownHostsCommandVerdicts(t *testing.T) {
 		o.common = []string{"HostKeyAlgorithms ecdsa-sha2-nistp256,ssh-ed25519,rsa-sha2-512"}
 	}
 	good := o.name + o.lines()["ecdsa-sha2-nistp256"]
-	for _, test := range []struct{ name, command, printed string }{
+	for _, test := range labtest.Rows(6, []struct{ name, command, printed string }{
 		{"known", "/bin/cat {dir}/printed", good},
 		{"known without the port", "/bin/cat {dir}/printed", "127.0.0.1" + o.lines()["ecdsa-sha2-nistp256"]},
 		{"junk", "/bin/cat {dir}/printed", "\x00\n@@@\n|1|x\n" + strings.Repeat("x", 1<<20) + "\n" + good},
@@ -101,7 +102,7 @@ func TestKnownHostsCommandVerdicts(t *testing.T) {
 		{"through a pipe", "/bin/sh -c \"cat {dir}/printed | cat\"", good},
 		{"quotes", "/bin/sh -c 'cat \"{dir}/printed\"'", good},
 		{"leaves a child behind", "/bin/sh -c \"cat {dir}/printed; sleep 0.3 &\"", good},
-	} {
+	}) {
 		for _, strict := range []string{"yes", "accept-new"} {
 			o.compare(test.name, map[string]string{"known_hosts": "", "printed": test.printed},
 				"KnownHostsCommand "+strings.ReplaceAll(test.command, "{dir}", o.dir), "StrictHostKeyChecking "+strict)

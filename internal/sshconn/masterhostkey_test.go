@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/mosha-ssh/mosha/internal/lab"
+	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 	"github.com/mosha-ssh/mosha/internal/target"
 )
 
@@ -59,7 +60,7 @@ func TestHostKeyBehindManyWords(t *testing.T) {
 		if strings.HasSuffix(before, "x\r\nx\r\n") {
 			transport = TransportAuto // the native one comes as far as the key exchange, which it does not know
 		}
-		for _, strict := range []string{"no", "ask", "yes", "accept-new"} {
+		for _, strict := range labtest.Rows(2, []string{"no", "ask", "yes", "accept-new"}) {
 			t.Run(name+", "+strict, func(t *testing.T) {
 				cfg := s.behind(before, revoked, "StrictHostKeyChecking "+strict)
 				refusedFor(t, cfg, transport, KeyRevoked)

@@ -85,3 +85,24 @@ func TestLoginFromASessionByAnotherAccount(t *testing.T) {
 	there.leave()
 	_ = h.Close()
 }
+
+// TestLoginByWayOfTheMachine comes from its own address, too, but the agent is
+// the laptop's: a person who logs in takes the link.
+func TestLoginByWayOfTheMachine(t *testing.T) {
+	t.Parallel()
+	s := newSite(t).login(t, "bash")
+	setUp(t, s)
+	h, agent := s.hold(Claim)
+	h.expect(Link{State: LinkSet})
+	lines, err := s.sshd.HostKeyLines("localhost")
+	check(t, err)
+	check(t, s.person.KnowHost(lines...))
+	out, err := s.person.Command(within(t), "ssh", "-A", "-tt", "-J", s.account.Name+"@devbox", s.account.Name+"@localhost",
+		"readlink "+LinkPath+"; ssh-add -L").Output()
+	check(t, err)
+	link, keys, _ := strings.Cut(strings.ReplaceAll(strings.TrimSpace(string(out)), "\r", ""), "\n")
+	if link == agent || keys != s.key.Pub {
+		t.Errorf("the link leads to %q, where %q is", link, keys)
+	}
+	_ = h.Close()
+}

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/crypto/ssh/agent"
+
 	"github.com/mosha-ssh/mosha/internal/keeper"
 	"github.com/mosha-ssh/mosha/internal/lab"
 )
@@ -98,4 +100,35 @@ func TestAgentThatDoesNotSay(t *testing.T) {
 	w.exit(second)
 	w.exit(first)
 	w.nothingLeft()
+}
+
+// TestLockedAgent over both transports: while the agent is locked a session gets
+// nothing from it, and when it is unlocked all that it had, over the same
+// connection.
+func TestLockedAgent(t *testing.T) {
+	for _, transport := range []string{"native", "openssh"} {
+		t.Run(transport, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.transport = transport
+			window := w.shell("devbox")
+			conn, err := net.Dial("unix", w.agent.Sock)
+			w.must(err)
+			defer conn.Close()
+			owner := agent.NewClient(conn)
+			for range 3 {
+				w.agentIsNow(window, w.key)
+				w.must(owner.Lock([]byte("secret")))
+				w.ask(window, w.key, "ssh-add -l 2>&1 | grep -cE 'refused operation|no identities'", "1")
+				w.must(owner.Unlock([]byte("secret")))
+			}
+			w.agentIsNow(window, w.key)
+			w.ask(window, w.key, "SSH_ASKPASS=true SSH_ASKPASS_REQUIRE=force ssh-add -s /usr/lib/none.so 2>&1 | grep -c refused", "1")
+			if s := w.status(); s.Reconnects != 0 {
+				t.Errorf("%+v", s)
+			}
+			w.exit(window)
+			w.nothingLeft()
+		})
+	}
 }

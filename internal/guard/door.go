@@ -14,7 +14,7 @@ const (
 
 	// doorPatience is how long a channel waits for a place while nothing moves. A request is served within a few round
 	// trips, so a burst of them all come to their turn; channels that stay open do not hold others up.
-	doorPatience = 3 * time.Second
+	doorPatience = 5 * time.Second
 )
 
 // Door lets MaxChannels in, the others in their order as places become free. A channel is turned away when no place was

@@ -109,7 +109,7 @@ func (k *Keeper) lookAtAgents(ctx context.Context) {
 	for {
 		select {
 		case <-k.launched:
-			for _, path := range k.allPaths() {
+			for _, path := range k.unasked() {
 				looks.Go(func() { k.look(ctx, path) })
 			}
 		case <-ctx.Done():
@@ -118,9 +118,10 @@ func (k *Keeper) lookAtAgents(ctx context.Context) {
 	}
 }
 
-// allPaths are those of all agents that may be used, to log in or to be
-// forwarded. What is known of others is forgotten.
-func (k *Keeper) allPaths() []string {
+// unasked returns the paths of all agents that may be used, to log in or to be
+// forwarded, but those that have not answered yet, and counts them among these.
+// What is known of others is forgotten.
+func (k *Keeper) unasked() []string {
 	config := k.config()
 	all := append(k.paths(config.ForwardedSocket, true), k.paths(config.AgentSocket, true)...)
 	slices.Sort(all)
@@ -128,6 +129,10 @@ func (k *Keeper) allPaths() []string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	maps.DeleteFunc(k.keyed, func(path string, _ bool) bool { return !slices.Contains(all, path) })
+	all = slices.DeleteFunc(all, func(path string) bool { return k.asking[path] })
+	for _, path := range all {
+		k.asking[path] = true
+	}
 	return all
 }
 
@@ -139,6 +144,7 @@ func (k *Keeper) look(ctx context.Context, path string) {
 	newest, _ := k.config().ForwardedSocket(k.newestEnv)
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	delete(k.asking, path)
 	if err != nil {
 		delete(k.keyed, path)
 		return

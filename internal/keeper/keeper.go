@@ -97,6 +97,7 @@ type Keeper struct {
 	agents    []string        // SSH_AUTH_SOCK of the launchers, the newest first
 	keyed     map[string]bool // whether the agent at a path has keys; not there: not known
 	noKeys    string          // path of the newest launch's agent if that has none
+	asking    map[string]bool // the agents that were asked for their keys and have not answered yet
 	actor     bool            // a person's launch here was the last act that we know of
 	claiming  bool            // a person wants the link here, and it was not said to be so yet
 	kept      bool            // by mosha keep, until stopped
@@ -112,7 +113,7 @@ func newKeeper(spec Spec, log zerolog.Logger) *Keeper {
 	spec.Boot = bootID()
 	k := &Keeper{
 		spec: spec, log: log, started: time.Now(), asks: make(chan ask),
-		uses: make(chan struct{}, 1), launched: make(chan struct{}, 1), keyed: make(map[string]bool), change: make(chan struct{}), state: Idle, since: time.Now(),
+		uses: make(chan struct{}, 1), launched: make(chan struct{}, 1), keyed: make(map[string]bool), asking: make(map[string]bool), change: make(chan struct{}), state: Idle, since: time.Now(),
 		kept: spec.Kept, linger: spec.Linger, agents: spec.Agents, actor: spec.Actor, choice: spec.Choice,
 	}
 	k.guard = guard.New(k.dialAgent, log)

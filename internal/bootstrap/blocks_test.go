@@ -96,6 +96,7 @@ var rcCases = []rcCase{
 	{name: "login takes it from a live one", agent: "own", tty: true, link: "other", want: "own"},
 	{name: "command does not", agent: "own", link: "other", want: "other"},
 	{name: "command takes it from a dead one", agent: "own", link: "dead", want: "own, marked"},
+	{name: "command takes it from another user's", agent: "own", link: "hers", want: "own, marked"},
 	{name: "already there", agent: "own", tty: true, link: "own", want: "own"},
 	{name: "no agent", tty: true, link: "other", want: "other"},
 	{name: "no agent, no link", tty: true},
@@ -146,6 +147,8 @@ func TestRC(t *testing.T) {
 			"own": a.start(a.sshdName()), "ssh-agent": a.start("agent.1"), "dead": a.dir + "/" + a.sshdName(), "silent": a.dir + "/" + a.sshdName(),
 		}
 		a.start("other")
+		theirs := newAgents(outer)
+		a.elsewhere["hers"] = theirs.anothers("agent.1")
 		silent, err := net.Listen("unix", a.elsewhere["silent"])
 		check(t, err)
 		defer silent.Close()

@@ -1,7 +1,7 @@
 # The block for ~/.ssh/rc. sshd runs that file with /bin/sh before every session; other programs read what the session
 # prints, so this prints nothing, and leaves the X11 cookie on its input to the lines that follow. What stands below the
 # empty line is written.
-# shellcheck shell=sh disable=SC2012,SC3013
+# shellcheck shell=sh disable=SC2012,SC3013,SC3067
 
 # Written by mosha: points ~/.ssh/ssh_auth_sock to the SSH agent that this connection forwards.
 (
@@ -30,7 +30,7 @@
   loops() {
     # shellcheck disable=SC2046,SC2086
     set -- ${SSH_CONNECTION-}
-    case "$# $1 $3" in "4 $3 $1" | '4 127.'*' 127.'*) ;; *) return 1 ;; esac
+    case "$# ${1-} ${3-}" in "4 ${3-} ${1-}" | '4 127.'*' 127.'*) ;; *) return 1 ;; esac
     [ -r /proc/net/tcp ] || return 0
     # shellcheck disable=SC2046
     set -- $(grep -h ":$(printf %04X "$2") [0-9A-F]*:$(printf %04X "$4") 01 " /proc/net/tcp /proc/net/tcp6)
@@ -52,7 +52,7 @@
   # A person who logs in takes the link; a command in the background only one that is of no use to anybody, and marks it
   # for a keeper to take back.
   if [ -z "${SSH_TTY-}" ]; then
-    if [ -S "$home" ] && [ -S "$link" ]; then exit; fi
+    if [ -S "$home" ] && [ -O "$home" ] && [ -S "$link" ]; then exit; fi
     agent=/.$agent
   fi
   point() {

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/mosha-ssh/mosha/internal/doctor"
+)
+
+// adviceDotfiles is about start-up files on the remote.
+func adviceDotfiles(c doctor.Check, host string) (advice, bool) {
+	p := c.Problem
+	setUp := "run mosha --setup-only " + host
+	switch p.Kind {
+	case doctor.NotSetUp:
+		return advice{cause: "not set up: " + p.Subject, cure: setUp + " (a session does it too)"}, true
+	case doctor.HomeFixed:
+		return advice{cause: "not set up, and the home cannot be written to: " + p.Subject, cure: "new shells there may not find the agent"}, true
+	case doctor.CannotSetUp:
+		return advice{cause: fmt.Sprintf("cannot be set up: %v", oneLine(p.Err)), cure: "mend the file there, then " + setUp}, true
+	case doctor.RCIdle:
+		return rcIdle(p), true
+	case doctor.RCUnseen:
+		return advice{cause: "not seen: ~/.ssh/ssh_auth_sock is in use"}, true
+	case doctor.RCDeclines:
+		return advice{cause: "not seen: start-up files change SSH_AUTH_SOCK before it is run"}, true
+	case doctor.ShellUnset, doctor.ShellEmptied, doctor.ShellBeside:
+		return shellUnset(p, setUp), true
+	case doctor.ShellUnknown:
+		return advice{cause: "nothing is set up for " + p.Subject + ": a session has the agent, other logins do not", cure: "have its start-up files set SSH_AUTH_SOCK to ~/.ssh/ssh_auth_sock"}, true
+	case doctor.ShellOther:
+		return advice{cause: fmt.Sprintf("%s uses an agent of its own there: %s", p.Subject, p.Detail), cure: "if it should not: look for SSH_AUTH_SOCK and ssh-agent in its start-up files"}, true
+	case doctor.ShellDead:
+		return advice{cause: fmt.Sprintf("the start-up files of %s set SSH_AUTH_SOCK to %s, where no agent is", p.Subject, p.Detail), cure: "take that out of them"}, true
+	case doctor.ShellSilent:
+		return advice{cause: "the start-up files of " + p.Subject + " do not end", cure: "look for what waits in them"}, true
+	case doctor.ShellElse:
+		return advice{cause: "not seen: the start-up files of " + p.Subject + " end it or start another program"}, true
+	}
+	return advice{}, false
+}
+
+// shellUnset is told by whether set-up has done its part for the shell.
+func shellUnset(p *doctor.Problem, setUp string) advice {
+	a := advice{cause: p.Subject + " has no SSH_AUTH_SOCK", cure: setUp}
+	switch {
+	case p.Kind == doctor.ShellEmptied:
+		a.cause += ", although it is set up"
+		a.cure = "look for SSH_AUTH_SOCK in its start-up files, which unset or empty it"
+	case p.Kind == doctor.ShellBeside:
+		a.cause += ": it is not the login shell, and nothing is set up for it"
+		a.cure = fmt.Sprintf("none is needed if %s starts it; else have its start-up files set SSH_AUTH_SOCK to ~/.ssh/ssh_auth_sock", p.Detail)
+	case p.Detail != "":
+		a.cure = "what is said of " + label(p.Detail) + " comes first"
+	}
+	return a
+}
+
+func rcIdle(p *doctor.Problem) advice {
+	a := advice{cause: "the server does not run it", cure: "only ssh -A without mosha suffers" + serverCure(p, "; to mend it: PermitUserRC yes in sshd_config there", "")}
+	if p.Subject != "" {
+		a.cause += fmt.Sprintf(": %s (%s)", p.Subject, p.Detail)
+	}
+	return a
+}
+
+// oneLine makes one line of joined errors.
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }

@@ -3,6 +3,7 @@
 package main_test
 
 import (
+	"os"
 	"strings"
 )
 
@@ -52,11 +53,22 @@ var hostKeyRows = []row{
 	{name: "RSA key with a large exponent that becomes known", config: "Host box\n Port 2209\n HashKnownHosts no\n", prepare: answers("yes")},
 	{name: "RSA key with a large exponent, changed", config: "Host box\n Port 2209\n", prepare: known("[devbox]:2209 {everybody}\n"), fails: noHostKey},
 	{name: "RSA key with a large exponent, StrictHostKeyChecking yes", config: "Host box\n Port 2209\n StrictHostKeyChecking yes\n", fails: noHostKey},
+	{name: "RSA key with a large exponent to log in with", prepare: oddIdentity},
+	{name: "RSA key with a large exponent in the agent", prepare: all(oddIdentity, agentInEnv)},
 	{name: "hashed names", prepare: hashed},
 	{name: "a name with a pattern", prepare: known("dev*,!devil {key}\n")},
 	{name: "a name in capitals", prepare: known("DEVBOX {key}\n")},
 	{name: "a name without the port", config: "Host box\n Port 2203\n", prepare: strangerWithoutPort},
 	{name: "lines that are none", typical: true, prepare: known("devbox junk\n# a comment\n\ndevbox 1024 35 123\n{key}\ndevbox {key}\n")},
+}
+
+// oddIdentity is another key to log in with, which the library cannot read.
+func oddIdentity(p *seat) {
+	private, err := os.ReadFile(p.site.lab.Path("odd-host-key"))
+	p.must(err)
+	p.must(p.me.WriteFile(".ssh/id_ed25519", string(private), 0o600))
+	p.must(p.me.WriteFile(".ssh/id_ed25519.pub", p.site.oddKey+"\n", 0o644))
+	p.must(p.dev.WriteFile(".ssh/authorized_keys", p.site.oddKey+"\n", 0o600))
 }
 
 // wrongKey lets the devbox be known by another key.

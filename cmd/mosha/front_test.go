@@ -170,3 +170,23 @@ func TestFrontTakesAnyHostKey(t *testing.T) {
 	w.fails(5, `^mosha: the host key of devbox has CHANGED`, "--ssh=nice ssh -o StrictHostKeyChecking=no", "devbox")
 	w.nothingLeft()
 }
+
+// TestFrontThatIsInTheWay: what keeps ssh from doing its part is said in one line,
+// and nothing is left.
+func TestFrontThatIsInTheWay(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for name, c := range map[string]struct{ script, says string }{
+		"no master": {`exec ssh -S none "$@"`, "ssh is run by " + w.me.Path("my-ssh") + ", which keeps it from being a ControlMaster"},
+		"no socket": {`case $* in *-N*) ssh -o ControlPath=/nowhere/else "$@"; exit 3;; esac; exec ssh "$@"`, "cannot bind to path /nowhere/else"},
+		"no way":    {`case $* in *-N*) echo no way out >&2; exit 3;; esac; exec ssh "$@"`, "no way out"},
+		"no word":   {`case $* in *-N*) exit 3;; esac; exec ssh "$@"`, "it ended without a word, with exit status 3"},
+	} {
+		labtest.Program(t, w.me.Path("my-ssh"), "#!/bin/sh\n"+c.script+"\n")
+		_, stderr, code := w.local("keep", "--ssh="+w.me.Path("my-ssh"), "devbox")
+		if code != 4 || !strings.Contains(stderr, c.says) || strings.Count(stderr, "mosha: OpenSSH could not connect") != 1 {
+			t.Errorf("%s: exit %d: %s", name, code, stderr)
+		}
+		w.nothingLeft()
+	}
+}

@@ -26,7 +26,7 @@ var sshSays = map[string]usageError{
 	"-X": {Text: "X11 forwarding (-X) is not supported"},
 	"-Y": {Text: "X11 forwarding (-Y) is not supported"},
 	"-V": {Text: "unknown flag -V", Hint: "did you mean mosha version?"},
-	"-v": {Text: "-v is an option of ssh", Hint: "mosha log HOST shows what happens"},
+	"-v": {Text: "-v is an option of ssh", Hint: `those go into --ssh="ssh ..."; what happens is in mosha log HOST`},
 	"-f": {Text: "-f is an option of ssh", Hint: "mosha keep HOST connects in the background"},
 	"-N": {Text: "-N is an option of ssh", Hint: "mosha keep HOST connects without a session"},
 	"-P": {Text: "-P is an option of ssh", Hint: `for ssh's port: --ssh="ssh -p PORT"`},

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -94,7 +95,8 @@ func (d *dialer) startMaster(ctx context.Context) (*master, error) {
 	<-process.ready
 	if err := m.attach(); err != nil {
 		m.Close()
-		return nil, d.explainMaster(ctx, m, q, err)
+		d.opts.Log.Debug().Err(err).Msg("no control socket of ssh")
+		return nil, d.explainMaster(ctx, m, q)
 	}
 	process.stderr.tellAll()
 	if key, _ := d.keys.outcome(); key == nil && !d.transport.kerberos() && d.cfg.Front == "" { // ssh cannot have connected
@@ -162,9 +164,8 @@ func (d *dialer) watchMaster() {
 	}
 }
 
-// explainMaster says why ssh has not connected. It has ended; failed is how
-// its control socket could not be used.
-func (d *dialer) explainMaster(ctx context.Context, m *master, q *questions, failed error) error {
+// explainMaster says why ssh has not connected. It has ended.
+func (d *dialer) explainMaster(ctx context.Context, m *master, q *questions) error {
 	if late := d.overdue(); late != nil {
 		return late
 	}
@@ -191,8 +192,11 @@ func (d *dialer) explainMaster(ctx context.Context, m *master, q *questions, fai
 		return d.lost(ctx, phase)
 	}
 	e := &MasterError{Status: m.process.cmd.ProcessState.ExitCode(), Message: f.final, Early: !d.fetched.Load()}
-	if e.Message == "" {
-		e.Message = failed.Error()
+	switch {
+	case d.entered.Load():
+		e.Message = "ssh is run by " + d.cfg.Front + ", which keeps it from being a ControlMaster"
+	case e.Message == "":
+		e.Message = fmt.Sprintf("it ended without a word, with exit status %d", e.Status)
 	}
 	m.process.stderr.tellButLast()
 	return e

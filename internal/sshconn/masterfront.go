@@ -102,6 +102,7 @@ func (d *dialer) startFronted(dir masterDir, env []string, words *sshWords) (*ss
 	words.heard = func(line string) {
 		d.overhear(line)
 		if line == saysEntering {
+			d.entered.Store(true)
 			p.getReady() // the program in front may have its standard output, too
 		}
 	}

@@ -45,7 +45,7 @@ const maxExponent = 24
 // OpenSSH does not take either.
 var readable = func() map[string]bool {
 	types := map[string]bool{
-		"ssh-dss": true, "ssh-dss-cert-v01@openssh.com": true, ssh.KeyAlgoSKED25519: true, ssh.KeyAlgoSKECDSA256: true,
+		ssh.KeyAlgoSKED25519: true, ssh.KeyAlgoSKECDSA256: true,
 		ssh.CertAlgoSKED25519v01: true, ssh.CertAlgoSKECDSA256v01: true,
 	}
 	for _, algorithms := range []ssh.Algorithms{ssh.SupportedAlgorithms(), ssh.InsecureAlgorithms()} {

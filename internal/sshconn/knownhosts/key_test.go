@@ -1,9 +1,13 @@
 package knownhosts
 
 import (
+	"bytes"
 	"encoding/base64"
+	"math/big"
 	"testing"
 	"time"
+
+	"golang.org/x/crypto/ssh"
 )
 
 // TestKindsOfSSH: a key that only ssh can read is known by its bytes, and a host
@@ -46,6 +50,27 @@ func TestKindsOfSSH(t *testing.T) {
 	for text, want := range map[string]int{known: 1, other: 0} {
 		if line, err := ListHas(text, opaque("AAAAB3NzaC1uZXcx"), nil); line != want || err != nil {
 			t.Errorf("%q: line %d, %v", text, line, err)
+		}
+	}
+}
+
+// TestDSA: old servers have such a key alone, and the ssh of old systems takes
+// it; x/crypto does not read it any more.
+func TestDSA(t *testing.T) {
+	n := big.NewInt(7)
+	blob := ssh.Marshal(struct {
+		Type       string
+		P, Q, G, Y *big.Int
+	}{"ssh-dss", n, n, n, n})
+	key, err := ParseKey(blob)
+	if err != nil || key.Type() != "ssh-dss" || !bytes.Equal(key.Marshal(), blob) {
+		t.Fatalf("%v, %v", key, err)
+	}
+	line := "box ssh-dss " + base64.StdEncoding.EncodeToString(blob)
+	for text, want := range map[string]Status{line: Match, "@revoked * " + line[4:]: Revoked, "box {ed1}": Changed, "": Unknown} {
+		q := Query{Host: Host{Hostname: "box", Port: 22}, Key: key, Now: time.Now(), Kinds: []string{"ssh-dss"}}
+		if r, err := read(t, expand(text)).Check(q); err != nil || r.Status != want {
+			t.Errorf("%q: %+v, %v; want %v", text, r, err, want)
 		}
 	}
 }

@@ -14,9 +14,11 @@ Connection closed by 10.77.0.1 port 40001
 Transferred: sent 3560, received 17620 bytes
 Connection from 10.77.0.1 port 40003 on 10.77.0.2 port 22 rdomain ""
 Connection closed by invalid user b 10.77.0.1 port 40003 [preauth]
+Connection from 10.77.0.1 port 40005 on 10.77.0.2 port 22 rdomain ""
+Connection closed by 10.77.0.1 port 40005 [preauth]
 Connection from 10.77.0.1 port 40004 on 10.77.0.2 port 22 rdomain ""
 `
-	if n := connections(log); n != 3 {
-		t.Errorf("%d connections, want 3", n)
+	if n := connections(log); n != 4 {
+		t.Errorf("%d connections, want 4", n)
 	}
 }

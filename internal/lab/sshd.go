@@ -197,7 +197,7 @@ func (s *Sshd) Log() string {
 func (s *Sshd) Connections() int { return connections(s.Log()) }
 
 // peerLine is a line about a connection, with the peer's address and port.
-var peerLine = regexp.MustCompile(`(?m)^(.*?)(\S+ port \d+)\b.*$`)
+var peerLine = regexp.MustCompile(`(?m)^(.*?)(\S+ port \d+)\b(.*)$`)
 
 // connections counts them in a log.
 func connections(log string) (n int) {
@@ -210,7 +210,7 @@ func connections(log string) (n int) {
 			silent[peer] = true
 			continue
 		case "Connection closed by ":
-			if silent[peer] {
+			if silent[peer] && m[3] == "" { // else " [preauth]": it came to a key exchange
 				n--
 			}
 		}

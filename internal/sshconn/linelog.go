@@ -4,6 +4,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"github.com/rs/zerolog"
 )
@@ -141,12 +142,13 @@ func programSays(tell func(Notice)) func(line string) {
 	return func(line string) { tell(Notice{Kind: NoticeProgram, Text: bounded(line)}) }
 }
 
-// printable drops control characters, which may come from the other side.
+// printable drops control characters, which may come from the other side, and is
+// never longer than s: what is no UTF-8 becomes question marks.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' && r != '\t' || r == 0x7f {
+		if unicode.IsControl(r) && r != '\t' {
 			return -1
 		}
 		return r
-	}, s)
+	}, strings.ToValidUTF8(s, "?"))
 }

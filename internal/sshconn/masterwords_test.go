@@ -1,6 +1,7 @@
 package sshconn
 
 import (
+	"bytes"
 	"errors"
 	"strings"
 	"testing"
@@ -81,12 +82,14 @@ func FuzzSSHWords(f *testing.F) {
 	f.Add([]byte("Offending ED25519 key in /f:99999999999999999999\nWARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!\nHost key verification failed."), false)
 	f.Add([]byte("Unable to negotiate with 1 port 2: no matching MAC found. Their offer: a,b\n"), false)
 	f.Add([]byte("Received disconnect from 1 port 2:99999999999999999999: \x1b[31m\n"), false)
+	f.Add(bytes.Repeat([]byte("\xff"), maxSSHLine), false)
+	f.Add(bytes.Repeat([]byte("\xc2\x9b31m\xf0\x9f"), maxSSHLine), true)
 	f.Add([]byte("Load key \"/f\": bad permissions\nWarning: Permanently added 'h' (ED25519) to the list of known hosts.\r\n"), true)
 	cfg := &target.Config{HostName: "h", User: "me", Port: 22, UserKnownHostsFiles: []string{"/k"}, PasswordAuthentication: true}
 	f.Fuzz(func(t *testing.T, text []byte, auth bool) {
 		failure := said(cfg, auth, string(text))
 		for _, line := range append(failure.lines, failure.final) {
-			if len(line) > maxSSHLine || strings.ContainsFunc(line, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
+			if len(line) > maxSSHLine || !utf8.ValidString(line) || strings.ContainsFunc(line, func(r rune) bool { return unicode.IsControl(r) && r != '\t' }) {
 				t.Errorf("kept %q", line)
 			}
 		}

@@ -27,7 +27,10 @@ func explainKeeper(err error) (explanation, bool) {
 	var silent *keeper.SilentError
 	var version *keeper.VersionError
 	var spawn *keeper.SpawnError
+	var file *keeper.FileError
 	switch {
+	case errors.As(err, &file):
+		return explanation{file.Error(), "remove it: mosha has a file of its own there", exitFailure}, true
 	case errors.As(err, &noKeeper):
 		return explanation{noKeeper.Error(), "mosha status lists those that there are", exitNotUp}, true
 	case errors.As(err, &noLog):

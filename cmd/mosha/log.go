@@ -13,6 +13,8 @@ import (
 
 	"github.com/rs/zerolog"
 	"golang.org/x/term"
+
+	"github.com/mosha-ssh/mosha/internal/keeper"
 )
 
 type logCmd struct {
@@ -39,6 +41,12 @@ func (l logCmd) Run() error {
 	}
 	if err := log.read(show, !l.Follow); err != nil {
 		return err
+	}
+	if log.file == nil {
+		_, err := keeper.OpenLog(log.path)
+		if other := (*keeper.FileError)(nil); errors.As(err, &other) {
+			return other
+		}
 	}
 	if log.file == nil && !l.Follow {
 		return &noLogError{Host: l.Host}
@@ -155,7 +163,7 @@ func (r *logReader) read(show func([]byte) error, all bool) error {
 func (r *logReader) newer() []*os.File {
 	var found []*os.File
 	for _, path := range []string{r.path, r.path + ".old"} {
-		file, err := os.Open(path)
+		file, err := keeper.OpenLog(path)
 		if err != nil {
 			continue
 		}

@@ -87,7 +87,10 @@ func forwarding(k *Keeper) (c *connection, end func()) {
 // still in the log.
 func TestLogOutlivesRequests(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "id.log")
-	log := openLog(path, "devbox")
+	log, err := openLog(path, "devbox")
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer log.close()
 	k := spareKeeper(t)
 	k.log = log.Logger

@@ -30,7 +30,7 @@ type DirError struct {
 	Reason  string
 	Owner   int         // for "owner": whose it is
 	Mode    fs.FileMode // for "mode": what it has
-	Err     error
+	Err     error       `json:"-"`
 }
 
 func (e *DirError) Error() string {
@@ -168,11 +168,7 @@ func (d keeperDir) make() error {
 	if err := ensurePrivate(filepath.Dir(string(d))); err != nil {
 		return err
 	}
-	err := os.Mkdir(string(d), 0o700)
-	if errors.Is(err, fs.ErrExist) {
-		return nil
-	}
-	return err
+	return ensurePrivate(string(d))
 }
 
 // remove takes the directories away if nothing is left in them.

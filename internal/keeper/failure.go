@@ -89,7 +89,7 @@ type wireError struct {
 // carried are the errors that keep their type between processes. Their
 // exported fields are plain data.
 var carried = []error{
-	&SetupError{}, &ForwardError{}, &VersionError{}, &RoomError{}, &BusyError{}, &NoKeysError{},
+	&DirError{}, &FileError{}, &SetupError{}, &ForwardError{}, &VersionError{}, &RoomError{}, &BusyError{}, &NoKeysError{},
 	&bootstrap.FileError{}, &bootstrap.LinkError{}, &bootstrap.RemoteError{},
 	&sshconn.ResolveError{}, &sshconn.ConnectError{}, &sshconn.TimeoutError{}, &sshconn.ClosedError{},
 	&sshconn.ProxyError{}, &sshconn.DisconnectError{}, &sshconn.ProtocolError{}, &sshconn.AlgorithmError{},

@@ -25,7 +25,10 @@ func (c saidChannel) Write(p []byte) (int, error) { return len(p), nil }
 // what else is there, and those to orders are in it.
 func TestHolderSaysTooMuch(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.log")
-	l := openLog(path, "devbox")
+	l, err := openLog(path, "devbox")
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer l.close()
 	l.Info().Msg("what matters")
 	c := &connection{k: spareKeeper(t), log: l.Logger, pulse: newPulse(0, 0)}

@@ -95,7 +95,7 @@ func (l *leases) add(id string) error {
 		return errNoLease
 	}
 	path := filepath.Join(l.dir, id)
-	file, err := os.OpenFile(path, os.O_RDWR|unix.O_NOFOLLOW, 0)
+	file, err := openOwn(path, os.O_RDWR)
 	if err != nil {
 		return errNoLease
 	}
@@ -132,7 +132,7 @@ func removeFree(dir string) {
 	}
 	for _, entry := range entries {
 		path := filepath.Join(dir, entry.Name())
-		if file, err := os.OpenFile(path, os.O_RDWR|unix.O_NOFOLLOW, 0); err == nil {
+		if file, err := openOwn(path, os.O_RDWR); err == nil {
 			removeIfFree(file)
 			_ = file.Close()
 		}

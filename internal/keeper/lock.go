@@ -48,7 +48,7 @@ func tryAcquire(dir keeperDir, path string) (*fileLock, error) {
 	if err != nil {
 		return nil, err
 	}
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	file, err := openOwn(path, os.O_CREATE|os.O_RDWR)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, errLocked // the directory went with its last holder
 	}

@@ -27,19 +27,22 @@ type logFile struct {
 
 // openLog opens the log at path for the keeper of a destination. Where it
 // cannot be had, nothing is logged: that is no reason to be without the agent.
-func openLog(path, destination string) *logFile {
-	l := &logFile{path: path}
-	if l.open() != nil {
-		l.Logger = zerolog.Nop()
-		return l
+// Where something else is in its place, that is a *FileError: it may be a trap.
+func openLog(path, destination string) (*logFile, error) {
+	l := &logFile{path: path, Logger: zerolog.Nop()}
+	if err := l.open(); err != nil {
+		if other := (*FileError)(nil); errors.As(err, &other) {
+			return l, other
+		}
+		return l, nil
 	}
 	zerolog.TimeFieldFormat = time.RFC3339Nano
 	l.Logger = zerolog.New(l).With().Timestamp().Str("destination", destination).Logger()
-	return l
+	return l, nil
 }
 
 func (l *logFile) open() error {
-	file, err := os.OpenFile(l.path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	file, err := openOwn(l.path, os.O_CREATE|os.O_APPEND|os.O_WRONLY)
 	if err != nil {
 		return err
 	}

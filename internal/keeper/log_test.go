@@ -31,7 +31,10 @@ func withoutDescriptors(t *testing.T, do func()) {
 // at that moment. Its two files stay bounded from the next time on.
 func TestLogAfterFailedRotation(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.log")
-	l := openLog(path, "devbox")
+	l, err := openLog(path, "devbox")
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer l.close()
 	line := []byte(strings.Repeat("a", 1023) + "\n")
 	write := func(bytes int) {
@@ -59,7 +62,10 @@ func TestLogAfterFailedRotation(t *testing.T) {
 // be set aside.
 func TestLogRemoved(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.log")
-	l := openLog(path, "devbox")
+	l, err := openLog(path, "devbox")
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer l.close()
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)

@@ -86,7 +86,10 @@ func serveSpec(spec Spec, read func(keeperDir) (Spec, error), ready func(error) 
 		return ready(err)
 	}
 	sshconn.RemoveMasters(string(dir)) // of a keeper that was killed
-	logger := openLog(spec.Dirs.Log(spec.ID()), spec.Config.Dest)
+	logger, err := openLog(spec.Dirs.Log(spec.ID()), spec.Config.Dest)
+	if err != nil {
+		return ready(err)
+	}
 	defer logger.close()
 
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
@@ -168,9 +171,5 @@ func listenAt(path string) (net.Listener, error) {
 
 // report tells the launcher, in one line, and closes the pipe.
 func report(to *os.File, failure error) error {
-	var r readiness
-	if failure != nil {
-		r.Error = failure.Error()
-	}
-	return errors.Join(failure, json.NewEncoder(to).Encode(r), to.Close())
+	return errors.Join(failure, json.NewEncoder(to).Encode(readiness{Error: encodeError(failure)}), to.Close())
 }

@@ -121,7 +121,7 @@ func tell(to *os.File, spec Spec) error {
 
 // readiness is what a keeper says on descriptor 3, once.
 type readiness struct {
-	Error string `json:"error,omitempty"`
+	Error *wireError `json:"error,omitempty"`
 }
 
 // errDied says that a keeper ended without a word.
@@ -137,8 +137,6 @@ func awaitReady(ctx context.Context, report *os.File) error {
 		return errDied
 	case err != nil:
 		return err
-	case ready.Error != "":
-		return errors.New(ready.Error)
 	}
-	return nil
+	return ready.Error.decode()
 }

@@ -3,7 +3,6 @@ package keeper
 import (
 	"encoding/json"
 	"errors"
-	"os"
 	"time"
 
 	"github.com/google/renameio/v2"
@@ -55,10 +54,13 @@ func (s Spec) save(path string) error {
 // errNoConfig says that a spec does not say what it is for.
 var errNoConfig = errors.New("no configuration in the spec")
 
+// maxSaved bounds what is read of a saved spec, in bytes: a Spec and what it has got.
+const maxSaved = 2 * maxSpec
+
 // loadSpec reads what save has written.
 func loadSpec(path string) (Spec, error) {
 	var s Spec
-	data, err := os.ReadFile(path)
+	data, err := readOwn(path, maxSaved)
 	if err != nil {
 		return s, err
 	}

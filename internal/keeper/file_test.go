@@ -1,0 +1,98 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestFileInPlaceOfOurs: where a file of ours is expected, nothing else is opened,
+// written or waited for.
+func TestFileInPlaceOfOurs(t *testing.T) {
+	dir := t.TempDir()
+	elsewhere := filepath.Join(dir, "elsewhere")
+	for name, put := range map[string]func(path string) error{
+		"FIFO":           func(path string) error { return unix.Mkfifo(path, 0o600) },
+		"link":           func(path string) error { return os.Symlink(elsewhere, path) },
+		"link to itself": func(path string) error { return os.Symlink(path, path) },
+		"link to a FIFO": func(path string) error {
+			return errors.Join(unix.Mkfifo(path+".to", 0o600), os.Symlink(path+".to", path))
+		},
+		"link to null": func(path string) error { return os.Symlink(os.DevNull, path) },
+		"directory":    func(path string) error { return os.Mkdir(path, 0o700) },
+		"socket": func(path string) error {
+			l, err := net.Listen("unix", path)
+			if err == nil {
+				t.Cleanup(func() { l.Close() })
+			}
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dirs := Dirs{Runtime: filepath.Join(dir, name), State: dir}
+			in := dirs.of("id")
+			if err := os.MkdirAll(in.sessions(), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			const lease = "AAAAAAAAAAAAAAAAAAAAAAAAAA"
+			log := filepath.Join(string(in), "log")
+			for _, path := range []string{log, in.lock(), in.spec(), filepath.Join(in.sessions(), lease)} {
+				if err := put(path); err != nil {
+					t.Fatal(err)
+				}
+			}
+			_, logged := openLog(log, "box")
+			_, readLog := OpenLog(log)
+			_, locked := acquire(context.Background(), in, in.lock())
+			_, read := loadSpec(in.spec())
+			for what, err := range map[string]error{"log": logged, "log, to be read": readLog, "lock": locked, "spec": read} {
+				if other := (*FileError)(nil); !errors.As(err, &other) || other.Reason != "kind" || filepath.Dir(other.Path) != string(in) {
+					t.Errorf("%s: %v", what, err)
+				}
+			}
+			if err := newLeases(in.sessions(), func() {}).add(lease); !errors.Is(err, errNoLease) {
+				t.Errorf("lease: %v", err)
+			}
+			removeFree(in.sessions())
+			if _, err := os.Stat(elsewhere); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("a link was followed: %v", err)
+			}
+		})
+	}
+}
+
+// TestFileOfAnother needs another user, whom only root can be made to seem.
+func TestFileOfAnother(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.log")
+	if err := os.WriteFile(path, nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chown(path, 1, -1); err != nil {
+		t.Fatal(err)
+	}
+	_, err := openLog(path, "box")
+	if other := (*FileError)(nil); !errors.As(err, &other) || other.Reason != "owner" || other.Owner != 1 {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestDirInPlaceOfOurs: a keeper's directory is one, and not a link to one.
+func TestDirInPlaceOfOurs(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "mosha")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	in := Dirs{Runtime: dir}.of("id")
+	if err := os.Symlink(t.TempDir(), string(in)); err != nil {
+		t.Fatal(err)
+	}
+	_, err := acquire(context.Background(), in, in.lock())
+	if other := (*DirError)(nil); !errors.As(err, &other) || other.Reason != "kind" || other.Path != string(in) {
+		t.Errorf("%v", err)
+	}
+}

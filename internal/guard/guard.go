@@ -36,16 +36,16 @@ type Guard struct {
 // Dial opens a fresh connection to the agent, and returns the path of the socket that it dialed, too.
 type Dial func(context.Context) (conn net.Conn, path string, err error)
 
-// New returns a guard for the agent that dial reaches. The log gets numbers, never what was in a message, and no
-// more than some lines a minute, whatever the remotes do.
+// New returns a guard for the agent that dial reaches. The log gets numbers, never what was in a message, and
+// little more than a line a minute, whatever the remotes do.
 func New(dial Dial, log zerolog.Logger) *Guard {
-	return &Guard{dial: dial, tally: tally{log: log}}
+	return &Guard{dial: dial, tally: tally{log: log, warned: make(map[string]time.Time)}}
 }
 
 // End writes to the log what was counted since its last line.
 func (g *Guard) End() { g.tally.tell() }
 
-// Warn logs something that a remote can cause, the first of its kind in a minute.
+// Warn logs something that a remote can cause, once an hour for each kind.
 func (g *Guard) Warn(kind string, err error) { g.tally.warn(kind, err) }
 
 // Serve passes the requests that come on channel to an agent, one at a time, and their replies back, until the remote

@@ -7,18 +7,23 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// tallyPeriod is the time that one line of the log stands for.
-const tallyPeriod = time.Minute
+const (
+	// tallyPeriod is the time that one line of the log stands for.
+	tallyPeriod = time.Minute
 
-// tally writes what the remote asks for to the log: one line for all of it in a minute, and the first warning of each kind.
-// Else a remote could push all other events out of the log by asking.
+	// warnPeriod is the time for which a warning is not repeated.
+	warnPeriod = time.Hour
+)
+
+// tally writes what the remote asks for to the log: one line for all of it in a minute, and a warning of each kind once an
+// hour. Else a remote could push all other events out of the log by asking: so they stay for days, whatever it does.
 type tally struct {
 	log zerolog.Logger
 
 	mu      sync.Mutex
 	period  *time.Timer // nil: nothing was counted since the last line
 	counted counts
-	warned  map[string]bool // the kinds of warnings in this period
+	warned  map[string]time.Time // when there was a warning of that kind last
 }
 
 // counts is what happened in a period.
@@ -32,26 +37,21 @@ type counts struct {
 func (t *tally) count(how func(*counts)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.beginLocked()
+	if t.period == nil {
+		t.period = time.AfterFunc(tallyPeriod, t.tell)
+	}
 	how(&t.counted)
 }
 
-// warn logs a warning, unless there was one of that kind in this period. There are few kinds.
+// warn logs a warning, unless there was one of that kind lately. There are few kinds.
 func (t *tally) warn(kind string, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.beginLocked()
-	if !t.warned[kind] {
-		t.warned[kind] = true
-		t.log.Warn().Err(err).Msg(kind)
+	if last, ok := t.warned[kind]; ok && time.Since(last) < warnPeriod {
+		return
 	}
-}
-
-func (t *tally) beginLocked() {
-	if t.period == nil {
-		t.period = time.AfterFunc(tallyPeriod, t.tell)
-		t.warned = make(map[string]bool)
-	}
+	t.warned[kind] = time.Now()
+	t.log.Warn().Err(err).Msg(kind)
 }
 
 // tell writes the line for the period that ends.
@@ -65,9 +65,6 @@ func (t *tally) tell() {
 	t.period = nil
 	c := t.counted
 	t.counted = counts{}
-	if c == (counts{}) {
-		return
-	}
 	t.log.Info().Int("channels", c.channels).Int("requests", c.requests).Int("signs", c.signs).
 		Int("refused", c.refused).Int("failed", c.failed).Msg("agent requests")
 }

@@ -69,6 +69,17 @@ func TestTally(t *testing.T) {
 		if log.Len() > 0 {
 			t.Errorf("with nothing to tell it says %s", log.String())
 		}
+		for range 60 {
+			channel(encode(11), encode(20))
+			channel(make([]byte, 4))
+			time.Sleep(tallyPeriod)
+		}
+		synctest.Wait()
+		if n := strings.Count(log.String(), "\n"); n > 70 {
+			t.Errorf("in an hour it says %d lines", n)
+		}
+		log.Reset()
+		time.Sleep(time.Hour)
 		channel(encode(11))
 		g.End()
 		if !strings.Contains(log.String(), "no agent for a remote request") || !strings.Contains(log.String(), `"requests":1`) {

@@ -65,3 +65,20 @@ func TestLoginWithNewKind(t *testing.T) {
 	w.must(w.agent.Add(key))
 	w.keepsOver("native", "")
 }
+
+// TestAgentSocketElsewhere: the session and the doctor find the forwarded agent
+// where the server's AgentSocketPath has it.
+func TestAgentSocketElsewhere(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{"shared:/tmp", "user:.cache/agents"} {
+		t.Run(path, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, "AgentSocketPath "+path)
+			window := w.shell("devbox")
+			w.agentIsNow(window, w.key)
+			w.examine("devbox").well2(t)
+			w.exit(window)
+			w.nothingLeft()
+		})
+	}
+}

@@ -14,15 +14,31 @@ ours() {
   }
 }
 
-# of_sshd SOCKET: whether SOCKET, which is /tmp/ssh-*/agent.PID, is an sshd's. A person's own ssh-agent names its likewise.
+# pid_of SOCKET: sets pid to what the last part of the name, which alone is always an sshd's, says of the process: of that of
+# agent.PID, up to OpenSSH 10.0, or of s.HASH.sshd.PID.RAND or agent.sshd.PID, from 10.6 on, to that; of s.HASH.sshd.RAND,
+# between them, to -, and of any other to nothing. AgentSocketPath may put the socket into any directory.
+pid_of() {
+  case ${1##*/} in
+  s.*.sshd.*.*) pid=${1%.*} && pid=${pid##*.} ;;
+  s.*.sshd.*) pid=- ;;
+  agent.*) pid=${1##*.} ;;
+  *) pid= ;;
+  esac
+}
+
+# of_sshd SOCKET: whether SOCKET is an sshd's, by its name. A person's own ssh-agent has agent.PID, too.
 of_sshd() {
-  pid=${1##*/agent.}
-  case $pid in '' | *[!0-9]*) return 1 ;; esac
-  read -r name <"/proc/$pid/stat" || name=$(ps -o comm= -p "$pid")
-  case $name in
+  pid_of "$1"
+  case $pid in
+  -) return ;;
+  '' | *[!0-9]*) return 1 ;;
+  esac
+  read -r n <"/proc/$pid/stat" || n=$(ps -o comm= -p "$pid")
+  case $n in
   *sshd*) ;;
   ?*) return 1 ;;
-  *) kill -0 "$pid" ;; # the system hides what others are
+  # The system hides what others are.
+  *) kill -0 "$pid" ;;
   esac
 }
 
@@ -42,32 +58,32 @@ listens() {
 
 # find_agent: sets agent to the socket that sshd made for this connection, or to nothing. SSH_AUTH_SOCK names it unless a
 # start-up file has put something else there: nothing, the link itself, or the socket of an agent that the person has on
-# this machine, which must not pass for the forwarded one where none is forwarded. sshd up to 10.0 shows the way by its
-# pid, which is our parent's unless a forced command stands between; an earlier process of that pid may have left a socket,
-# but nobody listens there. From 10.1 on the newest socket has to do, if it was made just now, as ours was; but not where
-# SSH_AUTH_SOCK is unset, as it is when nothing is forwarded. Two variables say what is known of the server: openssh is
-# empty if it is another than OpenSSH's sshd, and earlier is the socket that was found on this connection before, if any.
+# this machine, which must not pass for the forwarded one where none is forwarded. sshd up to 10.0 and from 10.6 on shows
+# the way by its pid, which is our parent's unless a forced command stands between; an earlier process of that pid may have
+# left a socket, but nobody listens there. From 10.1 to 10.5 the newest socket has to do, if it was made just now, as ours
+# was; but not where SSH_AUTH_SOCK is unset, as it is when nothing is forwarded. Two variables say what is known of the
+# server: openssh is empty if it is another than OpenSSH's sshd, and earlier is the socket that was found on this connection
+# before, if any.
 find_agent() {
   agent=$earlier
   if [ -n "$agent" ] && ours "$agent"; then return; fi
   agent=${SSH_AUTH_SOCK-}
-  case $agent in
-  /tmp/ssh-*/agent."$PPID" | */.ssh/agent/s.*.sshd.*) ours "$agent" && return ;;
-  esac
-  for socket in /tmp/ssh-*/agent."$PPID"; do
-    ours "$socket" && listens "$socket" && agent=$socket && return
-  done
-  [ -n "${SSH_AUTH_SOCK+set}" ] || return
-  case $agent in
-  /tmp/ssh-*/agent.*) ours "$agent" && of_sshd "$agent" && return ;;
-  esac
-  newest=
-  for socket in "$HOME"/.ssh/agent/s.*.sshd.*; do
-    ours "$socket" || continue
-    if [ -z "$newest" ] || [ "$socket" -nt "$newest" ]; then newest=$socket; fi
-  done
+  pid_of "$agent"
+  case $pid in - | "$PPID") ours "$agent" && return ;; esac
+  # Where an sshd puts it by default, or in Linux's list of sockets.
+  agent=$({
+    printf '%s\n' /tmp/ssh-*/agent."$PPID" "$HOME"/.ssh/agent/s.*.sshd."$PPID".*
+    sed -n "/sshd[.]$PPID/s,^[^/]*,,p" /proc/net/unix
+  } | while IFS= read -r s; do
+    pid_of "$s"
+    [ "$pid" = "$PPID" ] && ours "$s" && listens "$s" && printf '%s\n' "$s" && break
+  done)
+  if [ -n "$agent" ] || [ -z "${SSH_AUTH_SOCK+set}" ]; then return; fi
+  agent=$SSH_AUTH_SOCK
+  of_sshd "$agent" && ours "$agent" && return
   # Below two minutes: some find(1) round up.
-  if [ -n "$(find "$newest" -mmin -2)" ] && listens "$newest"; then agent=$newest; return; fi
+  s=$(find -H "$HOME/.ssh/agent" -name 's.*.sshd.*' ! -name 's.*.sshd.*.*' -mmin -2 -exec ls -t {} + | head -n 1)
+  if ours "$s" && listens "$s"; then agent=$s; return; fi
   # A server that is not OpenSSH names it as it likes.
   if [ -n "$openssh" ] || ! ours "$agent"; then agent=; fi
 }

@@ -113,6 +113,9 @@ var rcCases = []rcCase{
 	{name: "an ssh-agent of one's own", agent: "ssh-agent", tty: true, link: "other", want: "other"},
 	{name: "an ssh-agent of one's own and a dead link", agent: "ssh-agent", link: "dead", want: "dead"},
 	{name: "sshd from 10.1 on", agent: "newer", tty: true, link: "other", want: "newer"},
+	{name: "sshd from 10.6 on", agent: "newest", tty: true, link: "dead", want: "newest"},
+	{name: "sshd from 10.6 on, in a directory of its own", agent: "shared", tty: true, link: "other", want: "shared"},
+	{name: "named by what is no sshd", agent: "no sshd's", tty: true, link: "other", want: "other"},
 	{name: "an agent that never answers", agent: "silent", tty: true, link: "other", want: "silent"},
 	{name: "a link to one that never answers", agent: "own", tty: true, link: "silent", want: "own"},
 }
@@ -157,6 +160,10 @@ func TestRC(t *testing.T) {
 		newer := filepath.Join(elsewhere.dir, ".ssh/agent")
 		check(t, outer.command("mkdir", "-p", newer).Run())
 		a.elsewhere["newer"] = elsewhere.start(".ssh/agent/s.x.sshd.y")
+		pid := strings.TrimPrefix(a.sshdName(), "agent.")
+		a.elsewhere["newest"] = elsewhere.start("s.x.sshd." + pid + ".y")
+		a.elsewhere["shared"] = elsewhere.start("agent.sshd." + pid)
+		a.elsewhere["no sshd's"] = elsewhere.start("s.x.sshd.1.y")
 		for _, c := range rcCases {
 			t.Run(c.name, func(t *testing.T) { testRC(t, outer.another(t), a, c, "") })
 		}

@@ -26,7 +26,7 @@ import (
 //	claim                link ok | link failed STEP WORDS
 //	reclaim ACTOR OLDS   link ok | link kept | link failed STEP WORDS; tabs between the OLDS
 //	ping TOKEN           pong TOKEN own|other|none|failed
-//	bury PID START       buried yes|no
+//	bury PID START PATH  buried yes|no; PATH is its agent's socket
 //	leave                the end, and the link stays as it is
 //	quit                 the end; so is the end of input, SIGHUP and SIGTERM
 const holderMarker = "mosha-holder 1"
@@ -124,12 +124,16 @@ func Ping(token uint64) Order { return Order("ping " + strconv.FormatUint(token,
 // Bury returns the order to end the sshd that an earlier connection of this
 // keeper has left half-open, which frees whoever hangs on its agent socket. It
 // is answered by a [Buried]. Nothing is ended if s says too little to tell it
-// from another process.
-func Bury(s Sshd) Order {
-	if s.PID <= 1 || !validStamp(s.Start) {
-		return "bury - -\n"
+// from another process. The socket, an [Agent] path, is removed unless somebody
+// listens there then: sshd leaves it.
+func Bury(s Sshd, socket string) Order {
+	if !strings.HasPrefix(socket, "/") || printable(socket) != socket {
+		socket = "-"
 	}
-	return Order("bury " + strconv.Itoa(s.PID) + " " + s.Start + "\n")
+	if s.PID <= 1 || !validStamp(s.Start) {
+		return Order("bury - - " + socket + "\n")
+	}
+	return Order("bury " + strconv.Itoa(s.PID) + " " + s.Start + " " + socket + "\n")
 }
 
 // HolderScript returns the script to write to the input of a shell in the

@@ -188,7 +188,8 @@ watch() {
     heard=
     sleep "$patience" &
     nap=$!
-    while kill -0 $nap; do # a signal ends wait, but not the sleep
+    # A signal ends wait, but not the sleep.
+    while kill -0 $nap; do
       wait $nap
       slept=$?
     done
@@ -208,33 +209,39 @@ ping() {
   echo "pong $1 $owner"
 }
 
-# bury PID START: ends an sshd of ours, which closes its sockets. A stopped one goes on only to end. The rest is done when
-# the next order comes, or the end.
+# bury PID START SOCKET...: ends an sshd of ours, which closes its sockets. A stopped one goes on only to end. The rest is done
+# when the next order comes, or the end.
 bury() {
-  told=no
+  told=no grave=
   if [ "$1" -gt 1 ] && [ "$1" -ne "$PPID" ] && stamp "$1" && [ "$start" = "$2" ] && kill -TERM "$1"; then
     kill -CONT "$1"
-    told=yes grave=$1 buried=$start
+    told=yes grave=$1 buried=$2
   fi
+  shift 2
+  tomb=$*
   echo "buried $told"
 }
 
-# fill: kills what is left of the one that was buried. SIGTERM does not have it remove its socket, up to sshd 10.0 in a
-# directory of its own.
+# fill: kills what is left of the one that was buried, and removes the socket at which nobody listens then: no sshd that is
+# killed does, nor with SIGTERM.
 fill() {
-  [ -n "$grave" ] || return
+  [ -n "$tomb" ] || return
   if stamp "$grave" && [ "$start" = "$buried" ]; then kill -KILL "$grave"; fi
-  for socket in /tmp/ssh-*/agent."$grave"; do
-    if ours "$socket"; then rm -f "$socket" && rmdir "${socket%/*}"; fi
-  done
-  grave=
+  for _ in 1 2 3 4 5 6; do listens "$tomb" || remove "$tomb"; done
+  tomb=
+}
+
+# remove SOCKET: removes one that an sshd made, by its name, and the directory that was made for it alone.
+remove() {
+  pid_of "$1"
+  [ -n "$pid" ] && ours "$1" && rm -f "$1"
+  case $1 in */ssh-*) rmdir "${1%/*}" ;; esac
 }
 
 # bury_own: ends the sshd of our own session. We end with it, so its socket goes first.
 bury_own() {
   stamp "$PPID" || return
-  grave=$PPID buried=
-  fill
+  remove "$agent"
   kill -TERM "$PPID"
 }
 
@@ -265,9 +272,11 @@ obey() {
     reclaim "${1%% *}" "${1#* }"
     ;;
   'ping '*) ping "${1#ping }" ;;
-  'bury '*' '*)
-    set -- "${1#bury }"
-    bury "${1%% *}" "${1#* }"
+  'bury '*)
+    set -f
+    # shellcheck disable=SC2086
+    bury ${1#bury }
+    set +f
     ;;
   leave)
     agent=
@@ -277,7 +286,7 @@ obey() {
   esac
 }
 
-agent='' actor='' olds='' target='' watcher='' grave='' new=$link.$$
+agent='' actor='' olds='' target='' watcher='' grave='' buried='' tomb='' new=$link.$$
 trap release 0
 trap 'exit 0' HUP INT TERM
 trap '' PIPE

@@ -52,16 +52,18 @@ func TestOrders(t *testing.T) {
 		"reclaim yes -\n":        Reclaim(true, "/tmp/a\nquit"),
 		"reclaim no /a\t/b c\n":  Reclaim(false, "/a", "x", "", "/b\tx", "/b c"),
 		"ping 7\n":               Ping(7),
-		"bury 12 34\n":           Bury(Sshd{PID: 12, Start: "34"}),
-		"bury - -\n":             Bury(Sshd{PID: 1, Start: "34"}),
+		"bury 12 34 /tmp/a b\n":  Bury(Sshd{PID: 12, Start: "34"}, "/tmp/a b"),
+		"bury 12 34 -\n":         Bury(Sshd{PID: 12, Start: "34"}, ""),
+		"bury - - /a\n":          Bury(Sshd{PID: 1, Start: "34"}, "/a"),
 	} {
 		compare(t, "order", Order(want), got)
 	}
 	for _, path := range []string{"x", "/tmp/\x00", "/tmp/\x1b[m", " /tmp/a", "/tmp/a ", "/" + strings.Repeat("x", maxDetail)} {
 		compare(t, path, Reclaim(false, ""), Reclaim(false, path))
+		compare(t, path, Bury(Sshd{}, ""), Bury(Sshd{}, path))
 	}
 	for _, s := range []Sshd{{}, {PID: 12}, {PID: -12, Start: "1"}, {PID: 12, Start: "-"}, {PID: 12, Start: "1\nquit"}} {
-		compare(t, s.Start, Bury(Sshd{}), Bury(s))
+		compare(t, s.Start, Bury(Sshd{}, ""), Bury(s, ""))
 	}
 }
 
@@ -78,11 +80,12 @@ func FuzzHolderReader(f *testing.F) {
 			switch event := event.(type) {
 			case Agent:
 				checkLine(t, Reclaim(true, event.Path), 3)
+				checkLine(t, Bury(Sshd{}, event.Path), 4)
 				if paths := string(Reclaim(true, event.Path, event.Path)); event.Path != "" && strings.Count(paths, "\t") > 1 {
 					t.Errorf("two paths make %q", paths)
 				}
 			case Sshd:
-				checkLine(t, Bury(event), 3)
+				checkLine(t, Bury(event, ""), 4)
 				if event.PID == 1 || event.PID < 0 {
 					t.Errorf("the sshd is %v", event)
 				}

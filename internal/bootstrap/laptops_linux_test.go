@@ -3,7 +3,6 @@ package bootstrap
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -136,7 +135,7 @@ func TestNeverHeard(t *testing.T) {
 		t.Error("the hanging program got an answer")
 	}
 	eventually(t, "sshd ends", gone(h.sshd.PID))
-	eventually(t, "its socket goes", func() bool { _, err := os.Stat(filepath.Dir(agent)); return os.IsNotExist(err) })
+	eventually(t, "its socket goes", func() bool { _, err := os.Stat(agent); return os.IsNotExist(err) })
 	compare(t, "target", "", s.target())
 	_ = syscall.Kill(laptop, syscall.SIGCONT)
 	check(t, h.Close())
@@ -173,16 +172,16 @@ func testBuryHalfOpen(t *testing.T, s *site, process func(h *held) int) {
 	h, agent := s.hold(Reclaim(true, oldAgent))
 	h.expect(Link{State: LinkSet})
 	compare(t, "target", agent, s.target())
-	h.order(Bury(h.sshd), Buried{})
-	h.order(Bury(Sshd{PID: old.sshd.PID, Start: old.sshd.Start + "0"}), Buried{})
-	h.order(Bury(Sshd{PID: parentOf(h.sshd.PID), Start: procStat(parentOf(h.sshd.PID))[19]}), Buried{}) // root's
-	h.order(Bury(old.sshd), Buried{Done: true})
+	h.order(Bury(h.sshd, agent), Buried{})
+	h.order(Bury(Sshd{PID: old.sshd.PID, Start: old.sshd.Start + "0"}, ""), Buried{})
+	h.order(Bury(Sshd{PID: parentOf(h.sshd.PID), Start: procStat(parentOf(h.sshd.PID))[19]}, ""), Buried{}) // root's
+	h.order(Bury(old.sshd, oldAgent), Buried{Done: true})
 	if err := hanging.Wait(); err == nil {
 		t.Error("the hanging program got an answer")
 	}
 	eventually(t, "sshd ends", gone(old.sshd.PID))
 	h.order(Ping(1), Pong{Token: 1, Owner: OwnerSelf})
-	if _, err := os.Stat(filepath.Dir(oldAgent)); !os.IsNotExist(err) {
+	if _, err := os.Stat(oldAgent); !os.IsNotExist(err) {
 		t.Errorf("its socket is left: %v", err)
 	}
 	compare(t, "target", agent, s.target())

@@ -212,13 +212,26 @@ func TestBury(t *testing.T) {
 			{}, o, f, {PID: s.PID, Start: s.Start + "1"}, {PID: other.Process.Pid, Start: s.Start},
 			{PID: 1 << 30, Start: s.Start}, {PID: h.pid(), Start: procStat(h.pid())[19]},
 		} {
-			h.order(Bury(wrong), Buried{})
+			h.order(Bury(wrong, own), Buried{})
 		}
-		h.order(Order("bury 1 "+procStat(1)[19]+"\n"), Buried{})
+		h.order(Order("bury 1 "+procStat(1)[19]+" -\n"), Buried{})
 		check(t, sshd.Process.Signal(syscall.SIGSTOP))
-		h.order(Bury(s), Buried{Done: true})
+		a := newAgents(l)
+		live, dead := a.start("agent.1"), l.deadSocket(newAgents(l).dir, "agent.1")
+		kept := l.deadSocket(newAgents(l).dir, "private")
+		h.order(Bury(s, live), Buried{Done: true})
 		eventually(t, "it ends", gone(s.PID))
-		h.order(Bury(s), Buried{})
+		h.order(Bury(s, kept), Buried{})
+		h.order(Bury(s, dead), Buried{})
+		h.order(Ping(7), Pong{Token: 7, Owner: OwnerSelf})
+		for _, left := range []string{live, kept, own} {
+			if _, err := os.Stat(left); err != nil {
+				t.Error(err)
+			}
+		}
+		if _, err := os.Stat(filepath.Dir(dead)); !os.IsNotExist(err) {
+			t.Errorf("the dead socket is left: %v", err)
+		}
 		for _, left := range []*exec.Cmd{other, foreign} {
 			if gone(left.Process.Pid)() {
 				t.Errorf("%v is gone", left.Args)
@@ -241,9 +254,7 @@ func TestBuryTheStubborn(t *testing.T) {
 			check(t, err)
 			defer os.RemoveAll(tmp)
 			l.own(tmp)
-			a := agents{l: l, dir: tmp}
-			a.start("agent." + strconv.Itoa(s.PID))
-			h.order(Bury(s), Buried{Done: true})
+			h.order(Bury(s, l.deadSocket(tmp, "agent.1")), Buried{Done: true})
 			if gone(sshd.Process.Pid)() {
 				t.Error("it obeyed")
 			}

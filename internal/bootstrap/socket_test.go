@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
@@ -33,6 +34,7 @@ func TestHolderFindsTheSocket(t *testing.T) {
 		l.finds("nothing, as OpenSSH does not name it so", "", "SSH_AUTH_SOCK="+other)
 		testOwnAgent(l, a)
 		testNewer(l, trap, other)
+		testNewest(l, trap, other)
 		testOlder(l, trap, other)
 	})
 }
@@ -71,6 +73,34 @@ func testNewer(l *local, trap, other string) {
 	dead := l.deadSocket(agents.dir, "s.d.sshd.x")
 	l.finds("nothing, as nobody listens", "", "SSH_AUTH_SOCK=")
 	check(l.t, os.Remove(dead))
+}
+
+// testNewest: sshd from 10.6 on names the process again, in any directory.
+func testNewest(l *local, trap, other string) {
+	home := agents{l: l, dir: filepath.Join(l.home, ".ssh/agent")}
+	pid := strconv.Itoa(os.Getpid())
+	of := strings.TrimPrefix(home.sshdName(), "agent.") // another login's
+	foreign := home.start("s.z.sshd." + of + ".x")
+	withoutPid := filepath.Join(home.dir, "s.b.sshd.x")
+	age := func(by time.Duration) { check(l.t, os.Chtimes(withoutPid, time.Now().Add(-by), time.Now().Add(-by))) }
+	age(time.Hour)
+	l.finds("nothing, as another login made the newest", "", trap)
+	age(time.Minute)
+	l.finds("what sshd said, behind a forced command", foreign, "SSH_AUTH_SOCK="+foreign)
+	for _, path := range []string{
+		filepath.Join(home.dir, "s.y.sshd."+pid+".x"), filepath.Join(newAgentsIn(l, "a b-").dir, "s.y.sshd."+pid+".x"),
+		filepath.Join(newAgents(l).dir, "agent.sshd."+pid),
+	} {
+		listener, err := net.Listen("unix", path)
+		check(l.t, err)
+		l.own(path)
+		then := time.Now().Add(-time.Hour)
+		check(l.t, os.Chtimes(path, then, then))
+		for _, vars := range [][]string{nil, {trap}, {"SSH_AUTH_SOCK="}, {"SSH_AUTH_SOCK=" + other}, {"SSH_AUTH_SOCK=" + foreign}, {"SSH_AUTH_SOCK=" + path}} {
+			l.finds("by the parent's pid", path, vars...)
+		}
+		check(l.t, listener.Close())
+	}
 }
 
 // deadSocket makes a socket at which nobody listens.

@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -28,6 +29,9 @@ func TestUndoOfTheLink(t *testing.T) {
 			"sshd's":                           {text: sshd, want: Removed},
 			"sshd's, marked":                   {text: "/." + sshd, want: Removed},
 			"sshd's from 10.1 on":              {text: a.start(".ssh/agent/s.x.sshd.y"), want: Removed},
+			"sshd's from 10.6 on":              {text: a.start("s.x.sshd." + strings.TrimPrefix(name, "agent.") + ".y"), want: Removed},
+			"sshd's from 10.6 on, shared":      {text: a.start("agent.sshd." + strings.TrimPrefix(name, "agent.")), want: Removed},
+			"an ssh-agent's, as no sshd's":     {text: a.start("s.x.sshd.1.y"), want: Skipped},
 			"another server's, marked":         {text: "/." + a.start("forwarded"), want: Removed},
 			"another user's":                   {text: hers, want: Removed},
 			"what is left of one":              {text: left(t, outer, a.dir+"/left"), want: Removed},

@@ -78,7 +78,7 @@ func (h *holder) takeLink(c *connection) (bootstrap.Link, error) {
 		orders, claimed = c.k.reclaim(h.buried)
 	}
 	for _, r := range h.buried {
-		orders += bootstrap.Bury(r.sshd)
+		orders += bootstrap.Bury(r.sshd, r.agent)
 	}
 	h.order(orders)
 	link, err := h.awaitLink()

@@ -38,7 +38,7 @@ func TestHolderSaysTooMuch(t *testing.T) {
 	for range 1000 { // of a long time
 		h.order(bootstrap.Ping(2))
 	}
-	h.order(bootstrap.Claim + bootstrap.Bury(bootstrap.Sshd{PID: 7, Start: "1"}))
+	h.order(bootstrap.Claim + bootstrap.Bury(bootstrap.Sshd{PID: 7, Start: "1"}, ""))
 	h.listen(c)
 	text, err := os.ReadFile(path)
 	if err != nil {

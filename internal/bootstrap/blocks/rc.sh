@@ -7,18 +7,27 @@
 (
   agent=${SSH_AUTH_SOCK-} home=$HOME/.ssh/ssh_auth_sock
   link=$home
-  # Only a socket of sshd, up to 10.0 and from 10.1 on: a start-up file may have named an agent of another kind, or the
-  # link itself. Up to 10.0 ssh-agent names its own as sshd does, but by a process of its own. Where the system hides
-  # what a process is, that it lives has to do. And only a live socket, to which the link does not already lead.
-  pid=${agent##*/agent.}
+  # Only a socket of sshd, by its name, wherever it is: agent.PID, agent.sshd.PID, s.HASH.sshd.PID.RAND or, from 10.1 to
+  # 10.5, s.HASH.sshd.RAND. A start-up file may have named an agent of another kind, or the link itself. Up to 10.0
+  # ssh-agent names its own as sshd does, but by a process of its own. Where the system hides what a process is, that it
+  # lives has to do. And only a live socket, to which the link does not already lead.
+  pid=${agent##*.}
   case $agent in
-  /tmp/ssh-*/agent.*[!0-9]*) exit ;;
-  /tmp/ssh-*/agent.?*)
+  /*/s.*.sshd.*.*)
+    pid=${agent%.*}
+    pid=${pid##*.}
+    ;;
+  /*/s.*.sshd.*) pid=- ;;
+  /*/agent.*) ;;
+  *) exit ;;
+  esac
+  case $pid in
+  -) ;;
+  '' | *[!0-9]*) exit ;;
+  *)
     read -r name <"/proc/$pid/stat" || name=$(ps -o comm= -p "$pid")
     case $name in *sshd*) ;; ?*) exit ;; *) kill -0 "$pid" || exit ;; esac
     ;;
-  /*/.ssh/agent/*.sshd.*) ;;
-  *) exit ;;
   esac
   if [ ! -S "$agent" ] || [ -h "$agent" ] || [ "$agent" -ef "$home" ]; then exit; fi
   # In a directory in which nobody else can put another in its place, by one look: another user may change a link.

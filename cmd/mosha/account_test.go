@@ -150,6 +150,21 @@ func TestRestrictedShell(t *testing.T) {
 	w.nothingLeft()
 }
 
+// TestShellThatFindsNoSh has mosh itself as long as it finds mosh-server.
+func TestShellThatFindsNoSh(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "PermitUserEnvironment yes")
+	w.login("rbash", "PATH=~/bin")
+	w.remote("mkdir bin; ln -s $(command -v mosh-server) bin")
+	window := w.shellWithout(`the session has no agent: the login shell there runs no /bin/sh`, "devbox")
+	if said := string(window.Transcript()); strings.Count(said, "warning:") != 1 {
+		t.Errorf("it says %q", said)
+	}
+	w.do(window, "cd /", "restricted")
+	w.exit(window)
+	w.nothingLeft()
+}
+
 // TestShellThatTakesOver: a start-up file runs another shell in place of every
 // command. What mosha does there is done all the same, mosh-server does not
 // start, and that is said.

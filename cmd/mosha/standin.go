@@ -50,13 +50,8 @@ func (s standInCmd) Run() error {
 		return err
 	}
 	connect := func() (*keeper.Client, error) { return keeper.Connect(context.Background(), dirs, s.KeeperID) }
-	client, err := connect()
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	start := &serverStart{request: request, note: note, lacks: note.Lacks}
-	err = start.run(client)
+	start := &serverStart{request: request, note: note, lacks: note.Lacks, connect: connect}
+	err = start.run()
 	var refused *signalError
 	if (start.route != nil || errors.As(err, &refused)) && start.pid != "" {
 		endServer(connect, start.pid)
@@ -71,6 +66,7 @@ func (s standInCmd) Run() error {
 type serverStart struct {
 	request mosh.Request
 	note    keeper.Note
+	connect func() (*keeper.Client, error)
 
 	address string // where mosh's UDP is to go
 	settled atomic.Bool
@@ -90,7 +86,7 @@ const slowStart = 5 * time.Second
 
 // run relays the server's start. CONNECT comes last, when the keeper has said
 // that the remote is ready.
-func (s *serverStart) run(client *keeper.Client) error {
+func (s *serverStart) run() error {
 	s.fresh = true
 	relay := mosh.Relay{Print: s.print, Found: func(path string) {
 		say("mosh-server is not in PATH on %s: using %s", s.request.Destination, path)
@@ -98,19 +94,11 @@ func (s *serverStart) run(client *keeper.Client) error {
 	if s.note.Read {
 		defer afterAWhile(say, s.stage)()
 	}
-	start := keeper.Start{Command: mosh.ServerCommand(s.request.Command, bootstrap.SetAgent), Env: s.note.Env}
-	if s.request.Pty {
-		start.Pty = currentTerminal(s.note.Env)
+	code, err := s.start(&relay, mosh.ServerCommand(s.request.Command, bootstrap.SetAgent))
+	if err == nil && relay.Connect() == nil && relay.Code() == 0 && code == notFound {
+		// The login shell found no sh, as a restricted one may not. As mosh has it, it may find the server.
+		code, err = s.start(&relay, s.request.Command)
 	}
-	code, err := client.Start(start, keeper.Server{
-		Output:  func(p []byte) { _, _ = relay.Write(p) },
-		Waiting: s.hold,
-		Settled: s.settle,
-		Done: func() bool {
-			known := !s.waits() || relay.Pid() != ""
-			return s.settled.Load() && s.route == nil && relay.Connect() != nil && known
-		},
-	})
 	if s.waiting != nil {
 		s.waiting.Stop()
 	}
@@ -138,6 +126,31 @@ func (s *serverStart) run(client *keeper.Client) error {
 	}
 	_, err = os.Stdout.Write(relay.Connect())
 	return err
+}
+
+// notFound is the exit status of a shell that finds no such command.
+const notFound = 127
+
+// start gives the login shell a command and relays what comes of it.
+func (s *serverStart) start(relay *mosh.Relay, command string) (code int, err error) {
+	client, err := s.connect()
+	if err != nil {
+		return -1, err
+	}
+	defer client.Close()
+	start := keeper.Start{Command: command, Env: s.note.Env}
+	if s.request.Pty {
+		start.Pty = currentTerminal(s.note.Env)
+	}
+	return client.Start(start, keeper.Server{
+		Output:  func(p []byte) { _, _ = relay.Write(p) },
+		Waiting: s.hold,
+		Settled: s.settle,
+		Done: func() bool {
+			known := !s.waits() || relay.Pid() != ""
+			return s.settled.Load() && s.route == nil && relay.Connect() != nil && known
+		},
+	})
 }
 
 // waits reports whether somebody is to read first what the session goes without:
@@ -187,7 +200,9 @@ func (s *serverStart) heldWords() string {
 
 // settle takes the keeper's word that the remote is ready.
 func (s *serverStart) settle(ready keeper.Ready) {
-	s.settled.Store(true)
+	if s.settled.Swap(true) {
+		return // by an earlier start
+	}
 	s.address = ready.Address
 	s.waiting = time.AfterFunc(slowStart, func() {
 		say("mosh-server has not started on %s yet: a slow login, or a start-up file that runs another program there", s.request.Destination)

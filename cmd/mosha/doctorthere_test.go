@@ -508,6 +508,7 @@ func TestDoctorOnALostConnection(t *testing.T) {
 	if screen := doctor.Screen(); code != 0 || !strings.Contains(screen, "all that a session needs is there") {
 		t.Errorf("exit %d:\n%s", code, screen)
 	}
+	w.quiet(1)
 	w.exit(window)
 	w.nothingLeft()
 }

@@ -129,6 +129,7 @@ func (p *pulse) run(ctx context.Context) {
 	p.alive(estimate.smooth)
 	timer := time.NewTimer(rest)
 	defer timer.Stop()
+	late := false // the last answer
 	for token := uint64(first + 1); ; token++ {
 		limit := p.late
 		if limit == 0 {
@@ -148,9 +149,10 @@ func (p *pulse) run(ctx context.Context) {
 		if !ok {
 			return
 		}
-		if inTime { // a late answer measures an outage
+		if inTime || late { // a late answer measures an outage, unless the one before was late, too
 			estimate.measured(time.Since(asked))
 		}
+		late = !inTime
 		p.alive(estimate.smooth)
 		timer.Reset(p.rest)
 	}

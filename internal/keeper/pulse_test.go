@@ -125,6 +125,22 @@ func TestPulseTakesALateAnswer(t *testing.T) {
 	})
 }
 
+// TestPulseFollowsALongerWay: of two answers that come late, the second is no
+// outage, and the next is as expected.
+func TestPulseFollowsALongerWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const roundTrip = 4 * time.Second
+		_, other := startPulse(t, 0, 0, 50*time.Millisecond)
+		time.Sleep(60 * time.Millisecond)
+		other.expect(t, "alive")
+		other.answersAfter(roundTrip)
+		time.Sleep(2 * (restPulse + roundTrip))
+		other.expect(t, "overdue", "alive", "overdue", "alive")
+		time.Sleep(10 * (restPulse + roundTrip))
+		other.expect(t, slices.Repeat([]string{"alive"}, 10)...)
+	})
+}
+
 // TestPulseChecks: an event asks at once and expects the answer soon, also
 // where a question is under way.
 func TestPulseChecks(t *testing.T) {

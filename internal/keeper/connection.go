@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -180,9 +181,19 @@ func (c *connection) alive(roundTrip time.Duration) {
 // end waits until the connection is gone and everything on it has ended.
 func (c *connection) end() {
 	err := c.ssh.Wait()
-	c.log.Debug().Err(err).Msg("connection ended")
+	changed := (*sshconn.HostKeyError)(nil)
+	if errors.As(err, &changed) { // in a rekey
+		c.log.Error().Err(changed).Str("fingerprint", changed.Fingerprint).Msg("connection ended: somebody may be listening in")
+	} else {
+		c.log.Debug().Err(err).Msg("connection ended")
+	}
 	c.drop()
-	c.k.update(func() { c.ended, c.why = true, err })
+	c.k.update(func() {
+		c.ended, c.why = true, err
+		if changed != nil {
+			c.k.alarm = changed
+		}
+	})
 	c.work.Wait()
 	c.k.touch() // what it took is free now
 	close(c.done)

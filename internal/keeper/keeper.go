@@ -79,6 +79,7 @@ type Keeper struct {
 	address    netip.Addr    // where the last connection went to
 	learned    learned
 	identity   string        // the key that was let in last
+	alarm      error         // another host key was shown in the middle of a connection
 	accepted   ssh.PublicKey // the host key that a person accepted, which the files need not have
 	remains    []remains     // on the server, of this connection and of earlier ones, the oldest first
 	choice     sshconn.Choice

@@ -69,6 +69,9 @@ func (k *Keeper) status() *Status {
 	if k.conn != nil && k.state == Up && k.conn.trip > 0 {
 		s.Trip = seconds(max(k.conn.trip, time.Millisecond)) // measured, though nearby
 	}
+	if k.alarm != nil {
+		s.Problems = append(s.Problems, shortened(k.alarm))
+	}
 	if k.conn != nil {
 		s.Link = linkWords[k.conn.owner]
 		for _, err := range k.conn.warned() {

@@ -77,6 +77,9 @@ func (c *Conn) Wait() error {
 	if c.closing.Load() || errors.Is(err, io.EOF) {
 		return nil
 	}
+	if changed := (*HostKeyError)(nil); errors.As(err, &changed) {
+		return changed
+	}
 	if d := disconnect(err); d != nil {
 		return d
 	}

@@ -4,6 +4,8 @@ package sshconn
 
 import (
 	"context"
+	"crypto/ed25519"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os/exec"
@@ -446,5 +448,37 @@ func TestPinned(t *testing.T) {
 	err := h.check(proxyAddr{}, parse("ssh-rsa"))
 	if bad := (*HostKeyError)(nil); !errors.As(err, &bad) || bad.Problem != KeyChanged {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestRekeyWithAnotherKey: a server that shows another key in a rekey is not
+// talked to any more, whatever StrictHostKeyChecking says.
+func TestRekeyWithAnotherKey(t *testing.T) {
+	for _, strict := range []string{"accept-new", "no"} {
+		var config *ssh.ServerConfig
+		to := authServer(t, func(c *ssh.ServerConfig) { c.NoClientAuth, c.RekeyThreshold, config = true, 1<<10, c })
+		s := &site{t: t, dir: t.TempDir()}
+		cfg := to("StrictHostKeyChecking "+strict, "UserKnownHostsFile "+s.path("known"))
+		conn, err := Dial(t.Context(), cfg, options(cfg))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		go conn.Serve(func(o AgentOffer) { o.Refuse(ssh.Prohibited) })
+		_, key, err := ed25519.GenerateKey(rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		other, err := ssh.NewSignerFromKey(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		config.AddHostKey(other) // in the place of the one before
+		for conn.RoundTrip() == nil {
+		}
+		err = conn.Wait()
+		if changed := (*HostKeyError)(nil); !errors.As(err, &changed) || changed.Problem != KeyChanged || changed.File != "" || changed.Fingerprint != ssh.FingerprintSHA256(other.PublicKey()) {
+			t.Errorf("%s: the connection ended with %#v", strict, err)
+		}
 	}
 }

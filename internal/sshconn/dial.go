@@ -67,6 +67,7 @@ type dialer struct {
 
 	process *sshProcess           // of the OpenSSH transport
 	fetched atomic.Bool           // it has come for the connection
+	left    atomic.Bool           // the host key is one of which only ssh can tell whether it is right
 	entered atomic.Bool           // one that makes its connection itself has logged in
 	refused atomic.Pointer[error] // why the server's host key did not get to it
 }

@@ -99,7 +99,7 @@ func (d *dialer) startMaster(ctx context.Context) (*master, error) {
 		return nil, d.explainMaster(ctx, m, q)
 	}
 	process.stderr.tellAll()
-	if key, _ := d.keys.outcome(); key == nil && !d.transport.kerberos() && d.cfg.Front == "" { // ssh cannot have connected
+	if key, _ := d.keys.outcome(); key == nil && !d.transport.kerberos() && !d.leftToSSH() { // ssh cannot have connected
 		m.Close()
 		return nil, errUnseen
 	}
@@ -116,7 +116,7 @@ func (d *dialer) masterFacts(typed bool, lines []string) Facts {
 		Typed: typed || d.hops.typed(), OpenSSH: d.transport.openSSH(), OneSession: d.transport.oneSession(), Judged: d.cfg,
 	}
 	d.keys.fill(&f)
-	if d.cfg.Front != "" {
+	if d.leftToSSH() {
 		f.Notes = addedNotes(d.cfg, lines)
 	}
 	f.Notes = append(f.Notes, typedNote(d.cfg, f.Typed, "")...)
@@ -180,7 +180,7 @@ func (d *dialer) explainMaster(ctx context.Context, m *master, q *questions) err
 	lines, final := m.process.stderr.said()
 	f := sshFailure{cfg: d.cfg, lines: lines, final: final, attended: d.attended(), typed: q.wasTyped(), auth: phase == PhaseAuth}
 	switch {
-	case final == saysKeyFailed && d.cfg.Front != "":
+	case final == saysKeyFailed && d.leftToSSH():
 		return f.unseenKeyError()
 	case final == saysKeyFailed:
 		return d.keys.refusedBySSH(q.saidNo())

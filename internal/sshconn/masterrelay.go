@@ -63,6 +63,10 @@ func (g *gate) Read(p []byte) (int, error) {
 // read in more than one way.
 var errUnseen = &ProtocolError{Phase: PhaseKex, Message: "the server's host key cannot be seen in its key exchange"}
 
+// leftToSSH says whether ssh alone decides about the host key, and refuses one
+// that is not the known one: nobody here sees it, or can read it.
+func (d *dialer) leftToSSH() bool { return d.cfg.Front != "" || d.left.Load() }
+
 // judge decides about the key that the server has shown.
 func (d *dialer) judge() error {
 	_, found, reply := d.transport.seen()
@@ -75,8 +79,14 @@ func (d *dialer) judge() error {
 		return errUnseen
 	}
 	key, err := knownhosts.ParseKey(reply.hostKey)
-	if err != nil {
+	switch {
+	case err != nil && d.cfg.StrictHostKeyChecking == "no": // ssh would take any
 		return errUnseen
+	case err != nil: // such as a certificate by a key that only ssh can read
+		d.left.Store(true)
+		d.begin(PhaseAuth)
+		d.watch.start(authTimeout, authTimeout)
+		return nil
 	}
 	err = d.hostKey("", d.transport.RemoteAddr(), key)
 	d.silence.rest() // it is ssh's turn

@@ -38,7 +38,7 @@ func (d *dialer) overdue() error {
 
 // phase says how far the handshake got.
 func (d *dialer) phase() string {
-	if key, _ := d.keys.outcome(); key != nil || d.transport.kerberos() || d.cfg.Front != "" && d.transport.secured() {
+	if key, _ := d.keys.outcome(); key != nil || d.transport.kerberos() || d.leftToSSH() && d.transport.secured() {
 		return PhaseAuth
 	}
 	if banner, _, _ := d.transport.seen(); banner {

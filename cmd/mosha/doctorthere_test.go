@@ -109,9 +109,9 @@ func TestDoctorEndures(t *testing.T) {
 		w.nothingLeft()
 	})
 	t.Run("endless noise", func(t *testing.T) {
-		startup("case $- in *i*) ;; *) yes | head -c 1000000; while :; do echo y; sleep .1; done ;; esac")
+		startup("case $- in *i*) ;; *) yes ;; esac")
 		w.examine("devbox").is("shell", "fail", `it says "y"`)
-		if err := lab.Eventually(w.ctx(), "no such shell", func() (bool, error) { return len(w.dev.Processes()) == 0, nil }); err != nil {
+		if err := lab.Eventually(w.ctx(), "no yes(1)", func() (bool, error) { return len(w.dev.Processes()) == 0, nil }); err != nil {
 			t.Fatal(err, w.dev.Processes(), w.me.Processes())
 		}
 	})

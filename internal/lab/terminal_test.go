@@ -28,7 +28,7 @@ func TestTerminal(t *testing.T) {
 	term := open(t, u, 80, 24, "bash", "--norc")
 	check(t, term.WaitFor(within(t), `^prompt>$`))
 	check(t, term.Send("stty size; tty; ps -o stat= -p $$\r"))
-	check(t, term.WaitFor(within(t), `^24 80\n/dev/pts/\d+\nSs\nprompt>$`))
+	check(t, term.WaitFor(within(t), `^24 80\n/dev/pts/\d+\nS[<N]?s\nprompt>$`))
 	check(t, term.Resize(100, 30))
 	check(t, term.Send("clear; stty size\r"))
 	check(t, term.WaitFor(within(t), `\A30 100\nprompt>$`))

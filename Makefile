@@ -49,6 +49,20 @@ long: ## run the tests of long tables with all rows: homes, shells, outages, cas
 	tests=$$(scripts/tests-in $$files) || exit 1; \
 	$(GO_TEST) -tags long -run "$$tests" $$(printf '%s\n' $$files | sed 's,/[^/]*$$,,' | sort -u)
 
+# Current versions, and those to come: sid cannot be had at all times.
+openssh: ## run the tests that go by OpenSSH's version with that of Debian 13, and with sid's
+	@scripts/install-deps test
+	@files="$(OPENSSH) $$(grep -rlE --include='*_test.go' '^//go:build .*openssh' cmd internal)"; \
+	tests=$$(scripts/tests-in $$files) || exit 1; \
+	for suite in trixie sid; do \
+		if ! dir=$$(scripts/fetch-openssh $$suite); then \
+			[ $$suite = sid ] || exit 1; \
+			echo "make openssh: NOTHING WAS TRIED WITH THE OPENSSH OF SID, which could not be had"; continue; \
+		fi; \
+		with="'$$PWD/scripts/with-openssh' '$$dir'"; \
+		($(GO_TEST) -tags "openssh $$suite" -run "$$tests" $$(printf './%s\n' $$files | sed 's,/[^/]*$$,,' | sort -u)) || exit 1; \
+	done
+
 check: ## all that must hold before a change is taken; CI runs this
 	.ci/run
 

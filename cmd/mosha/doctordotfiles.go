@@ -1,9 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
+	"github.com/mosha-ssh/mosha/internal/bootstrap"
 	"github.com/mosha-ssh/mosha/internal/doctor"
 )
 
@@ -17,7 +19,11 @@ func adviceDotfiles(c doctor.Check, host string) (advice, bool) {
 	case doctor.HomeFixed:
 		return advice{cause: "not set up, and the home cannot be written to: " + p.Subject, cure: "new shells there may not find the agent"}, true
 	case doctor.CannotSetUp:
-		return advice{cause: fmt.Sprintf("cannot be set up: %v", oneLine(p.Err)), cure: "mend the file there, then " + setUp}, true
+		cure := "mend the file there, then " + setUp
+		if failed := (*bootstrap.RemoteError)(nil); errors.As(p.Err, &failed) && failed.Kind == bootstrap.NoTools {
+			cure = "install that there, then " + setUp
+		}
+		return advice{cause: fmt.Sprintf("cannot be set up: %v", oneLine(p.Err)), cure: cure}, true
 	case doctor.RCIdle:
 		return rcIdle(p), true
 	case doctor.RCUnseen:

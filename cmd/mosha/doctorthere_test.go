@@ -188,6 +188,20 @@ func TestDoctorOnAReadOnlyHome(t *testing.T) {
 	w.nothingLeft()
 }
 
+// TestDoctorWithoutDD: mosh-server starts where set-up lacks a program.
+func TestDoctorWithoutDD(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.must(w.lab.Devbox.Hide("/usr/bin/dd"))
+	r := w.examine("devbox")
+	r.is("mosh-server", "ok", "")
+	r.is("setup", "warn", `\bdd$`)
+	if cure := r.rows["setup"].Cure; !strings.HasPrefix(cure, "install that there") {
+		t.Errorf("the cure is %q", cure)
+	}
+	w.nothingLeft()
+}
+
 // TestDoctorNeedsALocale here and there.
 func TestDoctorNeedsALocale(t *testing.T) {
 	t.Parallel()

@@ -189,8 +189,8 @@ facts() {
 }
 
 # server: starts mosh-server as a launch does, and ends it. It ends itself when nobody has come for a minute. Start-up
-# files that print without end are ended before they get to it; dd bounds a line. Those that wait without end are ended
-# with the input, which nobody else reads until then.
+# files that print without end are ended before they get to it; dd, which toybox may lack, bounds a line. Those that wait
+# without end are ended with the input, which nobody else reads until then.
 server() {
   echo "charmap $(locale charmap || echo unknown)"
   echo "utf8 $({ locale -a | grep -i '^c\.utf-*8' || locale -a | grep -i 'utf-*8'; } | head -n 1)"
@@ -205,7 +205,7 @@ server() {
     code=$?
     kill -KILL $!
     echo "$token $code"
-  } | dd bs=512 count=4000 | {
+  } | if command -v dd >/dev/null; then dd bs=512 count=4000; else cat; fi | {
     job='' pid='' code='' lines=0
     while [ -z "$code" ] && [ "$lines" -lt 1000 ] && IFS= read -r line; do
       lines=$((lines + 1))

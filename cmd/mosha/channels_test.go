@@ -62,6 +62,9 @@ func TestHoarding(t *testing.T) {
 					t.Errorf("on the laptop the agent gives %v, %v", keys, err)
 				}
 				if hoard.bytes == 0 {
+					w.must(lab.Eventually(w.ctx(), "all places are taken", func() (bool, error) {
+						return w.agentConnections() == guard.MaxChannels, nil
+					}))
 					w.ask(window, w.key, "timeout 60 ssh-add -l >/dev/null 2>&1; case $? in 0) echo served;; 124) echo hangs;; *) echo refused;; esac", "refused")
 				}
 				pid := w.keeper()

@@ -190,3 +190,47 @@ func TestFrontThatIsInTheWay(t *testing.T) {
 		w.nothingLeft()
 	}
 }
+
+// TestFrontTypes: a program in front that types a password does so in the
+// background, too. Where a person has to, nothing is typed behind their back: no
+// empty answer is sent, either.
+func TestFrontTypes(t *testing.T) {
+	t.Parallel()
+	w := newSecretWorld(t)
+	status := func(ssh string) (s keeper.Status) {
+		t.Helper()
+		if out, _, _ := w.local("status", "--json", ssh, "devbox"); out != "" {
+			w.must(json.Unmarshal([]byte(out), &s))
+		}
+		return s
+	}
+	becomes := func(ssh string, state keeper.State, reconnects int) {
+		t.Helper()
+		w.must(lab.Eventually(w.ctx(), string(state), func() (bool, error) {
+			s := status(ssh)
+			return s.State == state && s.Reconnects == reconnects, nil
+		}))
+	}
+	pass := "--ssh=sshpass -p " + secret + " ssh"
+	w.runs("keep", pass, "devbox")
+	w.must(w.sshd.KillSessions())
+	becomes(pass, keeper.Up, 1)
+	w.runs("stop", pass, "devbox")
+	w.nothingLeft()
+
+	nice := "--ssh=nice ssh"
+	labtest.Program(t, w.me.Path("askpass"), "#!/bin/sh\necho '"+secret+"'\n")
+	w.me.Setenv("SSH_ASKPASS", w.me.Path("askpass"))
+	w.me.Setenv("SSH_ASKPASS_REQUIRE", "force")
+	if _, stderr, code := w.local("keep", nice, "devbox"); code != 0 {
+		t.Fatalf("exit %d: %s", code, stderr)
+	}
+	failed := strings.Count(w.sshd.Log(), "Failed password")
+	w.must(w.sshd.KillSessions())
+	becomes(nice, keeper.NeedsAuth, 0)
+	if n := strings.Count(w.sshd.Log(), "Failed password"); n != failed {
+		t.Errorf("%d wrong passwords were sent", n-failed)
+	}
+	w.runs("stop", nice, "devbox")
+	w.nothingLeft()
+}

@@ -75,8 +75,8 @@ type dialer struct {
 func newDialer(cfg *target.Config, opts Options) *dialer {
 	opts.Tell = oneByOne(opts.Tell)
 	d := &dialer{cfg: cfg, opts: opts, limit: cfg.ConnectTimeout}
-	if d.limit <= 0 {
-		d.limit = d.patience()
+	if d.limit <= 0 || cfg.Front != "" { // ssh itself has ConnectTimeout then
+		d.limit = max(d.limit, d.patience())
 	}
 	d.began = time.Now()
 	d.deadline = d.began.Add(d.limit)

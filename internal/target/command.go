@@ -29,7 +29,7 @@ func programLength(words []string) int {
 			return i + 1
 		}
 	}
-	n := 1
+	n := min(1, len(words))
 	for !onlyOptions(words[n:]) {
 		n++
 	}

@@ -91,6 +91,7 @@ func guarded(t *testing.T, dial Dial, bind []byte) string {
 	t.Cleanup(func() {
 		listener.Close()
 		channels.Wait()
+		guard.End() // it logs no more
 	})
 	return path
 }

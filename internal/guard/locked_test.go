@@ -162,7 +162,9 @@ func TestLockedAndUnlocked(t *testing.T) {
 		t.Fatalf("%d keys, %v", keys, err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	var toggling sync.WaitGroup
+	var toggling, channels sync.WaitGroup
+	defer guard.End()
+	defer channels.Wait()
 	toggling.Go(func() {
 		for ctx.Err() == nil {
 			l.lock()
@@ -171,7 +173,7 @@ func TestLockedAndUnlocked(t *testing.T) {
 	})
 	for range lockTries {
 		client, channel := net.Pipe()
-		go func() { _, _ = guard.Serve(t.Context(), channel, bind) }()
+		channels.Go(func() { _, _ = guard.Serve(t.Context(), channel, bind) })
 		for _, request := range l.libraryRequests() {
 			if answer := raw(t, client, request); answer != agentFailure {
 				t.Errorf("a library: answered with %d", answer)

@@ -148,6 +148,27 @@ func dialSocket(t *testing.T, path string) net.Conn {
 	return conn
 }
 
+// getsNothing asks for all that a remote may not have, and closes the channel.
+func (l *lockable) getsNothing(client net.Conn) {
+	l.t.Helper()
+	defer client.Close()
+	for name, request := range l.libraryRequests() {
+		if answer := raw(l.t, client, request); answer != agentFailure {
+			l.t.Errorf("%s: answered with %d", name, answer)
+		}
+	}
+	for range 10 {
+		send(l.t, client, agentcRequestIDs)
+		var f frame
+		if err := f.read(client); err != nil {
+			l.t.Fatal(err)
+		}
+		if f.messageType() != agentFailure && !bytes.Equal(f.body(), none) {
+			l.t.Errorf("the agent showed %q", f.body())
+		}
+	}
+}
+
 // lockTries is how often a remote tries to get something of an agent that is locked and unlocked meanwhile.
 const lockTries = 40
 
@@ -174,22 +195,7 @@ func TestLockedAndUnlocked(t *testing.T) {
 	for range lockTries {
 		client, channel := net.Pipe()
 		channels.Go(func() { _, _ = guard.Serve(t.Context(), channel, bind) })
-		for _, request := range l.libraryRequests() {
-			if answer := raw(t, client, request); answer != agentFailure {
-				t.Errorf("a library: answered with %d", answer)
-			}
-		}
-		for range 10 {
-			send(t, client, agentcRequestIDs)
-			var f frame
-			if err := f.read(client); err != nil {
-				t.Fatal(err)
-			}
-			if f.messageType() != agentFailure && !bytes.Equal(f.body(), none) {
-				t.Errorf("the agent showed %q", f.body())
-			}
-		}
-		client.Close()
+		l.getsNothing(client)
 	}
 	cancel()
 	toggling.Wait()

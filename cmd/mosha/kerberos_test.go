@@ -121,6 +121,10 @@ const (
 var kerberosRows = []row{
 	{name: "GSSAPIAuthentication", config: kerberosKnow, prepare: all(ticket, noKeys)},
 	{name: "GSSAPIAuthentication without a ticket", config: kerberosKnow, prepare: noKeys, fails: noKey},
+	{
+		name: "GSSAPITrustDns", config: kerberized + " HostName {dev4}\n GSSAPITrustDns yes\n GSSAPIKeyExchange yes\n StrictHostKeyChecking yes\n",
+		prepare: all(ticket, noKeys), probe: port, shows: "2210",
+	},
 	{name: "GSSAPIKeyExchange, no known key", typical: true, config: kerberized + " GSSAPIKeyExchange yes\n StrictHostKeyChecking yes\n", prepare: ticket},
 	{name: "GSSAPIKeyExchange alone, no known key", config: kerberized + " GSSAPIKeyExchange yes\n StrictHostKeyChecking yes\n", prepare: all(ticket, noKeys)},
 	{name: "GSSAPIKeyExchange without a ticket, no known key", config: kerberized + " GSSAPIKeyExchange yes\n StrictHostKeyChecking yes\n", fails: noHostKey},

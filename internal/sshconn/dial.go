@@ -33,7 +33,7 @@ const (
 // ctx's cause at once. Other errors are the types of this package, *target's
 // for a malformed ProxyJump, and what Ask returned.
 func Dial(ctx context.Context, cfg *target.Config, opts Options) (*Conn, error) {
-	d := newDialer(cfg, opts)
+	d := newDialer(cfg, opts, false)
 	conn, err := d.dial(ctx)
 	if ctx.Err() != nil {
 		if conn != nil {
@@ -48,6 +48,7 @@ func Dial(ctx context.Context, cfg *target.Config, opts Options) (*Conn, error) 
 type dialer struct {
 	cfg      *target.Config
 	opts     Options
+	itself   bool // ssh makes the connection, see masterfront.go
 	limit    time.Duration
 	deadline time.Time // of everything up to the host key
 	began    time.Time
@@ -72,10 +73,11 @@ type dialer struct {
 	refused atomic.Pointer[error] // why the server's host key did not get to it
 }
 
-func newDialer(cfg *target.Config, opts Options) *dialer {
+// newDialer makes one. itself says that an ssh makes the connection itself.
+func newDialer(cfg *target.Config, opts Options, itself bool) *dialer {
 	opts.Tell = oneByOne(opts.Tell)
-	d := &dialer{cfg: cfg, opts: opts, limit: cfg.ConnectTimeout}
-	if d.limit <= 0 || cfg.Front != "" { // ssh itself has ConnectTimeout then
+	d := &dialer{cfg: cfg, opts: opts, itself: itself, limit: cfg.ConnectTimeout}
+	if d.limit <= 0 || itself { // ssh itself has ConnectTimeout then
 		d.limit = max(d.limit, d.patience())
 	}
 	d.began = time.Now()
@@ -92,10 +94,12 @@ func (d *dialer) patience() time.Duration {
 	return cmp.Or(d.opts.Limits.Proxy, proxyTimeout)
 }
 
+func hasProxy(cfg *target.Config) bool { return cfg.ProxyJump != "" || cfg.ProxyCommand != "" }
+
 // proxied says whether a proxy leads to the server, or may: what ssh is run by may
 // have one.
 func (d *dialer) proxied() bool {
-	return d.cfg.ProxyJump != "" || d.cfg.ProxyCommand != "" || d.cfg.Front != ""
+	return hasProxy(d.cfg) || d.itself
 }
 
 func (d *dialer) dial(ctx context.Context) (*Conn, error) {

@@ -19,7 +19,7 @@ import (
 // (PROTOCOL.mux, MUX_C_PROXY). Errors are those of Dial, *MasterError where ssh
 // ends for a reason that it alone knows, and *PathError.
 func dialMaster(ctx context.Context, cfg *target.Config, opts Options) (*master, error) {
-	d := newDialer(cfg, opts)
+	d := newDialer(cfg, opts, dialsItself(cfg))
 	m, err := d.dialMaster(ctx)
 	if ctx.Err() != nil {
 		if m != nil {
@@ -53,7 +53,7 @@ func (d *dialer) dialMaster(ctx context.Context) (*master, error) {
 
 // connectForSSH connects, unless ssh does that itself.
 func (d *dialer) connectForSSH(ctx context.Context) (net.Conn, error) {
-	if d.cfg.Front != "" {
+	if d.itself {
 		return &ownConn{}, nil
 	}
 	return d.connect(ctx)
@@ -80,12 +80,12 @@ func (d *dialer) startMaster(ctx context.Context) (*master, error) {
 	m.process, d.process = process, process
 	defer d.hops.serve(ctx)()
 	defer d.silence.end()
-	if d.cfg.Front == "" {
+	if !d.itself {
 		d.begin(PhaseBanner)
 		d.watchMaster()
 		go d.relay(m.passing)
 	}
-	q := &questions{d: d, verbatim: d.cfg.Front != ""}
+	q := &questions{d: d, verbatim: d.itself}
 	asking, stopAsking := context.WithCancel(ctx)
 	defer q.work.Wait()
 	defer stopAsking()
@@ -131,7 +131,7 @@ func (d *dialer) startSSH(dir masterDir) (*sshProcess, error) {
 	}
 	words := &sshWords{log: d.opts.Log, speech: newSpeech(d.cfg, d.opts.Tell)}
 	env := masterEnv(os.Environ(), dir, agent)
-	if d.cfg.Front != "" {
+	if d.itself {
 		return d.startFronted(dir, env, words)
 	}
 	args := masterArgs(d.cfg, dir, passedOn(dir), d.attended(), d.opts.unattended())

@@ -19,11 +19,17 @@ import (
 
 // An ssh that is run by another program (target.Config.Front) makes its
 // connection itself, by its own configuration: the program may have another way
-// for what ssh dials, and nothing of ours goes past it. So there is no relay, and
-// what is known of the connection is what ssh says of it:
+// for what ssh dials, and nothing of ours goes past it. So does one that has to
+// see the server's address (GSSAPITrustDns). So there is no relay, and what is
+// known of the connection is what ssh says of it:
 //
 //	keeper ==sessions==> control socket -> ssh -> server
 //	                                        ^ run by the program in front
+
+// dialsItself says whether ssh is to make its connection itself.
+func dialsItself(cfg *target.Config) bool {
+	return cfg.Front != "" || cfg.GSSAPITrustDNS && (cfg.GSSAPIAuthentication || cfg.GSSAPIKeyExchange) && !hasProxy(cfg)
+}
 
 // ownConn stands for the connection that ssh makes.
 type ownConn struct {

@@ -65,7 +65,7 @@ var errUnseen = &ProtocolError{Phase: PhaseKex, Message: "the server's host key 
 
 // leftToSSH says whether ssh alone decides about the host key, and refuses one
 // that is not the known one: nobody here sees it, or can read it.
-func (d *dialer) leftToSSH() bool { return d.cfg.Front != "" || d.left.Load() }
+func (d *dialer) leftToSSH() bool { return d.itself || d.left.Load() }
 
 // judge decides about the key that the server has shown.
 func (d *dialer) judge() error {

@@ -81,7 +81,7 @@ func TestProxyPatience(t *testing.T) {
 		{target.Config{ProxyJump: "x", ConnectTimeout: time.Hour}, Options{Limits: Limits{Proxy: time.Second}}, time.Hour},
 		{target.Config{}, Options{Limits: Limits{Proxy: time.Second}}, defaultTimeout},
 	} {
-		if got := newDialer(&test.cfg, test.opts).limit; got != test.want {
+		if got := newDialer(&test.cfg, test.opts, false).limit; got != test.want {
 			t.Errorf("%+v, %+v: %v, want %v", test.cfg, test.opts.Limits, got, test.want)
 		}
 	}
@@ -106,7 +106,7 @@ func TestProxied(t *testing.T) {
 			t.Errorf("%s: %v", test.line, took)
 		}
 	}
-	d := newDialer(&target.Config{ProxyJump: "x"}, Options{})
+	d := newDialer(&target.Config{ProxyJump: "x"}, Options{}, false)
 	d.began = time.Now().Add(-time.Hour)
 	d.waited.Store(int64(59 * time.Minute))
 	d.begin(PhaseKex)

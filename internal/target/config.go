@@ -83,7 +83,8 @@ type Config struct {
 
 	GSSAPIAuthentication      bool
 	GSSAPIDelegateCredentials bool
-	GSSAPIKeyExchange         bool // of the ssh of some systems
+	GSSAPIKeyExchange         bool // this and the next of the ssh of some systems
+	GSSAPITrustDNS            bool // the server's Kerberos name is that of the address
 	HostbasedAuthentication   bool
 	CanonicalizeHostname      bool
 	ForkAfterAuthentication   bool

@@ -10,6 +10,7 @@ import (
 var opensshSetters = map[string]func(*Config, string) bool{
 	"gssapiauthentication":      truth(func(c *Config) *bool { return &c.GSSAPIAuthentication }),
 	"gssapidelegatecredentials": truth(func(c *Config) *bool { return &c.GSSAPIDelegateCredentials }),
+	"gssapitrustdns":            truth(func(c *Config) *bool { return &c.GSSAPITrustDNS }),
 	"gssapikeyexchange":         truth(func(c *Config) *bool { return &c.GSSAPIKeyExchange }),
 	"hostbasedauthentication":   truth(func(c *Config) *bool { return &c.HostbasedAuthentication }),
 	"canonicalizehostname":      canonicalize,

@@ -70,7 +70,7 @@ var dispensable = map[string]bool{
 	"serveralivecountmax": true, "serveraliveinterval": true, "connecttimeout": true, "connectionattempts": true,
 	"tcpkeepalive": true, "numberofpasswordprompts": true, "addkeystoagent": true, "updatehostkeys": true,
 	"visualhostkey": true, "rekeylimit": true, "setenv": true, "forkafterauthentication": true,
-	"gssapiauthentication": true, "gssapidelegatecredentials": true, "gssapikeyexchange": true, "hostbasedauthentication": true,
+	"gssapiauthentication": true, "gssapidelegatecredentials": true, "gssapikeyexchange": true, "gssapitrustdns": true, "hostbasedauthentication": true,
 }
 
 // setter finds a key's setter, nil for one that does not matter.

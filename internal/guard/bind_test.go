@@ -63,6 +63,11 @@ var list, none = []byte{agentIDsAnswer, 0, 0, 0, 1, 'k'}, []byte{agentIDsAnswer,
 func TestBindComesFirst(t *testing.T) {
 	const ask, bind = "ask", "bind"
 	success, failure := []byte{agentSuccess}, []byte{agentFailure}
+	// unknown are the answers of an agent that does not know session-bind to a request, and doubted what it is asked for that.
+	unknown := func(refusal, answer []byte) [][]byte {
+		return slices.Concat([][]byte{refusal, answer}, slices.Repeat([][]byte{refusal}, doubts))
+	}
+	doubted := slices.Concat([]string{bind, ask}, slices.Repeat([]string{bind}, doubts))
 	for _, c := range []struct {
 		name    string
 		replies [][]byte // the agent's, one after the other
@@ -70,12 +75,13 @@ func TestBindComesFirst(t *testing.T) {
 		given   [][]byte // what the client got for its two requests
 	}{
 		{"accepted", [][]byte{success, list, list}, []string{bind, ask, ask}, [][]byte{list, list}},
-		{"not known, failure", [][]byte{failure, list, failure, failure, list, failure}, []string{bind, ask, bind, bind, ask, bind}, [][]byte{list, list}},
-		{"not known, failure of the extension", [][]byte{{agentExtensionFailure}, list, {agentExtensionFailure}, {agentExtensionFailure}, none}, []string{bind, ask, bind, bind, ask}, [][]byte{list, none}},
-		{"not known, an answer that no protocol has", [][]byte{{99, 1}, list, {99, 1}, list, list, list}, []string{bind, ask, bind, bind, ask, bind}, [][]byte{list, list}},
+		{"not known, failure", slices.Concat(unknown(failure, list), unknown(failure, list)), slices.Concat(doubted, doubted), [][]byte{list, list}},
+		{"not known, failure of the extension", slices.Concat(unknown([]byte{agentExtensionFailure}, list), [][]byte{{agentExtensionFailure}, none}), append(slices.Clone(doubted), bind, ask), [][]byte{list, none}},
+		{"not known, an answer that no protocol has", slices.Concat(unknown([]byte{99, 1}, list), unknown(list, list)), slices.Concat(doubted, doubted), [][]byte{list, list}},
 		{"locked, then not", [][]byte{failure, none, success, list}, []string{bind, ask, bind, ask}, [][]byte{none, list}},
 		{"locked, then failing, then not", [][]byte{failure, failure, success, list}, []string{bind, ask, bind, ask}, [][]byte{failure, list}},
 		{"unlocked right after it refused", [][]byte{failure, list, success, none, none}, []string{bind, ask, bind, ask, ask}, [][]byte{none, none}},
+		{"locked and unlocked", [][]byte{failure, list, failure, failure, success, none, none}, []string{bind, ask, bind, bind, bind, ask, ask}, [][]byte{none, none}},
 		{"something done", [][]byte{failure, success, failure, success}, []string{bind, ask, bind, ask}, [][]byte{success, success}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

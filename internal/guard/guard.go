@@ -121,7 +121,7 @@ func (g *Guard) ended(err error, stats Stats) {
 // Agents other than OpenSSH's do not know session-bind, nor do old ones of OpenSSH: ssh uses them all the same, and they keep
 // no constraints that depend on it. But a locked agent of OpenSSH refuses it just as well (until August 2026), and then takes
 // the connection for a local one once it is unlocked. So the answer of a doubtful one that tells anything, as a locked agent
-// never does, is held back until the agent has been asked once more: if it is bound now, it was locked before, and the
+// never does, is held back until the agent has been asked again: if it is bound now, it was locked before, and the
 // request is put again.
 //
 // From each state the client's end of stream, an error or the context's end leads out.
@@ -198,17 +198,26 @@ func (r *relay) serve(ctx context.Context) error {
 	return r.askDoubtful()
 }
 
+// doubts is how often an agent has to refuse session-bind for its answer to be given: one that is locked and unlocked as fast
+// as it can be accepts it in between.
+const doubts = 8
+
 // askDoubtful is ask for an agent that does not know session-bind, or is locked.
 func (r *relay) askDoubtful() error {
 	err := r.ask()
 	if err != nil || r.answer.tellsNothing() {
 		return err
 	}
-	bound, err := r.bindAgent()
-	if err != nil || !bound {
-		return err
+	for range doubts {
+		bound, err := r.bindAgent()
+		if err != nil {
+			return err
+		}
+		if bound {
+			return r.ask()
+		}
 	}
-	return r.ask()
+	return nil
 }
 
 // refuse answers the request with a failure.

@@ -22,7 +22,7 @@ func (w *world) launchWith(sock string, lacks string) *lab.Terminal {
 	w.me.Setenv("SSH_AUTH_SOCK", sock)
 	window := w.runSized(200, 24, "devbox")
 	if strings.Contains(lacks, "the session has none") {
-		w.must(window.WaitFor(w.ctx(), `press Enter`))
+		w.must(window.WaitOutput(w.ctx(), `press Enter`))
 		w.must(window.Send("\r"))
 	}
 	w.must(window.WaitFor(w.ctx(), `\$ ?$`))

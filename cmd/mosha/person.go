@@ -36,6 +36,7 @@ type asked struct {
 	echo   bool   // what is typed may be seen
 	hint   string // for SSH_ASKPASS_PROMPT
 	leave  bool   // a signal ends the question, not the program
+	tell   func() // shows the question in another way, once the terminal is ready for the answer
 }
 
 // Answer puts the questions one after the other. The first one that is not

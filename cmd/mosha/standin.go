@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -159,7 +160,7 @@ func (s *serverStart) waits() bool { return s.lacks && s.note.Read }
 
 // readingTime is how long a session waits for Enter: nobody may be there after
 // all, and mosh-server waits for a minute only.
-const readingTime = 10 * time.Second
+const readingTime = 20 * time.Second
 
 // wait gives a person the time to read. The error is a *signalError if they want
 // no such session.
@@ -167,8 +168,17 @@ func (s *serverStart) wait() error {
 	if !s.waits() {
 		return nil
 	}
-	say("press Enter to begin the session, or Ctrl-C to leave it; it begins by itself in %.0f s", readingTime.Seconds())
-	return console.wait(readingTime)
+	// Once mosh has gone by the signal, a hangup may follow it, and the server is
+	// still to be ended.
+	held := make(chan os.Signal, 1)
+	signal.Notify(held, ending()...)
+	err := console.wait(readingTime, func() {
+		say("press Enter to begin the session, or Ctrl-C to leave it; it begins by itself in %.0f s", readingTime.Seconds())
+	})
+	if err == nil {
+		signal.Stop(held)
+	}
+	return err
 }
 
 // stage says what a launch waits for.

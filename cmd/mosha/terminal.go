@@ -68,12 +68,13 @@ type signalError struct{ Signal syscall.Signal }
 
 func (e *signalError) Error() string { return e.Signal.String() }
 
-// wait waits for Enter, for so long at most, or where there is a terminal at all.
-// The error is a *signalError if a signal came instead.
-func (t *terminal) wait(limit time.Duration) error {
+// wait calls tell, which says that Enter is waited for, and waits for it, for so
+// long at most, or not where there is no terminal. The error is a *signalError
+// if a signal came instead, be it while tell was at it.
+func (t *terminal) wait(limit time.Duration, tell func()) error {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	typed, err := t.ask(ctx, asked{leave: true})
+	typed, err := t.ask(ctx, asked{leave: true, tell: tell})
 	clear(typed)
 	var came *signalError
 	if errors.As(err, &came) {
@@ -93,7 +94,7 @@ func (t *terminal) ask(ctx context.Context, q asked) ([]byte, error) {
 	defer signal.Stop(signals)
 	text := q.before + q.text
 	for {
-		got, s := t.put(ctx, signals, text, q.echo)
+		got, s := t.put(ctx, signals, text, q)
 		if s == nil {
 			return got.text, got.err
 		}
@@ -108,8 +109,8 @@ func (t *terminal) ask(ctx context.Context, q asked) ([]byte, error) {
 
 // put shows the question once and waits for the line, or the signal that came
 // before it.
-func (t *terminal) put(ctx context.Context, signals <-chan os.Signal, text string, echo bool) (typed, os.Signal) {
-	defer t.show(text, echo)()
+func (t *terminal) put(ctx context.Context, signals <-chan os.Signal, text string, q asked) (typed, os.Signal) {
+	defer t.show(text, q)()
 	line, stop, err := t.listen()
 	if err != nil {
 		return typed{err: err}, nil
@@ -117,7 +118,7 @@ func (t *terminal) put(ctx context.Context, signals <-chan os.Signal, text strin
 	defer stop()
 	select {
 	case got := <-line:
-		if got.err != nil || !echo {
+		if got.err != nil || !q.echo {
 			t.newline()
 		}
 		return got, nil
@@ -130,16 +131,19 @@ func (t *terminal) put(ctx context.Context, signals <-chan os.Signal, text strin
 }
 
 // show prepares the terminal and writes the question.
-func (t *terminal) show(text string, echo bool) (restore func()) {
+func (t *terminal) show(text string, q asked) (restore func()) {
 	fd := int(t.file.Fd())
 	before, err := unix.IoctlGetTermios(fd, ioctlGetTermios)
 	if err == nil {
 		asking := *before
-		if !echo {
+		if !q.echo {
 			asking.Lflag &^= unix.ECHO | unix.ECHONL
 		}
 		asking.Lflag |= unix.ICANON | unix.ISIG
 		_ = unix.IoctlSetTermios(fd, ioctlSetTermiosFlush, &asking)
+	}
+	if q.tell != nil {
+		q.tell()
 	}
 	t.mu.Lock()
 	_, _ = t.file.WriteString(text)

@@ -142,7 +142,7 @@ func (w *world) shell(args ...string) *lab.Terminal {
 func (w *world) shellWithout(why string, args ...string) *lab.Terminal {
 	w.t.Helper()
 	window := w.runSized(240, 24, args...)
-	w.must(window.WaitFor(w.ctx(), `(?s)mosha: warning: `+why+`.*press Enter`))
+	w.must(window.WaitOutput(w.ctx(), `(?s)mosha: warning: `+why+`.*press Enter`))
 	w.must(window.Send("\r"))
 	w.must(window.WaitFor(w.ctx(), `\$ ?$`))
 	return window

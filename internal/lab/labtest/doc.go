@@ -1,3 +1,4 @@
 // Package labtest makes a lab for a test: one that fails the test when it
-// cannot be built, and that is closed when the test ends.
+// cannot be built, and that is closed when the test ends. It also says how
+// much of a long table a test is to try, and writes programs for tests.
 package labtest

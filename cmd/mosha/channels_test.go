@@ -10,6 +10,7 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/guard"
 	"github.com/mosha-ssh/mosha/internal/lab"
+	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 )
 
 // hoarder is a program of the remote's that opens so many connections to the
@@ -49,7 +50,7 @@ var hoards = map[string]struct{ channels, bytes, peak int }{
 func TestHoarding(t *testing.T) {
 	t.Parallel()
 	for name, hoard := range hoards {
-		for _, transport := range []string{"native", "openssh"} {
+		for _, transport := range labtest.Rows(1, []string{"native", "openssh"}) {
 			t.Run(name+", "+transport, func(t *testing.T) {
 				t.Parallel()
 				w := newWorld(t)

@@ -49,7 +49,7 @@ var overOpenSSH = []struct {
 
 // TestOverOpenSSH runs them.
 func TestOverOpenSSH(t *testing.T) {
-	for _, row := range labtest.Rows(12, overOpenSSH) {
+	for _, row := range labtest.Rows(8, overOpenSSH) {
 		t.Run(row.name, row.test)
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 )
 
 // TestUndoOfTheLink: it goes if nobody listens at its end or mosha may have made
@@ -57,9 +59,9 @@ func left(t *testing.T, l *local, path string) string {
 	return path
 }
 
-// testUnlink takes back what is not there, and then what is.
+// testUnlink takes back what is there and, if all is tried, what is not.
 func testUnlink(t *testing.T, l *local, text string, want Action) {
-	for _, first := range []func(){func() {}, func() { setUp(t, l) }} {
+	for _, first := range labtest.Rows(1, []func(){func() { setUp(t, l) }, func() {}}) {
 		l.lay(link(LinkPath, text))
 		first()
 		preview, err := PreviewUndo(t.Context(), l)

@@ -11,7 +11,7 @@ import (
 const (
 	// A wait looks often at first, and less often when it takes long, so that
 	// tests that wait leave the processor to what they wait for.
-	firstPoll, lastPoll = 5 * time.Millisecond, 50 * time.Millisecond
+	firstPoll, lastPoll = 10 * time.Millisecond, 100 * time.Millisecond
 	// waitLimit ends a wait whose context has no deadline, so that a condition
 	// that never comes true is reported by name and not by the test's timeout.
 	waitLimit = 5 * time.Minute
@@ -34,7 +34,7 @@ func (e *NeverError) Unwrap() error { return e.Err }
 func Eventually(ctx context.Context, what string, cond func() (bool, error)) error {
 	ctx, cancel := limited(ctx)
 	defer cancel()
-	for pause := firstPoll; ; pause = min(pause*5/4, lastPoll) {
+	for pause := firstPoll; ; pause = min(pause*3/2, lastPoll) {
 		ok, err := cond()
 		if err != nil {
 			return &NeverError{What: what, Err: err}

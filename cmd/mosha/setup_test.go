@@ -208,6 +208,7 @@ func TestSetupOfManyHostsOnATerminal(t *testing.T) {
 // TestQuestionOfOneOfManyHosts says for which, holds the others up as little as
 // it can, and Ctrl-C at it leaves none untold.
 func TestQuestionOfOneOfManyHosts(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	lines, err := w.sshd.HostKeyLines("devbox4")
 	w.must(err)
@@ -249,6 +250,7 @@ func TestQuestionOfOneOfManyHosts(t *testing.T) {
 
 // TestManyHostsInterrupted off a terminal: what was done is said all the same.
 func TestManyHostsInterrupted(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.must(w.me.AppendFile(".ssh/config", "Host slow*\n  ProxyCommand sleep 1000\n"))
 	w.local("--setup-only", "devbox")

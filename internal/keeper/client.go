@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/mosha-ssh/mosha/internal/secret"
 )
 
 // Client is a launcher's conversation with a keeper. It serves one request and
@@ -81,6 +83,7 @@ func (c *Client) hear() (reply, error) {
 // sshconn gave. A keeper that says nothing at all within patience is a
 // *SilentError.
 func (c *Client) Attach(a Attach, person Person) (*Connected, error) {
+	defer secret.Hold()()
 	err := c.say(call{Op: opAttach, Attach: &a})
 	if errors.Is(err, errLineTooLong) { // nothing was said
 		a.Env = nil

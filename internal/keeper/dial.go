@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"sync"
 	"time"
 
+	"github.com/mosha-ssh/mosha/internal/secret"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 	"github.com/mosha-ssh/mosha/internal/target"
 )
@@ -129,6 +131,12 @@ func (a *attempt) run(ctx context.Context, beside bool) (*connection, error) {
 	defer cancel(nil)
 	if a.attended {
 		a.options.Tell = func(n Notice) { a.k.tell(ctx, n) }
+		hold := sync.OnceValue(secret.Hold)
+		a.options.Prompt = func(ctx context.Context, p sshconn.Prompt) ([][]byte, error) {
+			hold()
+			return a.k.prompt(ctx, p)
+		}
+		defer func() { hold()() }()
 	}
 	go func() {
 		if a.k.until(ctx, 0, func() bool { return !a.k.wantedLocked() || a.uselessLocked() }) {

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/mosha-ssh/mosha/internal/secret"
 )
 
 // spawnPatience is how long a launcher waits for a keeper to listen: it has
@@ -78,6 +80,7 @@ func spawn(ctx context.Context, spec Spec, argv []string) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	restore := keepDescriptors()
 	err = cmd.Start()
+	secret.Started(cmd.Process)
 	restore()
 	_ = theirs.Close()
 	_ = stdin.Close()

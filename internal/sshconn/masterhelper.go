@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/mosha-ssh/mosha/internal/secret"
 )
 
 // The names under which an ssh that is a master runs our program.
@@ -37,6 +39,7 @@ func Helper(args []string) (code int, ok bool) {
 		if len(args) > 1 {
 			prompt = args[1]
 		}
+		defer secret.Hold()()
 		err = askKeeper(dir.ask(), prompt, os.Getenv("SSH_ASKPASS_PROMPT"), os.Stdout)
 	case jumpName:
 		if err = becomeSSH(args); errors.Is(err, errNoSSH) {

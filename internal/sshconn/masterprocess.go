@@ -6,6 +6,8 @@ import (
 	"os/exec"
 	"sync"
 	"syscall"
+
+	"github.com/mosha-ssh/mosha/internal/secret"
 )
 
 // sshProcess is an ssh that is a ControlMaster. It has a process group of its
@@ -56,6 +58,7 @@ func (p *sshProcess) start() error {
 		said.Close()
 		return err
 	}
+	secret.Started(p.cmd.Process)
 	p.stderr.follow(said)
 	go func() {
 		defer p.getReady()

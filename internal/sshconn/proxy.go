@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/mosha-ssh/mosha/internal/secret"
 	"github.com/mosha-ssh/mosha/internal/target"
 )
 
@@ -115,6 +116,7 @@ func (p *proxy) start() error {
 	if err := p.cmd.Start(); err != nil {
 		return errors.Join(err, in.Close(), out.Close())
 	}
+	secret.Started(p.cmd.Process)
 	go p.reap()
 	return nil
 }

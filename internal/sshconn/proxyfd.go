@@ -8,6 +8,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/mosha-ssh/mosha/internal/secret"
 )
 
 // fromProxy runs a proxy that opens the connection and hands it over on its
@@ -67,6 +69,7 @@ func (p *proxy) startOnSocket() (*net.UnixConn, error) {
 	if err := p.cmd.Start(); err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
+	secret.Started(p.cmd.Process)
 	go p.reap()
 	return conn.(*net.UnixConn), nil
 }

@@ -15,7 +15,13 @@ GO_TEST = root="sudo -E -H env 'PATH=$$PATH' GOFLAGS=-buildvcs=false"; [ "$$(id 
 	set -x; $(GO) test -timeout 60m -parallel 8 -exec "$$root $$with"
 # The files whose tests run with the OpenSSH of other suites of Debian, too, beside those with the build tag openssh. Files
 # with the tag sid as well are for what the newest alone has.
-OPENSSH = cmd/mosha/alike_test.go internal/guard/locked_test.go
+OPENSSH = cmd/mosha/alike_test.go cmd/mosha/recover_test.go cmd/mosha/forwarding_test.go cmd/mosha/owner_test.go \
+	internal/bootstrap/sshd_linux_test.go internal/bootstrap/owner_linux_test.go internal/bootstrap/laptops_linux_test.go \
+	internal/bootstrap/recipes_linux_test.go internal/bootstrap/socket_test.go internal/bootstrap/unlink_test.go \
+	internal/guard/agent_test.go internal/guard/bind_test.go internal/guard/locked_test.go internal/guard/master_test.go \
+	internal/sshconn/bind_test.go internal/sshconn/auth_test.go internal/sshconn/hostkeycommand_test.go \
+	internal/sshconn/hostkeyrevoked_test.go internal/sshconn/masterhostkey_test.go internal/sshconn/jump_test.go \
+	internal/sshconn/token_test.go internal/sshconn/methods_test.go internal/target/hostkeys_test.go
 
 # How long `make fuzz` runs each fuzz test. Not a time: when that is up, go test sometimes calls it a failure.
 FUZZTIME = 50000x

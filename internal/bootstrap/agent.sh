@@ -72,11 +72,11 @@ find_agent() {
   case $pid in - | "$PPID") ours "$agent" && return ;; esac
   # Where an sshd puts it by default, or in Linux's list of sockets.
   agent=$({
-    printf '%s\n' /tmp/ssh-*/agent."$PPID" "$HOME"/.ssh/agent/s.*.sshd."$PPID".*
+    printf '%s\n' /tmp/ssh-*/agent.$PPID "$HOME"/.ssh/agent/s.*.sshd.$PPID.*
     sed -n "/sshd[.]$PPID/s,^[^/]*,,p" /proc/net/unix
   } | while IFS= read -r s; do
     pid_of "$s"
-    [ "$pid" = "$PPID" ] && ours "$s" && listens "$s" && printf '%s\n' "$s" && break
+    [ "$pid" = $PPID ] && ours "$s" && listens "$s" && printf '%s\n' "$s" && break
   done)
   if [ -n "$agent" ] || [ -z "${SSH_AUTH_SOCK+set}" ]; then return; fi
   agent=$SSH_AUTH_SOCK

@@ -213,7 +213,7 @@ ping() {
 # when the next order comes, or the end.
 bury() {
   told=no grave=
-  if [ "$1" -gt 1 ] && [ "$1" -ne "$PPID" ] && stamp "$1" && [ "$start" = "$2" ] && kill -TERM "$1"; then
+  if [ "$1" -gt 1 ] && [ "$1" -ne $PPID ] && stamp "$1" && [ "$start" = "$2" ] && kill -TERM "$1"; then
     kill -CONT "$1"
     told=yes grave=$1 buried=$2
   fi
@@ -240,9 +240,9 @@ remove() {
 
 # bury_own: ends the sshd of our own session. We end with it, so its socket goes first.
 bury_own() {
-  stamp "$PPID" || return
+  stamp $PPID || return
   remove "$agent"
-  kill -TERM "$PPID"
+  kill -TERM $PPID
 }
 
 # release: removes the link if it is still ours, though sshd may have removed the socket already. The trap calls it.
@@ -295,7 +295,7 @@ trap '' PIPE
 echo
 echo 'mosha-holder 1'
 printf '%s\n' "conn ${SSH_CONNECTION:--}"
-if stamp "$PPID"; then echo "sshd $PPID $start"; else echo 'sshd - -'; fi
+if stamp $PPID; then echo "sshd $PPID $start"; else echo 'sshd - -'; fi
 find_agent
 case $agent in *"$newline"*) agent= ;; /./*) agent=${agent#/.} ;; esac
 if [ -n "$agent" ] && loops; then agent='' place=loop; fi

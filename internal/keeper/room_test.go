@@ -98,7 +98,10 @@ func onServer(t *testing.T, s *smallServer) *connection {
 		c.drop()
 		close(s.gone)
 		<-c.done
-		for _, channel := range s.open {
+		s.mu.Lock()
+		open := slices.Clone(s.open)
+		s.mu.Unlock()
+		for _, channel := range open {
 			_ = channel.Close()
 		}
 	})
@@ -159,13 +162,19 @@ func TestNoSessionIsFree(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				began, told := time.Now(), ""
+				began := time.Now()
+				var mu sync.Mutex
+				told := ""
 				_, err := c.session(t.Context(), wish{limit: turnLimit, waiting: func(kind string) {
+					mu.Lock()
+					defer mu.Unlock()
 					told += kind
 					if time.Since(began) > 2*time.Second {
 						t.Errorf("told after %v", time.Since(began))
 					}
 				}})
+				mu.Lock()
+				defer mu.Unlock()
 				if !test.is(err) || strings.Contains(err.Error(), "ssh:") || time.Since(began) != turnLimit || told != test.told {
 					t.Errorf("%v after %v, told %q", err, time.Since(began), told)
 				}

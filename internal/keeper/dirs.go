@@ -118,7 +118,7 @@ func stateBase(env func(string) string) string {
 // ensurePrivate makes path with mode 0700, or checks that it is a directory of
 // ours that nobody else may enter.
 func ensurePrivate(path string) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	if err := makeParent(filepath.Dir(path)); err != nil {
 		return &DirError{Path: path, Reason: "system", Err: err}
 	}
 	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
@@ -136,6 +136,17 @@ func ensurePrivate(path string) error {
 		return &DirError{Path: path, Reason: "mode", Mode: info.Mode().Perm()}
 	}
 	return nil
+}
+
+// makeParent is os.MkdirAll, which fails where a directory is there when it is to
+// be made and, taken away by another process of ours, gone a moment later.
+func makeParent(dir string) (err error) {
+	for range 10 {
+		if err = os.MkdirAll(dir, 0o700); !errors.Is(err, fs.ErrExist) {
+			break
+		}
+	}
+	return err
 }
 
 func ownerOf(info fs.FileInfo) int {

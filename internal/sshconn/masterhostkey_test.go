@@ -255,3 +255,49 @@ func largeExponent(t *testing.T) (private, public string) {
 		return private, strings.TrimSpace(s.run("ssh-keygen", "-y", "-f", private))
 	}
 }
+
+// TestHostKeyLeftToSSH: with VerifyHostKeyDNS yes ssh decides about what no file
+// vouches for. Here the DNS says nothing, and it asks or refuses.
+func TestHostKeyLeftToSSH(t *testing.T) {
+	s := newSite(t, lab.SshdConfig{})
+	s.newKey("other", "ed25519")
+	other := s.knownName() + " " + s.read("other.pub")
+	for name, c := range map[string]struct{ strict, known, answer, want string }{
+		"known":           {"yes", s.hostKeys(s.knownName()), "", ""},
+		"asked":           {"ask", "", "yes", ""},
+		"declined":        {"ask", "", "no", KeyDeclined},
+		"nobody to ask":   {"ask", "", "", KeyUnknown},
+		"strict":          {"yes", "", "", KeyStrict},
+		"changed":         {"ask", other, "yes", KeyChanged},
+		"changed, new":    {"accept-new", other, "", KeyChanged},
+		"changed, passes": {"no", other, "", "unverified"},
+		"revoked":         {"no", "@revoked " + s.hostKeys(s.knownName()), "", KeyRevoked},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := s.config("VerifyHostKeyDNS yes", "StrictHostKeyChecking "+c.strict, "UserKnownHostsFile "+s.write("known", c.known))
+			opts := over(t, cfg, TransportAuto)
+			if c.answer != "" {
+				opts.Ask = func(context.Context, HostKeyQuestion) (string, error) { return c.answer, nil }
+			}
+			conn, err := Open(t.Context(), cfg, opts)
+			got := ""
+			if key := (*HostKeyError)(nil); errors.As(err, &key) {
+				got = key.Problem
+			} else if err != nil {
+				t.Fatal(err)
+			} else {
+				defer conn.Close()
+				f := conn.Facts()
+				if f.Unverified {
+					got = "unverified"
+				}
+				if f.ByDNS || f.HostKey == nil || (f.Accepted != nil) != (c.answer == "yes") {
+					t.Errorf("%+v", f)
+				}
+			}
+			if got != c.want {
+				t.Errorf("%q, %v; want %q", got, err, c.want)
+			}
+		})
+	}
+}

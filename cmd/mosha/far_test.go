@@ -22,12 +22,11 @@ func TestFarAway(t *testing.T) {
 				w.lab.Cable.SetRTT(4 * time.Second)
 			}
 			window := w.shell("devbox")
-			w.agentIs(window, w.key)
 			w.lab.Cable.SetRTT(4 * time.Second)
 			w.must(w.sshd.KillSessions())
 			w.becomes("up again", func(s keeper.Status) bool { return s.State == keeper.Up && s.Reconnects > 0 })
-			w.agentIs(window, w.key)
 			w.lab.Cable.SetRTT(0)
+			w.agentIs(window, w.key)
 			w.exit(window)
 			w.nothingLeft()
 		})

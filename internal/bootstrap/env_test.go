@@ -183,7 +183,7 @@ func TestShells(t *testing.T) {
 	for name, p := range people {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			outer := newLocal(t, shells[0].argv, false)
+			outer := newLocal(t, shells[0].argv, "")
 			a := newAgents(outer)
 			a.start("own")
 			a.start("other")

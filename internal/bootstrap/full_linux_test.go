@@ -68,6 +68,9 @@ func TestFullDisk(t *testing.T) {
 func TestUndoOnAFullDisk(t *testing.T) {
 	t.Parallel()
 	eachShell(t, func(t *testing.T, l *local) {
+		if l.userland == "toybox" {
+			return // its cp copies what there is room for, and the old file is larger than what is composed then
+		}
 		l.mount("128k")
 		l.lay(file(".bashrc", strings.Repeat("# 01234567890123456789012345678\n", 256)), dir(".ssh").with(0o700))
 		before := l.tree()
@@ -191,8 +194,8 @@ var acl = []byte("\x02\x00\x00\x00\x01\x00\x06\x00\xff\xff\xff\xff\x02\x00\x04\x
 func TestExtendedAttributes(t *testing.T) {
 	t.Parallel()
 	eachShell(t, func(t *testing.T, l *local) {
-		if strings.Contains(l.argv[0], "busybox") {
-			return // neither its cp nor its ls does
+		if l.userland != "" {
+			return // neither the cp nor the ls of busybox and toybox do
 		}
 		l.lay(file(".bashrc", "x\n"), file(".profile", debianProfile))
 		bashrc := filepath.Join(l.home, ".bashrc")

@@ -254,7 +254,7 @@ func TestPlanOfGeneratedFiles(t *testing.T) {
 
 // TestSetupOfGeneratedFiles does the same through the script.
 func TestSetupOfGeneratedFiles(t *testing.T) {
-	outer := newLocal(t, shells[0].argv, false)
+	outer := newLocal(t, shells[0].argv, "")
 	r := rand.New(rand.NewPCG(3, 4))
 	for range 40 {
 		l := outer.another(t)

@@ -188,7 +188,7 @@ func TestSetupOfAMissingHome(t *testing.T) {
 }
 
 func TestSetupsAtOnce(t *testing.T) {
-	l := newLocal(t, shells[0].argv, false)
+	l := newLocal(t, shells[0].argv, "")
 	l.lay(file(".bashrc", debianBashrc))
 	var all sync.WaitGroup
 	for range 8 {

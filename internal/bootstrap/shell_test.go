@@ -17,14 +17,15 @@ import (
 // shells are the shells that a remote's /bin/sh may be. The first two, which
 // stand for the others, have least in common.
 var shells = []struct {
-	name    string
-	argv    []string
-	busybox bool // run with busybox's own programs
+	name     string
+	argv     []string
+	userland string // run with the programs of this one
 }{
 	{name: "dash", argv: []string{"dash"}},
-	{name: "busybox", argv: []string{"busybox", "sh"}, busybox: true},
+	{name: "busybox", argv: []string{"busybox", "sh"}, userland: "busybox"},
 	{name: "bash", argv: []string{"bash", "--posix"}},
 	{name: "mksh", argv: []string{"mksh"}},
+	{name: "toybox", argv: []string{"mksh"}, userland: "toybox"}, // as Android
 	{name: "zsh", argv: []string{"zsh", "--emulate", "sh"}},
 }
 
@@ -35,7 +36,7 @@ func eachShell(t *testing.T, test func(t *testing.T, l *local)) {
 		tried = shells
 	}
 	for _, s := range tried {
-		t.Run(s.name, func(t *testing.T) { test(t, newLocal(t, s.argv, s.busybox)) })
+		t.Run(s.name, func(t *testing.T) { test(t, newLocal(t, s.argv, s.userland)) })
 	}
 }
 
@@ -45,32 +46,50 @@ const nobody = 65534
 
 // local is a Runner that starts shells of this machine in a home of their own.
 type local struct {
-	t    *testing.T
-	home string
-	path string // PATH
-	argv []string
-	env  []string // wins over the environment that sshd would set
-	user int      // the shell's user if the test runs as root
+	t        *testing.T
+	home     string
+	path     string // PATH
+	argv     []string
+	userland string   // busybox or toybox; "" for this machine's own
+	env      []string // wins over the environment that sshd would set
+	user     int      // the shell's user if the test runs as root
 
 	forwarding Forwarding // what its holders are told
 }
 
-func newLocal(t *testing.T, argv []string, busybox bool) *local {
+func newLocal(t *testing.T, argv []string, userland string) *local {
 	t.Helper()
 	program, err := exec.LookPath(argv[0])
 	check(t, err)
-	l := &local{argv: append([]string{program}, argv[1:]...), user: nobody, path: "/usr/bin:/bin"}
-	if busybox {
+	l := &local{argv: append([]string{program}, argv[1:]...), userland: userland, user: nobody, path: "/usr/bin:/bin"}
+	if userland != "" {
 		l.path = openDir(t)
-		out, err := exec.Command("busybox", "--install", "-s", l.path).CombinedOutput()
-		if err != nil {
-			t.Fatalf("busybox --install: %v: %s", err, out)
-		}
-		// Debian's busybox has no cksum, others may.
-		_ = os.Remove(filepath.Join(l.path, "cksum"))
-		labtest.Program(t, filepath.Join(l.path, "cksum"), "#!/bin/sh\nexit 127\n")
+		l.install(t, userland)
 	}
 	return l.another(t)
+}
+
+// install puts a userland's programs into the only directory of PATH. Debian's
+// busybox has no cksum, others may, and its toybox has no dd, others have.
+func (l *local) install(t *testing.T, userland string) {
+	t.Helper()
+	program, err := exec.LookPath(userland)
+	check(t, err)
+	names, err := exec.Command(program, map[string]string{"busybox": "--list", "toybox": "--long"}[userland]).Output()
+	check(t, err)
+	for _, name := range strings.Fields(string(names)) {
+		check(t, os.Symlink(program, filepath.Join(l.path, filepath.Base(name))))
+	}
+	switch userland {
+	case "busybox":
+		_ = os.Remove(filepath.Join(l.path, "cksum"))
+		labtest.Program(t, filepath.Join(l.path, "cksum"), "#!/bin/sh\nexit 127\n")
+	case "toybox":
+		dd, err := exec.LookPath("dd")
+		check(t, err)
+		check(t, os.Symlink(dd, filepath.Join(l.path, "dd")))
+		check(t, os.Symlink(l.argv[0], filepath.Join(l.path, "sh")))
+	}
 }
 
 // another returns the same shell in a fresh home.

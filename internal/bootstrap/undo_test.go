@@ -259,7 +259,7 @@ func randomContent(r *rand.Rand) string {
 // TestUndoBesideSetups has both at work at once: a file is as the one or the
 // other leaves it, never in between.
 func TestUndoBesideSetups(t *testing.T) {
-	l := newLocal(t, shells[0].argv, false)
+	l := newLocal(t, shells[0].argv, "")
 	l.lay(file(".bashrc", debianBashrc), file(".profile", "x=1\n"), dir(".ssh").with(0o700))
 	var all sync.WaitGroup
 	for i := range 8 {
@@ -295,7 +295,7 @@ func TestUndoBesideSetups(t *testing.T) {
 // TestPreviewIsAPatch has patch(1) do what set-up would have done.
 func TestPreviewIsAPatch(t *testing.T) {
 	t.Parallel()
-	outer := newLocal(t, shells[0].argv, false)
+	outer := newLocal(t, shells[0].argv, "")
 	for _, s := range slices.Concat(corpus, otherCorpus) {
 		if slices.ContainsFunc(s.entries, func(e entry) bool { return e.link != "" }) || s.env != nil {
 			continue // patch writes a file in a link's place, and knows of no ZDOTDIR

@@ -117,7 +117,7 @@ func (u *User) ReadOnlyHome() error {
 // runs on the machine.
 func (m *Machine) SystemOpenSSH() error {
 	return m.place.do(func() error {
-		for _, covered := range []string{"/usr", "/etc/ssh"} {
+		for _, covered := range []string{"/usr", "/etc/ssh/ssh_config"} {
 			if err := unix.Unmount(covered, unix.MNT_DETACH); err != nil {
 				return fmt.Errorf("uncover %s: %w", covered, err)
 			}

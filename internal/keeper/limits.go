@@ -65,7 +65,7 @@ func (l *learned) failed(err error, limits sshconn.Limits) {
 		l.proxied, l.silent = limits.Proxy, limits.Silence
 	case late.Phase == sshconn.PhaseConnect:
 		l.connect = limits.Connect
-	default:
-		l.silent = limits.Silence
+	default: // there is a limit for all up to the host key, too
+		l.silent = max(limits.Silence, time.Duration(late.Seconds)*time.Second)
 	}
 }

@@ -55,6 +55,11 @@ func TestLearnsFromFailure(t *testing.T) {
 			t.Errorf("%s: still %v", phase, got)
 		}
 	}
+	var far learned
+	far.failed(&sshconn.TimeoutError{Phase: sshconn.PhaseKex, Seconds: 10}, far.limits(0))
+	if got := far.limits(0).Silence; got != 20*time.Second {
+		t.Errorf("%v after 10 s up to the host key", got)
+	}
 	l := learned{silent: 6 * time.Second}
 	before := l
 	l.failed(&sshconn.TimeoutError{Phase: sshconn.PhaseAuth}, sshconn.Limits{}) // a person did not wait longer

@@ -166,7 +166,9 @@ func (c *connection) hold(w wish) {
 		return
 	}
 	if h == nil {
-		c.unlink(err)
+		if c.ctx.Err() == nil { // else it went with the connection
+			c.unlink(err)
+		}
 		return
 	}
 	if !c.installs(h) {

@@ -157,8 +157,9 @@ func (c *connection) prove(ctx context.Context) error {
 			over = isClosed(c.answered) || c.doubted || c.ended
 			return over || c.k.epoch != epoch
 		})
-		epoch = -1
-		c.check()
+		if epoch = -1; !over {
+			c.check()
+		}
 	}
 	c.k.mu.Lock()
 	err := c.closedLocked()

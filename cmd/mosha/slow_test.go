@@ -23,7 +23,7 @@ func newPAMWorld(t *testing.T, takes time.Duration) *world {
 	w := newWorld(t, "UsePAM yes")
 	w.sessionStepTakes(takes)
 	script := filepath.Join(w.sshd.Dir(), "pause")
-	labtest.Program(w.t, script, fmt.Sprintf("#!/bin/sh\n[ \"$PAM_TYPE\" != open_session ] || sleep \"$(cat %s)\"\n", w.pauseFile()))
+	labtest.Program(w.t, script, fmt.Sprintf("#!/bin/sh\n[ \"$PAM_TYPE\" = open_session ] || exit 0\nseconds=$(cat %[1]s)\necho >>%[1]s.began\nsleep \"$seconds\"\n", w.pauseFile()))
 	w.must(w.lab.Devbox.Replace("/etc/pam.d/sshd", "account required pam_permit.so\nsession required pam_exec.so quiet "+script+"\n", 0o644))
 	return w
 }
@@ -88,8 +88,10 @@ func TestDeadAfterTheLogin(t *testing.T) {
 			w.agentIsNow(window, w.key)
 			w.sessionStepTakes(2 * limit)
 			w.must(w.sshd.KillSessions())
-			w.must(lab.Eventually(w.ctx(), "the login", func() (bool, error) {
-				return strings.Count(w.sshd.Log(), "Accepted publickey") == 2, nil
+			w.must(lab.Eventually(w.ctx(), "the login, and the session step", func() (bool, error) {
+				log, _, _ := w.local("log", "devbox")
+				began, err := os.ReadFile(w.pauseFile() + ".began")
+				return strings.Count(log, `"message":"connected"`) == 2 && len(began) == 2, err
 			}))
 			w.sessionStepTakes(0)
 			w.must(outage(w))

@@ -3,6 +3,7 @@ package keeper
 import (
 	"context"
 	"errors"
+	"net"
 	"net/netip"
 	"sync"
 	"time"
@@ -57,12 +58,14 @@ type attempt struct {
 	began    time.Time
 	config   *target.Config
 	options  sshconn.Options
+	local    net.Addr // where it comes from, the keeper's lock's; nil: not known
 }
 
 func (k *Keeper) newAttempt(pace *backoff) *attempt {
 	a := &attempt{k: k, began: time.Now()}
 	a.options = sshconn.Options{
 		Log: k.log, AgentSocket: a.agent(k.config().AgentSocket), Family: k.spec.Family, Progress: a.progress, Dialing: k.dials, Master: k.masterPlace(),
+		Local:      a.connectedFrom,
 		ProxyAgent: a.agent(new(target.Config).AgentSocket),
 	}
 	k.update(func() {
@@ -107,6 +110,13 @@ func (k *Keeper) dials(addr netip.AddrPort) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.dialed = addr
+}
+
+// connectedFrom notes the address that the attempt comes from.
+func (a *attempt) connectedFrom(local net.Addr) {
+	a.k.mu.Lock()
+	defer a.k.mu.Unlock()
+	a.local = local
 }
 
 // stage says how far the attempt under way has come.
@@ -162,7 +172,9 @@ const grace = time.Second
 // uselessLocked says whether the attempt is better begun again: somebody came
 // who can be asked; or the network changed while it waits for an answer that
 // may now never come. Once the server has been reached and has our signature
-// to look at, it is left alone: a person may have touched a key for it.
+// to look at, it is left alone, a person may have touched a key for it; but not
+// in the background, if this machine no longer has the address that it comes
+// from. One that has let us in is looked at by prove.
 func (a *attempt) uselessLocked() bool {
 	k := a.k
 	if k.dialing == sshconn.PhaseSession {
@@ -179,9 +191,9 @@ func (a *attempt) uselessLocked() bool {
 	case sshconn.PhaseConnect:
 		return true
 	case sshconn.PhaseAuth:
-		return false
+		return !a.attended && isGone(a.local)
 	}
-	return time.Since(a.began) > grace
+	return !a.attended && isGone(a.local) || time.Since(a.began) > grace
 }
 
 // pause records how an attempt failed and waits for the time of the next one.

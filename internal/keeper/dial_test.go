@@ -1,6 +1,7 @@
 package keeper
 
 import (
+	"net"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -99,5 +100,34 @@ func TestAttemptLimits(t *testing.T) {
 	defer leave()
 	if limits := k.newAttempt(new(backoff)).options.Limits; limits != (sshconn.Limits{}) {
 		t.Errorf("with a person there: %+v", limits)
+	}
+}
+
+// TestAttemptFromAnAddressThatIsGone is begun again in the background, however
+// far it has come, and one from an address that is there is not.
+func TestAttemptFromAnAddressThatIsGone(t *testing.T) {
+	here, gone := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}, &net.TCPAddr{IP: net.IPv4(203, 0, 113, 9)}
+	for _, test := range []struct {
+		phase    string
+		from     net.Addr
+		attended bool
+		want     bool
+	}{
+		{sshconn.PhaseConnect, nil, false, true},
+		{sshconn.PhaseKex, here, false, false},
+		{sshconn.PhaseKex, gone, false, true},
+		{sshconn.PhaseAuth, here, false, false},
+		{sshconn.PhaseAuth, gone, false, true},
+		{sshconn.PhaseAuth, gone, true, false},
+		{sshconn.PhaseSession, gone, false, false},
+	} {
+		k := spareKeeper(t)
+		a := &attempt{k: k, began: time.Now(), attended: test.attended}
+		a.connectedFrom(test.from)
+		a.progress(test.phase)
+		k.epoch++
+		if got := a.uselessLocked(); got != test.want {
+			t.Errorf("%+v: useless %v", test, got)
+		}
 	}
 }

@@ -95,18 +95,26 @@ func (k *Keeper) watch(ctx context.Context, conn *connection) *connection {
 				return next
 			}
 		case disturbed:
-			conn.check()
-			if conn.homeless() {
-				k.update(func() { conn.doubted = true })
-			}
+			conn.disturbed()
 		}
+	}
+}
+
+// disturbed looks at the connection after a network event.
+func (c *connection) disturbed() {
+	c.check()
+	if c.homeless() {
+		c.k.update(func() { c.doubted = true })
 	}
 }
 
 // homeless says whether the machine no longer has the address that the
 // connection comes from. It may live on, should the address come back.
-func (c *connection) homeless() bool {
-	local, ok := c.ssh.LocalAddr().(*net.TCPAddr)
+func (c *connection) homeless() bool { return isGone(c.ssh.LocalAddr()) }
+
+// isGone says whether the machine no longer has this address of a connection.
+func isGone(addr net.Addr) bool {
+	local, ok := addr.(*net.TCPAddr)
 	if !ok {
 		return false
 	}
@@ -158,7 +166,7 @@ func (c *connection) prove(ctx context.Context) error {
 			return over || c.k.epoch != epoch
 		})
 		if epoch = -1; !over {
-			c.check()
+			c.disturbed()
 		}
 	}
 	c.k.mu.Lock()

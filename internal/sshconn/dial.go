@@ -242,6 +242,9 @@ func (d *dialer) connect(ctx context.Context) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	if d.opts.Local != nil {
+		d.opts.Local(conn.LocalAddr())
+	}
 	return newPrompt(conn), nil
 }
 

@@ -67,6 +67,9 @@ type Options struct {
 	// PhaseBanner, PhaseKex, PhaseAuth. It must return at once, and is called
 	// from several goroutines, one at a time.
 	Progress func(phase string)
+	// Local, if set, is told the address that a connection without a proxy comes
+	// from, once there is one. It must return at once.
+	Local func(net.Addr)
 	// Dialing, if set, is told each address as it is dialed. It must return at
 	// once, and is called from several goroutines.
 	Dialing func(netip.AddrPort)

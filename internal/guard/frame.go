@@ -44,19 +44,29 @@ func (f *frame) set(body ...byte) {
 // read replaces the frame by the next one of r, and takes no byte beyond it. The error is io.EOF if r ended where a
 // frame ends, io.ErrUnexpectedEOF if it ended within one, a *LengthError for a length out of range, or r's own.
 func (f *frame) read(r io.Reader) error {
+	length, err := f.readLength(r)
+	if err != nil {
+		return err
+	}
+	return f.takeBody(r, length)
+}
+
+// readLength begins the frame with the length field of the next one, and returns what that says.
+func (f *frame) readLength(r io.Reader) (int64, error) {
 	f.reset()
 	if err := f.take(r, lengthSize); err != nil {
-		return err
+		return 0, err
 	}
 	length := binary.BigEndian.Uint32(f.buf.Bytes())
 	if length == 0 || length > MaxFrame {
-		return &LengthError{Length: length}
+		return 0, &LengthError{Length: length}
 	}
-	err := f.take(r, int64(length))
-	if errors.Is(err, io.EOF) {
-		return io.ErrUnexpectedEOF
-	}
-	return err
+	return int64(length), nil
+}
+
+// takeBody appends n bytes of r, where they have to come.
+func (f *frame) takeBody(r io.Reader, n int64) error {
+	return midway(f.take(r, n))
 }
 
 // take appends n bytes of r. The error is io.EOF only if there was not one.

@@ -7,9 +7,13 @@ import (
 	"io"
 )
 
+// maxBind bounds ssh's session-bind message, in bytes: it has a host key or a certificate, and a signature.
+const maxBind = 32 * 1024
+
 // Greet serves what begins a channel that OpenSSH's ssh forwards: a session-bind message of ssh's own. It is answered here,
 // at once, since ssh does nothing else until it is, and returned for Serve to give to the agent. An ssh before 8.9 sends
-// none: bind is nil, and the agent will take the requests for local ones.
+// none: bind is nil, and the agent will take the requests for local ones. What comes first is the remote's then, and is
+// left where it is: many channels may be greeted at once.
 //
 // The channel that is returned has all that comes after the message. The error is io.EOF if the channel ended instead, or
 // an *Error, and the channel is to be closed then. ctx's end closes it.
@@ -17,13 +21,14 @@ func Greet(ctx context.Context, channel io.ReadWriteCloser) (bind []byte, rest i
 	stop := context.AfterFunc(ctx, func() { _ = channel.Close() })
 	defer stop()
 	var f frame
-	if err := f.read(channel); err != nil {
+	bound, err := f.readBind(channel)
+	if err != nil {
 		if errors.Is(err, io.EOF) {
 			return nil, nil, io.EOF
 		}
 		return nil, nil, &Error{Side: Remote, Op: "read", Err: err}
 	}
-	if !f.isSessionBind() {
+	if !bound {
 		return nil, &begun{Reader: io.MultiReader(&f.buf, channel), WriteCloser: channel}, nil
 	}
 	bind = bytes.Clone(f.body())
@@ -38,4 +43,21 @@ func Greet(ctx context.Context, channel io.ReadWriteCloser) (bind []byte, rest i
 type begun struct {
 	io.Reader
 	io.WriteCloser
+}
+
+// readBind reads a session-bind message and returns true, or the beginning of another message, that tells them apart. The
+// error is that of read.
+func (f *frame) readBind(r io.Reader) (bool, error) {
+	length, err := f.readLength(r)
+	if err != nil {
+		return false, err
+	}
+	head := min(length, int64(1+len(sessionBindName)))
+	if err := f.takeBody(r, head); err != nil {
+		return false, err
+	}
+	if !f.isSessionBind() || length > maxBind {
+		return false, nil
+	}
+	return true, f.takeBody(r, length-head)
 }

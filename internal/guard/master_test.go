@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -119,6 +120,41 @@ func TestMasterEndsEarly(t *testing.T) {
 					t.Errorf("%+v, %v", stats, err)
 				}
 			})
+		})
+	}
+}
+
+// spoken is a channel on which all was said that will be.
+type spoken struct{ bytes.Reader }
+
+func (*spoken) Write(p []byte) (int, error) { return len(p), nil }
+func (*spoken) Close() error                { return nil }
+
+// TestMasterLeavesTheRemotesWords where they are until the channel has its turn, but for a few: an old ssh says nothing of
+// its own, and its remote may begin many channels with as much as a message can have.
+func TestMasterLeavesTheRemotesWords(t *testing.T) {
+	for name, first := range map[string][]byte{
+		"a key to add":              append([]byte{agentcAddIdentity}, make([]byte, MaxFrame-1)...),
+		"a session-bind of its own": sessionBind(make([]byte, MaxFrame/2), nil, nil),
+		"a list":                    {agentcRequestIDs},
+		"an extension, cut off":     {agentcExtension, 0, 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var said frame
+			said.set(first...)
+			all := bytes.Clone(said.buf.Bytes())
+			channel := &spoken{}
+			channel.Reset(all)
+			bind, rest, err := Greet(t.Context(), channel)
+			if err != nil || bind != nil {
+				t.Fatalf("%d bytes of a binding, %v", len(bind), err)
+			}
+			if taken := len(all) - channel.Len(); taken > 64 {
+				t.Errorf("%d bytes were taken", taken)
+			}
+			if left, err := io.ReadAll(rest); err != nil || !bytes.Equal(left, all) {
+				t.Errorf("%d bytes came of %d, %v", len(left), len(all), err)
+			}
 		})
 	}
 }

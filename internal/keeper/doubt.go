@@ -8,11 +8,12 @@ import "time"
 // machine acknowledges what we send all the same. So a connection is in doubt
 // when that has not come for lostLimit, or soon after an event; where it cannot
 // be seen, when twice the time has passed that the last connection took; and in
-// any case after maxFirst.
+// any case after maxFirst. Where the user has set how long an answer may take, it
+// is that or an event.
 type doubt struct {
 	late, took time.Duration // as in pulse
 	began      time.Time
-	reached    time.Time // when all was acknowledged last
+	reached    time.Time // when nothing waited to be acknowledged, as far as can be seen
 	due        time.Time // until when something has to come, after an event; zero: there was none
 }
 
@@ -34,19 +35,23 @@ func newDoubt(late, took time.Duration) *doubt {
 // says that something has happened that may have broken it.
 func (d *doubt) grows(now time.Time, checked bool, probe func() (confirmed, known bool)) bool {
 	waited := now.Sub(d.began)
-	if d.late > 0 {
-		return waited >= d.late
-	}
 	confirmed, known := probe()
 	if checked {
 		d.due = now.Add(d.soon(known))
 		confirmed = false // that was before
 	}
 	if confirmed {
-		d.reached, d.due = now, time.Time{}
+		d.due = time.Time{}
+	}
+	if confirmed || !known { // nothing is known to be under way
+		d.reached = now
 	}
 	switch {
-	case !d.due.IsZero() && !now.Before(d.due), waited >= maxFirst:
+	case !d.due.IsZero() && !now.Before(d.due):
+		return true
+	case d.late > 0:
+		return waited >= d.late
+	case waited >= maxFirst:
 		return true
 	case known:
 		return now.Sub(d.reached) >= lostLimit

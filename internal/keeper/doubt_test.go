@@ -61,3 +61,36 @@ func TestPulseWaitsForAFirstAnswer(t *testing.T) {
 		})
 	}
 }
+
+// TestPulseHearsOfEventsBeforeItsFirstAnswer, also where the user has set how long an
+// answer may take.
+func TestPulseHearsOfEventsBeforeItsFirstAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, other := startPulse(t, 15*time.Second, 45*time.Second, -1, func(p *pulse) {
+			p.probe = func() (bool, bool) { return false, true }
+		})
+		time.Sleep(10 * time.Second)
+		other.expect(t)
+		p.check()
+		time.Sleep(minLate + probeEvery)
+		other.expect(t, "overdue")
+	})
+}
+
+// TestPulseOfAMaster: over ssh it cannot be seen that something new was acknowledged,
+// but that something is under way, as for a round trip when a session is asked for.
+func TestPulseOfAMaster(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began, cut := time.Now(), 20*time.Second
+		_, other := startPulse(t, 0, 0, -1, func(p *pulse) {
+			p.probe = func() (bool, bool) {
+				at := time.Since(began)
+				return false, at >= 8*time.Second && at < 8300*time.Millisecond || at >= cut
+			}
+		})
+		time.Sleep(cut + lostLimit - 2*probeEvery)
+		other.expect(t)
+		time.Sleep(3 * probeEvery)
+		other.expect(t, "overdue")
+	})
+}

@@ -140,10 +140,11 @@ func encodeError(err error) *wireError {
 	return w
 }
 
-// An error may carry a server's words, which must not fill a line.
+// An error may carry a server's words, which must not fill a line. One that lists a
+// hundred keys that were tried still fits.
 const (
 	maxErrorText = 1 << 10
-	maxErrorData = 8 << 10
+	maxErrorData = 32 << 10
 )
 
 // shortened is the error's text up to maxErrorText, cut between characters.

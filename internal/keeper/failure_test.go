@@ -68,6 +68,20 @@ func TestErrorsKeepTheirCauses(t *testing.T) {
 	}
 }
 
+// TestErrorsKeepManyKeys: an agent may have many, and a server take as many tries.
+func TestErrorsKeepManyKeys(t *testing.T) {
+	sent := &sshconn.AuthError{User: "alice", Host: "devbox"}
+	for range 100 {
+		sent.Tried = append(sent.Tried, sshconn.TriedKey{
+			Type: "ED25519", Fingerprint: "SHA256:" + strings.Repeat("x", 43), Source: "/home/alice/.ssh/id_of_a_customer", FromAgent: true,
+		})
+	}
+	var got *sshconn.AuthError
+	if !errors.As(carry(t, sent), &got) || len(got.Tried) != len(sent.Tried) {
+		t.Errorf("arrived as %+v", got)
+	}
+}
+
 // TestErrorsAreBounded: a server's words do not fill a line of the wire.
 func TestErrorsAreBounded(t *testing.T) {
 	sent := &sshconn.AlgorithmError{What: strings.Repeat("x", 1<<20), Theirs: []string{strings.Repeat("y", 1<<20)}}

@@ -41,7 +41,7 @@ exec 2>/dev/null
 LC_ALL=C
 PATH=${PATH:+$PATH:}/usr/bin:/bin
 export LC_ALL PATH
-newline='
+nl='
 '
 tab='	'
 find_place
@@ -55,19 +55,19 @@ home?*)
 esac
 
 # stamp PID: sets start to what tells the sshd process PID from a later one of that number: from proc(5) the 22nd field,
-# of which the 2nd may have blanks and parentheses in it, else from ps(1). Fails if it is not sshd's, has ended,
-# or cannot be told.
+# of which the 2nd may have blanks and parentheses in it, else from ps(1). Fails if it is not sshd's or dropbear's, has
+# ended, or cannot be told.
 stamp() {
   start=
-  if read -r stat <"/proc/$1/stat"; then
-    case $stat in "$1 (sshd"*) ;; *) return 1 ;; esac
+  if read -r s <"/proc/$1/stat"; then
+    case $s in "$1 (sshd"* | "$1 (dropbear"*) ;; *) return 1 ;; esac
     # shellcheck disable=SC2086
-    set -- ${stat##*) }
+    set -- ${s##*) }
     [ "$1" != Z ] || return
     start=${20-}
   else
-    command=$(ps -o comm= -p "$1") || return
-    case ${command##*/} in sshd*) ;; *) return 1 ;; esac
+    s=$(ps -o comm= -p "$1") || return
+    case ${s##*/} in sshd* | dropbear*) ;; *) return 1 ;; esac
     # shellcheck disable=SC2046
     set -- $(ps -o lstart= -p "$1")
     start=${5-}_${2-}_${3-}_${4-}
@@ -297,7 +297,7 @@ echo 'mosha-holder 1'
 printf '%s\n' "conn ${SSH_CONNECTION:--}"
 if stamp $PPID; then echo "sshd $PPID $start"; else echo 'sshd - -'; fi
 find_agent
-case $agent in *"$newline"*) agent= ;; /./*) agent=${agent#/.} ;; esac
+case $agent in *"$nl"*) agent= ;; /./*) agent=${agent#/.} ;; esac
 if [ -n "$agent" ] && loops; then agent='' place=loop; fi
 printf '%s\n' "agent ${agent:-none}"
 echo "place $place"

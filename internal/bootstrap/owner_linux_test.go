@@ -216,6 +216,10 @@ func TestBury(t *testing.T) {
 		}
 		h.order(Order("bury 1 "+procStat(1)[19]+" -\n"), Buried{})
 		check(t, sshd.Process.Signal(syscall.SIGSTOP))
+		bear, b := fakeSshd(t, l, l.user, "dropbear", obedient)
+		check(t, bear.Process.Signal(syscall.SIGSTOP))
+		h.order(Bury(b, ""), Buried{Done: true})
+		eventually(t, "dropbear ends", gone(b.PID))
 		a := newAgents(l)
 		live, dead := a.start("agent.1"), l.deadSocket(newAgents(l).dir, "agent.1")
 		kept := l.deadSocket(newAgents(l).dir, "private")

@@ -64,10 +64,11 @@ func sameRules(a, b *target.Config) bool {
 	type rules struct {
 		strict, command, dns  string
 		checkIP, notLocalhost bool
+		kerberos              bool
 		size                  int
 	}
 	of := func(c *target.Config) rules {
-		return rules{c.StrictHostKeyChecking, c.KnownHostsCommand, c.VerifyHostKeyDNS, c.CheckHostIP, c.NoHostAuthenticationForLocalhost, c.RequiredRSASize}
+		return rules{c.StrictHostKeyChecking, c.KnownHostsCommand, c.VerifyHostKeyDNS, c.CheckHostIP, c.NoHostAuthenticationForLocalhost, c.GSSAPIKeyExchange, c.RequiredRSASize}
 	}
 	return of(a) == of(b) && sameFiles(a, b) && slices.Equal(a.RevokedHostKeys, b.RevokedHostKeys) &&
 		slices.Equal(a.CASignatureAlgorithms, b.CASignatureAlgorithms)

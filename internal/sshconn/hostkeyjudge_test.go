@@ -80,6 +80,7 @@ func TestJudgeUnseen(t *testing.T) {
 		"revoked":       {func(c *target.Config) { c.RevokedHostKeys = nil }, KeyUnjudged},
 		"command":       {func(c *target.Config) { c.KnownHostsCommand = "/bin/true" }, KeyUnjudged},
 		"authorities":   {func(c *target.Config) { c.CASignatureAlgorithms = []string{ssh.KeyAlgoED25519} }, KeyUnjudged},
+		"Kerberos":      {func(c *target.Config) { c.GSSAPIKeyExchange = true }, KeyUnjudged},
 		"the key's bit": {func(c *target.Config) { c.RequiredRSASize = 4096 }, KeyUnjudged},
 	} {
 		_, err := f.Judge(t.Context(), rules(c.change), Options{})

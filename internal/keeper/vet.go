@@ -56,7 +56,7 @@ func (k *Keeper) vet(ctx context.Context, conn *connection, config *target.Confi
 		case a := <-asks:
 			if err := put(a); err != nil {
 				cancel()
-				_ = <-judged
+				<-judged
 				return nil, nil, err
 			}
 		case err := <-judged:

@@ -45,11 +45,11 @@ func (k *Keeper) vet(ctx context.Context, conn *connection, config *target.Confi
 	opts.Accepted = k.accepted
 	k.mu.Unlock()
 	var verdict sshconn.Verdict
-	judged := make(chan error, 1)
+	var err error
+	judged := make(chan struct{})
 	go func() {
-		var err error
+		defer close(judged)
 		verdict, err = conn.ssh.Facts().Judge(ctx, config, opts)
-		judged <- err
 	}()
 	for {
 		select {
@@ -59,7 +59,7 @@ func (k *Keeper) vet(ctx context.Context, conn *connection, config *target.Confi
 				<-judged
 				return nil, nil, err
 			}
-		case err := <-judged:
+		case <-judged:
 			if verdict.Accepted != nil {
 				k.update(func() { k.accepted = verdict.Accepted })
 			}

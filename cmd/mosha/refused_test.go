@@ -20,6 +20,9 @@ func TestPunished(t *testing.T) {
 				t.Fatalf("exit %d, %s", code, stderr)
 			}
 			_, stderr, code := w.local("keep", "devbox")
+			if !strings.Contains(w.sshd.Log(), "drop connection") {
+				t.Error("the server has not refused a connection")
+			}
 			if code != 4 || !strings.Contains(stderr, `it says "Not allowed at this time"`) {
 				t.Errorf("exit %d, %s", code, stderr)
 			}

@@ -105,12 +105,15 @@ func configuredHint(err error, config *target.Config) (hint string, ok bool) {
 func explainUsage(err error) (explanation, bool) {
 	var usage *usageError
 	var quote *target.QuoteError
+	var words *target.WordsError
 	var destination *target.DestinationError
 	switch {
 	case errors.As(err, &usage):
 		return explanation{usage.Text, cmp.Or(usage.Hint, "mosha --help lists what there is"), exitUsage}, true
 	case errors.As(err, &quote):
 		return explanation{fmt.Sprintf("--ssh: %v", quote), "quote it as for a shell", exitUsage}, true
+	case errors.As(err, &words):
+		return explanation{fmt.Sprintf("--ssh: %v", words), "it is ssh and its options, without a host: --ssh=\"ssh -p 2222\"", exitUsage}, true
 	case errors.As(err, &destination):
 		return explanation{destination.Error(), "a destination is [user@]host", exitUsage}, true
 	}

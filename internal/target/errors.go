@@ -11,6 +11,20 @@ type QuoteError struct {
 
 func (e *QuoteError) Error() string { return fmt.Sprintf("unfinished %s in %q", e.Quote, e.Text) }
 
+// WordsError says that ssh would take the words of --ssh, with what mosha adds to
+// them, for something else than options.
+type WordsError struct {
+	Option string // that lacks its value, such as -p
+	Host   string // what is in the place of the destination, if Option is empty
+}
+
+func (e *WordsError) Error() string {
+	if e.Option != "" {
+		return e.Option + " needs a value"
+	}
+	return fmt.Sprintf("%q is taken for the host", e.Host)
+}
+
 // NoSSHError says that the ssh program could not be started. It wraps
 // exec.ErrNotFound if there is none.
 type NoSSHError struct {

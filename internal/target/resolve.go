@@ -1,6 +1,7 @@
 package target
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math"
@@ -56,8 +57,8 @@ func (p patience) command(parent context.Context, args []string) (cmd *exec.Cmd,
 
 // Resolve asks ssh what its configuration says about dest ([user@]host or an
 // ssh:// URI). sshCommand is ssh with the user's options (from Words; nil means
-// plain ssh), extra are further options such as -4. Errors: *DestinationError,
-// *NoSSHError, *SSHError, *TimeoutError, *OutputError, *EnvError,
+// plain ssh), extra are further options such as -4. Errors: *WordsError,
+// *DestinationError, *NoSSHError, *SSHError, *TimeoutError, *OutputError, *EnvError,
 // *TokenError, or that of ctx.
 func Resolve(ctx context.Context, sshCommand []string, dest string, extra ...string) (*Config, error) {
 	if dest == "" || dest[0] == '-' || strings.ContainsFunc(dest, isControl) {
@@ -66,7 +67,7 @@ func Resolve(ctx context.Context, sshCommand []string, dest string, extra ...str
 	if len(sshCommand) == 0 {
 		sshCommand = []string{"ssh"}
 	}
-	if err := checkTyped(sshCommand, dest); err != nil {
+	if err := cmp.Or(checkWords(sshCommand), checkTyped(sshCommand, dest)); err != nil {
 		return nil, err
 	}
 	output, err := ask(ctx, newPatience(), sshCommand, extra, dest)
@@ -82,9 +83,10 @@ func Resolve(ctx context.Context, sshCommand []string, dest string, extra ...str
 	c.Dir, _ = os.Getwd()
 	c.ConfigFile = absolute(configFile(c.SSH))
 	c.Front = front(c.SSH, os.Getenv)
-	if c.OriginalHost == "" {
-		c.OriginalHost = hostOf(dest)
+	if err := checkHost(sshCommand, c.OriginalHost, hostOf(dest)); err != nil {
+		return nil, err
 	}
+	c.OriginalHost = cmp.Or(c.OriginalHost, hostOf(dest))
 	// ssh looks host keys up, and connects, by the name in lower case.
 	c.HostName = strings.ToLower(c.HostName)
 	if c.usesConnectionHash() {

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 )
 
 // sshWith writes an ssh_config and returns an ssh command that reads it alone.
@@ -168,6 +170,33 @@ func TestResolveErrors(t *testing.T) {
 	_, err = Resolve(ctx, sshWith(t, "IdentityFile ${MOSHA_NO_SUCH}/k"), "h")
 	if bad := (*EnvError)(nil); !errors.As(err, &bad) || bad.Name != "MOSHA_NO_SUCH" {
 		t.Errorf("no variable: %v", err)
+	}
+}
+
+// TestWordsOfSSH: what mosha adds to the words of --ssh is no value of an option
+// there, and what it calls the host is the host.
+func TestWordsOfSSH(t *testing.T) {
+	for words, want := range map[string]WordsError{
+		"ssh -p":          {Option: "-p"},
+		"ssh -4l":         {Option: "-l"},
+		"nice ssh -vo":    {Option: "-o"},
+		"ssh other":       {Host: "other"},
+		"ssh -4 me@other": {Host: "other"},
+		"nice ssh other":  {Host: "other"},
+	} {
+		_, err := Resolve(t.Context(), strings.Fields(words), "h")
+		if bad := (*WordsError)(nil); !errors.As(err, &bad) || *bad != want {
+			t.Errorf("%s: %v", words, err)
+		}
+	}
+	for _, dest := range []string{"h", "me@h", "a@b@h", "ssh://me@h:22", "fd00::1", "H"} {
+		resolve(t, []string{"ssh", "-l", "h", "-p", "22"}, dest)
+	}
+	// A script that goes elsewhere may do so.
+	script := filepath.Join(t.TempDir(), "elsewhere")
+	labtest.Program(t, script, "#!/bin/sh\nshift; exec ssh -G other\n")
+	if c := resolve(t, []string{script, "-4"}, "h"); c.HostName != "other" {
+		t.Errorf("a script led to %s", c.HostName)
 	}
 }
 

@@ -2,6 +2,7 @@ package target
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -32,6 +33,34 @@ func checkTyped(sshCommand []string, dest string) error {
 		}
 	}
 	return nil
+}
+
+// checkWords fails with *WordsError if the last option of an ssh command lacks its
+// value: ssh would take what mosha says next for it.
+func checkWords(sshCommand []string) error {
+	var lacks byte
+	rest := sshCommand[programLength(sshCommand):]
+	for len(rest) > 0 {
+		rest = takeOptions(rest, func(option byte, value string) {
+			if value == "" && len(rest) == 1 && strings.IndexByte(withValue, option) >= 0 {
+				lacks = option
+			}
+		})
+	}
+	if lacks != 0 {
+		return &WordsError{Option: "-" + string(lacks)}
+	}
+	return nil
+}
+
+// checkHost fails with *WordsError if ssh took one of its words for the host, which
+// is then another than the one that is meant. A script in place of ssh may have a
+// reason to go elsewhere.
+func checkHost(sshCommand []string, taken, meant string) error {
+	if taken == meant || !slices.ContainsFunc(sshCommand[1:], func(word string) bool { return hostOf(word) == taken }) {
+		return nil
+	}
+	return &WordsError{Host: taken}
 }
 
 // userOf returns the user of a destination, [user@]host or an ssh:// URI, if it

@@ -41,7 +41,7 @@ func TestNetworkFailures(t *testing.T) {
 	w := newWorld(t)
 	w.must(w.me.WriteFile(".ssh/config", "ConnectTimeout 2\nHost devbox\n User "+w.dev.Name+"\n", 0o600))
 	t.Run("name does not resolve", func(t *testing.T) {
-		w.fails(4, `^mosha: cannot resolve host name nohost\.invalid`, "nohost.invalid")
+		w.fails(4, `^mosha: cannot resolve host name nohost\.invalid: no name server (answers|has an answer)\n`, "nohost.invalid")
 	})
 	t.Run("refused", func(t *testing.T) {
 		w.fails(4, `^mosha: cannot connect to devbox port 2222 .*refused\n^mosha: hint: no SSH server listens.*log: .*\.log`,

@@ -23,7 +23,7 @@ const (
 type ResolveError struct {
 	Host     string
 	NotFound bool   // the name does not exist; otherwise the resolver failed
-	Message  string // the resolver's
+	Message  string // what is wrong, in words
 }
 
 func (e *ResolveError) Error() string {

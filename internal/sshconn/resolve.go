@@ -50,6 +50,7 @@ func resolve(ctx context.Context, host string, log zerolog.Logger) ([]netip.Addr
 			if got.err == nil {
 				return got.addrs, nil
 			}
+			log.Debug().Err(got.err).Str("host", host).Msg("asked the name servers")
 			failed = resolveError(host, got.err)
 			defer time.AfterFunc(systemPatience, cancel).Stop()
 			if system == nil && !over {
@@ -89,10 +90,17 @@ func headStartOf(host string) time.Duration {
 	return systemHeadStart
 }
 
+// resolveError says what came of Go's resolver, whose own words name addresses and
+// system calls.
 func resolveError(host string, err error) *ResolveError {
-	failed := &ResolveError{Host: host, Message: err.Error()}
-	if dns := (*net.DNSError)(nil); errors.As(err, &dns) {
-		failed.NotFound, failed.Message = dns.IsNotFound, dns.Err
+	failed := &ResolveError{Host: host, Message: "no name server has an answer"}
+	var dns *net.DNSError
+	switch {
+	case !errors.As(err, &dns):
+	case dns.IsNotFound:
+		failed.NotFound, failed.Message = true, "no such host"
+	case dns.IsTimeout:
+		failed.Message = "no name server answers"
 	}
 	return failed
 }

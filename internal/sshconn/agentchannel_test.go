@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"path/filepath"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -100,9 +101,30 @@ func TestAgentChannelTakesNoMore(t *testing.T) {
 }
 
 // late is a channel whose other side sends more behind the end of the stream.
-type late struct{ bytes.Buffer }
+type late struct {
+	mu  sync.Mutex
+	all bytes.Buffer
+}
 
-func (late) Close() error { return nil }
+func (l *late) Read(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.all.Read(p)
+}
+
+func (l *late) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.all.Write(p)
+}
+
+func (l *late) Len() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.all.Len()
+}
+
+func (*late) Close() error { return nil }
 
 // TestForget: a channel that is closed here alone keeps nothing that comes.
 func TestForget(t *testing.T) {

@@ -13,11 +13,15 @@ func (t *transport) confirmed() (yes, known bool) {
 }
 
 // Probe is that of Connection. A request that wants no answer has TCP send
-// something; nothing else was left to send, so it does not block.
+// something. It blocks where the server does not end a key exchange, and is then
+// the last one.
 func (c *Conn) Probe() (confirmed, known bool) {
 	confirmed, known = c.transport.confirmed()
-	if confirmed {
-		_, _, _ = c.SendRequest("keepalive@openssh.com", false, nil)
+	if confirmed && c.probing.CompareAndSwap(false, true) {
+		go func() {
+			defer c.probing.Store(false)
+			_, _, _ = c.SendRequest("keepalive@openssh.com", false, nil)
+		}()
 	}
 	return confirmed, known
 }

@@ -40,6 +40,7 @@ type Conn struct {
 	silent    time.Duration // Facts.Silent
 	binding   *binding
 	closing   atomic.Bool
+	probing   atomic.Bool // Probe is about to send something
 }
 
 // Kinds of Note.

@@ -31,7 +31,12 @@ func (c *connection) begin(act bool) {
 		c.began.Store(true)
 		c.goWork(func() {
 			late := func() { c.unlinked = &ForwardError{Reason: "slow"} }
-			c.awaited(c.holding, func() { c.hold(wish{brief: true}) }, late)
+			c.awaited(c.holding, func() {
+				c.hold(wish{brief: true})
+				if !act { // else the set-up has it come back
+					c.recallSoon()
+				}
+			}, late)
 		})
 	})
 	if act {

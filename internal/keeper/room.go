@@ -282,8 +282,9 @@ func (c *connection) recallHolder() {
 	}
 }
 
-// recallSoon is recallHolder after a set-up, if need be. The launch that this
-// may have been for has its server started first.
+// recallSoon is recallHolder after a set-up, or on a connection that has come
+// back, if need be. The launch that this may have been for has its server started
+// first.
 func (c *connection) recallSoon() {
 	c.mu.Lock()
 	crowded := c.crowded

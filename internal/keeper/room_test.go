@@ -82,8 +82,9 @@ func (c *smallChannel) SendRequest(kind string, _ bool, _ []byte) (bool, error) 
 	return true, nil
 }
 
-func (c *smallChannel) Read(p []byte) (int, error) { return c.said.Read(p) }
-func (c *smallChannel) Stderr() io.ReadWriter      { return &endedStream{} }
+func (c *smallChannel) Read(p []byte) (int, error)  { return c.said.Read(p) }
+func (c *smallChannel) Write(p []byte) (int, error) { return len(p), nil }
+func (c *smallChannel) Stderr() io.ReadWriter       { return &endedStream{} }
 
 type endedStream struct{ io.ReadWriter }
 
@@ -225,4 +226,27 @@ type closesFirst struct{ channel *smallChannel }
 func (c closesFirst) Read([]byte) (int, error) {
 	_ = c.channel.Close()
 	return 0, io.EOF
+}
+
+// TestHolderComesToItsTurn also where nothing else is to end here when the server has
+// no room for it: a session that is open may be one by which the server was asked
+// whether it lives.
+func TestHolderComesToItsTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &smallServer{most: 1}
+		c := onServer(t, server)
+		other, _, err := server.OpenChannel("session", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.begin(false)
+		synctest.Wait()
+		_ = other.Close()
+		time.Sleep(time.Minute)
+		server.mu.Lock()
+		defer server.mu.Unlock()
+		if server.opened != 2 {
+			t.Error("the link holder was never started")
+		}
+	})
 }

@@ -380,7 +380,7 @@ func TestUnknownKeyFile(t *testing.T) {
 			opts := over(t, cfg, TransportAuto)
 			opts.Prompt = func(context.Context, Prompt) ([][]byte, error) { return nil, ErrNoAnswer }
 			log := &strings.Builder{}
-			opts.Log = zerolog.New(log)
+			opts.Log = zerolog.New(zerolog.SyncWriter(log))
 			_, err := Open(t.Context(), cfg, opts)
 			if denied := (*AuthError)(nil); !errors.As(err, &denied) {
 				t.Errorf("%#v", err)

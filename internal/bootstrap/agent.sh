@@ -43,15 +43,20 @@ of_sshd() {
 }
 
 # listens SOCKET [NAME]: whether somebody listens at SOCKET; if that is a link, it leads to NAME. Linux has a list of
-# sockets, in which the flag tells one that listens, and all of the line's end is the name: others have sockets, too. Where
-# it shows none, another system's or another container's, ssh-add connects: it does so first, and then finds nothing to do,
-# so that it asks the agent nothing. Its exit status is 2 if it cannot.
+# sockets, in which the flag tells one that listens, and all of the line's end is the name: others have sockets, too. Their
+# names may have an end of line in them, and a line like another's behind it: where NAME tells of which process it is, that
+# has to be there. Where not, or where the list shows none, as another system's or another container's, ssh-add connects: it
+# does so first, and then finds nothing to do, so that it asks the agent nothing. Its exit status is 2 if it cannot.
 listens() {
   [ -S "$1" ] || return
   grep -F " ${2-$1}" /proc/net/unix | (
     while read -r _ _ _ flags _ _ _ path; do [ "$flags $path" != "00010000 ${2-$1}" ] || exit 0; done
     exit 1
-  ) && return
+  ) && {
+    pid_of "${2-$1}"
+    case $pid in '' | *[!0-9]*) return 0 ;; esac
+    of_sshd "${2-$1}" && return
+  }
   SSH_AUTH_SOCK=$1 ssh-add -d /dev/null/none </dev/null >/dev/null
   [ $? -ne 2 ]
 }

@@ -150,6 +150,17 @@ func TestNamesOfOtherSockets(t *testing.T) {
 		l.relink(dead)
 		h.order(Ping(2), Pong{Token: 2, Owner: OwnerSelf})
 
+		t.Log("a line of the list in the name of another's")
+		for token, name := range []string{"agent.1", "agent.sshd.1", "s.x.sshd.1.y"} {
+			dead := l.deadSocket(a.dir, name)
+			listener, err := net.Listen("unix", "@x\n0: 2 0 00010000 1 1 1 "+dead)
+			check(t, err)
+			defer listener.Close()
+			l.relink(dead)
+			h.order(Ping(uint64(token)), Pong{Token: uint64(token), Owner: OwnerSelf})
+			compare(t, "target", byRepair(own), l.target())
+		}
+
 		t.Log("a live one")
 		live := filepath.Join(a.dir, "more  blanks")
 		check(t, os.Rename(a.start("x"), filepath.Join(a.dir, "moved")))

@@ -61,10 +61,13 @@ const (
 )
 
 // overhear follows a connection that ssh makes itself, as watchMaster follows a
-// relay.
+// relay. Once the server has said its version a banner of its may have any line in
+// it, and so may that of a host on the way: an address counts before that, and
+// where there is none.
 func (d *dialer) overhear(line string) {
 	d.fetched.Store(true) // ssh is there
-	if m := saysConnecting.FindStringSubmatch(line); m != nil {
+	begun, _, _ := d.transport.seen()
+	if m := saysConnecting.FindStringSubmatch(line); m != nil && !begun && !hasProxy(d.cfg) {
 		addr, err := netip.ParseAddr(m[1])
 		port, _ := strconv.ParseUint(m[2], 10, 16)
 		if conn, ok := d.transport.Conn.(*ownConn); ok && err == nil && !addr.IsMulticast() && !addr.IsUnspecified() {

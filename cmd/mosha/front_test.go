@@ -234,3 +234,22 @@ func TestFrontTypes(t *testing.T) {
 	w.runs("stop", nice, "devbox")
 	w.nothingLeft()
 }
+
+// TestCommandsOfTheConfigurationAreNotLogged: their arguments may hold a secret, and
+// ssh says them among what is logged of one that has failed.
+func TestCommandsOfTheConfigurationAreNotLogged(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.must(w.me.WriteFile(".ssh/config", "Match exec \"true the-secret\"\n  ProxyCommand sh -c 'exit 1' the-secret\n", 0o600))
+	for _, ssh := range []string{"ssh", "nice ssh"} {
+		if _, stderr, code := w.local("keep", "--transport=openssh", "--ssh="+ssh, "devbox"); code != 4 {
+			t.Errorf("%s: exit %d: %s", ssh, code, stderr)
+		}
+	}
+	logs, err := w.me.Command(w.ctx(), "sh", "-c", "cat .local/state/mosha/*.log").Output()
+	w.must(err)
+	if !strings.Contains(string(logs), "Executing proxy command") || strings.Contains(string(logs), "the-secret") {
+		t.Errorf("the logs:\n%s", logs)
+	}
+	w.nothingLeft()
+}

@@ -1,8 +1,10 @@
 package sshconn
 
 import (
+	"cmp"
 	"errors"
 	"os"
+	"regexp"
 	"strings"
 	"sync"
 
@@ -159,12 +161,17 @@ func (w *sshWords) lineLocked(line string, own bool) {
 // logged only of an ssh that has failed.
 func isDebug(line string) bool { return strings.HasPrefix(line, "debug") }
 
+// saysRuns is what ssh says when it runs a command of the configuration. What
+// follows is the command, which may hold a secret.
+var saysRuns = regexp.MustCompile(`^debug1: Executing [a-z ]+: `)
+
 // logDebug logs the kept lines for debugging.
 func (w *sshWords) logDebug() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, line := range w.lines {
 		if isDebug(line) {
+			line = cmp.Or(saysRuns.FindString(line), line)
 			w.log.Debug().Str("stderr", line).Msg("ssh")
 		}
 	}

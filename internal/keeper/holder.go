@@ -47,13 +47,13 @@ func startHolder(c *connection, w wish) (*holder, error) {
 		return h, h.problem(link)
 	}
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	if h.dismissed.Load() {
 		err = c.noRoom()
 	} else {
 		c.beginning = nil
 	}
-	_ = s.Close()
+	c.mu.Unlock()
+	_ = s.Close() // it may wait for the server
 	return nil, &ForwardError{Reason: "holder", Err: err}
 }
 

@@ -250,3 +250,50 @@ func TestHolderComesToItsTurn(t *testing.T) {
 		}
 	})
 }
+
+// stuckServer is a connection to a server that ends each session at once, and takes
+// nothing more.
+type stuckServer struct {
+	deadConnection
+	closing chan struct{} // closed when a session is being closed here
+}
+
+func (s stuckServer) OpenChannel(string, []byte) (ssh.Channel, <-chan *ssh.Request, error) {
+	requests := make(chan *ssh.Request)
+	close(requests)
+	return &stuckChannel{smallChannel: smallChannel{said: strings.NewReader("")}, server: s}, requests, nil
+}
+
+type stuckChannel struct {
+	smallChannel
+	server stuckServer
+}
+
+func (c *stuckChannel) SendRequest(string, bool, []byte) (bool, error) { return true, nil }
+
+func (c *stuckChannel) Close() error {
+	close(c.server.closing)
+	<-c.server.gone
+	return nil
+}
+
+// TestDropWhileALinkHolderFails: a connection on which nothing can be sent any more
+// is given up while the session of a failed holder waits to be closed.
+func TestDropWhileALinkHolderFails(t *testing.T) {
+	server := stuckServer{deadConnection{make(chan struct{})}, make(chan struct{})}
+	c := serve(spareKeeper(t), server)
+	c.begin(false)
+	<-server.closing
+	dropped := make(chan struct{})
+	go func() {
+		defer close(dropped)
+		c.drop()
+	}()
+	select {
+	case <-dropped:
+	case <-time.After(time.Minute):
+		t.Error("drop waits")
+	}
+	close(server.gone)
+	<-c.done
+}

@@ -81,7 +81,9 @@ find_agent() {
     sed -n "/sshd[.]$PPID/s,^[^/]*,,p" /proc/net/unix
   } | while IFS= read -r s; do
     pid_of "$s"
-    [ "$pid" = $PPID ] && ours "$s" && listens "$s" && printf '%s\n' "$s" && break
+    if [ "$pid" != $PPID ] || ! ours "$s" || ! listens "$s"; then continue; fi
+    # The list has any name that another user may have given, and the way there may have a link of hers.
+    s=$(cd -P "${s%/*}" && pwd -P)/${s##*/} && ours "$s" && printf '%s\n' "$s" && break
   done)
   if [ -n "$agent" ] || [ -z "${SSH_AUTH_SOCK+set}" ]; then return; fi
   agent=$SSH_AUTH_SOCK

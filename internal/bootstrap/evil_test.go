@@ -97,6 +97,28 @@ func TestAnotherUsersDirectory(t *testing.T) {
 	})
 }
 
+// TestAnotherUsersWay has another user name a socket of the person's in the list of sockets by a way that she can lead
+// elsewhere later. It runs alone, as TestHolderFindsTheSocket does.
+func TestAnotherUsersWay(t *testing.T) {
+	eachShell(t, func(t *testing.T, l *local) {
+		l.forwarding.OpenSSH = true
+		a := newAgentsIn(l, "run-")
+		below := agents{l: l, dir: filepath.Join(a.dir, "d")}
+		check(t, os.Mkdir(below.dir, 0o755))
+		l.own(below.dir)
+		name := "s.y.sshd." + strconv.Itoa(os.Getpid()) + ".x"
+		check(t, os.Rename(below.start("x"), filepath.Join(below.dir, name))) // so that the list has hers alone
+		way := filepath.Join("/tmp", "evil"+strconv.Itoa(os.Getpid()))
+		check(t, os.Symlink(a.dir, way))
+		defer os.Remove(way)
+		check(t, os.Lchown(way, mallory, mallory))
+		listener, err := net.Listen("unix", "@x\n0: 2 0 00010000 1 1 1 "+filepath.Join(way, "d", name))
+		check(t, err)
+		defer listener.Close()
+		l.finds("the socket by its own way", filepath.Join(below.dir, name), "SSH_AUTH_SOCK=")
+	})
+}
+
 // TestAnotherUsersSocket: what an sshd has removed another user makes anew, and
 // the link that led there leads to her agent.
 func TestAnotherUsersSocket(t *testing.T) {

@@ -14,6 +14,7 @@ type doubt struct {
 	late, took time.Duration // as in pulse
 	began      time.Time
 	reached    time.Time // when nothing waited to be acknowledged, as far as can be seen
+	underWay   bool      // something waited to be acknowledged the last time
 	due        time.Time // until when something has to come, after an event; zero: there was none
 }
 
@@ -36,14 +37,16 @@ func newDoubt(late, took time.Duration) *doubt {
 func (d *doubt) grows(now time.Time, checked bool, probe func() (confirmed, known bool)) bool {
 	waited := now.Sub(d.began)
 	confirmed, known := probe()
+	arrived := confirmed || d.underWay && !known
+	d.underWay = known && !confirmed
 	if checked {
 		d.due = now.Add(d.soon(known))
-		confirmed = false // that was before
+		arrived = false // that was before
 	}
-	if confirmed {
+	if arrived {
 		d.due = time.Time{}
 	}
-	if confirmed || !known { // nothing is known to be under way
+	if arrived || !known {
 		d.reached = now
 	}
 	switch {

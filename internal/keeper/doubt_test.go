@@ -78,17 +78,20 @@ func TestPulseHearsOfEventsBeforeItsFirstAnswer(t *testing.T) {
 }
 
 // TestPulseOfAMaster: over ssh it cannot be seen that something new was acknowledged,
-// but that something is under way, as for a round trip when a session is asked for.
+// but that something is under way, as for a round trip when a session is asked for,
+// and no longer is.
 func TestPulseOfAMaster(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began, cut := time.Now(), 20*time.Second
-		_, other := startPulse(t, 0, 0, -1, func(p *pulse) {
+		p, other := startPulse(t, 0, 0, -1, func(p *pulse) {
 			p.probe = func() (bool, bool) {
 				at := time.Since(began)
 				return false, at >= 8*time.Second && at < 8300*time.Millisecond || at >= cut
 			}
 		})
-		time.Sleep(cut + lostLimit - 2*probeEvery)
+		time.Sleep(8100 * time.Millisecond)
+		p.check()
+		time.Sleep(time.Until(began.Add(cut + lostLimit - 2*probeEvery)))
 		other.expect(t)
 		time.Sleep(3 * probeEvery)
 		other.expect(t, "overdue")

@@ -296,8 +296,8 @@ func (l *launch) connect(ctx context.Context, attach keeper.Attach) error {
 func (l *launch) note() (lacks bool) {
 	sayNotes("", l.up.Notes)
 	if l.up.Agent == "" {
-		path, _ := l.spec.Config.AgentSocket(os.Getenv)
-		warn(&agentError{Path: path})
+		path, _ := l.spec.Config.ForwardedSocket(os.Getenv)
+		warn(&agentError{Path: path, Setting: l.spec.Config.AgentSetting()})
 		return true
 	}
 	return false

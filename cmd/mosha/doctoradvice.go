@@ -71,18 +71,8 @@ func adviceHere(p *doctor.Problem, host string) (advice, bool) {
 
 // noAgent is told by what the configuration says about the agent.
 func noAgent(p *doctor.Problem) advice {
-	e := explain(&agentError{Path: p.Subject})
-	a := advice{strings.TrimSuffix(e.message, ", so the session has none"), e.hint, e.code}
-	if p.Detail == "SSH_AUTH_SOCK" {
-		return a
-	}
-	if p.Subject == "" {
-		a.cause = p.Detail + " in ssh_config names no agent"
-	} else {
-		a.cause += fmt.Sprintf(", which %s in ssh_config names", p.Detail)
-	}
-	a.cure = "start that agent, or have " + p.Detail + " name the one that runs"
-	return a
+	e := &agentError{Path: p.Subject, Setting: p.Detail}
+	return advice{e.cause(), e.hint(), exitFailure}
 }
 
 // adviceBetween is about the way to the remote.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/mosha-ssh/mosha/internal/keeper"
@@ -93,13 +94,27 @@ func isAnswered(err error) bool {
 func configuredHint(err error, config *target.Config) (hint string, ok bool) {
 	var timeout *sshconn.TimeoutError
 	var key *sshconn.HostKeyError
+	var auth *sshconn.AuthError
 	switch {
+	case errors.As(err, &auth) && len(auth.Tried) == 0 && keyless(config) != "":
+		return keyless(config) + " in ssh_config lets no key be tried", true
 	case errors.As(err, &timeout) && config.ConnectTimeout > 0:
 		return "is there a network, and does ssh get there?", true
 	case errors.As(err, &key) && key.Problem == sshconn.KeyUnknown && config.BatchMode:
 		return "BatchMode yes lets nobody be asked: connect once without it", true
 	}
 	return "", false
+}
+
+// keyless is the setting by which ssh logs in with no key; "" if it does with one.
+func keyless(config *target.Config) string {
+	switch preferred := config.PreferredAuthentications; {
+	case !config.PubkeyAuthentication:
+		return "PubkeyAuthentication no"
+	case len(preferred) > 0 && !slices.Contains(preferred, "publickey"):
+		return "PreferredAuthentications " + strings.Join(preferred, ",")
+	}
+	return ""
 }
 
 func explainUsage(err error) (explanation, bool) {
@@ -145,14 +160,29 @@ func (e *familyError) Error() string {
 	return fmt.Sprintf("%s was asked for, but the open connection is to %s", e.Family, e.Address)
 }
 
-// agentError says that there is no agent here to forward.
-type agentError struct{ Path string }
+// agentError says that there is no agent here to forward. Setting is what names it
+// in ssh_config, empty if that is silent.
+type agentError struct{ Path, Setting string }
 
-func (e *agentError) Error() string {
-	if e.Path == "" {
-		return "no SSH agent runs here, so the session has none"
+func (e *agentError) Error() string { return e.cause() + ", so the session has none" }
+
+func (e *agentError) cause() string {
+	switch {
+	case e.Path == "" && e.Setting == "":
+		return "no SSH agent runs here"
+	case e.Path == "":
+		return e.Setting + " in ssh_config names no agent"
+	case e.Setting == "":
+		return "no SSH agent answers at " + e.Path
 	}
-	return "no SSH agent answers at " + e.Path + ", so the session has none"
+	return fmt.Sprintf("no SSH agent answers at %s, which %s in ssh_config names", e.Path, e.Setting)
+}
+
+func (e *agentError) hint() string {
+	if e.Setting == "" {
+		return "start one: eval $(ssh-agent) && ssh-add"
+	}
+	return "start that agent, or have " + e.Setting + " name the one that runs"
 }
 
 // errNoTerminal says that mosh would have no terminal to work on.
@@ -177,7 +207,7 @@ func explainHere(err error) (explanation, bool) {
 	case errors.As(err, &family):
 		return explanation{family.Error(), "end that first: mosha stop HOST", exitFailure}, true
 	case errors.As(err, &agent):
-		return explanation{agent.Error(), "start one: eval $(ssh-agent) && ssh-add", exitFailure}, true
+		return explanation{agent.Error(), agent.hint(), exitFailure}, true
 	}
 	return explanation{}, false
 }
@@ -272,8 +302,11 @@ func protocolWords(e *sshconn.ProtocolError) string {
 }
 
 func connectHint(e *sshconn.ConnectError) string {
-	if e.Cause == sshconn.CauseRefused {
+	switch e.Cause {
+	case sshconn.CauseRefused:
 		return "no SSH server listens on that port"
+	case sshconn.CauseBind:
+		return "it is to come from an address or interface that does not lead there: BindAddress or BindInterface in ssh_config"
 	}
 	return "is there a network?"
 }

@@ -29,7 +29,7 @@ func explainAuth(err error) (explanation, bool) {
 	case auth.Typed:
 		e.message += fmt.Sprintf("what was typed was not accepted (the server takes %s)", strings.Join(auth.Methods, ","))
 	case len(auth.Tried) == 0:
-		e.message += "there was no key to try"
+		e.message += fmt.Sprintf("no key was tried (the server takes %s)", strings.Join(auth.Methods, ","))
 	default:
 		e.message += fmt.Sprintf("none of %s was accepted (the server takes %s)", count(strconv.Itoa(len(auth.Tried)), "key"), strings.Join(auth.Methods, ","))
 	}

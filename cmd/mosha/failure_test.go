@@ -60,6 +60,31 @@ func TestNetworkFailures(t *testing.T) {
 	})
 }
 
+// TestSettingIsToBlame: what fails by a line of ssh_config is not put down to the
+// network, to a missing key, or to an agent that is well.
+func TestSettingIsToBlame(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for setting, want := range map[string]struct {
+		code int
+		says string
+	}{
+		"PubkeyAuthentication no":                   {6, `no key was tried.*\n.*hint: PubkeyAuthentication no in ssh_config`},
+		"PreferredAuthentications password":         {6, `no key was tried.*\n.*hint: PreferredAuthentications password in`},
+		"AddressFamily inet\nBindAddress 192.0.2.1": {4, `cannot connect to devbox port 22 \([0-9.]+:22\).*\n.*hint: .*BindAddress`},
+		"ProxyCommand sh -c 'exit 3'":               {4, `ended with status 3\n.*hint: try it by itself: sh -c 'exit 3';`},
+		"ForwardAgent /no/agent":                    {0, `no SSH agent answers at /no/agent, which ForwardAgent in`},
+		"IdentityAgent none":                        {0, `IdentityAgent in ssh_config names no agent,.*\(start that agent, or have IdentityAgent name`},
+	} {
+		w.must(w.me.WriteFile("config", setting+"\nHost devbox\n User "+w.dev.Name+"\n", 0o600))
+		_, stderr, code := w.local("keep", "--ssh=ssh -F "+w.me.Path("config"), "devbox")
+		if code == 0 {
+			w.local("stop", "--ssh=ssh -F "+w.me.Path("config"), "devbox")
+		}
+		w.failed(stderr, code, want.code, want.says)
+	}
+}
+
 func TestKeyNotAccepted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

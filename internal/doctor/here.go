@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -140,8 +141,8 @@ func (e *examination) agent() Check {
 		config = &target.Config{}
 	}
 	path, _ := config.ForwardedSocket(e.options.Env)
-	named := namedBy(config)
-	c.Facts["socket"], c.Facts["named_by"] = path, named
+	named := config.AgentSetting()
+	c.Facts["socket"], c.Facts["named_by"] = path, cmp.Or(named, "SSH_AUTH_SOCK")
 	c.Facts["identity_agent"], c.Facts["forward_agent"] = config.IdentityAgent, config.ForwardAgent
 	keys, err := listAgent(e.ctx, path)
 	switch {
@@ -162,17 +163,6 @@ func (e *examination) agent() Check {
 		return c.warns(AgentEmpty, path, "", nil) // one may be added while a session lasts
 	}
 	return c
-}
-
-// namedBy says what names the agent that is forwarded.
-func namedBy(config *target.Config) string {
-	switch {
-	case config.ForwardAgent != "" && config.ForwardAgent != "yes" && config.ForwardAgent != "no":
-		return "ForwardAgent"
-	case config.IdentityAgent != "" && config.IdentityAgent != "SSH_AUTH_SOCK":
-		return "IdentityAgent"
-	}
-	return "SSH_AUTH_SOCK"
 }
 
 // errNoSocket says that nothing names an agent.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"syscall"
 	"time"
@@ -117,7 +118,7 @@ func connectOne(ctx context.Context, cfg *target.Config, opts Options, addr neti
 	if opts.dial != nil {
 		return opts.dial(ctx, "tcp", addr.String())
 	}
-	d, err := tcpDialer(ctx, cfg, addr.Addr(), opts.Log)
+	d, err := tcpDialer(ctx, cfg, addr, opts.Log)
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +127,11 @@ func connectOne(ctx context.Context, cfg *target.Config, opts Options, addr neti
 
 // cause tells the connect errors apart.
 func cause(err error) string {
+	var op *net.OpError
+	var call *os.SyscallError
 	switch {
+	case errors.As(err, &op) && op.Op == "bind", errors.As(err, &call) && call.Syscall == "bind":
+		return CauseBind
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return CauseRefused
 	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETDOWN), errors.Is(err, syscall.EHOSTDOWN):

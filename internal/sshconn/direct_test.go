@@ -115,7 +115,7 @@ func TestPacketsAreMarked(t *testing.T) {
 		defer listener.Close()
 		remote := netip.MustParseAddrPort(listener.Addr().String())
 		for _, want := range []*int{nil, &qos} {
-			d, err := tcpDialer(t.Context(), &target.Config{QoS: want}, remote.Addr(), zerolog.Nop())
+			d, err := tcpDialer(t.Context(), &target.Config{QoS: want}, remote, zerolog.Nop())
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -34,6 +34,7 @@ func (e *ResolveError) Error() string {
 const (
 	CauseRefused     = "refused"
 	CauseUnreachable = "unreachable"
+	CauseBind        = "bind" // not from the address or the interface that is configured
 	CauseOther       = "other"
 )
 
@@ -43,7 +44,7 @@ type ConnectError struct {
 	Host    string
 	Port    int
 	Address string // ip:port
-	Cause   string // CauseRefused, CauseUnreachable or CauseOther
+	Cause   string // CauseRefused, CauseUnreachable, CauseBind or CauseOther
 	Message string // the system's
 }
 

@@ -13,17 +13,17 @@ import (
 
 // tcpDialer is a dialer for one address, as the configuration wants its end here
 // to be. The error is a *net.OpError: this machine has no such end.
-func tcpDialer(ctx context.Context, cfg *target.Config, remote netip.Addr, log zerolog.Logger) (*net.Dialer, error) {
+func tcpDialer(ctx context.Context, cfg *target.Config, remote netip.AddrPort, log zerolog.Logger) (*net.Dialer, error) {
 	d := &net.Dialer{}
 	if !cfg.TCPKeepAlive {
 		d.KeepAlive = -1
 	}
 	if cfg.QoS != nil {
-		d.Control = markPackets(*cfg.QoS, remote)
+		d.Control = markPackets(*cfg.QoS, remote.Addr())
 	}
-	local, err := localAddress(ctx, cfg, remote, log)
+	local, err := localAddress(ctx, cfg, remote.Addr(), log)
 	if err != nil {
-		return nil, &net.OpError{Op: "bind", Net: "tcp", Addr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(remote, 0)), Err: err}
+		return nil, &net.OpError{Op: "bind", Net: "tcp", Addr: net.TCPAddrFromAddrPort(remote), Err: err}
 	}
 	if local.IsValid() {
 		d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(local, 0))

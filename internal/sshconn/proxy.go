@@ -1,6 +1,7 @@
 package sshconn
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -55,7 +56,8 @@ func proxyCommand(cfg *target.Config, opts Options) ([]string, error) {
 // newProxy makes a proxy that is still to be started. What it says until the
 // dial's end goes to whoever is there; a question lets it be shown first.
 func (d *dialer) newProxy(args []string) *proxy {
-	p := &proxy{command: strings.Join(args, " "), stderr: &lineLog{log: d.opts.Log, from: "proxy"}, ended: make(chan struct{})}
+	command := cmp.Or(d.cfg.ProxyShellCommand(), strings.Join(args, " "))
+	p := &proxy{command: command, stderr: &lineLog{log: d.opts.Log, from: "proxy"}, ended: make(chan struct{})}
 	if d.opts.Tell != nil {
 		p.stderr.tell = programSays(d.opts.Tell)
 		d.opts.Ask = after(p.stderr.show, d.opts.Ask)

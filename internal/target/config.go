@@ -155,6 +155,18 @@ func (c *Config) ForwardedSocket(env func(string) string) (path string, ok bool)
 	return path, path != ""
 }
 
+// AgentSetting returns the option that names the agent that is forwarded, empty if
+// SSH_AUTH_SOCK does.
+func (c *Config) AgentSetting() string {
+	switch {
+	case !slices.Contains([]string{"", "yes", "no"}, c.ForwardAgent):
+		return "ForwardAgent"
+	case !slices.Contains([]string{"", "SSH_AUTH_SOCK"}, c.IdentityAgent):
+		return "IdentityAgent"
+	}
+	return ""
+}
+
 // variable returns the value of $NAME, or what is a path already.
 func variable(path string, env func(string) string) string {
 	if path[0] == '$' && !strings.HasPrefix(path, "${") {

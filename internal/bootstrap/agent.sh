@@ -6,7 +6,7 @@
 # user's or root's, and not for others to write to. Neither may be a link: that is its owner's to change. So that it cannot
 # be changed between two looks, the directory's kind and its owner come from the same one, which is the last.
 ours() {
-  if [ ! -S "$1" ] || [ -h "$1" ] || [ ! -O "$1" ] || [ -h "${1%/*}" ]; then return 1; fi
+  [ -S "$1" ] && [ ! -h "$1" ] && [ -O "$1" ] && [ ! -h "${1%/*}" ] || return
   me=${me:-$(id -u)}
   ls -ldn "${1%/*}" | {
     read -r mode _ uid _
@@ -52,11 +52,7 @@ listens() {
   grep -F " ${2-$1}" /proc/net/unix | (
     while read -r _ _ _ flags _ _ _ path; do [ "$flags $path" != "00010000 ${2-$1}" ] || exit 0; done
     exit 1
-  ) && {
-    pid_of "${2-$1}"
-    case $pid in '' | *[!0-9]*) return 0 ;; esac
-    of_sshd "${2-$1}" && return
-  }
+  ) && { of_sshd "${2-$1}" || [ -z "$pid" ]; } && return
   SSH_AUTH_SOCK=$1 ssh-add -d /dev/null/none </dev/null >/dev/null
   [ $? -ne 2 ]
 }
@@ -71,7 +67,7 @@ listens() {
 # before, if any.
 find_agent() {
   agent=$earlier
-  if [ -n "$agent" ] && ours "$agent"; then return; fi
+  ours "$agent" && return
   agent=${SSH_AUTH_SOCK-}
   pid_of "$agent"
   case $pid in - | "$PPID") ours "$agent" && return ;; esac
@@ -81,16 +77,15 @@ find_agent() {
     sed -n "/sshd[.]$PPID/s,^[^/]*,,p" /proc/net/unix
   } | while IFS= read -r s; do
     pid_of "$s"
-    if [ "$pid" != $PPID ] || ! ours "$s" || ! listens "$s"; then continue; fi
     # The list has any name that another user may have given, and the way there may have a link of hers.
-    s=$(cd -P "${s%/*}" && pwd -P)/${s##*/} && ours "$s" && printf '%s\n' "$s" && break
+    [ "$pid" = $PPID ] && ours "$s" && listens "$s" && s=$(cd "${s%/*}" && pwd -P)/${s##*/} && ours "$s" && printf '%s\n' "$s" && break
   done)
-  if [ -n "$agent" ] || [ -z "${SSH_AUTH_SOCK+set}" ]; then return; fi
+  [ -z "$agent" ] && [ -n "${SSH_AUTH_SOCK+set}" ] || return
   agent=$SSH_AUTH_SOCK
   of_sshd "$agent" && ours "$agent" && return
   # Below two minutes: some find(1) round up.
   s=$(find -H "$HOME/.ssh/agent" -name 's.*.sshd.*' ! -name 's.*.sshd.*.*' -mmin -2 -exec ls -t {} + | head -n 1)
-  if ours "$s" && listens "$s"; then agent=$s; return; fi
+  ours "$s" && listens "$s" && agent=$s && return
   # A server that is not OpenSSH names it as it likes.
-  if [ -n "$openssh" ] || ! ours "$agent"; then agent=; fi
+  [ -z "$openssh" ] && ours "$agent" || agent=
 }

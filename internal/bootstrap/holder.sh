@@ -128,12 +128,12 @@ say_taken() {
 # to an old socket of ours is none: if it bears the mark, it keeps it. target is the text that was seen last: what it leads
 # to tells whether it is still that, or at least of the same owner.
 rival() {
-  if [ ! -h "$1" ] || leads "$1"; then return 1; fi
+  [ -h "$1" ] && ! leads "$1" || return
   if [ -z "$target" ] || [ ! "$1" -ef "$target" ]; then target=$(readlink "$1"); fi
   bare
   [ "$plain" != "$link" ] || return
   case $tab$olds$tab in
-  *"$tab$plain$tab"*) if [ "$plain" != "$target" ]; then actor=; fi; return 1 ;;
+  *"$tab$plain$tab"*) [ "$plain" = "$target" ] || actor=; return 1 ;;
   esac
   [ "$plain" != "$target" ] || actor=
   # In /tmp anybody may make anew what an sshd has removed, and have the link lead to a socket of their own.
@@ -143,7 +143,7 @@ rival() {
 # theirs: whether the link stays another's: the one in the home, or our host's, to which the former then leads again if it
 # led nowhere.
 theirs() {
-  if [ "$home" != "$link" ] && rival "$home"; then return; fi
+  [ "$home" != "$link" ] && rival "$home" && return
   rival "$link" || return
   [ "$home" = "$link" ] || [ "$home" -ef "$link" ] || point "$home" "$link" || rm -f "$new"
   :
@@ -160,13 +160,13 @@ reclaim() {
 # look: sets owner to whose the link is once it has been looked after.
 look() {
   owner=own
-  if holds; then return; fi
+  holds && return
   owner=other
-  if theirs; then return; fi
+  theirs && return
   owner=none
   [ -n "$agent" ] || return
   owner=failed
-  if take; then owner=own; fi
+  take && owner=own
 }
 
 # watch: gives the link up when patience passes without an order, and ends our sshd when it passes twice before there was
@@ -193,11 +193,11 @@ watch() {
       wait $nap
       slept=$?
     done
-    if [ "$slept" -gt 0 ] && [ "$slept" -le 128 ]; then return; fi
+    [ "$slept" -gt 0 ] && [ "$slept" -le 128 ] && return
     if [ -n "$heard" ]; then
       unheard=
     else
-      if leads "$link"; then rm -f "$link"; fi
+      leads "$link" && rm -f "$link"
       case $unheard in 0) unheard=1 ;; 1) bury_own; return ;; esac
     fi
   done

@@ -215,7 +215,7 @@ func (k *Keeper) pause(ctx context.Context, a *attempt, failure error, rest time
 	})
 	if refused {
 		rest = 0 // no time limit
-	} else if rest <= 0 {
+	} else if rest = k.heard(rest); rest <= 0 {
 		return nil
 	}
 	if k.doze(ctx, rest, arrivals, epoch, refused) {
@@ -231,6 +231,21 @@ func (k *Keeper) pause(ctx context.Context, a *attempt, failure error, rest time
 func (k *Keeper) failLocked(why error) {
 	k.failures++
 	k.failed = why
+}
+
+// hearing is how long those who wait for a connection have to leave when they
+// hear why there is none.
+const hearing = time.Second
+
+// heard returns the rest before the next attempt: not less than hearing where
+// nobody needs that but those who are leaving.
+func (k *Keeper) heard(rest time.Duration) time.Duration {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.attached == 0 || k.needsLinkLocked() {
+		return rest
+	}
+	return max(rest, hearing)
 }
 
 // doze waits for the time of the next attempt, 0 for no limit, for a person who
@@ -255,7 +270,7 @@ func (k *Keeper) settle(ctx context.Context, began time.Time, pace *backoff) {
 		pace.restart(time.Time{})
 		return
 	}
-	rest := began.Add(pace.next(now)).Sub(now)
+	rest := k.heard(began.Add(pace.next(now)).Sub(now))
 	if rest <= 0 {
 		return
 	}

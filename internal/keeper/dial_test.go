@@ -1,6 +1,7 @@
 package keeper
 
 import (
+	"errors"
 	"net"
 	"testing"
 	"testing/synctest"
@@ -130,4 +131,27 @@ func TestAttemptFromAnAddressThatIsGone(t *testing.T) {
 			t.Errorf("%+v: useless %v", test, got)
 		}
 	}
+}
+
+// TestLaunchHearsOfAFailure: the launch that a slow attempt failed for has the
+// time to leave before the server is asked again; nobody else has to wait for that.
+func TestLaunchHearsOfAFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := spareKeeper(t)
+		_, leave := k.attend(false)
+		done := make(chan error, 1)
+		go func() { done <- k.pause(t.Context(), &attempt{k: k}, net.ErrClosed, 0, new(backoff)) }()
+		synctest.Wait()
+		leave()
+		if err := <-done; !errors.Is(err, errUnwanted) {
+			t.Errorf("%v after the launch has left, want %v", err, errUnwanted)
+		}
+		k.kept = true
+		_, leave = k.attend(false)
+		defer leave()
+		began := time.Now()
+		if err := k.pause(t.Context(), &attempt{k: k}, net.ErrClosed, 0, new(backoff)); err != nil || time.Since(began) > 0 {
+			t.Errorf("kept, it rests for %v; %v", time.Since(began), err)
+		}
+	})
 }

@@ -56,6 +56,9 @@ func TestPasswordExpired(t *testing.T) {
 	expire()
 	w.must(w.sshd.KillSessions())
 	w.becomes("back, and of no use", func(s keeper.Status) bool { return s.Reconnects == 1 && len(s.Problems) > 0 })
+	if _, stderr, code := w.local("keep", "devbox"); code != 6 || !w.status().Kept { // as it was told before
+		t.Errorf("exit %d, kept %v: %s", code, w.status().Kept, stderr)
+	}
 	window := w.runSized(200, 24, "devbox")
 	if code, err := window.Wait(w.ctx()); err != nil || code != 10 || !regexp.MustCompile(says).MatchString(window.Screen()) {
 		t.Errorf("exit %d, %v:\n%s", code, err, window.Screen())

@@ -291,10 +291,11 @@ func (k *Keeper) follow(ctx context.Context, conn *connection, c call) (reply, e
 		if conn.ssh.Facts().OneSession {
 			return reply{}, &ForwardError{Reason: "one session"}
 		}
+		before := k.isKept()
 		k.stay(true)
 		conn.settled(ctx)
 		if err := conn.expired(); err != nil {
-			k.stay(false)
+			k.stay(before)
 			return reply{}, err
 		}
 		return reply{Settled: &settled{Written: conn.firstWritten(), Warnings: encodeAll(conn.lacking())}}, nil

@@ -137,7 +137,7 @@ func TestForget(t *testing.T) {
 			channel.Forget(t.Context())
 		}()
 		for range 10 {
-			stream.Write(make([]byte, 1<<20))
+			_, _ = stream.Write(make([]byte, 1<<20))
 			time.Sleep(forgetPeriod)
 			synctest.Wait()
 			if stream.Len() > 0 {

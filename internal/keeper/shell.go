@@ -36,12 +36,16 @@ func (k *Keeper) runShell(ctx context.Context, w *wire, s Shell, calls <-chan ca
 	go func() { fed <- feed(ctx, w, session, calls) }()
 	select {
 	case <-printed:
-	case err := <-fed:
+	case err := <-fed: // the client has gone, or the shell takes no more
+		fed <- err
 		select {
 		case <-printed:
 		case <-time.After(detachLimit):
+			return err
 		}
-		return err
+		if err != nil || ctx.Err() != nil {
+			return err
+		}
 	}
 	code, err := session.Wait(conn.ctx)
 	if err != nil {

@@ -85,13 +85,12 @@ func TestHomeCannotBeWritten(t *testing.T) {
 		t.Run(said, func(t *testing.T) {
 			w := newWorld(t)
 			w.must(prepare(w))
-			list := "ls -lAR -I .bash_history -I agent" // bash's own, and sshd's from 10.1 on
-			before := w.remote(list)
+			before := w.homeFiles()
 			window := w.shell("devbox")
 			w.must(window.WaitOutput(w.ctx(), `mosha: warning: not written on the remote: ~/.ssh/rc, ~/.bashrc, ~/.profile: `+said))
 			w.exit(window)
 			w.must(w.me.WaitGone(w.ctx(), "mosha keeper"))
-			if after := w.remote(list); after != before {
+			if after := w.homeFiles(); after != before {
 				t.Errorf("home was\n%s\nand is\n%s", before, after)
 			}
 			_, stderr, code := w.local("--setup-only", "devbox")

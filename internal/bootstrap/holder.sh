@@ -226,7 +226,7 @@ bury() {
 # killed does, nor with SIGTERM.
 fill() {
   [ -n "$tomb" ] || return
-  if stamp "$grave" && [ "$start" = "$buried" ]; then kill -KILL "$grave"; fi
+  stamp "$grave" && [ "$start" = "$buried" ] && kill -KILL "$grave"
   for _ in 1 2 3 4 5 6; do listens "$tomb" || remove "$tomb"; done
   tomb=
 }

@@ -2,6 +2,9 @@ package bootstrap
 
 import (
 	"context"
+	"fmt"
+	"net"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -84,6 +87,46 @@ func TestLoginFromASessionByAnotherAccount(t *testing.T) {
 	check(t, there.WaitFor(within(t), "closed"))
 	there.leave()
 	_ = h.Close()
+}
+
+// TestConnectionsBesideALogin has another user connect from the same port to the same port, by other addresses of the
+// machine, so that her connections are found, too, where that of a login from a session is looked for.
+func TestConnectionsBesideALogin(t *testing.T) {
+	eachShell(t, func(t *testing.T, l *local) {
+		for _, others := range []int{0, 1, 2, 4, 8, 64} {
+			l.another(t).loginBeside(others)
+		}
+	})
+}
+
+// loginBeside has a session log in, and so many connections of hers.
+func (l *local) loginBeside(others int) {
+	t := l.t
+	listener, err := net.Listen("tcp4", "0.0.0.0:0")
+	check(t, err)
+	defer listener.Close()
+	to := listener.Addr().(*net.TCPAddr).Port
+	session := l.command("bash", "-c", fmt.Sprintf("exec 3<>/dev/tcp/127.0.0.1/%d; exec sleep 600", to))
+	session.Env = append(session.Env, "SSH_AUTH_SOCK="+filepath.Join(l.home, LinkPath))
+	check(t, session.Start())
+	defer func() { _ = session.Process.Kill(); _ = session.Wait() }()
+	login, err := listener.Accept()
+	check(t, err)
+	defer login.Close()
+	from := login.RemoteAddr().(*net.TCPAddr).Port
+	for i := range others {
+		local := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 1, byte(i)), Port: from}}
+		hers, err := local.Dial("tcp4", fmt.Sprintf("127.0.2.%d:%d", i, to))
+		check(t, err)
+		defer hers.Close()
+	}
+	a := newAgents(l)
+	l.lay(file(".ssh/rc", rcBlock))
+	sh := l.command(append(l.argv, ".ssh/rc")...)
+	sh.Env = append(sh.Env, "SSH_AUTH_SOCK="+a.start(a.sshdName()), "SSH_TTY=/dev/pts/99",
+		fmt.Sprintf("SSH_CONNECTION=127.0.0.1 %d 127.0.0.1 %d", from, to))
+	check(t, sh.Run())
+	compare(t, fmt.Sprintf("target beside %d others", others), "", l.target())
 }
 
 // TestLoginByWayOfTheMachine comes from its own address, too, but the agent is

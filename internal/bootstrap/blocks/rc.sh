@@ -43,11 +43,17 @@
     [ -r /proc/net/tcp ] || return 0
     # shellcheck disable=SC2046
     set -- $(grep -h ":$(printf %04X "$2") [0-9A-F]*:$(printf %04X "$4") 01 " /proc/net/tcp /proc/net/tcp6)
-    for pid in $(ls -l /proc/[0-9]*/fd/* | sed -n "s|.* /proc/\([0-9]*\)/fd/[0-9]* -> socket:\[${10-}]\$|\1|p"); do
-      sock=$(tr '\000' '\n' <"/proc/$pid/environ" | sed -n 's/^SSH_AUTH_SOCK=//p')
-      if [ -z "$sock" ] || [ "$sock" = "$home" ] || [ "$sock" -ef "$home" ]; then return; fi
+    # A line is 17 words. Another user may have connections between the same ports of other addresses, and many.
+    [ $# -lt 170 ] || return 0
+    while [ $# -gt 9 ]; do
+      for pid in $(ls -l /proc/[0-9]*/fd/* | sed -n "s|.* /proc/\([0-9]*\)/fd/[0-9]* -> socket:\[${10}]\$|\1|p"); do
+        sock=$(tr '\000' '\n' <"/proc/$pid/environ" | sed -n 's/^SSH_AUTH_SOCK=//p')
+        if [ -z "$sock" ] || [ "$sock" = "$home" ] || [ "$sock" -ef "$home" ]; then return; fi
+      done
+      [ "$8" != "$(id -u)" ] && grep -h -A 9 '^Name:.ssh$' /proc/[0-9]*/status | grep -q "^Uid:.$8[^0-9]" && return
+      shift 17
     done
-    [ "${8-$(id -u)}" != "$(id -u)" ] && grep -h -A 9 '^Name:.ssh$' /proc/[0-9]*/status | grep -q "^Uid:.$8[^0-9]"
+    return 1
   }
   if loops; then exit; fi
   # In a home that several hosts share, the link leads to one of each host's own.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"time"
 )
 
 const (
@@ -108,22 +109,32 @@ func (s *RemoteShell) Write(p []byte) (int, error) {
 func (s *RemoteShell) CloseWrite() error { return s.ask(call{Op: opEnd}) }
 
 // ask makes a call and waits until it is carried out: the keeper takes one at a
-// time.
+// time. Where it takes none any more, it may have said why.
 func (s *RemoteShell) ask(what call) error {
 	if err := s.c.say(what); err != nil {
-		return err
+		select {
+		case <-s.gone:
+			return s.ended()
+		case <-time.After(patience):
+			return err
+		}
 	}
 	select {
 	case <-s.written:
 		return nil
 	case <-s.gone:
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if !errors.Is(s.err, io.EOF) {
-			return s.err
-		}
-		return ErrGone
+		return s.ended()
 	}
+}
+
+// ended returns why nothing can be said to the shell any more.
+func (s *RemoteShell) ended() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !errors.Is(s.err, io.EOF) {
+		return s.err
+	}
+	return ErrGone
 }
 
 // Close ends the conversation, and with it the shell's input. What is blocked

@@ -250,7 +250,8 @@ func noForwarding(c doctor.Check) advice {
 	if c.Facts["unreadable"] != "" {
 		a.cause += joined(" (its %s cannot be read)", c.Facts["unreadable"])
 	}
-	a.cure = serverCure(p, "ask for AllowAgentForwarding yes in sshd_config there", "ask for agent forwarding there")
+	a.cure = serverCure(p, "ask for AllowAgentForwarding yes in sshd_config there; from OpenSSH 10.1 on sshd also has to be able to "+
+		"write to ~/.ssh/agent, or wherever AgentSocketPath says", "ask for agent forwarding there")
 	return a
 }
 

@@ -82,3 +82,17 @@ func TestAgentSocketElsewhere(t *testing.T) {
 		})
 	}
 }
+
+// TestDoctorOnAHomeWithoutSockets: sshd cannot make its socket in a home that
+// cannot be written to, and forwards no agent then.
+func TestDoctorOnAHomeWithoutSockets(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.must(w.dev.ReadOnlyHome())
+	r := w.examine("devbox")
+	r.is("forwarding", "fail", `^the server forwards no agent$`)
+	if cure := r.rows["forwarding"].Cure; !strings.Contains(cure, "AgentSocketPath") {
+		t.Errorf("the cure is %q", cure)
+	}
+	w.nothingLeft()
+}

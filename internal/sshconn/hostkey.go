@@ -26,6 +26,7 @@ type hostKeys struct {
 	accepted ssh.PublicKey // by a person, on an earlier connection
 	byDNS    bool          // OpenSSH decides about what the files do not know, see deferred
 	log      zerolog.Logger
+	rekeyed  zerolog.Logger // for what a server can bring about as often as it likes
 	ctx      context.Context
 
 	mu     sync.Mutex
@@ -58,6 +59,7 @@ func newHostKeys(ctx context.Context, cfg *target.Config, opts Options) *hostKey
 		tell:     opts.Tell,
 		accepted: opts.Accepted,
 		log:      opts.Log,
+		rekeyed:  opts.Log.Sample(&zerolog.BurstSampler{Burst: 10, Period: time.Hour}),
 		ctx:      ctx,
 	}
 	if cfg.BatchMode {
@@ -93,7 +95,7 @@ func (h *hostKeys) check(remote net.Addr, key ssh.PublicKey) error {
 	defer h.mu.Unlock()
 	if h.pinned != nil {
 		if bytes.Equal(h.pinned.Marshal(), key.Marshal()) {
-			h.log.Debug().Msg("host key shown again")
+			h.rekeyed.Debug().Msg("host key shown again")
 			return nil
 		}
 		return h.refuse(KeyChanged, key, knownhosts.Result{})

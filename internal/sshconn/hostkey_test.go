@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/mosha-ssh/mosha/internal/lab"
+	"github.com/mosha-ssh/mosha/internal/target"
 	"github.com/rs/zerolog"
 	"golang.org/x/crypto/ssh"
 )
@@ -448,6 +449,28 @@ func TestPinned(t *testing.T) {
 	err := h.check(proxyAddr{}, parse("ssh-rsa"))
 	if bad := (*HostKeyError)(nil); !errors.As(err, &bad) || bad.Problem != KeyChanged {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestManyRekeys: a server that asks for new keys without end does not push all
+// else out of the log.
+func TestManyRekeys(t *testing.T) {
+	public, _, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log syncBuffer
+	h := newHostKeys(t.Context(), &target.Config{HostName: "h"}, Options{Log: zerolog.New(&log)})
+	if h.pinned, err = ssh.NewPublicKey(public); err != nil {
+		t.Fatal(err)
+	}
+	for range 10000 {
+		if err := h.check(proxyAddr{}, h.pinned); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := strings.Count(log.String(), "\n"); n == 0 || n > 10 {
+		t.Errorf("%d lines in the log", n)
 	}
 }
 

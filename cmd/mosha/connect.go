@@ -92,8 +92,8 @@ func (c *connectCmd) Run(ctx *kong.Context) error {
 }
 
 func (c *connectCmd) run() error {
-	if c.PredictOverwrite && strings.Contains(c.Host, "=") {
-		return ofSSH("-o")
+	if c.PredictOverwrite && (strings.Contains(c.Host, "=") || len(c.Command) > 0 && strings.Contains(c.Command[0], "=")) {
+		return ofSSH("-o") // neither a host nor a program has a name like that
 	}
 	if c.Host == "" {
 		return &usageError{Text: "which host? mosha takes [user@]host"}

@@ -43,7 +43,8 @@ var (
 	// tell apart.
 	unknownFlag = regexp.MustCompile(`^unknown flag (-[^,]*)`)
 	badWord     = regexp.MustCompile(`must be one of ("[^ ]*") but got ("[^"]*")`)
-	noValue     = regexp.MustCompile(`^(-[^ ]*): expected .* value but got "EOL"`)
+	noValue     = regexp.MustCompile(`^(-[^ :]*): expected .* value but got ("EOL"|"-.* \(.* flag\))`)
+	noHost      = regexp.MustCompile(`^expected "<host>`)
 )
 
 // misuse puts the parser's complaint into words.
@@ -61,6 +62,8 @@ func misuse(parse *kong.ParseError) *usageError {
 		e = noSuchFlag(flag[1], parse.Context)
 	} else if flag := noValue.FindStringSubmatch(e.Text); flag != nil {
 		e.Text = flag[1] + " needs a value"
+	} else if noHost.MatchString(e.Text) && command != nil {
+		e.Text = "which host? mosha " + command.Name + " takes [user@]host"
 	} else if errors.As(parse, &value) {
 		e.Text, e.Hint = value.Error(), didYouMean(nearest(value.Value, value.Words))
 	} else if word := badWord.FindStringSubmatch(e.Text); word != nil {

@@ -11,6 +11,15 @@ import (
 	"github.com/mosha-ssh/mosha/internal/keeper"
 )
 
+// TestAccountExpired: a server that ends the login has said why, and is not put down
+// as overloaded.
+func TestAccountExpired(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "UsePAM yes")
+	w.must(exec.Command("chage", "-E", "1", w.dev.Name).Run())
+	w.fails(4, `^Your account has expired.*\nmosha: connection closed by devbox port 22 \(auth\)\nmosha: hint: its log may say why; does ssh get further`, "devbox")
+}
+
 // TestPasswordExpired: where sshd runs nothing but passwd, a person is told to log
 // in by ssh once, whatever they wanted, and mosha works again when they have.
 func TestPasswordExpired(t *testing.T) {

@@ -96,7 +96,7 @@ func configuredHint(err error, config *target.Config) (hint string, ok bool) {
 	var key *sshconn.HostKeyError
 	var auth *sshconn.AuthError
 	switch {
-	case errors.As(err, &auth) && len(auth.Tried) == 0 && keyless(config) != "":
+	case errors.As(err, &auth) && len(auth.Tried) == 0 && !auth.Interactive && keyless(config) != "":
 		return keyless(config) + " in ssh_config lets no key be tried", true
 	case errors.As(err, &timeout) && config.ConnectTimeout > 0:
 		return "is there a network, and does ssh get there?", true
@@ -276,6 +276,8 @@ func explainNetwork(err error) (explanation, bool) {
 	case errors.As(err, &closed) && closed.Phase == sshconn.PhaseSession:
 		e.message = fmt.Sprintf("%s let you in and closed the connection", closed.Host)
 		e.hint = "its log may say why; does ssh get further?"
+	case errors.As(err, &closed) && closed.Phase == sshconn.PhaseAuth:
+		e.message, e.hint = closed.Error(), "its log may say why; does ssh get further?"
 	case errors.As(err, &closed):
 		e.message, e.hint = closed.Error(), "the server may be overloaded or refuse this address"
 	case errors.As(err, &proxy):

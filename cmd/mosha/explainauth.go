@@ -28,6 +28,8 @@ func explainAuth(err error) (explanation, bool) {
 		e.message += "the password has expired"
 	case auth.Typed:
 		e.message += fmt.Sprintf("what was typed was not accepted (the server takes %s)", strings.Join(auth.Methods, ","))
+	case len(auth.Tried) == 0 && auth.Interactive:
+		e.message += fmt.Sprintf("what it asks was not answered (the server takes %s)", strings.Join(auth.Methods, ","))
 	case len(auth.Tried) == 0:
 		e.message += fmt.Sprintf("no key was tried (the server takes %s)", strings.Join(auth.Methods, ","))
 	default:

@@ -60,6 +60,15 @@ func TestNetworkFailures(t *testing.T) {
 	})
 }
 
+// TestPasswordIsNotAnswered: the keys that were not to be tried are not to blame
+// where nobody answers.
+func TestPasswordIsNotAnswered(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "PasswordAuthentication yes")
+	_, stderr, code := w.local("keep", "--ssh=ssh -o PubkeyAuthentication=no", "devbox")
+	w.failed(stderr, code, 6, `what it asks was not answered \(the server takes publickey,password\)\n.*hint: mosha has to ask you something`)
+}
+
 // TestSettingIsToBlame: what fails by a line of ssh_config is not put down to the
 // network, to a missing key, or to an agent that is well.
 func TestSettingIsToBlame(t *testing.T) {

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os/exec"
 	"runtime"
 	"slices"
 	"strings"
@@ -197,6 +199,8 @@ func explainHere(err error) (explanation, bool) {
 	switch {
 	case errors.As(err, &missing):
 		return explanation{missing.Error(), install(missing.Package), exitFailure}, true
+	case errors.As(err, &noSSH) && !errors.Is(noSSH, exec.ErrNotFound) && !errors.Is(noSSH, fs.ErrNotExist):
+		return explanation{noSSH.Error(), namedPlace, exitFailure}, true
 	case errors.As(err, &noSSH):
 		if noSSH.Program != "ssh" {
 			return explanation{"there is no program " + noSSH.Program + " here", install(""), exitFailure}, true

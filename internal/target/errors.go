@@ -1,6 +1,10 @@
 package target
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+	"syscall"
+)
 
 // QuoteError says that the value of --ssh ends inside a quote or after a
 // backslash.
@@ -32,12 +36,20 @@ type NoSSHError struct {
 	Err     error `json:"-"`
 }
 
-func (e *NoSSHError) Error() string { return fmt.Sprintf("cannot run %s: %v", e.Program, e.Err) }
+func (e *NoSSHError) Error() string {
+	why := e.Err
+	if errno := syscall.Errno(0); errors.As(e.Err, &errno) {
+		why = errno // without the name, which the others repeat
+	}
+	return fmt.Sprintf("cannot run %s: %v", e.Program, why)
+}
+
 func (e *NoSSHError) Unwrap() error { return e.Err }
 
 // SSHError says that ssh itself refused the destination, an option or its
 // configuration.
 type SSHError struct {
+	Program string // ssh, or what is in its place
 	Dest    string
 	Status  int    // exit status, -1 if a signal ended it
 	Message string // the first line that ssh wrote to stderr, may be empty
@@ -45,7 +57,7 @@ type SSHError struct {
 
 func (e *SSHError) Error() string {
 	if e.Message == "" {
-		return fmt.Sprintf("ssh -G %s: exit status %d", e.Dest, e.Status)
+		return fmt.Sprintf("%s -G %s: exit status %d", e.Program, e.Dest, e.Status)
 	}
 	return e.Message
 }

@@ -154,7 +154,7 @@ func askOnce(parent context.Context, p patience, sshCommand, extra []string, des
 	case ctx.Err() != nil:
 		return nil, &TimeoutError{Dest: dest, Seconds: int(math.Ceil(p.limit.Seconds()))}
 	case errors.As(err, &exit):
-		return nil, &SSHError{Dest: dest, Status: exit.ExitCode(), Message: firstLine(stderr.kept)}
+		return nil, &SSHError{Program: args[0], Dest: dest, Status: exit.ExitCode(), Message: firstLine(stderr.kept)}
 	case errors.Is(err, exec.ErrWaitDelay):
 		return stdout.kept, nil
 	case err != nil:

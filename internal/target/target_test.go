@@ -167,6 +167,12 @@ func TestResolveErrors(t *testing.T) {
 	if bad := (*NoSSHError)(nil); !errors.As(err, &bad) || !errors.Is(err, exec.ErrNotFound) {
 		t.Errorf("no ssh: %v", err)
 	}
+	script := filepath.Join(t.TempDir(), "script")
+	labtest.Program(t, script, "#!/bin/sh\nexit 3\n")
+	_, err = Resolve(ctx, []string{script}, "h")
+	if bad := (*SSHError)(nil); !errors.As(err, &bad) || err.Error() != script+" -G h: exit status 3" {
+		t.Errorf("a script that fails: %v", err)
+	}
 	_, err = Resolve(ctx, sshWith(t, "IdentityFile ${MOSHA_NO_SUCH}/k"), "h")
 	if bad := (*EnvError)(nil); !errors.As(err, &bad) || bad.Name != "MOSHA_NO_SUCH" {
 		t.Errorf("no variable: %v", err)

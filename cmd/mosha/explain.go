@@ -98,7 +98,7 @@ func configuredHint(err error, config *target.Config) (hint string, ok bool) {
 	var key *sshconn.HostKeyError
 	var auth *sshconn.AuthError
 	switch {
-	case errors.As(err, &auth) && len(auth.Tried) == 0 && !auth.Interactive && keyless(config) != "":
+	case errors.As(err, &auth) && len(auth.Tried) == 0 && !auth.Interactive && !auth.Typed && keyless(config) != "":
 		return keyless(config) + " in ssh_config lets no key be tried", true
 	case errors.As(err, &timeout) && config.ConnectTimeout > 0:
 		return "is there a network, and does ssh get there?", true

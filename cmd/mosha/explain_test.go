@@ -28,7 +28,8 @@ func TestHintsOfWhatIsConfigured(t *testing.T) {
 		{&sshconn.AuthError{Host: "box", Typed: true}, target.Config{}, "", "log:"},
 		{&sshconn.AuthError{Host: "box", Typed: true, Expired: true, User: "me"}, target.Config{}, "ssh -t me@box", "log:"},
 		{&sshconn.HostKeyError{Problem: sshconn.KeyDeclined, Host: "box"}, target.Config{}, "", "log:"},
-		{&sshconn.AuthError{Host: "box"}, target.Config{}, "log: /log", ""},
+		{&sshconn.AuthError{Host: "box"}, target.Config{}, "PubkeyAuthentication", ""},
+		{&sshconn.AuthError{Host: "box"}, target.Config{PubkeyAuthentication: true}, "log: /log", ""},
 	} {
 		e := explain(&keptError{Config: &c.config, Log: "/log", Err: c.err})
 		if !strings.Contains(e.hint, c.has) || c.hasNot != "" && strings.Contains(e.hint, c.hasNot) {

@@ -128,13 +128,13 @@ func TestExplainAuth(t *testing.T) {
 		change        func(*sshconn.AuthError)
 		message, hint string
 	}{
-		{func(e *sshconn.AuthError) { e.Interactive = true }, "there was no key", "mosha has to ask you something"},
+		{func(e *sshconn.AuthError) { e.Interactive = true }, "what it asks was not answered", "mosha has to ask you something"},
 		{func(e *sshconn.AuthError) { e.Typed = true }, "what was typed was not accepted (the server takes publickey,password)", ""},
 		{func(e *sshconn.AuthError) { e.Typed, e.Expired = true, true }, "the password has expired", "ssh -t me@devbox"},
 		{func(e *sshconn.AuthError) { e.Typed, e.Disconnect = true, "Too many" }, "Too many", ""},
 		{func(e *sshconn.AuthError) {
 			e.Skipped = []sshconn.SkippedKey{{File: "/k", Reason: sshconn.SkipEncrypted}}
-		}, "there was no key", "ssh-add /k"},
+		}, "no key was tried", "ssh-add /k"},
 	} {
 		failed := base
 		test.change(&failed)

@@ -99,7 +99,7 @@ func TestSleepingLaptop(t *testing.T) {
 	s := newSite(t).login(t, "bash")
 	a, agentA := s.hold(Claim)
 	a.expect(Link{State: LinkSet})
-	b, agentB := s.holdEvery(Claim, 20*time.Millisecond)
+	b, agentB := s.holdEvery(Claim, 2*time.Second) // long enough for the lines up to its stop, on any machine
 	b.expect(Link{State: LinkSet})
 	a.order(Ping(1), Pong{Token: 1, Owner: OwnerOther})
 	b.order(Ping(1), Pong{Token: 1, Owner: OwnerSelf})

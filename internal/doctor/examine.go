@@ -57,6 +57,7 @@ type examination struct {
 	dirs     keeper.Dirs
 	canKeep  bool  // a keeper runs and answers, or could run
 	running  bool  // a keeper ran before
+	held     bool  // the keeper looks after the link, for sessions or since it is kept
 	keysHere int   // how many the agent shows here
 	ran      rcRun // whether ~/.ssh/rc was seen to run
 	up       *keeper.Connected
@@ -99,8 +100,11 @@ func (e *examination) connect() (*keeper.Client, Check) {
 	}
 	c.Facts["address"], c.Facts["identity"] = e.up.Address, bootstrap.Printable(e.up.Identity)
 	c.Facts["port"] = strconv.Itoa(e.config.Port)
-	if status, err := keeper.StatusOf(e.ctx, e.dirs, e.config.ID()); err == nil && status.Trip > 0 {
-		c.Facts["round_trip"] = strconv.FormatFloat(status.Trip, 'f', -1, 64)
+	if status, err := keeper.StatusOf(e.ctx, e.dirs, e.config.ID()); err == nil {
+		e.held = status.Sessions > 0 || status.Kept || status.Link != ""
+		if status.Trip > 0 {
+			c.Facts["round_trip"] = strconv.FormatFloat(status.Trip, 'f', -1, 64)
+		}
 	}
 	if address := cmp.Or(e.options.UDPAddress, e.up.Address); !mosh.FamilyFits(e.spec.Family, address) {
 		return client, c.fails(WrongFamily, e.spec.Family, address, nil)

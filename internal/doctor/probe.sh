@@ -247,7 +247,7 @@ through() {
 }
 
 # agent: looks for the forwarded agent. before is what the link was, to tell what ~/.ssh/rc has made of it, which is
-# taken back.
+# taken back unless held says that a link holder looks after the link, and may have set it meanwhile.
 agent() {
   LC_ALL=C
   export LC_ALL
@@ -274,6 +274,7 @@ agent() {
     while read -r _; do :; done
   fi
   # What a start-up file such as ~/.ssh/rc has made of the link for this session is of no use after it.
+  [ -z "$held" ] || return
   find_link
   plain "$link"
   if [ -n "$agent" ] && [ -h "$link" ] && [ "$plain" = "$agent" ] && [ "$before" != "$(readlink "$link")" ]; then

@@ -28,7 +28,8 @@ type signature struct {
 }
 
 // withAgent forwards the agent, looks for it on the remote, and has it sign
-// there. before is the text of the link, for it to be put back.
+// there. before is the text of the link, for it to be put back where no link
+// holder looks after it.
 func (e *examination) withAgent(before linkState) (seen agentSeen, sign signature, err error) {
 	ctx, cancel := context.WithTimeout(e.ctx, probeLimit+signLimit)
 	defer cancel()
@@ -38,7 +39,11 @@ func (e *examination) withAgent(before linkState) (seen agentSeen, sign signatur
 	}
 	limit := time.AfterFunc(probeLimit, func() { _ = shell.Close() })
 	defer limit.Stop()
-	p, err := startProbe(ctx, shell, "agent", append(e.up.Forwarding.Vars(), "before", before.text)...)
+	held := ""
+	if e.held {
+		held = "yes"
+	}
+	p, err := startProbe(ctx, shell, "agent", append(e.up.Forwarding.Vars(), "before", before.text, "held", held)...)
 	if err != nil {
 		return seen, sign, err
 	}

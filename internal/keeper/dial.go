@@ -144,6 +144,7 @@ func (a *attempt) run(ctx context.Context, beside bool) (*connection, error) {
 		hold := sync.OnceValue(secret.Hold)
 		a.options.Prompt = func(ctx context.Context, p sshconn.Prompt) ([][]byte, error) {
 			hold()
+			secret.Seal() // the packet to the server is a copy that stays
 			return a.k.prompt(ctx, p)
 		}
 		defer func() { hold()() }()

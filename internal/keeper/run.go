@@ -18,7 +18,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/mosha-ssh/mosha/internal/netevent"
-	"github.com/mosha-ssh/mosha/internal/secret"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
@@ -68,7 +67,6 @@ const maxSpec = 1 << 20
 // been stopped and removed it.
 func serveSpec(spec Spec, read func(keeperDir) (Spec, error), ready func(error) error) error {
 	syscall.Umask(0o077)
-	secret.Seal() // as ssh-agent: keys of sessions pass through here, and what a person types
 	debug.SetGCPercent(gcPercent)
 	// On one thread at a time Go wakes no other to look for work with each
 	// packet, which takes more of the processor than the packet.

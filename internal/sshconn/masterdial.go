@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"time"
 
 	"github.com/mosha-ssh/mosha/internal/sshconn/knownhosts"
@@ -189,6 +190,9 @@ func (d *dialer) explainMaster(ctx context.Context, m *master, q *questions) err
 		return err
 	}
 	if d.transport.lost() {
+		if slices.Contains(lines, saysEntering) { // it was let in, and gone before its socket was reached
+			phase = PhaseSession
+		}
 		return d.lost(ctx, phase)
 	}
 	e := &MasterError{Status: m.process.cmd.ProcessState.ExitCode(), Message: f.final, Early: !d.fetched.Load()}

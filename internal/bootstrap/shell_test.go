@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -126,6 +127,9 @@ func (l *local) own(paths ...string) {
 
 // command returns a command that runs as the shell's user in its home.
 func (l *local) command(argv ...string) *exec.Cmd {
+	if signal.Ignored(syscall.SIGHUP) { // as under nohup; sshd's children do not
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
+	}
 	c := exec.Command(argv[0], argv[1:]...)
 	c.Dir = l.home
 	c.Env = l.env

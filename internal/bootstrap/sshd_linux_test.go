@@ -286,11 +286,11 @@ func (w *window) told() string {
 	return w.answer()
 }
 
-// home lists the account's files, but for what the shells and tests keep there.
+// home lists the account's files, but for what the shells, sshd and tests keep there.
 func (s *site) home() string {
 	s.t.Helper()
 	out, err := s.account.Command(s.t.Context(), "sh", "-c",
-		`find . -path ./.local -prune -o -path ./.cache -prune -o -name '.*history' -o -printf '%p %M %l\n' | sort`).Output()
+		`find . -path ./.local -prune -o -path ./.cache -prune -o -path './.ssh/agent/*' -prune -o -name '.*history' -o -printf '%p %M %l\n' | sort`).Output()
 	check(s.t, err)
 	return string(out)
 }

@@ -85,13 +85,14 @@ func TestTransportIsChosen(t *testing.T) {
 		reason         string
 		says           string // what ssh has to say on the way
 		asked          int    // connections before the first that OpenSSH made
+		unheard        int    // and such that may have ended before the server heard anything
 	}{
 		"only the server has it not": {server: "KexAlgorithms sntrup761x25519-sha512@openssh.com", reason: "key exchange", asked: 1},
 		"the configuration wants it": {
 			server: "KexAlgorithms +sntrup761x25519-sha512@openssh.com", config: "KexAlgorithms sntrup761x25519-sha512@openssh.com", reason: "key exchange",
 		},
 		"a long line before the version": {
-			config: "ProxyCommand sh -c 'printf %%0300d 0; echo; exec nc %h %p'", reason: "do not understand each other",
+			config: "ProxyCommand sh -c 'printf %%0300d 0; echo; exec nc %h %p'", reason: "do not understand each other", unheard: 1,
 		},
 		"a library for smart cards": {config: "PKCS11Provider /usr/lib/none.so", reason: "/usr/lib/none.so", says: "is not a PKCS11 library"},
 	} {
@@ -116,7 +117,7 @@ func TestTransportIsChosen(t *testing.T) {
 			w.must(w.sshd.KillSessions())
 			w.becomes("up again", func(s keeper.Status) bool { return s.State == keeper.Up && s.Reconnects == 1 })
 			w.agentThere()
-			if n := w.sshd.Connections(); n != c.asked+2 {
+			if n := w.sshd.Connections(); n < c.asked+2 || n > c.asked+2+c.unheard {
 				t.Errorf("%d connections, want %d", n, c.asked+2)
 			}
 			w.runs("stop", "devbox")

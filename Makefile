@@ -21,7 +21,7 @@ OPENSSH = cmd/mosha/alike_test.go cmd/mosha/recover_test.go cmd/mosha/forwarding
 	internal/guard/agent_test.go internal/guard/bind_test.go internal/guard/locked_test.go internal/guard/master_test.go \
 	internal/sshconn/bind_test.go internal/sshconn/auth_test.go internal/sshconn/hostkeycommand_test.go \
 	internal/sshconn/hostkeyrevoked_test.go internal/sshconn/masterhostkey_test.go internal/sshconn/jump_test.go \
-	internal/sshconn/token_test.go internal/sshconn/methods_test.go internal/target/hostkeys_test.go
+	internal/sshconn/token_test.go internal/sshconn/methods_test.go internal/sshconfig/hostkeys_test.go
 
 # How long `make fuzz` runs each fuzz test. Not a time: when that is up, go test sometimes calls it a failure.
 FUZZTIME = 50000x

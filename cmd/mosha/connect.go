@@ -20,8 +20,8 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/keeper"
 	"github.com/mosha-ssh/mosha/internal/mosh"
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
-	"github.com/mosha-ssh/mosha/internal/target"
 )
 
 // connectCmd is a launch. All flags but the first ones are mosh's own.
@@ -208,7 +208,7 @@ func (c *connectCmd) prepare(ctx context.Context) (*launch, error) {
 // destination is a host as the configuration has it, and where its keeper's
 // files are.
 type destination struct {
-	config *target.Config
+	config *sshconfig.Config
 	dirs   keeper.Dirs
 	person keeper.Person // answers the keeper's questions
 	tell   teller        // says what takes long
@@ -224,12 +224,12 @@ func find(ctx context.Context, ssh, host string) (*destination, error) {
 
 // findFor is find for a person who has several.
 func findFor(ctx context.Context, ssh, host string, who keeper.Person, tell teller) (*destination, error) {
-	words, err := target.Words(ssh)
+	words, err := sshconfig.Words(ssh)
 	if err != nil {
 		return nil, err
 	}
 	stop := afterAWhile(tell, func() string { return "waiting for ssh -G to say what is configured for " + host })
-	config, err := target.Resolve(ctx, words, host)
+	config, err := sshconfig.Resolve(ctx, words, host)
 	stop()
 	if err != nil {
 		return nil, err

@@ -8,7 +8,7 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/doctor"
 	"github.com/mosha-ssh/mosha/internal/keeper"
-	"github.com/mosha-ssh/mosha/internal/target"
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 )
 
 // doctorCmd says what works and what does not. Its flags are those of a launch
@@ -52,7 +52,7 @@ func (d *doctorCmd) launch() *connectCmd {
 // Run prints a line a check, and below what fails its cause and its cure. It
 // fails unless all that is needed is there.
 func (d *doctorCmd) Run() error {
-	ssh, err := target.Words(d.SSH)
+	ssh, err := sshconfig.Words(d.SSH)
 	if err != nil {
 		return err
 	}

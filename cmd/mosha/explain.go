@@ -11,8 +11,8 @@ import (
 	"strings"
 
 	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
-	"github.com/mosha-ssh/mosha/internal/target"
 )
 
 // The exit codes of everything that is not mosh itself.
@@ -52,7 +52,7 @@ func explain(err error) explanation {
 
 // keptError is a failure that the keeper's log may tell more about.
 type keptError struct {
-	Config *target.Config // what was configured
+	Config *sshconfig.Config // what was configured
 	Log    string
 	Err    error
 }
@@ -93,7 +93,7 @@ func isAnswered(err error) bool {
 
 // configuredHint is the hint where the usual one would name what is configured
 // already.
-func configuredHint(err error, config *target.Config) (hint string, ok bool) {
+func configuredHint(err error, config *sshconfig.Config) (hint string, ok bool) {
 	var timeout *sshconn.TimeoutError
 	var key *sshconn.HostKeyError
 	var auth *sshconn.AuthError
@@ -109,7 +109,7 @@ func configuredHint(err error, config *target.Config) (hint string, ok bool) {
 }
 
 // keyless is the setting by which ssh logs in with no key; "" if it does with one.
-func keyless(config *target.Config) string {
+func keyless(config *sshconfig.Config) string {
 	switch preferred := config.PreferredAuthentications; {
 	case !config.PubkeyAuthentication:
 		return "PubkeyAuthentication no"
@@ -121,9 +121,9 @@ func keyless(config *target.Config) string {
 
 func explainUsage(err error) (explanation, bool) {
 	var usage *usageError
-	var quote *target.QuoteError
-	var words *target.WordsError
-	var destination *target.DestinationError
+	var quote *sshconfig.QuoteError
+	var words *sshconfig.WordsError
+	var destination *sshconfig.DestinationError
 	switch {
 	case errors.As(err, &usage):
 		return explanation{usage.Text, cmp.Or(usage.Hint, "mosha --help lists what there is"), exitUsage}, true
@@ -192,7 +192,7 @@ var errNoTerminal = errors.New("standard input is not a terminal, and a mosh ses
 
 func explainHere(err error) (explanation, bool) {
 	var missing *missingError
-	var noSSH *target.NoSSHError
+	var noSSH *sshconfig.NoSSHError
 	var size *sizeError
 	var family *familyError
 	var agent *agentError

@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
-	"github.com/mosha-ssh/mosha/internal/target"
 )
 
 // TestHintsOfWhatIsConfigured: no hint names what the user has set already, nor
@@ -17,19 +17,19 @@ func TestHintsOfWhatIsConfigured(t *testing.T) {
 	unknown := &sshconn.HostKeyError{Problem: sshconn.KeyUnknown, Host: "box"}
 	for _, c := range []struct {
 		err    error
-		config target.Config
+		config sshconfig.Config
 		has    string
 		hasNot string
 	}{
-		{timeout, target.Config{}, "ConnectTimeout", ""},
-		{timeout, target.Config{ConnectTimeout: time.Second}, "log:", "ConnectTimeout"},
-		{unknown, target.Config{}, "on a terminal", ""},
-		{unknown, target.Config{BatchMode: true}, "BatchMode", "on a terminal"},
-		{&sshconn.AuthError{Host: "box", Typed: true}, target.Config{}, "", "log:"},
-		{&sshconn.AuthError{Host: "box", Typed: true, Expired: true, User: "me"}, target.Config{}, "ssh -t me@box", "log:"},
-		{&sshconn.HostKeyError{Problem: sshconn.KeyDeclined, Host: "box"}, target.Config{}, "", "log:"},
-		{&sshconn.AuthError{Host: "box"}, target.Config{}, "PubkeyAuthentication", ""},
-		{&sshconn.AuthError{Host: "box"}, target.Config{PubkeyAuthentication: true}, "log: /log", ""},
+		{timeout, sshconfig.Config{}, "ConnectTimeout", ""},
+		{timeout, sshconfig.Config{ConnectTimeout: time.Second}, "log:", "ConnectTimeout"},
+		{unknown, sshconfig.Config{}, "on a terminal", ""},
+		{unknown, sshconfig.Config{BatchMode: true}, "BatchMode", "on a terminal"},
+		{&sshconn.AuthError{Host: "box", Typed: true}, sshconfig.Config{}, "", "log:"},
+		{&sshconn.AuthError{Host: "box", Typed: true, Expired: true, User: "me"}, sshconfig.Config{}, "ssh -t me@box", "log:"},
+		{&sshconn.HostKeyError{Problem: sshconn.KeyDeclined, Host: "box"}, sshconfig.Config{}, "", "log:"},
+		{&sshconn.AuthError{Host: "box"}, sshconfig.Config{}, "PubkeyAuthentication", ""},
+		{&sshconn.AuthError{Host: "box"}, sshconfig.Config{PubkeyAuthentication: true}, "log: /log", ""},
 	} {
 		e := explain(&keptError{Config: &c.config, Log: "/log", Err: c.err})
 		if !strings.Contains(e.hint, c.has) || c.hasNot != "" && strings.Contains(e.hint, c.hasNot) {

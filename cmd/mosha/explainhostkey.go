@@ -5,14 +5,14 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
-	"github.com/mosha-ssh/mosha/internal/target"
 )
 
 func explainHostKey(err error) (explanation, bool) {
 	var key *sshconn.HostKeyError
 	var command *sshconn.KnownHostsCommandError
-	var malformed *target.CommandError
+	var malformed *sshconfig.CommandError
 	switch {
 	case errors.As(err, &key):
 		return hostKeyWords(key), true

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/mosha-ssh/mosha/internal/target"
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 )
 
 // maxSessionEnv bounds what a session is sent of the environment, in bytes: it
@@ -16,8 +16,8 @@ const envVarCost = 32
 
 // sessionEnv is what SendEnv and SetEnv have of the environment, as far as
 // there is room. What there is no room for is said.
-func sessionEnv(config *target.Config, environ []string) []target.EnvVar {
-	var sent []target.EnvVar
+func sessionEnv(config *sshconfig.Config, environ []string) []sshconfig.EnvVar {
+	var sent []sshconfig.EnvVar
 	var left []string
 	room := maxSessionEnv
 	for _, v := range config.SessionEnv(environ) {

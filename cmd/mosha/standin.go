@@ -17,8 +17,8 @@ import (
 	"github.com/mosha-ssh/mosha/internal/bootstrap"
 	"github.com/mosha-ssh/mosha/internal/keeper"
 	"github.com/mosha-ssh/mosha/internal/mosh"
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
-	"github.com/mosha-ssh/mosha/internal/target"
 )
 
 // standInCmd is what mosh is given as its ssh command. It has mosh-server
@@ -273,7 +273,7 @@ func showable(line []byte) string {
 // currentTerminal describes the terminal mosh was started on; mosh-server is
 // started on one of the same kind.
 // Its kind is the one of SetEnv, if there is one, as in ssh.
-func currentTerminal(env []target.EnvVar) *keeper.Pty {
+func currentTerminal(env []sshconfig.EnvVar) *keeper.Pty {
 	pty := &keeper.Pty{Term: os.Getenv("TERM"), Columns: 80, Rows: 24}
 	for _, v := range env {
 		if v.Name == "TERM" && len(v.Value) > 0 {

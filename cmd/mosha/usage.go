@@ -10,8 +10,8 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
-	"github.com/mosha-ssh/mosha/internal/target"
 )
 
 // What is wrong with a command line, in one line, with the nearest word that
@@ -190,11 +190,11 @@ func (c *connectCmd) orTypo(err error, ctx *kong.Context) error {
 	if command == "" || !errors.As(err, &resolve) && !errors.Is(err, errNoTerminal) {
 		return err
 	}
-	words, failure := target.Words(c.SSH)
+	words, failure := sshconfig.Words(c.SSH)
 	if failure != nil {
 		return err
 	}
-	config, failure := target.Resolve(context.Background(), words, c.Host)
+	config, failure := sshconfig.Resolve(context.Background(), words, c.Host)
 	if failure != nil || config.HostName != c.Host || config.ProxyCommand != "" || config.ProxyJump != "" {
 		return err
 	}

@@ -92,7 +92,7 @@ const (
 	NotInstalled Kind = "not installed"    // Subject is the program
 	Broken       Kind = "broken"           // Subject is the program, which failed with Detail
 	OldVersion   Kind = "old version"      // Subject is the program, Detail its version
-	NoConfig     Kind = "no configuration" // Err is package target's
+	NoConfig     Kind = "no configuration" // Err is package sshconfig's
 	NotUTF8      Kind = "not UTF-8"        // Subject is the character set, Detail the setting here that counts, as in LANG=C
 	NoAgent      Kind = "no agent"         // Subject is the path of its socket, if one is named, Detail what names it
 	AgentFails   Kind = "agent fails"      // Subject is the path

@@ -11,7 +11,7 @@ import (
 	"github.com/mosha-ssh/mosha/internal/bootstrap"
 	"github.com/mosha-ssh/mosha/internal/keeper"
 	"github.com/mosha-ssh/mosha/internal/mosh"
-	"github.com/mosha-ssh/mosha/internal/target"
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 )
 
 // Options say what is examined.
@@ -53,7 +53,7 @@ type examination struct {
 	options Options
 	report  func(Check)
 
-	config   *target.Config // nil: ssh did not say
+	config   *sshconfig.Config // nil: ssh did not say
 	dirs     keeper.Dirs
 	canKeep  bool  // a keeper runs and answers, or could run
 	running  bool  // a keeper ran before

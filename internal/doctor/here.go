@@ -17,7 +17,7 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/bootstrap"
 	"github.com/mosha-ssh/mosha/internal/keeper"
-	"github.com/mosha-ssh/mosha/internal/target"
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 )
 
 // programLimit is how long a program here may take to say its version.
@@ -64,8 +64,8 @@ var sshVersion = regexp.MustCompile(`^[^ ,]+`)
 // ssh checks the ssh program and what it makes of the destination.
 func (e *examination) ssh() Check {
 	c := newCheck(Here, CheckSSH)
-	config, err := target.Resolve(e.ctx, e.options.SSH, e.options.Destination)
-	var missing *target.NoSSHError
+	config, err := sshconfig.Resolve(e.ctx, e.options.SSH, e.options.Destination)
+	var missing *sshconfig.NoSSHError
 	switch {
 	case errors.As(err, &missing):
 		return c.fails(NotInstalled, missing.Program, "", err)
@@ -138,7 +138,7 @@ func (e *examination) agent() Check {
 	c := newCheck(Here, CheckAgent)
 	config := e.config
 	if config == nil {
-		config = &target.Config{}
+		config = &sshconfig.Config{}
 	}
 	path, _ := config.ForwardedSocket(e.options.Env)
 	named := config.AgentSetting()

@@ -1,10 +1,10 @@
 package keeper
 
-import "github.com/mosha-ssh/mosha/internal/target"
+import "github.com/mosha-ssh/mosha/internal/sshconfig"
 
 // config returns what is configured for the destination: what the newest launch
 // found. It is replaced, never changed.
-func (k *Keeper) config() *target.Config {
+func (k *Keeper) config() *sshconfig.Config {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.spec.Config
@@ -12,7 +12,7 @@ func (k *Keeper) config() *target.Config {
 
 // isFor says whether a launch's configuration is for this keeper's destination.
 // One that sends none goes by the keeper's.
-func (k *Keeper) isFor(config *target.Config) bool {
+func (k *Keeper) isFor(config *sshconfig.Config) bool {
 	return config == nil || config.ID() == k.config().ID()
 }
 

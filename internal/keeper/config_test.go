@@ -7,11 +7,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mosha-ssh/mosha/internal/target"
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 )
 
 // corrected is the test keeper's configuration with something changed.
-func (l *listening) corrected(change func(*target.Config)) *target.Config {
+func (l *listening) corrected(change func(*sshconfig.Config)) *sshconfig.Config {
 	config := *l.k.config()
 	change(&config)
 	return &config
@@ -39,7 +39,7 @@ func (l *listening) attachWith(a Attach) <-chan error {
 func TestAttachConfig(t *testing.T) {
 	l := listenForTest(t)
 	for clients, length := range []int{0, maxLine, maxCall / 2} {
-		config := l.corrected(func(c *target.Config) {
+		config := l.corrected(func(c *sshconfig.Config) {
 			c.IdentityFiles = append(slices.Clone(c.IdentityFiles), "/other")
 			c.SetEnv = []string{"LONG=" + strings.Repeat("x", length)}
 		})
@@ -49,7 +49,7 @@ func TestAttachConfig(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for who, has := range map[string]*target.Config{"the keeper": l.k.config(), "the saved spec": saved.Config} {
+		for who, has := range map[string]*sshconfig.Config{"the keeper": l.k.config(), "the saved spec": saved.Config} {
 			if !slices.Equal(has.IdentityFiles, config.IdentityFiles) || !slices.Equal(has.SetEnv, config.SetEnv) {
 				t.Errorf("%s has another configuration than the launch of %d bytes", who, length)
 			}
@@ -60,7 +60,7 @@ func TestAttachConfig(t *testing.T) {
 // TestAttachConfigTooLong: it is refused at once, where no keeper would read it.
 func TestAttachConfigTooLong(t *testing.T) {
 	l := listenForTest(t)
-	long := l.corrected(func(c *target.Config) { c.SetEnv = []string{strings.Repeat("x", maxCall)} })
+	long := l.corrected(func(c *sshconfig.Config) { c.SetEnv = []string{strings.Repeat("x", maxCall)} })
 	select {
 	case err := <-l.attachWith(Attach{Config: long}):
 		if !errors.Is(err, errLineTooLong) {
@@ -76,7 +76,7 @@ func TestAttachConfigTooLong(t *testing.T) {
 func TestAttachConfigOfAnother(t *testing.T) {
 	l := listenForTest(t)
 	before := l.k.config()
-	other := l.corrected(func(c *target.Config) { c.Port++ })
+	other := l.corrected(func(c *sshconfig.Config) { c.Port++ })
 	if err := <-l.attachWith(Attach{Config: other, Session: true}); err == nil || err.Error() != errUnknownCall.Error() {
 		t.Errorf("attached: %v", err)
 	}

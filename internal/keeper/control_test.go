@@ -17,7 +17,7 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
 
-	"github.com/mosha-ssh/mosha/internal/target"
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 )
 
 // listening is a keeper without a connection whose control socket is served.
@@ -36,7 +36,7 @@ func spareKeeper(t testing.TB) *Keeper {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(base) })
-	spec := Spec{Dirs: Dirs{Runtime: base, State: base}, Config: &target.Config{Dest: "devbox", HostName: "devbox.example", User: "me", Port: 22}}
+	spec := Spec{Dirs: Dirs{Runtime: base, State: base}, Config: &sshconfig.Config{Dest: "devbox", HostName: "devbox.example", User: "me", Port: 22}}
 	if err := spec.Dirs.of(spec.ID()).make(); err != nil {
 		t.Fatal(err)
 	}
@@ -214,7 +214,7 @@ func TestSilence(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				k := newKeeper(Spec{Config: &target.Config{}}, zerolog.Nop())
+				k := newKeeper(Spec{Config: &sshconfig.Config{}}, zerolog.Nop())
 				ours, theirs := net.Pipe()
 				began := time.Now()
 				var said sync.WaitGroup
@@ -232,7 +232,7 @@ func TestSilence(t *testing.T) {
 // TestDeafClient: one that does not take what it is told is given up.
 func TestDeafClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		k := newKeeper(Spec{Config: &target.Config{}}, zerolog.Nop())
+		k := newKeeper(Spec{Config: &sshconfig.Config{}}, zerolog.Nop())
 		ours, theirs := net.Pipe()
 		go func() { _, _ = theirs.Write([]byte(`{"mosha":2,"op":"status"}` + "\n")) }()
 		began := time.Now()

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/mosha-ssh/mosha/internal/secret"
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
-	"github.com/mosha-ssh/mosha/internal/target"
 )
 
 var (
@@ -56,7 +56,7 @@ type attempt struct {
 	attended bool
 	epoch    int // network events before it began
 	began    time.Time
-	config   *target.Config
+	config   *sshconfig.Config
 	options  sshconn.Options
 	local    net.Addr // where it comes from, the keeper's lock's; nil: not known
 }
@@ -66,7 +66,7 @@ func (k *Keeper) newAttempt(pace *backoff) *attempt {
 	a.options = sshconn.Options{
 		Log: k.log, AgentSocket: a.agent(k.config().AgentSocket), Family: k.spec.Family, Progress: a.progress, Dialing: k.dials, Master: k.masterPlace(),
 		Local:      a.connectedFrom,
-		ProxyAgent: a.agent(new(target.Config).AgentSocket),
+		ProxyAgent: a.agent(new(sshconfig.Config).AgentSocket),
 	}
 	k.update(func() {
 		a.attended, a.epoch = k.askable > 0, k.epoch

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mosha-ssh/mosha/internal/target"
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 )
 
 // TestEnvironment bounds what a launcher sends.
@@ -83,7 +83,7 @@ func TestAttachEnvTooLong(t *testing.T) {
 		length int // of the configuration
 		want   string
 	}{{"one", maxCall / 2, "one"}, {"two", maxCall - maxEnv, "one"}} {
-		config := l.corrected(func(config *target.Config) { config.SetEnv = []string{"LONG=" + strings.Repeat("x", c.length)} })
+		config := l.corrected(func(config *sshconfig.Config) { config.SetEnv = []string{"LONG=" + strings.Repeat("x", c.length)} })
 		env := []string{"TOKEN=" + c.token}
 		for i := range 7 {
 			env = append(env, fmt.Sprintf("V%d=%s", i, strings.Repeat("x", maxVariable-10)))

@@ -8,8 +8,8 @@ import (
 	"strings"
 
 	"github.com/mosha-ssh/mosha/internal/bootstrap"
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
-	"github.com/mosha-ssh/mosha/internal/target"
 )
 
 // SetupError says that the remote could not be set up, or that files of it
@@ -93,7 +93,7 @@ var carried = []error{
 	&bootstrap.FileError{}, &bootstrap.LinkError{}, &bootstrap.RemoteError{},
 	&sshconn.ResolveError{}, &sshconn.ConnectError{}, &sshconn.TimeoutError{}, &sshconn.ClosedError{},
 	&sshconn.ProxyError{}, &sshconn.DisconnectError{}, &sshconn.ProtocolError{}, &sshconn.AlgorithmError{},
-	&sshconn.HostKeyError{}, &sshconn.KnownHostsCommandError{}, &target.CommandError{}, &target.EnvError{},
+	&sshconn.HostKeyError{}, &sshconn.KnownHostsCommandError{}, &sshconfig.CommandError{}, &sshconfig.EnvError{},
 	&sshconn.AuthError{}, &sshconn.UnsupportedError{},
 	&sshconn.MasterError{}, &sshconn.PathError{}, &TransportError{}, &ExpiredError{},
 }

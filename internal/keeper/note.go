@@ -8,17 +8,17 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/mosha-ssh/mosha/internal/target"
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 )
 
 // Note is what a launcher tells its stand-in, which mosh runs in between. It
 // is kept in the lease, where only the user can read it, until the stand-in has
 // taken it: a command line would show it to everybody.
 type Note struct {
-	Env     []target.EnvVar `json:"env,omitempty"`     // for the session
-	Address string          `json:"address,omitempty"` // where mosh's UDP is to go; "": as the keeper says
-	Read    bool            `json:"read,omitempty"`    // somebody is there to read what is said before the session
-	Lacks   bool            `json:"lacks,omitempty"`   // it was said that the session goes without something
+	Env     []sshconfig.EnvVar `json:"env,omitempty"`     // for the session
+	Address string             `json:"address,omitempty"` // where mosh's UDP is to go; "": as the keeper says
+	Read    bool               `json:"read,omitempty"`    // somebody is there to read what is said before the session
+	Lacks   bool               `json:"lacks,omitempty"`   // it was said that the session goes without something
 }
 
 // maxNote bounds what is read of a note, in bytes.

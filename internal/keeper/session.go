@@ -8,8 +8,8 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
-	"github.com/mosha-ssh/mosha/internal/target"
 )
 
 // session is one "session" channel of a connection (RFC 4254, 6). Opening it
@@ -121,7 +121,7 @@ func (s *session) terminal(pty Pty) error {
 }
 
 // setenv sets a variable (RFC 4254, 6.4), if the server's AcceptEnv lets it be.
-func (s *session) setenv(v target.EnvVar) error {
+func (s *session) setenv(v sshconfig.EnvVar) error {
 	return s.request("env", ssh.Marshal(v))
 }
 

@@ -7,15 +7,15 @@ import (
 
 	"github.com/google/renameio/v2"
 
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
-	"github.com/mosha-ssh/mosha/internal/target"
 )
 
 // Spec is what a keeper is told when it is spawned, as JSON on its stdin.
 type Spec struct {
-	Dirs   Dirs           `json:"dirs"`
-	Config *target.Config `json:"config"`
-	Family string         `json:"family"` // mosh's word for the address family
+	Dirs   Dirs              `json:"dirs"`
+	Config *sshconfig.Config `json:"config"`
+	Family string            `json:"family"` // mosh's word for the address family
 
 	// What a keeper that comes back after it was killed has to know.
 	Boot      string         `json:"boot,omitempty"` // of the machine, that it was saved in

@@ -11,18 +11,18 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/rs/zerolog"
 
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
-	"github.com/mosha-ssh/mosha/internal/target"
 )
 
 // TestInherit: what a keeper that was killed was told holds for one that a
 // launch starts, but not from another boot or of another destination.
 func TestInherit(t *testing.T) {
-	config := target.Config{Dest: "devbox", HostName: "devbox.example", Port: 22}
+	config := sshconfig.Config{Dest: "devbox", HostName: "devbox.example", Port: 22}
 	other := config
 	other.Port++
 	for name, c := range map[string]struct {
-		config     *target.Config
+		config     *sshconfig.Config
 		boot, left string
 		taken      bool
 	}{

@@ -3,8 +3,8 @@ package keeper
 import (
 	"context"
 
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
-	"github.com/mosha-ssh/mosha/internal/target"
 )
 
 // working returns the connection, nil if there is none or it may be gone.
@@ -21,7 +21,7 @@ func (k *Keeper) working() *connection {
 // it may have been accepted by another that is not as strict. What has to be asked
 // is put to that launch. It returns the connection, and what the launch should
 // know of how it was made. The error is that of sshconn's Facts.Judge.
-func (k *Keeper) vet(ctx context.Context, conn *connection, config *target.Config, put func(ask) error) (*connection, []sshconn.Note, error) {
+func (k *Keeper) vet(ctx context.Context, conn *connection, config *sshconfig.Config, put func(ask) error) (*connection, []sshconn.Note, error) {
 	switch {
 	case conn == nil:
 		return nil, nil, nil

@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"github.com/mosha-ssh/mosha/internal/bootstrap"
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
-	"github.com/mosha-ssh/mosha/internal/target"
 )
 
 const (
@@ -65,7 +65,7 @@ const (
 type Attach struct {
 	// Config is what this launch found for the destination, whose ID it has.
 	// The keeper goes by it from then on; nil leaves it its own.
-	Config *target.Config `json:"config,omitempty"`
+	Config *sshconfig.Config `json:"config,omitempty"`
 	// Env is the launcher's environment, see Environment. It and the directory in
 	// Config count as Config does.
 	Env         [][]byte `json:"env,omitempty"`
@@ -79,9 +79,9 @@ type Attach struct {
 
 // Start is a request to start mosh-server.
 type Start struct {
-	Command string          `json:"command"`
-	Pty     *Pty            `json:"pty,omitempty"` // nil: no terminal
-	Env     []target.EnvVar `json:"env,omitempty"` // those that the server does not accept are left out there
+	Command string             `json:"command"`
+	Pty     *Pty               `json:"pty,omitempty"` // nil: no terminal
+	Env     []sshconfig.EnvVar `json:"env,omitempty"` // those that the server does not accept are left out there
 }
 
 // Pty describes the terminal that a command is started on (RFC 4254, 6.2).

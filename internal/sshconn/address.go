@@ -10,13 +10,13 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/mosha-ssh/mosha/internal/target"
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/rs/zerolog"
 )
 
 // lookup returns the addresses of the destination, in the order in which they
 // are to be tried.
-func lookup(ctx context.Context, cfg *target.Config, opts Options) ([]netip.Addr, error) {
+func lookup(ctx context.Context, cfg *sshconfig.Config, opts Options) ([]netip.Addr, error) {
 	if opts.Limits.Lookup > 0 {
 		within, cancel := context.WithTimeout(ctx, opts.Limits.Lookup)
 		defer cancel()
@@ -56,7 +56,7 @@ func interleave(addrs []netip.Addr) []netip.Addr {
 // Lookup returns the address of a host that is tried first, of a family in
 // mosh's words. The error is a *ResolveError.
 func Lookup(ctx context.Context, host, family string) (netip.Addr, error) {
-	addrs, err := lookup(ctx, &target.Config{HostName: host, AddressFamily: "any"}, Options{Family: family, Log: zerolog.Nop()})
+	addrs, err := lookup(ctx, &sshconfig.Config{HostName: host, AddressFamily: "any"}, Options{Family: family, Log: zerolog.Nop()})
 	if err != nil {
 		return netip.Addr{}, err
 	}
@@ -91,7 +91,7 @@ func order(addrs []netip.Addr, family string) []netip.Addr {
 // connectTCP connects to the address of the destination that answers first,
 // within a limit that begins when there is an address to dial, and returns when
 // that was; zero if there was none. As in ssh, the lookup has limits of its own.
-func connectTCP(ctx context.Context, cfg *target.Config, opts Options, limit time.Duration) (net.Conn, time.Time, error) {
+func connectTCP(ctx context.Context, cfg *sshconfig.Config, opts Options, limit time.Duration) (net.Conn, time.Time, error) {
 	r := &race{
 		dial: func(ctx context.Context, addr netip.Addr) (net.Conn, error) {
 			to := netip.AddrPortFrom(addr, uint16(cfg.Port))
@@ -114,7 +114,7 @@ func connectTCP(ctx context.Context, cfg *target.Config, opts Options, limit tim
 	return nil, r.began, connectError(cfg, err)
 }
 
-func connectOne(ctx context.Context, cfg *target.Config, opts Options, addr netip.AddrPort) (net.Conn, error) {
+func connectOne(ctx context.Context, cfg *sshconfig.Config, opts Options, addr netip.AddrPort) (net.Conn, error) {
 	if opts.dial != nil {
 		return opts.dial(ctx, "tcp", addr.String())
 	}
@@ -142,7 +142,7 @@ func cause(err error) string {
 
 // connectError makes a connect error plain data. A timeout keeps its kind, for
 // Dial to tell whose it was.
-func connectError(cfg *target.Config, err error) error {
+func connectError(cfg *sshconfig.Config, err error) error {
 	if timeout := net.Error(nil); errors.As(err, &timeout) && timeout.Timeout() {
 		return err
 	}

@@ -4,8 +4,8 @@ import (
 	"crypto/rsa"
 	"slices"
 
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn/knownhosts"
-	"github.com/mosha-ssh/mosha/internal/target"
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
 )
@@ -23,7 +23,7 @@ type algorithms struct {
 
 // choose intersects. It fails with *AlgorithmError if nothing is left: an empty
 // list would mean x/crypto's defaults.
-func choose(cfg *target.Config) (algorithms, error) {
+func choose(cfg *sshconfig.Config) (algorithms, error) {
 	good, weak := ssh.SupportedAlgorithms(), ssh.InsecureAlgorithms()
 	var a algorithms
 	a.KeyExchanges = both(cfg.KexAlgorithms, append(good.KeyExchanges, curve25519LibSSH), weak.KeyExchanges)

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/mosha-ssh/mosha/internal/target"
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"golang.org/x/crypto/ssh"
 )
 
@@ -22,7 +22,7 @@ import (
 // key a call: a list of keys would end at the first that fails to sign.
 type authenticator struct {
 	ctx     context.Context
-	cfg     *target.Config
+	cfg     *sshconfig.Config
 	opts    Options
 	silence *silence // rests while a key signs
 	person  prompter
@@ -50,7 +50,7 @@ type authenticator struct {
 	closed bool
 }
 
-func newAuthenticator(ctx context.Context, cfg *target.Config, opts Options, silence *silence) *authenticator {
+func newAuthenticator(ctx context.Context, cfg *sshconfig.Config, opts Options, silence *silence) *authenticator {
 	a := &authenticator{ctx: ctx, cfg: cfg, opts: opts, silence: silence}
 	a.person = prompter{ctx: ctx, prompt: opts.Prompt, tell: opts.Tell, pause: func() func() { return func() {} }}
 	if cfg.BatchMode {
@@ -182,15 +182,15 @@ func (a *authenticator) banner(message string) error {
 }
 
 // informs says whether ssh would show, by LogLevel, what is no error.
-func informs(cfg *target.Config) bool { return !cfg.IsHushed() }
+func informs(cfg *sshconfig.Config) bool { return !cfg.IsHushed() }
 
 // errs says whether it would show errors that it goes on after.
-func errs(cfg *target.Config) bool {
+func errs(cfg *sshconfig.Config) bool {
 	return !slices.Contains([]string{"SILENT", "QUIET", "FATAL"}, strings.ToUpper(cfg.LogLevel))
 }
 
 // talks says whether it would show more than usual.
-func talks(cfg *target.Config) bool {
+func talks(cfg *sshconfig.Config) bool {
 	level := strings.ToUpper(cfg.LogLevel)
 	return level == "VERBOSE" || strings.HasPrefix(level, "DEBUG")
 }
@@ -212,7 +212,7 @@ func (a *authenticator) failure(disconnect string, cause error) error {
 func (a *authenticator) typed() bool { return a.person.typed || a.keys.unlocked != "" }
 
 // typedNote says what the next login will need of a person, if this one did.
-func typedNote(cfg *target.Config, typed bool, file string) []Note {
+func typedNote(cfg *sshconfig.Config, typed bool, file string) []Note {
 	if !typed {
 		return nil
 	}

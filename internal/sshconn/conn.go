@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
-	"github.com/mosha-ssh/mosha/internal/target"
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 )
 
 // Conn is an authenticated connection. NewChannels and Requests must be drained
@@ -33,8 +33,8 @@ type Conn struct {
 	Unverified bool
 
 	hostKey   ssh.PublicKey
-	judged    *target.Config // Facts.Judged
-	updater   *updater       // nil: UpdateHostKeys does nothing here
+	judged    *sshconfig.Config // Facts.Judged
+	updater   *updater          // nil: UpdateHostKeys does nothing here
 	transport *transport
 	proxied   time.Duration // Facts.Proxied
 	silent    time.Duration // Facts.Silent

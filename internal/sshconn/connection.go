@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
-	"github.com/mosha-ssh/mosha/internal/target"
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 )
 
 // Connection is an authenticated connection, whichever transport carries it.
@@ -53,10 +53,10 @@ type Facts struct {
 	Choice   Choice         // what carries it
 	// HostKey is the server's, or its certificate; nil if none was needed, because
 	// the two sides know each other by Kerberos, or if nobody here saw it
-	// (target.Config.Front).
+	// (sshconfig.Config.Front).
 	HostKey ssh.PublicKey
 	// Judged is the configuration by which it was accepted.
-	Judged *target.Config
+	Judged *sshconfig.Config
 	// Accepted is the host key if a person accepted it, for Options.Accepted.
 	Accepted ssh.PublicKey
 	// ByDNS says that no file knows the host key, and the DNS does.

@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/mosha-ssh/mosha/internal/target"
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"golang.org/x/crypto/ssh"
 )
 
@@ -30,9 +30,9 @@ const (
 )
 
 // Dial connects to the destination and authenticates. When ctx ends, it returns
-// ctx's cause at once. Other errors are the types of this package, *target's
+// ctx's cause at once. Other errors are the types of this package, *sshconfig's
 // for a malformed ProxyJump, and what Ask returned.
-func Dial(ctx context.Context, cfg *target.Config, opts Options) (*Conn, error) {
+func Dial(ctx context.Context, cfg *sshconfig.Config, opts Options) (*Conn, error) {
 	d := newDialer(cfg, opts, false)
 	conn, err := d.dial(ctx)
 	if ctx.Err() != nil {
@@ -46,7 +46,7 @@ func Dial(ctx context.Context, cfg *target.Config, opts Options) (*Conn, error) 
 
 // dialer is the state of one Dial.
 type dialer struct {
-	cfg      *target.Config
+	cfg      *sshconfig.Config
 	opts     Options
 	itself   bool // ssh makes the connection, see masterfront.go
 	limit    time.Duration
@@ -74,7 +74,7 @@ type dialer struct {
 }
 
 // newDialer makes one. itself says that an ssh makes the connection itself.
-func newDialer(cfg *target.Config, opts Options, itself bool) *dialer {
+func newDialer(cfg *sshconfig.Config, opts Options, itself bool) *dialer {
 	opts.Tell = oneByOne(opts.Tell)
 	d := &dialer{cfg: cfg, opts: opts, itself: itself, limit: cfg.ConnectTimeout}
 	if d.limit <= 0 || itself { // ssh itself has ConnectTimeout then
@@ -94,7 +94,7 @@ func (d *dialer) patience() time.Duration {
 	return cmp.Or(d.opts.Limits.Proxy, proxyTimeout)
 }
 
-func hasProxy(cfg *target.Config) bool { return cfg.ProxyJump != "" || cfg.ProxyCommand != "" }
+func hasProxy(cfg *sshconfig.Config) bool { return cfg.ProxyJump != "" || cfg.ProxyCommand != "" }
 
 // proxied says whether a proxy leads to the server, or may: what ssh is run by may
 // have one.
@@ -323,7 +323,7 @@ func (d *dialer) result(conn ssh.Conn, channels <-chan ssh.NewChannel, requests 
 	key, verdict := d.keys.outcome()
 	c.hostKey, c.judged = key, d.cfg
 	c.Notes, c.Accepted, c.Unverified = append(verdict.notes, typedNote(d.cfg, c.Typed, d.auth.keys.unlocked)...), verdict.accepted, verdict.unverified
-	if verdict.updatable && d.cfg.UpdateHostKeys != target.UpdateNo {
+	if verdict.updatable && d.cfg.UpdateHostKeys != sshconfig.UpdateNo {
 		c.updater = newUpdater(d.keys, conn)
 	}
 	d.silence.end()

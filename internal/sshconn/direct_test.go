@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/mosha-ssh/mosha/internal/lab"
-	"github.com/mosha-ssh/mosha/internal/target"
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/rs/zerolog"
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/sys/unix"
@@ -115,7 +115,7 @@ func TestPacketsAreMarked(t *testing.T) {
 		defer listener.Close()
 		remote := netip.MustParseAddrPort(listener.Addr().String())
 		for _, want := range []*int{nil, &qos} {
-			d, err := tcpDialer(t.Context(), &target.Config{QoS: want}, remote, zerolog.Nop())
+			d, err := tcpDialer(t.Context(), &sshconfig.Config{QoS: want}, remote, zerolog.Nop())
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -14,7 +14,7 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/lab"
 	"github.com/mosha-ssh/mosha/internal/lab/labtest"
-	"github.com/mosha-ssh/mosha/internal/target"
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 )
 
 // giveUp ends a Dial that notices nothing. No test is decided by how soon
@@ -53,7 +53,7 @@ func newDistant(t *testing.T) *distant {
 }
 
 // config gives everything but silence more time than there is.
-func (d *distant) config(lines ...string) *target.Config {
+func (d *distant) config(lines ...string) *sshconfig.Config {
 	d.t.Helper()
 	return d.site.config(append(lines, "HostName "+d.lab.Devbox.Addr().String(), "User "+d.user.Name,
 		fmt.Sprintf("ConnectTimeout %d", int(2*giveUp/time.Second)))...)
@@ -72,7 +72,7 @@ func (d *distant) laptop(name string) *lab.Machine {
 }
 
 // dialFrom dials on a machine, for as long as giveUp.
-func (d *distant) dialFrom(m *lab.Machine, cfg *target.Config, opts Options) (*Conn, error) {
+func (d *distant) dialFrom(m *lab.Machine, cfg *sshconfig.Config, opts Options) (*Conn, error) {
 	ctx, cancel := context.WithTimeout(d.t.Context(), giveUp)
 	defer cancel()
 	opts.dial = m.Dial

@@ -147,7 +147,7 @@ const (
 	KeyDisputed    = "disputed"    // OpenSSH does not accept it, for a reason that is not known here
 	KeyPassed      = "passed"      // known, but a connection is open for which it was not, and which it was let pass for
 	KeyUnjudged    = "unjudged"    // a connection is open, and nobody here has seen its key
-	KeyUnseen      = "unseen"      // nobody here sees it, and ssh is told to take any (target.Config.Front)
+	KeyUnseen      = "unseen"      // nobody here sees it, and ssh is told to take any (sshconfig.Config.Front)
 )
 
 // What is known of the address of a host whose key has changed.

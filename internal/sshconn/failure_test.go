@@ -14,13 +14,13 @@ import (
 	"time"
 
 	"github.com/mosha-ssh/mosha/internal/lab"
-	"github.com/mosha-ssh/mosha/internal/target"
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
 )
 
 // configTo is for a server on loopback that is not an sshd.
-func configTo(t *testing.T, addr net.Addr, lines ...string) *target.Config {
+func configTo(t *testing.T, addr net.Addr, lines ...string) *sshconfig.Config {
 	t.Helper()
 	s := &site{t: t, dir: t.TempDir(), key: "none", sshd: &lab.Sshd{Port: addr.(*net.TCPAddr).Port}}
 	return s.config(lines...)
@@ -59,7 +59,7 @@ func saying(t *testing.T, text string) net.Addr {
 	})
 }
 
-func dialError(t *testing.T, cfg *target.Config) error {
+func dialError(t *testing.T, cfg *sshconfig.Config) error {
 	t.Helper()
 	conn, err := Dial(t.Context(), cfg, options(cfg))
 	if err == nil {
@@ -346,7 +346,7 @@ func (a *waitingAgent) Sign(ssh.PublicKey, []byte) (*ssh.Signature, error) {
 	return nil, errors.New("nobody confirmed")
 }
 
-func cancelled(ctx context.Context, cfg *target.Config, opts Options) error {
+func cancelled(ctx context.Context, cfg *sshconfig.Config, opts Options) error {
 	conn, err := Dial(ctx, cfg, opts)
 	if err == nil {
 		conn.Close()

@@ -12,13 +12,13 @@ import (
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
 
-	"github.com/mosha-ssh/mosha/internal/target"
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 )
 
 // fingerprintFor names a key to a person, in the hash of FingerprintHash, as ssh
 // writes it (sshkey.c, sshkey_fingerprint): a certificate by the key that it
 // certifies.
-func fingerprintFor(cfg *target.Config, key ssh.PublicKey) string {
+func fingerprintFor(cfg *sshconfig.Config, key ssh.PublicKey) string {
 	name, digest := digestFor(cfg, key)
 	if name == "MD5" {
 		return name + ":" + strings.ReplaceAll(fmt.Sprintf("% x", digest), " ", ":")
@@ -28,7 +28,7 @@ func fingerprintFor(cfg *target.Config, key ssh.PublicKey) string {
 
 // digestFor returns the hash's name, in capitals, and the key's. A hash that is not
 // known here is taken for SHA256.
-func digestFor(cfg *target.Config, key ssh.PublicKey) (name string, digest []byte) {
+func digestFor(cfg *sshconfig.Config, key ssh.PublicKey) (name string, digest []byte) {
 	if offered, ok := key.(*agent.Key); ok {
 		key = parsed(offered)
 	}
@@ -62,7 +62,7 @@ const (
 // fingerprint_randomart): each two bits of the hash, the lowest of a byte first,
 // are a diagonal step, and the walls hold. The lines are without an end of line
 // at the last.
-func randomArt(cfg *target.Config, key ssh.PublicKey) string {
+func randomArt(cfg *sshconfig.Config, key ssh.PublicKey) string {
 	name, digest := digestFor(cfg, key)
 	visits := make([]int, artWidth*artHeight)
 	x, y := artWidth/2, artHeight/2

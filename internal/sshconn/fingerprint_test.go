@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
-	"github.com/mosha-ssh/mosha/internal/target"
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 )
 
 // TestFingerprintsAsSSHKeygen has ssh-keygen name and draw keys of each kind, and
@@ -46,7 +46,7 @@ func asKeygen(t *testing.T, file, hash string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := &target.Config{FingerprintHash: strings.ToUpper(hash)}
+	cfg := &sshconfig.Config{FingerprintHash: strings.ToUpper(hash)}
 	if got, want := fingerprintFor(cfg, key), strings.Fields(first)[1]; got != want {
 		t.Errorf("%s of %s: %s, ssh-keygen has %s", hash, first, got, want)
 	}

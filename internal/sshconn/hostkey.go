@@ -10,8 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn/knownhosts"
-	"github.com/mosha-ssh/mosha/internal/target"
 	"github.com/rs/zerolog"
 	"golang.org/x/crypto/ssh"
 )
@@ -19,7 +19,7 @@ import (
 // hostKeys decides about the server's key, once: a rekey must show it again.
 // It is sshconnect.c's verify_host_key and check_host_key.
 type hostKeys struct {
-	cfg      *target.Config
+	cfg      *sshconfig.Config
 	host     knownhosts.Host
 	ask      func(context.Context, HostKeyQuestion) (string, error)
 	tell     func(Notice)  // nil if there is nobody
@@ -50,7 +50,7 @@ type keyOutcome struct {
 	deferred *knownhosts.Result
 }
 
-func newHostKeys(ctx context.Context, cfg *target.Config, opts Options) *hostKeys {
+func newHostKeys(ctx context.Context, cfg *sshconfig.Config, opts Options) *hostKeys {
 	h := &hostKeys{
 		cfg:      cfg,
 		host:     knownhosts.Host{Hostname: cfg.HostName, Alias: cfg.HostKeyAlias, Port: cfg.Port, CASignatureAlgorithms: cfg.CASignatureAlgorithms},
@@ -89,7 +89,7 @@ func (h *hostKeys) algorithms(configured []string) ([]string, error) {
 }
 
 // check is the ssh.HostKeyCallback. Errors are *HostKeyError, *CommandError,
-// *target's for a malformed KnownHostsCommand, or that of Ask.
+// *sshconfig's for a malformed KnownHostsCommand, or that of Ask.
 func (h *hostKeys) check(remote net.Addr, key ssh.PublicKey) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()

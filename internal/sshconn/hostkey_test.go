@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/mosha-ssh/mosha/internal/lab"
-	"github.com/mosha-ssh/mosha/internal/target"
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/rs/zerolog"
 	"golang.org/x/crypto/ssh"
 )
@@ -460,7 +460,7 @@ func TestManyRekeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	var log syncBuffer
-	h := newHostKeys(t.Context(), &target.Config{HostName: "h"}, Options{Log: zerolog.New(&log)})
+	h := newHostKeys(t.Context(), &sshconfig.Config{HostName: "h"}, Options{Log: zerolog.New(&log)})
 	if h.pinned, err = ssh.NewPublicKey(public); err != nil {
 		t.Fatal(err)
 	}

@@ -5,8 +5,8 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn/knownhosts"
-	"github.com/mosha-ssh/mosha/internal/target"
 	"golang.org/x/crypto/ssh"
 )
 
@@ -43,7 +43,7 @@ type KeyName struct {
 	Fingerprint string // as FingerprintHash has it
 }
 
-func nameKeys(cfg *target.Config, keys []ssh.PublicKey) (names []KeyName) {
+func nameKeys(cfg *sshconfig.Config, keys []ssh.PublicKey) (names []KeyName) {
 	for _, key := range keys {
 		names = append(names, KeyName{keyTypeName(key), fingerprintFor(cfg, key)})
 	}

@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/mosha-ssh/mosha/internal/target"
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"golang.org/x/crypto/ssh"
 )
 
@@ -45,13 +45,13 @@ func (h *hostKeys) command(key ssh.PublicKey) func(purpose, name string) (string
 		return nil
 	}
 	return func(purpose, name string) (string, error) {
-		about := target.HostKeyTokens{Invocation: purpose, Name: name, KeyType: "NONE", Fingerprint: "NONE", Key: "NONE"}
+		about := sshconfig.HostKeyTokens{Invocation: purpose, Name: name, KeyType: "NONE", Fingerprint: "NONE", Key: "NONE"}
 		if key != nil {
 			about.KeyType, about.Fingerprint = key.Type(), fingerprintFor(h.cfg, key)
 			about.Key = base64.StdEncoding.EncodeToString(key.Marshal())
 		}
 		args, err := h.cfg.KnownHostsArgs(about, os.LookupEnv)
-		if bad := (*target.CommandError)(nil); errors.As(err, &bad) && bad.Ignored {
+		if bad := (*sshconfig.CommandError)(nil); errors.As(err, &bad) && bad.Ignored {
 			h.log.Error().Err(err).Msg("no keys from KnownHostsCommand")
 			return "", nil
 		}

@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
-	"github.com/mosha-ssh/mosha/internal/target"
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 )
 
 // Verdict is what became of a host key that was accepted.
@@ -22,7 +22,7 @@ type Verdict struct {
 // by another configuration of the destination, which asks, writes down and tells
 // as its options say. The error is that of Dial for a key that is not accepted; a
 // *HostKeyError has Open set.
-func (f Facts) Judge(ctx context.Context, cfg *target.Config, opts Options) (Verdict, error) {
+func (f Facts) Judge(ctx context.Context, cfg *sshconfig.Config, opts Options) (Verdict, error) {
 	refused := HostKeyError{Host: hostKeyHost(cfg), Strict: cfg.StrictHostKeyChecking, Open: true}
 	if f.HostKey == nil {
 		if f.Judged != nil && sameRules(cfg, f.Judged) {
@@ -54,20 +54,20 @@ func (f Facts) Judge(ctx context.Context, cfg *target.Config, opts Options) (Ver
 }
 
 // sameFiles says whether two configurations know host keys from the same files.
-func sameFiles(a, b *target.Config) bool {
+func sameFiles(a, b *sshconfig.Config) bool {
 	return slices.Equal(a.UserKnownHostsFiles, b.UserKnownHostsFiles) && slices.Equal(a.GlobalKnownHostsFiles, b.GlobalKnownHostsFiles)
 }
 
 // sameRules says whether two configurations of a destination accept the same host
 // keys.
-func sameRules(a, b *target.Config) bool {
+func sameRules(a, b *sshconfig.Config) bool {
 	type rules struct {
 		strict, command, dns  string
 		checkIP, notLocalhost bool
 		kerberos              bool
 		size                  int
 	}
-	of := func(c *target.Config) rules {
+	of := func(c *sshconfig.Config) rules {
 		return rules{c.StrictHostKeyChecking, c.KnownHostsCommand, c.VerifyHostKeyDNS, c.CheckHostIP, c.NoHostAuthenticationForLocalhost, c.GSSAPIKeyExchange, c.RequiredRSASize}
 	}
 	return of(a) == of(b) && sameFiles(a, b) && slices.Equal(a.RevokedHostKeys, b.RevokedHostKeys) &&

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/mosha-ssh/mosha/internal/lab"
-	"github.com/mosha-ssh/mosha/internal/target"
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 )
 
 // TestJudge: an open connection is judged as a new one would be, over either
@@ -60,8 +60,8 @@ func TestJudge(t *testing.T) {
 // TestJudgeUnseen: a key that nobody here has seen is good for the rules by which
 // ssh took it, and for no others.
 func TestJudgeUnseen(t *testing.T) {
-	rules := func(change func(*target.Config)) *target.Config {
-		cfg := &target.Config{HostName: "box", Port: 22, StrictHostKeyChecking: "ask", UserKnownHostsFiles: []string{"/k"}, RevokedHostKeys: []string{"/r"}}
+	rules := func(change func(*sshconfig.Config)) *sshconfig.Config {
+		cfg := &sshconfig.Config{HostName: "box", Port: 22, StrictHostKeyChecking: "ask", UserKnownHostsFiles: []string{"/k"}, RevokedHostKeys: []string{"/r"}}
 		if change != nil {
 			change(cfg)
 		}
@@ -69,19 +69,19 @@ func TestJudgeUnseen(t *testing.T) {
 	}
 	f := Facts{Judged: rules(nil)}
 	for name, c := range map[string]struct {
-		change func(*target.Config)
+		change func(*sshconfig.Config)
 		want   string
 	}{
 		"the same":      {nil, ""},
-		"another user":  {func(c *target.Config) { c.SetEnv = []string{"A=b"} }, ""},
-		"stricter":      {func(c *target.Config) { c.StrictHostKeyChecking = "yes" }, KeyUnjudged},
-		"another file":  {func(c *target.Config) { c.UserKnownHostsFiles = []string{"/l"} }, KeyUnjudged},
-		"global files":  {func(c *target.Config) { c.GlobalKnownHostsFiles = []string{"/l"} }, KeyUnjudged},
-		"revoked":       {func(c *target.Config) { c.RevokedHostKeys = nil }, KeyUnjudged},
-		"command":       {func(c *target.Config) { c.KnownHostsCommand = "/bin/true" }, KeyUnjudged},
-		"authorities":   {func(c *target.Config) { c.CASignatureAlgorithms = []string{ssh.KeyAlgoED25519} }, KeyUnjudged},
-		"Kerberos":      {func(c *target.Config) { c.GSSAPIKeyExchange = true }, KeyUnjudged},
-		"the key's bit": {func(c *target.Config) { c.RequiredRSASize = 4096 }, KeyUnjudged},
+		"another user":  {func(c *sshconfig.Config) { c.SetEnv = []string{"A=b"} }, ""},
+		"stricter":      {func(c *sshconfig.Config) { c.StrictHostKeyChecking = "yes" }, KeyUnjudged},
+		"another file":  {func(c *sshconfig.Config) { c.UserKnownHostsFiles = []string{"/l"} }, KeyUnjudged},
+		"global files":  {func(c *sshconfig.Config) { c.GlobalKnownHostsFiles = []string{"/l"} }, KeyUnjudged},
+		"revoked":       {func(c *sshconfig.Config) { c.RevokedHostKeys = nil }, KeyUnjudged},
+		"command":       {func(c *sshconfig.Config) { c.KnownHostsCommand = "/bin/true" }, KeyUnjudged},
+		"authorities":   {func(c *sshconfig.Config) { c.CASignatureAlgorithms = []string{ssh.KeyAlgoED25519} }, KeyUnjudged},
+		"Kerberos":      {func(c *sshconfig.Config) { c.GSSAPIKeyExchange = true }, KeyUnjudged},
+		"the key's bit": {func(c *sshconfig.Config) { c.RequiredRSASize = 4096 }, KeyUnjudged},
 	} {
 		_, err := f.Judge(t.Context(), rules(c.change), Options{})
 		judgedAs(t, name, err, c.want)

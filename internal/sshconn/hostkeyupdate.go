@@ -9,8 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn/knownhosts"
-	"github.com/mosha-ssh/mosha/internal/target"
 	"golang.org/x/crypto/ssh"
 )
 
@@ -31,7 +31,7 @@ const maxOfferedKeys = 64
 //	                                   |--none to learn, some gone--> write
 //	                                   `--hostkeys-prove-00--> each signed? --> write
 type updater struct {
-	cfg  *target.Config
+	cfg  *sshconfig.Config
 	keys *hostKeys
 	conn ssh.Conn
 	send sendRequest // conn's, with a clock while Dial waits for it
@@ -69,7 +69,7 @@ func (c *Conn) serveRequests() {
 	var updates sync.WaitGroup
 	defer updates.Wait()
 	for r := range c.Requests {
-		if c.updater.isOffer(r) && c.updater.cfg.UpdateHostKeys == target.UpdateYes {
+		if c.updater.isOffer(r) && c.updater.cfg.UpdateHostKeys == sshconfig.UpdateYes {
 			updates.Go(func() { c.updater.take(r.Payload) })
 		}
 		refuse(r)
@@ -86,7 +86,7 @@ func refuse(r *ssh.Request) {
 // for the person. An update that fails is no error, but a *TimeoutError, after
 // which there is no connection.
 func (d *dialer) updateFirst(c *Conn) error {
-	if c.updater == nil || d.cfg.UpdateHostKeys != target.UpdateAsk || d.keys.ask == nil {
+	if c.updater == nil || d.cfg.UpdateHostKeys != sshconfig.UpdateAsk || d.keys.ask == nil {
 		return nil
 	}
 	d.watch.stop()
@@ -187,7 +187,7 @@ func (u *updater) offer(payload []byte) error {
 	if update, err = u.prove(update); err != nil {
 		return err
 	}
-	if u.cfg.UpdateHostKeys == target.UpdateAsk {
+	if u.cfg.UpdateHostKeys == sshconfig.UpdateAsk {
 		yes, err := u.keys.put(HostKeyQuestion{
 			Kind: AskUpdate, Host: u.keys.host.Name(), Learned: nameKeys(u.cfg, update.New), Removed: nameKeys(u.cfg, update.Old),
 		})
@@ -202,7 +202,7 @@ func (u *updater) offer(payload []byte) error {
 
 func keysText(keys []ssh.PublicKey) string {
 	var all []string
-	for _, key := range nameKeys(&target.Config{}, keys) {
+	for _, key := range nameKeys(&sshconfig.Config{}, keys) {
 		all = append(all, key.Type+" "+key.Fingerprint)
 	}
 	return strings.Join(all, ", ")

@@ -8,8 +8,8 @@ import (
 	"slices"
 	"syscall"
 
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn/keyfile"
-	"github.com/mosha-ssh/mosha/internal/target"
 	"golang.org/x/crypto/ssh"
 )
 
@@ -27,7 +27,7 @@ type identity struct {
 // configured returns the identities and the certificates of the configuration
 // (ssh.c, load_public_identity_files). Without a CertificateFile, each
 // identity's own FILE-cert.pub follows it.
-func configured(cfg *target.Config) (files, certs []identity) {
+func configured(cfg *sshconfig.Config) (files, certs []identity) {
 	for _, file := range cfg.IdentityFiles {
 		files = append(files, identity{source: file, public: loadPublic(file)})
 		if len(cfg.CertificateFiles) > 0 {

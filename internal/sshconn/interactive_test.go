@@ -15,13 +15,13 @@ import (
 	"testing"
 
 	"github.com/mosha-ssh/mosha/internal/lab"
-	"github.com/mosha-ssh/mosha/internal/target"
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"golang.org/x/crypto/ssh"
 )
 
 // authServer is a server whose authentication is as configured, for what no
 // sshd does by itself. Its host key is not looked at.
-func authServer(t *testing.T, configure func(*ssh.ServerConfig)) func(lines ...string) *target.Config {
+func authServer(t *testing.T, configure func(*ssh.ServerConfig)) func(lines ...string) *sshconfig.Config {
 	t.Helper()
 	_, key, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
@@ -45,7 +45,7 @@ func authServer(t *testing.T, configure func(*ssh.ServerConfig)) func(lines ...s
 			_ = served.Wait()
 		}
 	})
-	return func(lines ...string) *target.Config {
+	return func(lines ...string) *sshconfig.Config {
 		return configTo(t, addr, append(lines, "StrictHostKeyChecking accept-new")...)
 	}
 }
@@ -54,7 +54,7 @@ func authServer(t *testing.T, configure func(*ssh.ServerConfig)) func(lines ...s
 type round func(p Prompt) []string
 
 // dialAnswering answers what is asked, and returns that.
-func dialAnswering(t *testing.T, cfg *target.Config, answer round) (asked []Prompt, told []Notice, err error) {
+func dialAnswering(t *testing.T, cfg *sshconfig.Config, answer round) (asked []Prompt, told []Notice, err error) {
 	t.Helper()
 	opts := options(cfg)
 	var typed [][]byte
@@ -259,7 +259,7 @@ func TestHangsUpWhileAsking(t *testing.T) {
 
 // hangingUp relays to the server of cfg and hangs up when told so. It returns
 // its port.
-func hangingUp(t *testing.T, cfg *target.Config, now <-chan struct{}) int {
+func hangingUp(t *testing.T, cfg *sshconfig.Config, now <-chan struct{}) int {
 	t.Helper()
 	to := net.JoinHostPort(cfg.HostName, strconv.Itoa(cfg.Port))
 	addr := server(t, func(client net.Conn) {

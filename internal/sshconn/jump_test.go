@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/mosha-ssh/mosha/internal/lab"
-	"github.com/mosha-ssh/mosha/internal/target"
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 )
 
 // TestJumpHostsWithMasters: the configuration has a master made for each hop,
@@ -51,7 +51,7 @@ func TestJumpHostsWithMasters(t *testing.T) {
 }
 
 // connectionsBy connects and returns how many connections that took.
-func (s *site) connectionsBy(t *testing.T, cfg *target.Config, attended, lost bool) int {
+func (s *site) connectionsBy(t *testing.T, cfg *sshconfig.Config, attended, lost bool) int {
 	t.Helper()
 	before := s.sshd.Connections()
 	opts := over(t, cfg, TransportNative)
@@ -75,7 +75,7 @@ func (s *site) masters() []string {
 	return found
 }
 
-func (s *site) endMasters(cfg *target.Config) {
+func (s *site) endMasters(cfg *sshconfig.Config) {
 	for _, path := range s.masters() {
 		s.run("ssh", "-F", cfg.ConfigFile, "-O", "exit", strings.TrimPrefix(filepath.Base(path), "cm-"))
 	}

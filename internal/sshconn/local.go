@@ -6,14 +6,14 @@ import (
 	"net/netip"
 	"syscall"
 
-	"github.com/mosha-ssh/mosha/internal/target"
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
 )
 
 // tcpDialer is a dialer for one address, as the configuration wants its end here
 // to be. The error is a *net.OpError: this machine has no such end.
-func tcpDialer(ctx context.Context, cfg *target.Config, remote netip.AddrPort, log zerolog.Logger) (*net.Dialer, error) {
+func tcpDialer(ctx context.Context, cfg *sshconfig.Config, remote netip.AddrPort, log zerolog.Logger) (*net.Dialer, error) {
 	d := &net.Dialer{}
 	if !cfg.TCPKeepAlive {
 		d.KeepAlive = -1
@@ -34,7 +34,7 @@ func tcpDialer(ctx context.Context, cfg *target.Config, remote netip.AddrPort, l
 // localAddress returns the address that a connection to remote is to come
 // from, by BindAddress or else BindInterface; not valid if any will do
 // (sshconnect.c, ssh_create_socket).
-func localAddress(ctx context.Context, cfg *target.Config, remote netip.Addr, log zerolog.Logger) (netip.Addr, error) {
+func localAddress(ctx context.Context, cfg *sshconfig.Config, remote netip.Addr, log zerolog.Logger) (netip.Addr, error) {
 	var addrs []netip.Addr
 	var err error
 	switch {

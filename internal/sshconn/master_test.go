@@ -20,7 +20,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/mosha-ssh/mosha/internal/lab"
-	"github.com/mosha-ssh/mosha/internal/target"
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 )
 
 // TestMain lets the test's own program be what the ssh of a master runs.
@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 }
 
 // over returns options for that transport, with a place for a master's sockets.
-func over(t *testing.T, cfg *target.Config, transport string) Options {
+func over(t *testing.T, cfg *sshconfig.Config, transport string) Options {
 	t.Helper()
 	dir, err := os.MkdirTemp("/tmp", "mosha-test-")
 	if err != nil {
@@ -140,24 +140,24 @@ func TestErrorsAreAlike(t *testing.T) {
 	mute := saying(t, "")
 	half := saying(t, "SSH-2.0-half\r\n")
 	hangup := server(t, func(net.Conn) {})
-	for name, configure := range map[string]func() *target.Config{
-		"changed key": func() *target.Config { return s.config("UserKnownHostsFile " + wrong) },
-		"revoked key": func() *target.Config { return s.config("UserKnownHostsFile " + revoked) },
-		"revoked, no check": func() *target.Config {
+	for name, configure := range map[string]func() *sshconfig.Config{
+		"changed key": func() *sshconfig.Config { return s.config("UserKnownHostsFile " + wrong) },
+		"revoked key": func() *sshconfig.Config { return s.config("UserKnownHostsFile " + revoked) },
+		"revoked, no check": func() *sshconfig.Config {
 			return s.config("UserKnownHostsFile "+revoked, "StrictHostKeyChecking no")
 		},
-		"strict":           func() *target.Config { return s.config("UserKnownHostsFile "+none, "StrictHostKeyChecking yes") },
-		"nobody to ask":    func() *target.Config { return s.config("UserKnownHostsFile " + none) },
-		"key not accepted": func() *target.Config { return s.config("IdentityFile "+other, "IdentitiesOnly yes", "User nobody") },
-		"too many keys":    func() *target.Config { return s.config(append(several, "User nobody")...) },
-		"no cipher":        func() *target.Config { return s.config("Ciphers aes256-gcm@openssh.com") },
-		"no key exchange":  func() *target.Config { return s.config("KexAlgorithms ecdh-sha2-nistp256") },
-		"no such name":     func() *target.Config { return s.config("HostName no-such-host.invalid") },
-		"refused":          func() *target.Config { return configTo(t, closed.Addr()) },
-		"mute":             func() *target.Config { return configTo(t, mute, "ConnectTimeout 1") },
-		"half":             func() *target.Config { return configTo(t, half, "ConnectTimeout 1") },
-		"hangs up":         func() *target.Config { return configTo(t, hangup) },
-		"proxy fails":      func() *target.Config { return s.config("ProxyCommand sh -c 'echo no way >&2; exit 3'") },
+		"strict":           func() *sshconfig.Config { return s.config("UserKnownHostsFile "+none, "StrictHostKeyChecking yes") },
+		"nobody to ask":    func() *sshconfig.Config { return s.config("UserKnownHostsFile " + none) },
+		"key not accepted": func() *sshconfig.Config { return s.config("IdentityFile "+other, "IdentitiesOnly yes", "User nobody") },
+		"too many keys":    func() *sshconfig.Config { return s.config(append(several, "User nobody")...) },
+		"no cipher":        func() *sshconfig.Config { return s.config("Ciphers aes256-gcm@openssh.com") },
+		"no key exchange":  func() *sshconfig.Config { return s.config("KexAlgorithms ecdh-sha2-nistp256") },
+		"no such name":     func() *sshconfig.Config { return s.config("HostName no-such-host.invalid") },
+		"refused":          func() *sshconfig.Config { return configTo(t, closed.Addr()) },
+		"mute":             func() *sshconfig.Config { return configTo(t, mute, "ConnectTimeout 1") },
+		"half":             func() *sshconfig.Config { return configTo(t, half, "ConnectTimeout 1") },
+		"hangs up":         func() *sshconfig.Config { return configTo(t, hangup) },
+		"proxy fails":      func() *sshconfig.Config { return s.config("ProxyCommand sh -c 'echo no way >&2; exit 3'") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := configure() // ssh reads the file that it writes, too
@@ -178,7 +178,7 @@ func TestErrorsAreAlike(t *testing.T) {
 func TestMasterIsAborted(t *testing.T) {
 	s := newSite(t, lab.SshdConfig{})
 	cause := errors.New("no longer wanted")
-	for name, cfg := range map[string]*target.Config{
+	for name, cfg := range map[string]*sshconfig.Config{
 		"while the server is silent": configTo(t, saying(t, ""), "ConnectTimeout 60"),
 		"while a person is asked":    s.config("UserKnownHostsFile " + s.write("none", "")),
 	} {

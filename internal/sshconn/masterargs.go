@@ -6,7 +6,7 @@ import (
 
 	"al.essio.dev/pkg/shellescape"
 
-	"github.com/mosha-ssh/mosha/internal/target"
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 )
 
 // masterArgs returns the command line of an ssh that is a ControlMaster and
@@ -16,7 +16,7 @@ import (
 //
 // Of several values of an option ssh takes the first, so ours stand before the
 // user's and override the configuration too.
-func masterArgs(cfg *target.Config, dir masterDir, connection []sshOption, asks, unattended bool) []string {
+func masterArgs(cfg *sshconfig.Config, dir masterDir, connection []sshOption, asks, unattended bool) []string {
 	args := slices.Clone(cfg.Program())
 	for _, option := range append([]sshOption{
 		{"ControlMaster", "yes"},

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mosha-ssh/mosha/internal/target"
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 )
 
 // TestMasterArgs has ssh itself read the command line: ours must override what
@@ -36,7 +36,7 @@ func TestMasterArgs(t *testing.T) {
 	if err := os.WriteFile(config, []byte(lines), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cfg := &target.Config{
+	cfg := &sshconfig.Config{
 		Dest: "me@devbox", CanonicalizeHostname: true,
 		SSH: []string{"ssh", "-F", config, "-J", "hop", "-S", "/my/own", "-M", "-L", "1:h:3", "-o", "ControlPath=none", "-p", "2222", "-q"},
 	}

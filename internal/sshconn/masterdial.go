@@ -11,15 +11,15 @@ import (
 	"slices"
 	"time"
 
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn/knownhosts"
-	"github.com/mosha-ssh/mosha/internal/target"
 )
 
 // dialMaster connects as Dial does, but has OpenSSH's ssh speak SSH over the
 // connection: it becomes a ControlMaster, whose sessions are used from here
 // (PROTOCOL.mux, MUX_C_PROXY). Errors are those of Dial, *MasterError where ssh
 // ends for a reason that it alone knows, and *PathError.
-func dialMaster(ctx context.Context, cfg *target.Config, opts Options) (*master, error) {
+func dialMaster(ctx context.Context, cfg *sshconfig.Config, opts Options) (*master, error) {
 	d := newDialer(cfg, opts, dialsItself(cfg))
 	m, err := d.dialMaster(ctx)
 	if ctx.Err() != nil {
@@ -207,7 +207,7 @@ func (d *dialer) explainMaster(ctx context.Context, m *master, q *questions) err
 }
 
 // hostKeyHost is the name that known_hosts has for the destination.
-func hostKeyHost(cfg *target.Config) string {
+func hostKeyHost(cfg *sshconfig.Config) string {
 	return knownhosts.Host{Hostname: cfg.HostName, Alias: cfg.HostKeyAlias, Port: cfg.Port}.Name()
 }
 

@@ -14,10 +14,10 @@ import (
 
 	"al.essio.dev/pkg/shellescape"
 
-	"github.com/mosha-ssh/mosha/internal/target"
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 )
 
-// An ssh that is run by another program (target.Config.Front) makes its
+// An ssh that is run by another program (sshconfig.Config.Front) makes its
 // connection itself, by its own configuration: the program may have another way
 // for what ssh dials, and nothing of ours goes past it. So does one that has to
 // see the server's address (GSSAPITrustDns). So there is no relay, and what is
@@ -27,7 +27,7 @@ import (
 //	                                        ^ run by the program in front
 
 // dialsItself says whether ssh is to make its connection itself.
-func dialsItself(cfg *target.Config) bool {
+func dialsItself(cfg *sshconfig.Config) bool {
 	return cfg.Front != "" || cfg.GSSAPITrustDNS && (cfg.GSSAPIAuthentication || cfg.GSSAPIKeyExchange) && !hasProxy(cfg)
 }
 
@@ -130,7 +130,7 @@ func (d *dialer) ownWay(jumpProgram string) ([]sshOption, error) {
 	if d.cfg.StrictHostKeyChecking == "no" {
 		const option, value = "StrictHostKeyChecking", "accept-new"
 		with := append(slices.Clone(d.cfg.Program()), "-o", option+"="+value)
-		found, err := target.Resolve(d.keys.ctx, with, d.cfg.Dest)
+		found, err := sshconfig.Resolve(d.keys.ctx, with, d.cfg.Dest)
 		if err != nil {
 			return nil, err
 		}

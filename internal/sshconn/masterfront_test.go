@@ -5,7 +5,7 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"github.com/mosha-ssh/mosha/internal/target"
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 )
 
 // TestBannerNamesNoAddress: mosh's datagrams go to the address that ssh dialed, and
@@ -25,7 +25,7 @@ func TestBannerNamesNoAddress(t *testing.T) {
 		"a banner":            {texts: []string{dialed, version, banner}, want: "192.0.2.1:22"},
 		"a banner on the way": {jump: "hop", texts: []string{banner, version}, want: "invalid AddrPort"},
 	} {
-		d := newDialer(&target.Config{HostName: "h", Port: 22, Front: "nice", ProxyJump: c.jump}, Options{Log: zerolog.Nop()}, true)
+		d := newDialer(&sshconfig.Config{HostName: "h", Port: 22, Front: "nice", ProxyJump: c.jump}, Options{Log: zerolog.Nop()}, true)
 		d.transport = newTransport(&ownConn{})
 		d.watch = newWatch(d.abort)
 		w := &sshWords{log: zerolog.Nop(), heard: d.overhear}

@@ -17,13 +17,13 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/lab"
 	"github.com/mosha-ssh/mosha/internal/lab/labtest"
-	"github.com/mosha-ssh/mosha/internal/target"
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 )
 
 // behind is a server that says these lines before the site's sshd says its
 // version. It returns the configuration for it: known_hosts are lines for its
 // name, which is %s in them.
-func (s *site) behind(before, known string, lines ...string) *target.Config {
+func (s *site) behind(before, known string, lines ...string) *sshconfig.Config {
 	s.t.Helper()
 	front := server(s.t, func(c net.Conn) {
 		back, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", s.sshd.Port))
@@ -87,7 +87,7 @@ func lines(n int, text string) string { return strings.Repeat(text+"\r\n", n) }
 
 // refusedFor expects a host key to be refused, in the words of the native
 // transport, and nobody to be asked.
-func refusedFor(t *testing.T, cfg *target.Config, transport, problem string) {
+func refusedFor(t *testing.T, cfg *sshconfig.Config, transport, problem string) {
 	t.Helper()
 	opts := over(t, cfg, transport)
 	opts.Ask = func(_ context.Context, q HostKeyQuestion) (string, error) {

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/mosha-ssh/mosha/internal/target"
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 )
 
 // speech picks from what an ssh writes to its standard error what a person is
@@ -22,7 +22,7 @@ import (
 // login all waits, since there the error says all that ssh does in many lines.
 // A question of ssh's lets all go that waits.
 type speech struct {
-	cfg  *target.Config
+	cfg  *sshconfig.Config
 	tell func(Notice)
 
 	login   bool
@@ -36,7 +36,7 @@ type speech struct {
 const maxNoticeLines = 50
 
 // newSpeech returns nil if nobody listens.
-func newSpeech(cfg *target.Config, tell func(Notice)) *speech {
+func newSpeech(cfg *sshconfig.Config, tell func(Notice)) *speech {
 	if tell == nil || !errs(cfg) {
 		return nil
 	}

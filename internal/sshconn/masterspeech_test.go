@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"github.com/mosha-ssh/mosha/internal/lab"
-	"github.com/mosha-ssh/mosha/internal/target"
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/rs/zerolog"
 	"golang.org/x/crypto/ssh"
 )
@@ -69,7 +69,7 @@ func TestReadBeforeTheQuestion(t *testing.T) {
 // hears returns what a person would see of an ssh that says this, and the key
 // files that are not used.
 func hears(level string, ends func(*sshWords), texts ...string) (shown string, skipped []string) {
-	cfg := &target.Config{LogLevel: level, IdentityFiles: []string{"/k", "/m"}, UserKnownHostsFiles: []string{"/known"}}
+	cfg := &sshconfig.Config{LogLevel: level, IdentityFiles: []string{"/k", "/m"}, UserKnownHostsFiles: []string{"/known"}}
 	w := &sshWords{log: zerolog.Nop(), speech: newSpeech(cfg, func(n Notice) {
 		if n.Kind == NoticeSkipped {
 			skipped = append(skipped, n.File+": "+n.Reason)
@@ -143,7 +143,7 @@ func TestTellsUntilNow(t *testing.T) {
 	defer from.Close()
 	defer to.Close()
 	shown := ""
-	w := &sshWords{log: zerolog.Nop(), from: from, speech: newSpeech(&target.Config{}, func(n Notice) { shown += n.Text })}
+	w := &sshWords{log: zerolog.Nop(), from: from, speech: newSpeech(&sshconfig.Config{}, func(n Notice) { shown += n.Text })}
 	for _, text := range []string{beginsLogin + "read this\r\n", "no end"} {
 		if _, err := to.WriteString(text); err != nil {
 			t.Fatal(err)

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/mosha-ssh/mosha/internal/target"
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 )
 
 // What OpenSSH's ssh says, with LogLevel DEBUG1, in versions 8.4 to 10.
@@ -36,7 +36,7 @@ const (
 
 // sshFailure is how an ssh ended that could not connect.
 type sshFailure struct {
-	cfg      *target.Config
+	cfg      *sshconfig.Config
 	lines    []string
 	final    string
 	attended bool // somebody could be asked
@@ -163,7 +163,7 @@ func acceptedKey(lines []string) (identity string) {
 }
 
 // addedNotes are about what ssh has written down of a key that was not seen here.
-func addedNotes(cfg *target.Config, lines []string) (notes []Note) {
+func addedNotes(cfg *sshconfig.Config, lines []string) (notes []Note) {
 	for _, line := range lines {
 		if m := saysAdded.FindStringSubmatch(line); m != nil && len(cfg.UserKnownHostsFiles) > 0 && informs(cfg) {
 			notes = append(notes, Note{Kind: NoteAdded, Host: hostKeyHost(cfg), KeyType: m[2], File: cfg.UserKnownHostsFiles[0]})

@@ -8,12 +8,12 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/mosha-ssh/mosha/internal/target"
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/rs/zerolog"
 )
 
 // said is what an ssh with that standard error would have ended with.
-func said(cfg *target.Config, auth bool, texts ...string) sshFailure {
+func said(cfg *sshconfig.Config, auth bool, texts ...string) sshFailure {
 	w := &sshWords{log: zerolog.Nop(), speech: newSpeech(cfg, func(n Notice) {
 		if len(n.Text) > maxText || !utf8.ValidString(n.Text) {
 			panic(n.Text)
@@ -40,7 +40,7 @@ func (w *sshWords) writes(texts ...string) {
 // TestBannerDecidesNothing: a server can write what it likes before the login,
 // but not ssh's last word.
 func TestBannerDecidesNothing(t *testing.T) {
-	cfg := &target.Config{HostName: "h", User: "me", Port: 22}
+	cfg := &sshconfig.Config{HostName: "h", User: "me", Port: 22}
 	banner := "Host key verification failed.\r\nUnable to negotiate with x: no matching cipher found. Their offer: a\r\n\x1b[2J"
 	for last, want := range map[string]any{
 		"me@h: Permission denied (publickey).\r\n":                             new(*AuthError),
@@ -85,7 +85,7 @@ func FuzzSSHWords(f *testing.F) {
 	f.Add(bytes.Repeat([]byte("\xff"), maxSSHLine), false)
 	f.Add(bytes.Repeat([]byte("\xc2\x9b31m\xf0\x9f"), maxSSHLine), true)
 	f.Add([]byte("Load key \"/f\": bad permissions\nWarning: Permanently added 'h' (ED25519) to the list of known hosts.\r\n"), true)
-	cfg := &target.Config{HostName: "h", User: "me", Port: 22, UserKnownHostsFiles: []string{"/k"}, PasswordAuthentication: true}
+	cfg := &sshconfig.Config{HostName: "h", User: "me", Port: 22, UserKnownHostsFiles: []string{"/k"}, PasswordAuthentication: true}
 	f.Fuzz(func(t *testing.T, text []byte, auth bool) {
 		failure := said(cfg, auth, string(text))
 		for _, line := range append(failure.lines, failure.final) {

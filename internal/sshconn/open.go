@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mosha-ssh/mosha/internal/target"
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 )
 
 // What carries a connection.
@@ -36,7 +36,7 @@ type Choice struct {
 // A host key that was refused, or an authentication that failed, is never tried
 // again. When ctx ends, Open returns ctx's cause at once. Other errors are those
 // of Dial, and *MasterError, *PathError or the system's where ssh cannot be had.
-func Open(ctx context.Context, cfg *target.Config, opts Options) (Connection, error) {
+func Open(ctx context.Context, cfg *sshconfig.Config, opts Options) (Connection, error) {
 	opts.Tell = unrepeated(opts.Tell)
 	switch {
 	case opts.Choice.Transport == TransportNative && cfg.Front != "":
@@ -66,7 +66,7 @@ func Open(ctx context.Context, cfg *target.Config, opts Options) (Connection, er
 	return nil, err
 }
 
-func openNative(ctx context.Context, cfg *target.Config, opts Options) (Connection, error) {
+func openNative(ctx context.Context, cfg *sshconfig.Config, opts Options) (Connection, error) {
 	opts.Alone = true
 	conn, err := Dial(ctx, cfg, opts)
 	if err != nil {
@@ -75,7 +75,7 @@ func openNative(ctx context.Context, cfg *target.Config, opts Options) (Connecti
 	return conn, nil
 }
 
-func openMaster(ctx context.Context, cfg *target.Config, opts Options) (Connection, error) {
+func openMaster(ctx context.Context, cfg *sshconfig.Config, opts Options) (Connection, error) {
 	conn, err := dialMaster(ctx, cfg, opts)
 	if err != nil {
 		return nil, err
@@ -85,7 +85,7 @@ func openMaster(ctx context.Context, cfg *target.Config, opts Options) (Connecti
 }
 
 // fallBack connects over OpenSSH, because of what the native transport lacks.
-func fallBack(ctx context.Context, cfg *target.Config, opts Options, why error) (Connection, error) {
+func fallBack(ctx context.Context, cfg *sshconfig.Config, opts Options, why error) (Connection, error) {
 	opts.Choice = Choice{Transport: TransportOpenSSH, Reason: reason(why)}
 	opts.Log.Info().Str("reason", opts.Choice.Reason).AnErr("error", why).Msg("OpenSSH is to carry the connection")
 	conn, err := openMaster(ctx, cfg, opts)
@@ -100,7 +100,7 @@ func fallBack(ctx context.Context, cfg *target.Config, opts Options, why error) 
 
 // beyondNative returns what the configuration asks for that the native
 // transport cannot do, nil if it asks for nothing of that kind.
-func beyondNative(cfg *target.Config) error {
+func beyondNative(cfg *sshconfig.Config) error {
 	if cfg.VerifyHostKeyDNS == "yes" {
 		return &UnsupportedError{Feature: FeatureHostKeyDNS, Detail: "VerifyHostKeyDNS"}
 	}
@@ -120,7 +120,7 @@ var nativeMethods = []string{"publickey", "keyboard-interactive", "password"}
 
 // delegation returns the method by which ssh logs in before it tries a key, if that
 // brings the person's tickets along to the session; nil if it does not.
-func delegation(cfg *target.Config, offered []string) *UnsupportedError {
+func delegation(cfg *sshconfig.Config, offered []string) *UnsupportedError {
 	order := cfg.PreferredAuthentications
 	if len(order) == 0 {
 		order = openSSHOrder
@@ -137,7 +137,7 @@ func delegation(cfg *target.Config, offered []string) *UnsupportedError {
 // openSSHMethod returns a method that the server offers, that is configured and
 // that may succeed, of those that only OpenSSH has; nil if there is none. In
 // its order they come before what a person is asked for.
-func openSSHMethod(cfg *target.Config, offered []string) *UnsupportedError {
+func openSSHMethod(cfg *sshconfig.Config, offered []string) *UnsupportedError {
 	for _, method := range []struct {
 		name    string
 		enabled bool
@@ -166,7 +166,7 @@ func hasTicket() bool {
 
 // needsOpenSSH returns why OpenSSH may connect where the native transport has
 // failed with err, nil if it would fail as well.
-func needsOpenSSH(cfg *target.Config, err error) error {
+func needsOpenSSH(cfg *sshconfig.Config, err error) error {
 	var unsupported *UnsupportedError
 	var algorithm *AlgorithmError
 	var protocol *ProtocolError
@@ -197,7 +197,7 @@ func reason(why error) string {
 
 // inOpenSSH says whether OpenSSH has the algorithm that was missing. ssh -G
 // lists those that it has and that the user allows.
-func inOpenSSH(cfg *target.Config, e *AlgorithmError) bool {
+func inOpenSSH(cfg *sshconfig.Config, e *AlgorithmError) bool {
 	if len(e.Theirs) == 0 {
 		return true // none of what the user allows is in the native transport
 	}

@@ -6,21 +6,21 @@ import (
 	"testing"
 
 	"github.com/mosha-ssh/mosha/internal/lab/labtest"
-	"github.com/mosha-ssh/mosha/internal/target"
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 )
 
 // TestBeyondNative: what the configuration alone shows.
 func TestBeyondNative(t *testing.T) {
 	for _, c := range []struct {
-		cfg  target.Config
+		cfg  sshconfig.Config
 		want bool
 	}{
-		{target.Config{VerifyHostKeyDNS: "yes"}, true},
-		{target.Config{VerifyHostKeyDNS: "ask"}, false},
-		{target.Config{VerifyHostKeyDNS: "no"}, false},
-		{target.Config{PreferredAuthentications: []string{"gssapi-with-mic", "hostbased"}}, true},
-		{target.Config{PreferredAuthentications: []string{"gssapi-with-mic", "password"}}, false},
-		{target.Config{}, false},
+		{sshconfig.Config{VerifyHostKeyDNS: "yes"}, true},
+		{sshconfig.Config{VerifyHostKeyDNS: "ask"}, false},
+		{sshconfig.Config{VerifyHostKeyDNS: "no"}, false},
+		{sshconfig.Config{PreferredAuthentications: []string{"gssapi-with-mic", "hostbased"}}, true},
+		{sshconfig.Config{PreferredAuthentications: []string{"gssapi-with-mic", "password"}}, false},
+		{sshconfig.Config{}, false},
 	} {
 		if err := beyondNative(&c.cfg); (err != nil) != c.want {
 			t.Errorf("%+v: %v", c.cfg, err)
@@ -31,7 +31,7 @@ func TestBeyondNative(t *testing.T) {
 // TestNeedsOpenSSH: a failure is tried again only where OpenSSH has what was
 // missing, and never a refusal.
 func TestNeedsOpenSSH(t *testing.T) {
-	cfg := &target.Config{KexAlgorithms: []string{"sntrup", "curve"}, MACs: []string{"umac"}, Ciphers: []string{"aes"}, HostKeyAlgorithms: []string{"dss"}}
+	cfg := &sshconfig.Config{KexAlgorithms: []string{"sntrup", "curve"}, MACs: []string{"umac"}, Ciphers: []string{"aes"}, HostKeyAlgorithms: []string{"dss"}}
 	for _, c := range []struct {
 		err  error
 		want bool
@@ -70,16 +70,16 @@ func TestOpenSSHMethod(t *testing.T) {
 	all := []string{"publickey", "gssapi-with-mic", "hostbased", "password"}
 	for _, c := range []struct {
 		klist   string
-		cfg     target.Config
+		cfg     sshconfig.Config
 		offered []string
 		want    string
 	}{
-		{"exit 0", target.Config{GSSAPIAuthentication: true, HostbasedAuthentication: true}, all, "gssapi-with-mic"},
-		{"exit 1", target.Config{GSSAPIAuthentication: true, HostbasedAuthentication: true}, all, "hostbased"},
-		{"exit 1", target.Config{GSSAPIAuthentication: true}, all, ""},
-		{"exit 0", target.Config{GSSAPIAuthentication: true}, []string{"publickey"}, ""},
-		{"exit 0", target.Config{GSSAPIAuthentication: true, PreferredAuthentications: []string{"publickey"}}, all, ""},
-		{"exit 0", target.Config{}, all, ""},
+		{"exit 0", sshconfig.Config{GSSAPIAuthentication: true, HostbasedAuthentication: true}, all, "gssapi-with-mic"},
+		{"exit 1", sshconfig.Config{GSSAPIAuthentication: true, HostbasedAuthentication: true}, all, "hostbased"},
+		{"exit 1", sshconfig.Config{GSSAPIAuthentication: true}, all, ""},
+		{"exit 0", sshconfig.Config{GSSAPIAuthentication: true}, []string{"publickey"}, ""},
+		{"exit 0", sshconfig.Config{GSSAPIAuthentication: true, PreferredAuthentications: []string{"publickey"}}, all, ""},
+		{"exit 0", sshconfig.Config{}, all, ""},
 	} {
 		ticket(t, c.klist)
 		got := ""
@@ -102,14 +102,14 @@ func ticket(t *testing.T, klist string) {
 
 // TestKerberosChoice: OpenSSH is for who has a ticket that ssh would use first.
 func TestKerberosChoice(t *testing.T) {
-	delegates := target.Config{GSSAPIAuthentication: true, GSSAPIDelegateCredentials: true}
+	delegates := sshconfig.Config{GSSAPIAuthentication: true, GSSAPIDelegateCredentials: true}
 	keys := delegates
 	keys.PreferredAuthentications = []string{"publickey", "gssapi-with-mic"}
-	exchange := target.Config{GSSAPIKeyExchange: true}
+	exchange := sshconfig.Config{GSSAPIKeyExchange: true}
 	offered := []string{"publickey", "gssapi-with-mic"}
 	for _, c := range []struct {
 		klist   string
-		cfg     target.Config
+		cfg     sshconfig.Config
 		offered []string
 		before  bool // it dials
 		first   bool // in the login
@@ -120,8 +120,8 @@ func TestKerberosChoice(t *testing.T) {
 		{"exit 1", delegates, offered, false, false},
 		{"exit 0", delegates, []string{"publickey"}, false, false},
 		{"exit 0", keys, offered, false, false},
-		{"exit 0", target.Config{GSSAPIAuthentication: true}, offered, false, false},
-		{"exit 0", target.Config{GSSAPIDelegateCredentials: true}, offered, false, false},
+		{"exit 0", sshconfig.Config{GSSAPIAuthentication: true}, offered, false, false},
+		{"exit 0", sshconfig.Config{GSSAPIDelegateCredentials: true}, offered, false, false},
 	} {
 		ticket(t, c.klist)
 		if before, first := beyondNative(&c.cfg) != nil, delegation(&c.cfg, c.offered) != nil; before != c.before || first != c.first {

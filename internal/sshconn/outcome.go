@@ -7,7 +7,7 @@ import (
 	"reflect"
 	"time"
 
-	"github.com/mosha-ssh/mosha/internal/target"
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"golang.org/x/crypto/ssh"
 )
 
@@ -89,8 +89,8 @@ func keyRefusal(err error) error {
 	var ask *askError
 	var hostKey *HostKeyError
 	var command *KnownHostsCommandError
-	var malformed *target.CommandError
-	var unset *target.EnvError
+	var malformed *sshconfig.CommandError
+	var unset *sshconfig.EnvError
 	switch {
 	case errors.As(err, &ask):
 		return ask.error

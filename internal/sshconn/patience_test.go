@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/mosha-ssh/mosha/internal/lab"
-	"github.com/mosha-ssh/mosha/internal/target"
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 )
 
 func nobodyAnswers(context.Context, Prompt) ([][]byte, error) { return nil, ErrNoAnswer }
@@ -21,14 +21,14 @@ func nobodyAnswers(context.Context, Prompt) ([][]byte, error) { return nil, ErrN
 func TestSilentServer(t *testing.T) {
 	for _, test := range []struct {
 		name   string
-		cfg    target.Config
+		cfg    sshconfig.Config
 		prompt func(context.Context, Prompt) ([][]byte, error)
 		limits Limits
 		want   time.Duration
 	}{
 		{name: "a person waits", prompt: nobodyAnswers, want: authTimeout},
-		{name: "a person waits, who is not to be asked", cfg: target.Config{BatchMode: true}, prompt: nobodyAnswers, want: authTimeout},
-		{name: "a person waits, with ConnectTimeout", cfg: target.Config{ConnectTimeout: 5 * time.Second}, prompt: nobodyAnswers, want: 5 * time.Second},
+		{name: "a person waits, who is not to be asked", cfg: sshconfig.Config{BatchMode: true}, prompt: nobodyAnswers, want: authTimeout},
+		{name: "a person waits, with ConnectTimeout", cfg: sshconfig.Config{ConnectTimeout: 5 * time.Second}, prompt: nobodyAnswers, want: 5 * time.Second},
 		{name: "nobody waits", want: defaultTimeout},
 		{name: "the keeper comes back", limits: Limits{Connect: 3 * time.Second, Silence: 4 * time.Second}, want: 4 * time.Second},
 	} {
@@ -71,15 +71,15 @@ func TestDeadServer(t *testing.T) {
 
 func TestProxyPatience(t *testing.T) {
 	for _, test := range []struct {
-		cfg  target.Config
+		cfg  sshconfig.Config
 		opts Options
 		want time.Duration
 	}{
-		{target.Config{ProxyCommand: "x"}, Options{}, proxyTimeout},
-		{target.Config{ProxyCommand: "x"}, Options{Prompt: nobodyAnswers}, proxyTimeout},
-		{target.Config{ProxyJump: "x"}, Options{Limits: Limits{Proxy: time.Second}}, time.Second},
-		{target.Config{ProxyJump: "x", ConnectTimeout: time.Hour}, Options{Limits: Limits{Proxy: time.Second}}, time.Hour},
-		{target.Config{}, Options{Limits: Limits{Proxy: time.Second}}, defaultTimeout},
+		{sshconfig.Config{ProxyCommand: "x"}, Options{}, proxyTimeout},
+		{sshconfig.Config{ProxyCommand: "x"}, Options{Prompt: nobodyAnswers}, proxyTimeout},
+		{sshconfig.Config{ProxyJump: "x"}, Options{Limits: Limits{Proxy: time.Second}}, time.Second},
+		{sshconfig.Config{ProxyJump: "x", ConnectTimeout: time.Hour}, Options{Limits: Limits{Proxy: time.Second}}, time.Hour},
+		{sshconfig.Config{}, Options{Limits: Limits{Proxy: time.Second}}, defaultTimeout},
 	} {
 		if got := newDialer(&test.cfg, test.opts, false).limit; got != test.want {
 			t.Errorf("%+v, %+v: %v, want %v", test.cfg, test.opts.Limits, got, test.want)
@@ -106,7 +106,7 @@ func TestProxied(t *testing.T) {
 			t.Errorf("%s: %v", test.line, took)
 		}
 	}
-	d := newDialer(&target.Config{ProxyJump: "x"}, Options{}, false)
+	d := newDialer(&sshconfig.Config{ProxyJump: "x"}, Options{}, false)
 	d.began = time.Now().Add(-time.Hour)
 	d.waited.Store(int64(59 * time.Minute))
 	d.begin(PhaseKex)

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/mosha-ssh/mosha/internal/secret"
-	"github.com/mosha-ssh/mosha/internal/target"
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 )
 
 // proxyGrace is how long a proxy may take to end after SIGTERM.
@@ -34,7 +34,7 @@ type proxy struct {
 
 // proxyCommand returns the command line that reaches the destination, nil if it
 // is reached directly. ProxyCommand runs as ssh runs it.
-func proxyCommand(cfg *target.Config, opts Options) ([]string, error) {
+func proxyCommand(cfg *sshconfig.Config, opts Options) ([]string, error) {
 	if cfg.ProxyJump != "" {
 		args, err := cfg.JumpArgs()
 		if err != nil {

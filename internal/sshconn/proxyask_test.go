@@ -11,11 +11,11 @@ import (
 	"testing"
 
 	"github.com/mosha-ssh/mosha/internal/lab"
-	"github.com/mosha-ssh/mosha/internal/target"
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 )
 
 // hopOptions are for somebody who answers what a hop asks.
-func hopOptions(t *testing.T, cfg *target.Config, transport, answer string, problem error) (opts Options, asked *[]Prompt) {
+func hopOptions(t *testing.T, cfg *sshconfig.Config, transport, answer string, problem error) (opts Options, asked *[]Prompt) {
 	asked = new([]Prompt)
 	opts = over(t, cfg, transport)
 	opts.Ask = func(context.Context, HostKeyQuestion) (string, error) {

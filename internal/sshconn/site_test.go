@@ -14,7 +14,7 @@ import (
 	"testing"
 
 	"github.com/mosha-ssh/mosha/internal/lab"
-	"github.com/mosha-ssh/mosha/internal/target"
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/rs/zerolog"
 	"golang.org/x/crypto/ssh"
 )
@@ -145,9 +145,9 @@ ConnectTimeout 20
 }
 
 // config resolves the destination with these lines first.
-func (s *site) config(lines ...string) *target.Config {
+func (s *site) config(lines ...string) *sshconfig.Config {
 	s.t.Helper()
-	cfg, err := target.Resolve(s.t.Context(), s.ssh(lines...), "site")
+	cfg, err := sshconfig.Resolve(s.t.Context(), s.ssh(lines...), "site")
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -155,7 +155,7 @@ func (s *site) config(lines ...string) *target.Config {
 }
 
 // options are for nobody at the terminal, with the agent of the configuration.
-func options(cfg *target.Config) Options {
+func options(cfg *sshconfig.Config) Options {
 	return Options{
 		Log:         zerolog.Nop(),
 		AgentSocket: func() string { path, _ := cfg.AgentSocket(os.Getenv); return path },
@@ -163,7 +163,7 @@ func options(cfg *target.Config) Options {
 }
 
 // dial connects, and closes at the test's end.
-func (s *site) dial(cfg *target.Config) (*Conn, error) {
+func (s *site) dial(cfg *sshconfig.Config) (*Conn, error) {
 	conn, err := Dial(s.t.Context(), cfg, options(cfg))
 	if err == nil {
 		s.t.Cleanup(func() { conn.Close() })

@@ -1,6 +1,6 @@
 //go:build openssh && sid
 
-package target
+package sshconfig
 
 import (
 	"slices"

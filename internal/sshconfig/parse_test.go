@@ -1,4 +1,4 @@
-package target
+package sshconfig
 
 import (
 	"errors"

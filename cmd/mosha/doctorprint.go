@@ -9,6 +9,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/mosha-ssh/mosha/internal/doctor"
+	"github.com/mosha-ssh/mosha/internal/text"
 )
 
 // printer prints checks for a person, or as JSON.
@@ -97,10 +98,10 @@ func (l *checklist) lines(c doctor.Check, a advice) string {
 	if c.State == doctor.OK {
 		words = seenWords(c)
 	}
-	line := fmt.Sprintf("  %s  %-13s  %s", l.marks[c.State], label(c.Name), printable(words))
+	line := fmt.Sprintf("  %s  %-13s  %s", l.marks[c.State], label(c.Name), text.Escape(words))
 	fmt.Fprintln(&b, strings.TrimRight(line, " "))
 	if a.cure != "" {
-		fmt.Fprintf(&b, "%23s%s\n", "", printable("-> "+a.cure))
+		fmt.Fprintf(&b, "%23s%s\n", "", text.Escape("-> "+a.cure))
 	}
 	return b.String()
 }

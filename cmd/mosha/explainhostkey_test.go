@@ -7,6 +7,7 @@ import (
 	"github.com/mosha-ssh/mosha/internal/keeper"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 	"github.com/mosha-ssh/mosha/internal/sshconn/knownhosts"
+	"github.com/mosha-ssh/mosha/internal/text"
 )
 
 func TestHostKeyWords(t *testing.T) {
@@ -87,7 +88,7 @@ func TestHostKeyQuestions(t *testing.T) {
 		{keeper.Question{Kind: sshconn.AskAddress, Again: true}, "Please type 'yes' or 'no': "},
 		{keeper.Question{Kind: sshconn.AskUpdate, Learned: []sshconn.KeyName{{Type: "RSA\x1b[2J", Fingerprint: "SHA256:x"}}, Removed: []sshconn.KeyName{{Type: "ECDSA", Fingerprint: "SHA256:y"}}},
 			"The server has updated its host keys.\nThese changes were verified by the server's existing trusted key.\n" +
-				"Learned new hostkey: RSA" + printable("\x1b[2J") + " SHA256:x\nDeprecating obsolete hostkey: ECDSA SHA256:y\nAccept updated hostkeys? (yes/no): "},
+				"Learned new hostkey: RSA" + text.Escape("\x1b[2J") + " SHA256:x\nDeprecating obsolete hostkey: ECDSA SHA256:y\nAccept updated hostkeys? (yes/no): "},
 		{keeper.Question{Kind: sshconn.AskUpdate, Again: true}, "Please enter \"yes\" or \"no\": "},
 	} {
 		if got := hostKeyText(test.question); got != test.want || strings.Contains(got, "\x1b") {

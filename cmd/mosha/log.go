@@ -15,6 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/text"
 )
 
 type logCmd struct {
@@ -100,7 +101,7 @@ func writeReadable(out io.Writer, colour bool) func([]byte) error {
 		console.Out = &event
 		if _, err := console.Write(line); err != nil { // not JSON: a crash was written to the log too
 			event.Reset()
-			fmt.Fprintln(&event, printable(string(line)))
+			fmt.Fprintln(&event, text.Escape(string(line)))
 		}
 		_, err := out.Write(event.Bytes())
 		return err
@@ -111,14 +112,14 @@ func writeReadable(out io.Writer, colour bool) func([]byte) error {
 func defang(event map[string]any) {
 	for name, value := range maps.Clone(event) {
 		delete(event, name)
-		event[printable(name)] = defanged(value)
+		event[text.Escape(name)] = defanged(value)
 	}
 }
 
 func defanged(value any) any {
 	switch value := value.(type) {
 	case string:
-		return printable(value)
+		return text.Escape(value)
 	case map[string]any:
 		defang(value)
 	case []any:

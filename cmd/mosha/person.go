@@ -10,6 +10,7 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/keeper"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/text"
 )
 
 // person answers a keeper's questions for this launch, with ssh's own words:
@@ -24,7 +25,7 @@ type person struct {
 func personFor(host string, several bool, stop *interruption) *person {
 	p := &person{tty: &console, stop: stop}
 	if several {
-		p.name = printable(host) + ": "
+		p.name = text.Escape(host) + ": "
 	}
 	return p
 }
@@ -97,7 +98,7 @@ func (p *person) Tell(n keeper.Notice) {
 	case sshconn.NoticeBanner, sshconn.NoticeProgram:
 		p.show(lines(n.Text))
 	case sshconn.NoticeHostKey:
-		p.show("Host key fingerprint is " + printable(n.Key) + "\n" + lines(n.Text))
+		p.show("Host key fingerprint is " + text.Escape(n.Key) + "\n" + lines(n.Text))
 	case sshconn.NoticeTouch:
 		p.say("Confirm user presence for key %s", n.Key)
 	case sshconn.NoticeWait:
@@ -164,19 +165,19 @@ func inquiryWords(q keeper.Inquiry) []asked {
 func promptWords(p sshconn.Prompt) []asked {
 	switch p.Kind {
 	case sshconn.PromptPassphrase:
-		file := printable(p.File)
+		file := text.Escape(p.File)
 		if p.Again {
 			return []asked{{text: fmt.Sprintf("Bad passphrase, try again for key '%s': ", file)}}
 		}
 		return []asked{{text: fmt.Sprintf("Enter passphrase for key '%s': ", file)}}
 	case sshconn.PromptPassword:
-		q := asked{text: fmt.Sprintf("%s@%s's password: ", printable(p.User), printable(p.Host))}
+		q := asked{text: fmt.Sprintf("%s@%s's password: ", text.Escape(p.User), text.Escape(p.Host))}
 		if p.Again {
 			q.before = "Permission denied, please try again.\n"
 		}
 		return []asked{q}
 	case sshconn.PromptAddKey:
-		text := fmt.Sprintf("Add key %s (%s) to agent? (yes/no) ", printable(p.File), printable(p.Comment))
+		text := fmt.Sprintf("Add key %s (%s) to agent? (yes/no) ", text.Escape(p.File), text.Escape(p.Comment))
 		return []asked{{text: text, echo: true, hint: "confirm"}}
 	case sshconn.PromptRound:
 		return roundWords(p)
@@ -194,7 +195,7 @@ func roundWords(p sshconn.Prompt) []asked {
 	before := lines(p.Name) + lines(p.Instruction)
 	var all []asked
 	for _, field := range p.Fields {
-		text := fmt.Sprintf("(%s@%s) %s", printable(p.User), printable(p.Host), block(field.Text))
+		text := fmt.Sprintf("(%s@%s) %s", text.Escape(p.User), text.Escape(p.Host), block(field.Text))
 		all = append(all, asked{before: before, text: text, echo: field.Echo})
 		before = ""
 	}
@@ -218,7 +219,7 @@ func block(s string) string {
 	all := strings.Split(strings.ReplaceAll(s, "\r\n", "\n"), "\n")
 	all = all[:min(len(all), maxLines)]
 	for i, line := range all {
-		all[i] = printable(strings.ReplaceAll(line, "\t", "    "))
+		all[i] = text.Escape(strings.ReplaceAll(line, "\t", "    "))
 	}
 	return strings.Join(all, "\n")
 }

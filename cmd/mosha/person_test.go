@@ -9,6 +9,7 @@ import (
 	"github.com/mosha-ssh/mosha/internal/keeper"
 	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/text"
 )
 
 // TestAskpassRules is the table of ssh(1), SSH_ASKPASS_REQUIRE.
@@ -99,13 +100,13 @@ func TestHostileWords(t *testing.T) {
 			t.Fatalf("%s: %d questions", kind, len(words))
 		}
 		all := words[0].before + words[0].text
-		if i := strings.IndexFunc(all, func(r rune) bool { return r != '\n' && printable(string(r)) != string(r) }); i >= 0 {
+		if i := strings.IndexFunc(all, func(r rune) bool { return r != '\n' && text.Escape(string(r)) != string(r) }); i >= 0 {
 			t.Errorf("%s: %q", kind, all[i:])
 		}
 		if n := strings.Count(all, "\n"); n > 3*maxLines {
 			t.Errorf("%s: %d lines", kind, n)
 		}
-		if kind == sshconn.PromptRound && !strings.HasPrefix(words[0].text, "("+printable(hostile)) {
+		if kind == sshconn.PromptRound && !strings.HasPrefix(words[0].text, "("+text.Escape(hostile)) {
 			t.Errorf("%q does not say who asks", words[0].text)
 		}
 	}

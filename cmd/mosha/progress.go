@@ -11,6 +11,7 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/keeper"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/text"
 )
 
 // progress shows on a terminal which hosts are worked on, below the lines about
@@ -133,7 +134,7 @@ func (p *progress) draw() {
 	var b strings.Builder
 	for _, host := range p.hosts {
 		if state, ok := p.states[host]; ok {
-			fmt.Fprintf(&b, "%s: %s\n", printable(host), state)
+			fmt.Fprintf(&b, "%s: %s\n", text.Escape(host), state)
 		}
 	}
 	fmt.Fprintf(&b, "%d of %d done\n", p.done, p.total)
@@ -173,7 +174,7 @@ func (w *worker) Tell(n keeper.Notice) {
 // tell shows what takes long: of one host as a line, of several in the display.
 func (w *worker) tell(format string, args ...any) {
 	if w.p.several {
-		w.p.is(w.host, printable(fmt.Sprintf(format, args...)))
+		w.p.is(w.host, text.Escape(fmt.Sprintf(format, args...)))
 		return
 	}
 	report(format, args...)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/keeper"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/text"
 )
 
 var (
@@ -31,11 +32,11 @@ func hostKeyText(q keeper.Question) string {
 		host += " (" + q.Address + ")"
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "The authenticity of host '%s' can't be established.\n", printable(host))
-	fmt.Fprintf(&b, "%s key fingerprint is %s.\n", printable(q.KeyType), printable(q.Fingerprint))
+	fmt.Fprintf(&b, "The authenticity of host '%s' can't be established.\n", text.Escape(host))
+	fmt.Fprintf(&b, "%s key fingerprint is %s.\n", text.Escape(q.KeyType), text.Escape(q.Fingerprint))
 	b.WriteString(lines(q.Art))
 	if q.CertProblem != "" {
-		fmt.Fprintf(&b, "Its certificate is not good: %s.\n", printable(q.CertProblem))
+		fmt.Fprintf(&b, "Its certificate is not good: %s.\n", text.Escape(q.CertProblem))
 	}
 	otherNames(&b, q)
 	b.WriteString("Are you sure you want to continue connecting (yes/no/[fingerprint])? ")
@@ -50,7 +51,7 @@ func otherNames(b *strings.Builder, q keeper.Question) {
 	}
 	b.WriteString("This host key is known by the following other names/addresses:\n")
 	for _, name := range q.OtherNames {
-		fmt.Fprintf(b, "    %s:%d: %s\n", printable(name.File), name.Line, printable(name.Hosts))
+		fmt.Fprintf(b, "    %s:%d: %s\n", text.Escape(name.File), name.Line, text.Escape(name.Hosts))
 	}
 	if more := q.OtherTotal - len(q.OtherNames); more > 0 {
 		fmt.Fprintf(b, "    (%d additional names omitted)\n", more)
@@ -64,10 +65,10 @@ func addressText(q keeper.Question) string {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "Warning: the %s host key for '%s' differs from the key for the IP address '%s'\n",
-		printable(q.KeyType), printable(q.Host), printable(q.Address))
-	fmt.Fprintf(&b, "Offending key for IP in %s:%d\n", printable(q.Offended.File), q.Offended.Line)
+		text.Escape(q.KeyType), text.Escape(q.Host), text.Escape(q.Address))
+	fmt.Fprintf(&b, "Offending key for IP in %s:%d\n", text.Escape(q.Offended.File), q.Offended.Line)
 	if q.Known.File != "" {
-		fmt.Fprintf(&b, "Matching host key in %s:%d\n", printable(q.Known.File), q.Known.Line)
+		fmt.Fprintf(&b, "Matching host key in %s:%d\n", text.Escape(q.Known.File), q.Known.Line)
 	}
 	b.WriteString("Are you sure you want to continue connecting (yes/no)? ")
 	return b.String()
@@ -81,10 +82,10 @@ func updateText(q keeper.Question) string {
 	var b strings.Builder
 	b.WriteString("The server has updated its host keys.\nThese changes were verified by the server's existing trusted key.\n")
 	for _, key := range q.Learned {
-		fmt.Fprintf(&b, "Learned new hostkey: %s %s\n", printable(key.Type), printable(key.Fingerprint))
+		fmt.Fprintf(&b, "Learned new hostkey: %s %s\n", text.Escape(key.Type), text.Escape(key.Fingerprint))
 	}
 	for _, key := range q.Removed {
-		fmt.Fprintf(&b, "Deprecating obsolete hostkey: %s %s\n", printable(key.Type), printable(key.Fingerprint))
+		fmt.Fprintf(&b, "Deprecating obsolete hostkey: %s %s\n", text.Escape(key.Type), text.Escape(key.Fingerprint))
 	}
 	b.WriteString("Accept updated hostkeys? (yes/no): ")
 	return b.String()

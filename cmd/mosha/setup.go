@@ -11,6 +11,7 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/keeper"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/text"
 )
 
 // remoteJob is work on the dotfiles of hosts: setting them up, or taking that
@@ -124,16 +125,16 @@ func (j remoteJob) tell(host string, several bool, report *keeper.SetupReport, e
 	}
 	var same *sameError
 	if errors.As(err, &same) {
-		fmt.Println(printable(name + same.Error()))
+		fmt.Println(text.Escape(name + same.Error()))
 		return 0
 	}
 	if err == nil {
 		for _, file := range report.Files {
-			fmt.Println(printable(name + outcomeLine(file, j.preview)))
+			fmt.Println(text.Escape(name + outcomeLine(file, j.preview)))
 			_, _ = os.Stdout.Write(diffText(file.Diff))
 		}
 		if j.undo && len(report.Files) == 0 {
-			fmt.Println(printable(name + "nothing to take back"))
+			fmt.Println(text.Escape(name + "nothing to take back"))
 		}
 		err = report.Err()
 	}
@@ -164,7 +165,7 @@ func diffText(diff []byte) []byte {
 	for line := range strings.Lines(string(diff)) {
 		parts := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
 		for i, part := range parts {
-			parts[i] = printable(part)
+			parts[i] = text.Escape(part)
 		}
 		b.WriteString(strings.Join(parts, "\t") + "\n")
 	}

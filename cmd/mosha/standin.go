@@ -19,6 +19,7 @@ import (
 	"github.com/mosha-ssh/mosha/internal/mosh"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/text"
 )
 
 // standInCmd is what mosh is given as its ssh command. It has mosh-server
@@ -266,8 +267,8 @@ func endServer(connect func() (*keeper.Client, error), pid string) {
 // showable keeps a remote's start-up files from more than text: the terminal
 // is this machine's.
 func showable(line []byte) string {
-	text := strings.TrimRight(string(line), "\r\n")
-	return printable(text) + string(line[len(text):])
+	said := strings.TrimRight(string(line), "\r\n")
+	return text.Escape(said) + string(line[len(said):])
 }
 
 // currentTerminal describes the terminal mosh was started on; mosh-server is

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/text"
 )
 
 type statusCmd struct {
@@ -114,11 +115,11 @@ func table(seen sighting, width int) string {
 	}
 	for _, s := range seen.alive {
 		for _, line := range remarks(s) {
-			b.WriteString(wrapped(printable(s.Destination+": "+line), width))
+			b.WriteString(wrapped(text.Escape(s.Destination+": "+line), width))
 		}
 	}
 	for _, u := range seen.unknown {
-		b.WriteString(wrapped(printable(unknownLine(u)), width))
+		b.WriteString(wrapped(text.Escape(unknownLine(u)), width))
 	}
 	return b.String()
 }
@@ -129,8 +130,8 @@ func rows(all []*keeper.Status, width int) string {
 	g := grid{{title: "HOST"}, {title: "STATE"}, {title: "SESSIONS", spare: 5}, {title: "ROUND TRIP", spare: 3},
 		{title: "CONNECTED SINCE", spare: 4}, {title: "RECONNECTS", spare: 2}, {title: "AGENT REQUESTS", spare: 1}, {title: "AGENT"}}
 	for _, s := range all {
-		g.add(printable(s.Destination), stateWords(s), sessionWords(s), roundTripWords(s), sinceWords(s),
-			fmt.Sprint(s.Reconnects), fmt.Sprint(s.Requests), orNone(printable(s.Link)))
+		g.add(text.Escape(s.Destination), stateWords(s), sessionWords(s), roundTripWords(s), sinceWords(s),
+			fmt.Sprint(s.Reconnects), fmt.Sprint(s.Requests), orNone(text.Escape(s.Link)))
 	}
 	return g.String(width)
 }
@@ -160,7 +161,7 @@ func stateWords(s *keeper.Status) string {
 	case keeper.Waiting:
 		return fmt.Sprintf("retrying in %.0f s", math.Ceil(s.Retry))
 	}
-	return printable(string(s.State))
+	return text.Escape(string(s.State))
 }
 
 func sessionWords(s *keeper.Status) string {

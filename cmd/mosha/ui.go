@@ -15,14 +15,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"time"
-	"unicode"
+
+	"github.com/mosha-ssh/mosha/internal/text"
 )
 
 // say writes a line for the person.
 func say(format string, args ...any) {
-	fmt.Fprintln(os.Stderr, "mosha: "+printable(fmt.Sprintf(format, args...)))
+	fmt.Fprintln(os.Stderr, "mosha: "+text.Escape(fmt.Sprintf(format, args...)))
 }
 
 // report says what was done, on a terminal: a script goes by the exit status.
@@ -66,21 +66,6 @@ func warn(err error) {
 		return
 	}
 	say("warning: %s (%s)", e.message, e.hint)
-}
-
-// printable escapes control characters, which could otherwise reach the
-// terminal from a remote host's words, and keeps to one line.
-func printable(s string) string {
-	var b strings.Builder
-	for _, r := range s {
-		if unicode.IsPrint(r) {
-			b.WriteRune(r)
-			continue
-		}
-		quoted := fmt.Sprintf("%+q", r)
-		b.WriteString(strings.Trim(quoted, "'"))
-	}
-	return b.String()
 }
 
 // exitError ends the program with a code when all has been said.

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/term"
+
+	"github.com/mosha-ssh/mosha/internal/text"
 )
 
 const (
@@ -66,7 +68,7 @@ func (s statusCmd) block(seen sighting, width int) string {
 	case s.JSON:
 		return ""
 	}
-	return wrapped(printable(explain(seen.err).message), width)
+	return wrapped(text.Escape(explain(seen.err).message), width)
 }
 
 // redraw shows the block on the terminal and draws it over whenever it has

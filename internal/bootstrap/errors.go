@@ -2,7 +2,8 @@ package bootstrap
 
 import (
 	"strconv"
-	"strings"
+
+	"github.com/mosha-ssh/mosha/internal/text"
 )
 
 // Kind says what went wrong with the remote's shell as a whole.
@@ -34,7 +35,7 @@ func (k Kind) String() string { return name(kinds[:], int(k)) }
 // A RemoteError is the failure of a script as a whole.
 type RemoteError struct {
 	Kind   Kind
-	Detail string // what the remote said, printable ASCII, at most maxDetail bytes, or empty
+	Detail string // what the remote said, printable ASCII, at most text.MaxASCII bytes, or empty
 	Err    error  `json:"-"` // the cause on this side, or nil
 }
 
@@ -53,7 +54,7 @@ func (e *RemoteError) Unwrap() error { return e.Err }
 
 // malformed returns the error for a line that the script does not send.
 func malformed[T string | []byte](line T) error {
-	return &RemoteError{Kind: Malformed, Detail: printable(line)}
+	return &RemoteError{Kind: Malformed, Detail: text.ASCII(line)}
 }
 
 // Reason says why a file was not written.
@@ -109,7 +110,7 @@ func (r Reason) String() string { return name(reasons[:], int(r)) }
 type FileError struct {
 	Path   string // as in ~/.bashrc
 	Reason Reason
-	Detail string // what the remote said, printable ASCII, at most maxDetail bytes, or empty
+	Detail string // what the remote said, printable ASCII, at most text.MaxASCII bytes, or empty
 }
 
 func (e *FileError) Error() string {
@@ -126,26 +127,4 @@ func name(names []string, i int) string {
 		return strconv.Itoa(i)
 	}
 	return names[i]
-}
-
-// maxDetail is the length of the remote's words in an error, in bytes.
-const maxDetail = 200
-
-// Printable is for others who show what a remote says: one line of printable
-// ASCII, cut to 200 bytes.
-func Printable[T string | []byte](s T) string { return printable(s) }
-
-// printable returns the remote's words fit for a terminal: one line of
-// printable ASCII, cut to maxDetail bytes.
-func printable[T string | []byte](s T) string {
-	words := strings.TrimSpace(string(s))
-	if len(words) > maxDetail {
-		words = words[:maxDetail]
-	}
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r > '~' {
-			return '?'
-		}
-		return r
-	}, words)
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"al.essio.dev/pkg/shellescape"
+
+	"github.com/mosha-ssh/mosha/internal/text"
 )
 
 // The lines of holder.sh:
@@ -108,7 +110,7 @@ func Reclaim(actor bool, olds ...string) Order {
 		who = "yes"
 	}
 	olds = slices.DeleteFunc(slices.Clone(olds), func(old string) bool {
-		return !strings.HasPrefix(old, "/") || printable(old) != old
+		return !strings.HasPrefix(old, "/") || text.ASCII(old) != old
 	})
 	if len(olds) == 0 {
 		olds = []string{"-"}
@@ -127,7 +129,7 @@ func Ping(token uint64) Order { return Order("ping " + strconv.FormatUint(token,
 // from another process. The socket, an [Agent] path, is removed unless somebody
 // listens there then: sshd leaves it.
 func Bury(s Sshd, socket string) Order {
-	if !strings.HasPrefix(socket, "/") || printable(socket) != socket {
+	if !strings.HasPrefix(socket, "/") || text.ASCII(socket) != socket {
 		socket = "-"
 	}
 	if s.PID <= 1 || !validStamp(s.Start) {

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/mosha-ssh/mosha/internal/text"
 )
 
 // A HolderReader reads what the holder says.
@@ -78,7 +80,7 @@ func parseConnection(s string) Connection {
 // parseAddrPort returns the zero AddrPort for what it cannot read.
 func parseAddrPort(addr, port string) netip.AddrPort {
 	a, err := netip.ParseAddr(addr)
-	if err != nil || printable(addr) != addr {
+	if err != nil || text.ASCII(addr) != addr {
 		return netip.AddrPort{}
 	}
 	p, err := strconv.ParseUint(port, 10, 16)
@@ -93,7 +95,7 @@ func parseAgent(s string) (Agent, bool) {
 	if s == "none" {
 		return Agent{}, true
 	}
-	return Agent{Path: printable(s)}, strings.HasPrefix(s, "/")
+	return Agent{Path: text.ASCII(s)}, strings.HasPrefix(s, "/")
 }
 
 // linkSteps are the steps at which holder.sh fails.
@@ -111,7 +113,7 @@ func parseLink(s string) (Link, bool) {
 		return Link{}, false
 	}
 	detail := strings.Join(words[2:], " ")
-	cause := &LinkError{NoAgent: words[1] == "agent", Occupied: words[1] == "occupied", Detail: printable(detail)}
+	cause := &LinkError{NoAgent: words[1] == "agent", Occupied: words[1] == "occupied", Detail: text.ASCII(detail)}
 	if !cause.NoAgent && !cause.Occupied {
 		cause.Reason = classify(words[1], detail)
 	}

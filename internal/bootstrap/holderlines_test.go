@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+
+	"github.com/mosha-ssh/mosha/internal/text"
 )
 
 func TestParseHolderLine(t *testing.T) {
@@ -58,7 +60,7 @@ func TestOrders(t *testing.T) {
 	} {
 		compare(t, "order", Order(want), got)
 	}
-	for _, path := range []string{"x", "/tmp/\x00", "/tmp/\x1b[m", " /tmp/a", "/tmp/a ", "/" + strings.Repeat("x", maxDetail)} {
+	for _, path := range []string{"x", "/tmp/\x00", "/tmp/\x1b[m", " /tmp/a", "/tmp/a ", "/" + strings.Repeat("x", text.MaxASCII)} {
 		compare(t, path, Reclaim(false, ""), Reclaim(false, path))
 		compare(t, path, Bury(Sshd{}, ""), Bury(Sshd{}, path))
 	}
@@ -99,7 +101,7 @@ func FuzzHolderReader(f *testing.F) {
 func checkLine(t *testing.T, o Order, words int) {
 	t.Helper()
 	line, ended := strings.CutSuffix(string(o), "\n")
-	if !ended || printable(line) != line || len(strings.SplitN(line, " ", words)) != words {
+	if !ended || text.ASCII(line) != line || len(strings.SplitN(line, " ", words)) != words {
 		t.Errorf("the order is %q", o)
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/mosha-ssh/mosha/internal/text"
 )
 
 // kindOf returns the kind of a *RemoteError, 0 for no error.
@@ -23,7 +25,7 @@ func kindOf(t *testing.T, err error) Kind {
 	if !errors.As(err, &remote) {
 		t.Fatalf("%v is not a RemoteError", err)
 	}
-	if len(remote.Detail) > maxDetail || strings.ContainsFunc(remote.Detail, func(r rune) bool { return r < ' ' || r > '~' }) {
+	if len(remote.Detail) > text.MaxASCII || strings.ContainsFunc(remote.Detail, func(r rune) bool { return r < ' ' || r > '~' }) {
 		t.Fatalf("the detail is not fit to be shown: %q", remote.Detail)
 	}
 	return remote.Kind
@@ -342,7 +344,7 @@ func FuzzReadOutcome(f *testing.F) {
 	f.Add([]byte("ok .bashrc\n"))
 	f.Fuzz(func(t *testing.T, output []byte) {
 		out, err := readOutcome(newReader(bytes.NewReader(output)), bashrcName)
-		if kindOf(t, err) == 0 && len(out.detail) > maxDetail {
+		if kindOf(t, err) == 0 && len(out.detail) > text.MaxASCII {
 			t.Errorf("the detail has %d bytes", len(out.detail))
 		}
 	})

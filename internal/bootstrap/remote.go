@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/mosha-ssh/mosha/internal/text"
 )
 
 // The lines of the script, NAME being one of listed:
@@ -62,7 +64,7 @@ func readHome(r *bufio.Reader) (home, error) {
 	case "shell":
 		h.shell = rest
 	case "lacks":
-		return h, &RemoteError{Kind: NoTools, Detail: printable(rest)}
+		return h, &RemoteError{Kind: NoTools, Detail: text.ASCII(rest)}
 	case "nohome":
 		return h, &RemoteError{Kind: NoHome}
 	default:
@@ -198,7 +200,7 @@ func readOutcome(r *bufio.Reader, name string) (outcome, error) {
 		return outcome{changed: true}, nil
 	case words[0] == "fail" && len(words) > 2 && slices.Contains(failSteps, words[2]):
 		detail := strings.Join(words[3:], " ")
-		return outcome{reason: classify(words[2], detail), detail: printable(detail)}, nil
+		return outcome{reason: classify(words[2], detail), detail: text.ASCII(detail)}, nil
 	}
 	return outcome{}, malformed(line)
 }

@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"io"
+
+	"github.com/mosha-ssh/mosha/internal/text"
 )
 
 // A Runner starts shells on the remote.
@@ -44,12 +46,12 @@ func awaitMarker(r *bufio.Reader, marker string) error {
 			last = append(last[:0], piece...)
 		}
 		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
-			return &RemoteError{Kind: NoShell, Detail: printable(last), Err: lost(err)}
+			return &RemoteError{Kind: NoShell, Detail: text.ASCII(last), Err: lost(err)}
 		}
 		fresh = err == nil
 		skipped += len(piece)
 	}
-	return &RemoteError{Kind: Noise, Detail: printable(last)}
+	return &RemoteError{Kind: Noise, Detail: text.ASCII(last)}
 }
 
 // readLine returns the next line without its end.
@@ -59,7 +61,7 @@ func readLine(r *bufio.Reader) (string, error) {
 	case errors.Is(err, bufio.ErrBufferFull):
 		return "", malformed(line)
 	case err != nil:
-		return "", &RemoteError{Kind: Ended, Detail: printable(line), Err: lost(err)}
+		return "", &RemoteError{Kind: Ended, Detail: text.ASCII(line), Err: lost(err)}
 	}
 	return string(line[:len(line)-1]), nil
 }

@@ -3,6 +3,8 @@ package bootstrap
 import (
 	"bytes"
 	"context"
+
+	"github.com/mosha-ssh/mosha/internal/text"
 )
 
 // Undo takes out of the remote's dotfiles what Setup has put into them, for
@@ -40,7 +42,7 @@ func planUndo(h home) []step {
 // that no sshd forwards.
 func planUnlink(l remoteLink, rc remoteFile) step {
 	if l.kind == linkPrivate {
-		return step{name: LinkPath, action: Skipped, reason: Private, detail: printable(l.text)}
+		return step{name: LinkPath, action: Skipped, reason: Private, detail: text.ASCII(l.text)}
 	}
 	own := rc.content
 	if f, ok := findBlock(own); ok && f.fault == 0 {

@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
-	"github.com/mosha-ssh/mosha/internal/bootstrap"
+	"github.com/mosha-ssh/mosha/internal/text"
 )
 
 // configLine is a line of sshd_config(5) on the remote that may keep a session
@@ -24,15 +24,15 @@ type configLine struct {
 // parseConfigLine reads FILE:NUMBER:LINE.
 func parseConfigLine(s string) (configLine, bool) {
 	file, rest, ok := strings.Cut(s, ":")
-	number, text, ok2 := strings.Cut(rest, ":")
+	number, line, ok2 := strings.Cut(rest, ":")
 	n, err := strconv.ParseUint(number, 10, 31)
-	words := strings.FieldsFunc(text, func(r rune) bool { return r == ' ' || r == '\t' || r == '=' || r == '"' })
+	words := strings.FieldsFunc(line, func(r rune) bool { return r == ' ' || r == '\t' || r == '=' || r == '"' })
 	if !ok || !ok2 || err != nil || len(words) == 0 {
 		return configLine{}, false
 	}
 	return configLine{
-		file: bootstrap.Printable(file), number: int(n), key: strings.ToLower(words[0]),
-		value: strings.ToLower(strings.Join(words[1:], " ")), original: bootstrap.Printable(text),
+		file: text.ASCII(file), number: int(n), key: strings.ToLower(words[0]),
+		value: strings.ToLower(strings.Join(words[1:], " ")), original: text.ASCII(line),
 	}, true
 }
 

@@ -8,10 +8,10 @@ import (
 	"strconv"
 	"sync"
 
-	"github.com/mosha-ssh/mosha/internal/bootstrap"
 	"github.com/mosha-ssh/mosha/internal/keeper"
 	"github.com/mosha-ssh/mosha/internal/mosh"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
+	"github.com/mosha-ssh/mosha/internal/text"
 )
 
 // Options say what is examined.
@@ -98,7 +98,7 @@ func (e *examination) connect() (*keeper.Client, Check) {
 	if err != nil {
 		return nil, c.fails(NoConnection, "", "", err)
 	}
-	c.Facts["address"], c.Facts["identity"] = e.up.Address, bootstrap.Printable(e.up.Identity)
+	c.Facts["address"], c.Facts["identity"] = e.up.Address, text.ASCII(e.up.Identity)
 	c.Facts["port"] = strconv.Itoa(e.config.Port)
 	if status, err := keeper.StatusOf(e.ctx, e.dirs, e.config.ID()); err == nil {
 		e.held = status.Sessions > 0 || status.Kept || status.Link != ""

@@ -15,9 +15,9 @@ import (
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
 
-	"github.com/mosha-ssh/mosha/internal/bootstrap"
 	"github.com/mosha-ssh/mosha/internal/keeper"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
+	"github.com/mosha-ssh/mosha/internal/text"
 )
 
 // programLimit is how long a program here may take to say its version.
@@ -76,7 +76,7 @@ func (e *examination) ssh() Check {
 	program := append(slices.Clone(config.Program()), "-V")
 	out, err := ask(e.ctx, program[0], program[1:]...)
 	if version := sshVersion.FindString(out); err == nil && version != "" {
-		c.Facts["version"] = bootstrap.Printable(version)
+		c.Facts["version"] = text.ASCII(version)
 	}
 	c.Facts["host_name"], c.Facts["user"], c.Facts["port"] = config.HostName, config.User, strconv.Itoa(config.Port)
 	return c
@@ -95,12 +95,12 @@ func (e *examination) locale() Check {
 	} else if utf8Name.MatchString(setting) {
 		charmap = "UTF-8" // by name: there is no locale(1) to ask
 	}
-	c.Facts["charmap"], c.Facts["setting"] = bootstrap.Printable(charmap), bootstrap.Printable(setting)
+	c.Facts["charmap"], c.Facts["setting"] = text.ASCII(charmap), text.ASCII(setting)
 	if !strings.EqualFold(charmap, "UTF-8") {
 		if out, err := exec.CommandContext(e.ctx, "locale", "-a").Output(); err == nil {
-			c.Facts["utf8"] = bootstrap.Printable(firstUTF8(string(out)))
+			c.Facts["utf8"] = text.ASCII(firstUTF8(string(out)))
 		}
-		return c.fails(NotUTF8, bootstrap.Printable(charmap), bootstrap.Printable(setting), nil)
+		return c.fails(NotUTF8, text.ASCII(charmap), text.ASCII(setting), nil)
 	}
 	return c
 }
@@ -233,7 +233,7 @@ func (e *examination) keeper() Check {
 func firstLine(s string) string {
 	for line := range strings.Lines(s) {
 		if strings.TrimSpace(line) != "" {
-			return bootstrap.Printable(line)
+			return text.ASCII(line)
 		}
 	}
 	return ""

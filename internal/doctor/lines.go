@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/mosha-ssh/mosha/internal/bootstrap"
+	"github.com/mosha-ssh/mosha/internal/text"
 )
 
 // linkState is what the link on the remote is: none, occupied (a file of
@@ -92,7 +92,7 @@ func (f *facts) take(word, rest string) bool {
 			f.sshd = append(f.sshd, line)
 		}
 	case "unreadable":
-		f.unreadable = bootstrap.Printable(rest)
+		f.unreadable = text.ASCII(rest)
 	case "key":
 		f.keys = append(f.keys, rest)
 	case "login":
@@ -167,9 +167,9 @@ func (s *serverStart) take(word, rest string) bool {
 	case "conn":
 		s.address = parseServer(rest)
 	case "charmap":
-		s.charmap = bootstrap.Printable(rest)
+		s.charmap = text.ASCII(rest)
 	case "utf8":
-		s.utf8 = bootstrap.Printable(rest)
+		s.utf8 = text.ASCII(rest)
 	case "said":
 		s.said = append(s.said, rest)
 	case "code":
@@ -199,7 +199,7 @@ func (a *agentSeen) take(word, rest string) bool {
 	case "conn":
 	case "agent":
 		if rest != "none" {
-			a.path = bootstrap.Printable(rest)
+			a.path = text.ASCII(rest)
 		}
 	case "named":
 		a.named = rest == "yes"
@@ -216,7 +216,7 @@ func (a *agentSeen) take(word, rest string) bool {
 	case "keys":
 		code, via, _ := strings.Cut(rest, " ")
 		n, err := strconv.ParseUint(code, 10, 8)
-		a.code, a.via, a.done = int(n), bootstrap.Printable(via), err == nil
+		a.code, a.via, a.done = int(n), text.ASCII(via), err == nil
 		return err == nil
 	default:
 		return false

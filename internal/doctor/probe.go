@@ -15,6 +15,7 @@ import (
 	"al.essio.dev/pkg/shellescape"
 
 	"github.com/mosha-ssh/mosha/internal/bootstrap"
+	"github.com/mosha-ssh/mosha/internal/text"
 )
 
 //go:embed probe.sh
@@ -133,7 +134,7 @@ func (p *probe) awaitMarker() error {
 			return nil
 		}
 		if p.noise == "" {
-			p.noise = bootstrap.Printable(piece)
+			p.noise = text.ASCII(piece)
 		}
 		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
 			return &shellError{Said: p.noise, Err: err}

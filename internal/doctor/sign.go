@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
-	"github.com/mosha-ssh/mosha/internal/bootstrap"
+	"github.com/mosha-ssh/mosha/internal/text"
 )
 
 const (
@@ -90,7 +90,7 @@ func (e *examination) sign(ctx context.Context, p *probe, key ssh.PublicKey) sig
 	case l := <-p.listen():
 		code, words, _ := strings.Cut(l.rest, " ")
 		s.signed = l.err == nil && l.word == "signed" && code == "0"
-		s.said = bootstrap.Printable(words)
+		s.said = text.ASCII(words)
 	case <-ctx.Done():
 		s.late = true
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/mosha-ssh/mosha/internal/bootstrap"
+	"github.com/mosha-ssh/mosha/internal/text"
 )
 
 // reportShell reports whether the remote runs what it is told to, and
@@ -51,7 +52,7 @@ func (e *examination) reportAgent(seen remoteSeen) {
 // was before.
 func link(place string, before linkState, agent agentSeen) Check {
 	c := newCheck(There, CheckLink)
-	text := bootstrap.Printable(before.text)
+	text := text.ASCII(before.text)
 	owner, marked := before.state, strings.TrimPrefix(text, "/.")
 	switch {
 	case before.state == "occupied":
@@ -102,7 +103,7 @@ func (e *examination) signature(forwarding Check, agent agentSeen, sign signatur
 	case agent.code == 1:
 		return c.skips(NotReached, CheckAgent)
 	}
-	return c.fails(AgentFails, agent.path, bootstrap.Printable(strings.Join(agent.keys, "; ")), nil)
+	return c.fails(AgentFails, agent.path, text.ASCII(strings.Join(agent.keys, "; ")), nil)
 }
 
 // rcRun is what was seen of sshd's running ~/.ssh/rc.
@@ -200,7 +201,7 @@ func (s *remoteSeen) userRC(ran rcRun, b blame) Check {
 // shellCheck is what a fresh login shell has in SSH_AUTH_SOCK.
 func (s *remoteSeen) shellCheck(c Check, login bool, name string) Check {
 	words := s.facts.said[name]
-	sock := bootstrap.Printable(words.sock)
+	sock := text.ASCII(words.sock)
 	c.Facts["ssh_auth_sock"] = sock
 	switch {
 	case sock == "" && !bootstrap.SetsUp(name): // nor may it be one that is asked as sh is

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mosha-ssh/mosha/internal/bootstrap"
 	"github.com/mosha-ssh/mosha/internal/mosh"
+	"github.com/mosha-ssh/mosha/internal/text"
 )
 
 // contactLimit is how long a mosh-server may take to answer: what takes longer
@@ -121,7 +121,7 @@ func (s *startSeen) udp() Check {
 func (s *startSeen) server() Check {
 	c := newCheck(There, CheckMoshServer)
 	if version := moshVersion.FindString(strings.Join(s.start.said, "\n")); version != "" {
-		c.Facts["version"] = bootstrap.Printable(strings.TrimPrefix(version, "mosh "))
+		c.Facts["version"] = text.ASCII(strings.TrimPrefix(version, "mosh "))
 	}
 	switch {
 	case isNoRoom(s.err):
@@ -146,7 +146,7 @@ func (s *startSeen) lacksLocale() bool {
 // words are the last that came from the start.
 func (s *startSeen) words() string {
 	for i := len(s.start.said) - 1; i >= 0; i-- {
-		if words := bootstrap.Printable(s.start.said[i]); words != "" && !strings.Contains(words, connectWord) && mosh.Classify(words) != mosh.Ended {
+		if words := text.ASCII(s.start.said[i]); words != "" && !strings.Contains(words, connectWord) && mosh.Classify(words) != mosh.Ended {
 			return words
 		}
 	}
@@ -163,7 +163,7 @@ func (s *startSeen) locale(setting string) Check {
 		return c
 	case s.lacksLocale():
 		c.Facts["utf8"] = s.start.utf8
-		return c.fails(NotUTF8, s.start.charmap, bootstrap.Printable(setting), nil)
+		return c.fails(NotUTF8, s.start.charmap, text.ASCII(setting), nil)
 	}
 	return c.skips(NotReached, CheckMoshServer)
 }

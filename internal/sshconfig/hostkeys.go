@@ -17,7 +17,7 @@ var hostKeySetters = map[string]func(*Config, string) bool{
 	"knownhostscommand":                none(func(c *Config) *string { return &c.KnownHostsCommand }),
 	"revokedhostkeys":                  files(func(c *Config) *[]string { return &c.RevokedHostKeys }),
 	"updatehostkeys":                   update,
-	"fingerprinthash":                  text(func(c *Config) *string { return &c.FingerprintHash }),
+	"fingerprinthash":                  textOption(func(c *Config) *string { return &c.FingerprintHash }),
 	"visualhostkey":                    truth(func(c *Config) *bool { return &c.VisualHostKey }),
 	"verifyhostkeydns":                 dns,
 	"requiredrsasize":                  number(func(c *Config) *int { return &c.RequiredRSASize }, 0, 1<<31-1),

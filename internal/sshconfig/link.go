@@ -8,7 +8,7 @@ import (
 
 // linkSetters are the setters of the options about the connection below SSH.
 var linkSetters = map[string]func(*Config, string) bool{
-	"bindinterface":      text(func(c *Config) *string { return &c.BindInterface }),
+	"bindinterface":      textOption(func(c *Config) *string { return &c.BindInterface }),
 	"connectionattempts": number(func(c *Config) *int { return &c.ConnectionAttempts }, 1, math.MaxInt32),
 	"proxyusefdpass":     truth(func(c *Config) *bool { return &c.ProxyUseFdpass }),
 	"rekeylimit":         rekeyLimit,

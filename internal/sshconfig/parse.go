@@ -86,17 +86,17 @@ func setter(key string) func(*Config, string) bool {
 // setters holds, for each key that matters, how its value goes into a Config;
 // false is returned for a value that cannot be, which changes nothing.
 var setters = map[string]func(*Config, string) bool{
-	"host":                            text(func(c *Config) *string { return &c.OriginalHost }),
-	"hostname":                        text(func(c *Config) *string { return &c.HostName }),
-	"user":                            text(func(c *Config) *string { return &c.User }),
-	"hostkeyalias":                    text(func(c *Config) *string { return &c.HostKeyAlias }),
+	"host":                            textOption(func(c *Config) *string { return &c.OriginalHost }),
+	"hostname":                        textOption(func(c *Config) *string { return &c.HostName }),
+	"user":                            textOption(func(c *Config) *string { return &c.User }),
+	"hostkeyalias":                    textOption(func(c *Config) *string { return &c.HostKeyAlias }),
 	"proxyjump":                       none(func(c *Config) *string { return &c.ProxyJump }),
 	"proxycommand":                    none(func(c *Config) *string { return &c.ProxyCommand }),
-	"securitykeyprovider":             text(func(c *Config) *string { return &c.SecurityKeyProvider }),
+	"securitykeyprovider":             textOption(func(c *Config) *string { return &c.SecurityKeyProvider }),
 	"pkcs11provider":                  none(func(c *Config) *string { return &c.PKCS11Provider }),
-	"bindaddress":                     text(func(c *Config) *string { return &c.BindAddress }),
-	"identityagent":                   text(func(c *Config) *string { return &c.IdentityAgent }),
-	"forwardagent":                    text(func(c *Config) *string { return &c.ForwardAgent }),
+	"bindaddress":                     textOption(func(c *Config) *string { return &c.BindAddress }),
+	"identityagent":                   textOption(func(c *Config) *string { return &c.IdentityAgent }),
+	"forwardagent":                    textOption(func(c *Config) *string { return &c.ForwardAgent }),
 	"addressfamily":                   word(func(c *Config) *string { return &c.AddressFamily }, "any", "inet", "inet6"),
 	"stricthostkeychecking":           strict,
 	"port":                            number(func(c *Config) *int { return &c.Port }, 1, 65535),
@@ -116,7 +116,7 @@ var setters = map[string]func(*Config, string) bool{
 	"numberofpasswordprompts":         number(func(c *Config) *int { return &c.NumberOfPasswordPrompts }, 0, 1<<31-1),
 	"addkeystoagent":                  addKeysToAgent,
 	"preferredauthentications":        list(func(c *Config) *[]string { return &c.PreferredAuthentications }),
-	"loglevel":                        text(func(c *Config) *string { return &c.LogLevel }),
+	"loglevel":                        textOption(func(c *Config) *string { return &c.LogLevel }),
 	"identityfile":                    file(func(c *Config) *[]string { return &c.IdentityFiles }),
 	"certificatefile":                 file(func(c *Config) *[]string { return &c.CertificateFiles }),
 	"userknownhostsfile":              files(func(c *Config) *[]string { return &c.UserKnownHostsFiles }),
@@ -130,7 +130,7 @@ var setters = map[string]func(*Config, string) bool{
 	"casignaturealgorithms":           list(func(c *Config) *[]string { return &c.CASignatureAlgorithms }),
 }
 
-func text(field func(*Config) *string) func(*Config, string) bool {
+func textOption(field func(*Config) *string) func(*Config, string) bool {
 	return func(c *Config, value string) bool {
 		*field(c) = value
 		return true

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/mosha-ssh/mosha/internal/text"
 )
 
 // resolveTimeout bounds ssh -G where there is no terminal. It takes 10 ms, but a
@@ -144,7 +146,7 @@ func askOnce(parent context.Context, p patience, sshCommand, extra []string, des
 	args := resolveArgs(sshCommand, extra, dest)
 	cmd, ctx, cancel := p.command(parent, args)
 	defer cancel()
-	stdout, stderr := limited{left: maxOutput}, limited{left: maxLine}
+	stdout, stderr := text.Head{Left: maxOutput}, text.Head{Left: maxLine}
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
 	var exit *exec.ExitError
@@ -154,28 +156,15 @@ func askOnce(parent context.Context, p patience, sshCommand, extra []string, des
 	case ctx.Err() != nil:
 		return nil, &TimeoutError{Dest: dest, Seconds: int(math.Ceil(p.limit.Seconds()))}
 	case errors.As(err, &exit):
-		return nil, &SSHError{Program: args[0], Dest: dest, Status: exit.ExitCode(), Message: firstLine(stderr.kept)}
+		return nil, &SSHError{Program: args[0], Dest: dest, Status: exit.ExitCode(), Message: firstLine(stderr.Kept)}
 	case errors.Is(err, exec.ErrWaitDelay):
-		return stdout.kept, nil
+		return stdout.Kept, nil
 	case err != nil:
 		return nil, &NoSSHError{Program: args[0], Err: err}
-	case stdout.left == 0:
+	case stdout.Left == 0:
 		return nil, &OutputError{Value: "more than 1 MB"}
 	}
-	return stdout.kept, nil
-}
-
-// limited keeps the first bytes written to it and drops the rest.
-type limited struct {
-	kept []byte
-	left int
-}
-
-func (l *limited) Write(p []byte) (int, error) {
-	n := min(len(p), l.left)
-	l.left -= n
-	l.kept = append(l.kept, p[:n]...)
-	return len(p), nil
+	return stdout.Kept, nil
 }
 
 // firstLine returns the first line with text, free of control characters.

@@ -2,6 +2,8 @@ package sshconfig
 
 import (
 	"strings"
+
+	"github.com/mosha-ssh/mosha/internal/text"
 )
 
 // EnvVar is a variable for a session's environment (RFC 4254, section 6.4).
@@ -46,33 +48,9 @@ func (c *Config) SessionEnv(environ []string) []EnvVar {
 
 func matchesAny(patterns []string, name string) bool {
 	for _, pattern := range patterns {
-		if matches(pattern, name) {
+		if text.Match(pattern, name) {
 			return true
 		}
 	}
 	return false
-}
-
-// matches says whether the pattern, in which * stands for any characters and ?
-// for one, covers all of s (match.c, match_pattern).
-func matches(pattern, s string) bool {
-	// Where the last star was, and how much of s it has taken so far.
-	star, taken := -1, 0
-	p, i := 0, 0
-	for i < len(s) {
-		switch {
-		case p < len(pattern) && pattern[p] == '*':
-			star, taken = p, i
-			p++
-		case p < len(pattern) && (pattern[p] == '?' || pattern[p] == s[i]):
-			p++
-			i++
-		case star >= 0:
-			taken++
-			p, i = star+1, taken
-		default:
-			return false
-		}
-	}
-	return strings.Trim(pattern[p:], "*") == ""
 }

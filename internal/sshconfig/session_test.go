@@ -18,22 +18,6 @@ func TestSessionEnv(t *testing.T) {
 	}
 }
 
-func TestMatches(t *testing.T) {
-	for _, test := range []struct {
-		pattern, s string
-		want       bool
-	}{
-		{"", "", true}, {"", "a", false}, {"*", "", true}, {"*", "a", true}, {"**", "a", true}, {"?", "", false}, {"?", "a", true},
-		{"a*b", "ab", true}, {"a*b", "axxb", true}, {"a*b", "axxbc", false}, {"a*b*c", "abxbxc", true}, {"*a", "baab", false},
-		{"*a?", "xaab", true}, {"LC_*", "LC_ALL", true}, {"LC_*", "lc_all", false}, {"a", "ab", false}, {"ab", "a", false},
-		{"*a*a*a*a*a*a*a*a*b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", false},
-	} {
-		if got := matches(test.pattern, test.s); got != test.want {
-			t.Errorf("%q and %q: %v", test.pattern, test.s, got)
-		}
-	}
-}
-
 func TestForwardedSocket(t *testing.T) {
 	env := func(name string) string { return map[string]string{"SSH_AUTH_SOCK": "/sock", "MINE": "/mine"}[name] }
 	for _, test := range []struct{ forward, identity, want string }{

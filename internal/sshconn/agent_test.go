@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -92,31 +91,6 @@ func TestNewBinding(t *testing.T) {
 	}
 	if newBinding(good, nil, sessionID) != nil {
 		t.Error("bound without a host key")
-	}
-}
-
-func TestLineLog(t *testing.T) {
-	var log syncBuffer
-	l := &lineLog{log: zerolog.New(&log)}
-	write := func(s string) {
-		if n, err := l.Write([]byte(s)); n != len(s) || err != nil {
-			t.Fatal(n, err)
-		}
-	}
-	write("one\r\ntw")
-	write("o\n\n \n")
-	if l.last() != "two" {
-		t.Errorf("last line %q", l.last())
-	}
-	for range 100 {
-		write(strings.Repeat("x", maxLogLine/2))
-		if len(l.partial) > 2*maxLogLine {
-			t.Fatalf("%d bytes of a line are kept", len(l.partial))
-		}
-	}
-	write("\nan end")
-	if l.last() != "an end" {
-		t.Errorf("last line %q", l.last())
 	}
 }
 

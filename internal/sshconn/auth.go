@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
+	"github.com/mosha-ssh/mosha/internal/text"
 	"golang.org/x/crypto/ssh"
 )
 
@@ -164,7 +165,7 @@ func (a *authenticator) skip(s SkippedKey) {
 	}
 	a.opts.Log.Debug().Str("file", s.File).Str("reason", s.Reason).Str("detail", s.Detail).Msg("identity skipped")
 	a.skipped = append(a.skipped, s)
-	if !a.opts.Alone && a.unread == printable(s.File) {
+	if !a.opts.Alone && a.unread == text.Clean(s.File) {
 		return
 	}
 	if errs(a.cfg) && (s.Reason == SkipUnreadable || s.Reason == SkipPermissions) {

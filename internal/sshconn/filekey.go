@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mosha-ssh/mosha/internal/sshconn/keyfile"
+	"github.com/mosha-ssh/mosha/internal/text"
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
 )
@@ -128,7 +129,7 @@ func (k *keyring) opens(name string, file *keyfile.File, passphrase []byte) (*ke
 // noteUnknown notes a file that may be in order, if that is what err says.
 func (k *keyring) noteUnknown(name string, err error) {
 	if format := (*keyfile.FormatError)(nil); errors.As(err, &format) && format.Unknown {
-		k.auth.unread = printable(name)
+		k.auth.unread = text.Clean(name)
 	}
 }
 

@@ -3,12 +3,13 @@ package sshconn
 import (
 	"context"
 	"errors"
-	"io"
 	"net/netip"
 	"os/exec"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/mosha-ssh/mosha/internal/text"
 )
 
 const (
@@ -32,15 +33,15 @@ func getent(ctx context.Context, name string) ([]netip.Addr, error) {
 	if err != nil {
 		return nil, err
 	}
-	var out boundedBuffer
+	out := text.Head{Left: maxGetent}
 	cmd := exec.CommandContext(ctx, program, "ahosts", name)
 	cmd.Stdout = &out
 	cmd.WaitDelay = getentGrace
 	if err := cmd.Run(); err != nil {
 		return nil, err
 	}
-	addrs := parseAhosts(out.text)
-	if len(addrs) == 0 {
+	addrs := parseAhosts(out.Kept)
+	if len(addrs) == 0 || out.Over { // the last address may be cut
 		return nil, errNoAddress
 	}
 	return addrs, nil
@@ -56,8 +57,8 @@ func plainName(name string) bool {
 
 // parseAhosts reads lines that begin with an address, each address once. What
 // comes after it (type of socket, name) and other lines do not count.
-func parseAhosts(text []byte) (addrs []netip.Addr) {
-	for line := range strings.Lines(string(text)) {
+func parseAhosts(out []byte) (addrs []netip.Addr) {
+	for line := range strings.Lines(string(out)) {
 		word := line
 		if end := strings.IndexAny(line, " \t\n"); end >= 0 {
 			word = line[:end]
@@ -72,16 +73,4 @@ func parseAhosts(text []byte) (addrs []netip.Addr) {
 		}
 	}
 	return addrs
-}
-
-// boundedBuffer takes maxGetent bytes, and no more.
-type boundedBuffer struct{ text []byte }
-
-func (b *boundedBuffer) Write(p []byte) (int, error) {
-	n := min(len(p), maxGetent-len(b.text))
-	b.text = append(b.text, p[:n]...)
-	if n < len(p) {
-		return n, io.ErrShortWrite
-	}
-	return n, nil
 }

@@ -1,7 +1,6 @@
 package sshconn
 
 import (
-	"bytes"
 	"net/netip"
 	"slices"
 	"strings"
@@ -64,16 +63,5 @@ func TestPlainName(t *testing.T) {
 		if got := plainName(name); got != want {
 			t.Errorf("%q: %v", name, got)
 		}
-	}
-}
-
-func TestBoundedBuffer(t *testing.T) {
-	var b boundedBuffer
-	part := bytes.Repeat([]byte("x"), maxGetent-1)
-	if n, err := b.Write(part); n != len(part) || err != nil {
-		t.Error(n, err)
-	}
-	if n, err := b.Write([]byte("yz")); n != 1 || err == nil || len(b.text) != maxGetent || b.text[maxGetent-1] != 'y' {
-		t.Errorf("%d, %v, %d bytes", n, err, len(b.text))
 	}
 }

@@ -1,18 +1,20 @@
 package sshconn
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
-	"syscall"
 	"time"
 
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"golang.org/x/crypto/ssh"
+
+	"github.com/mosha-ssh/mosha/internal/text"
+
+	"github.com/mosha-ssh/mosha/internal/child"
 )
 
 const (
@@ -68,12 +70,12 @@ func (h *hostKeys) command(key ssh.PublicKey) func(purpose, name string) (string
 func (h *hostKeys) runCommand(args []string) (string, error) {
 	ctx, cancel := context.WithTimeout(h.ctx, commandLimit)
 	defer cancel()
-	stdout := limitedBuffer{left: maxCommandOutput}
-	stderr := &lineLog{log: h.log, from: "KnownHostsCommand", tell: programSays(h.tell)}
-	defer stderr.hush()
+	stdout := text.Head{Left: maxCommandOutput}
+	stderr := &child.Lines{Log: h.log, From: "KnownHostsCommand", Tell: programSays(h.tell), HoldBack: heldBack}
+	defer stderr.Hush()
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Stdout, cmd.Stderr = &stdout, stderr
-	endWithGroup(cmd)
+	child.KillGroup(cmd)
 	err := cmd.Run()
 	var exit *exec.ExitError
 	switch {
@@ -82,34 +84,12 @@ func (h *hostKeys) runCommand(args []string) (string, error) {
 	case ctx.Err() != nil:
 		return "", &KnownHostsCommandError{Program: args[0], Status: -1, Message: fmt.Sprintf("no end within %v", commandLimit)}
 	case errors.As(err, &exit):
-		return "", &KnownHostsCommandError{Program: args[0], Status: exit.ExitCode(), Message: stderr.last()}
-	case stdout.left < 0:
+		return "", &KnownHostsCommandError{Program: args[0], Status: exit.ExitCode(), Message: stderr.Last()}
+	case stdout.Over:
 		return "", &KnownHostsCommandError{Program: args[0], Status: -1, Message: fmt.Sprintf("more than %d MB of output", maxCommandOutput>>20)}
 	case err != nil && !errors.Is(err, exec.ErrWaitDelay):
 		h.log.Error().Err(err).Msg("no keys from KnownHostsCommand")
 		return "", nil
 	}
-	return stdout.kept.String(), nil
-}
-
-// endWithGroup gives a command a process group of its own, with which it ends.
-func endWithGroup(cmd *exec.Cmd) {
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.WaitDelay = proxyGrace // what it left behind may hold its output
-}
-
-// limitedBuffer keeps the first bytes written to it. left is negative if there
-// were more.
-type limitedBuffer struct {
-	kept bytes.Buffer
-	left int
-}
-
-func (b *limitedBuffer) Write(p []byte) (int, error) {
-	if n := min(len(p), b.left); n > 0 {
-		b.kept.Write(p[:n])
-	}
-	b.left = max(b.left-len(p), -1)
-	return len(p), nil
+	return string(stdout.Kept), nil
 }

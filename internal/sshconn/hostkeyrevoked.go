@@ -12,6 +12,8 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/sshconn/knownhosts"
 	"golang.org/x/crypto/ssh"
+
+	"github.com/mosha-ssh/mosha/internal/child"
 )
 
 const (
@@ -72,7 +74,7 @@ func revokedByKRL(ctx context.Context, file string, key ssh.PublicKey) (bool, er
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "ssh-keygen", "-Q", "-f", file, "/dev/stdin")
 	cmd.Stdin = bytes.NewReader(ssh.MarshalAuthorizedKey(key))
-	endWithGroup(cmd)
+	child.KillGroup(cmd)
 	err := cmd.Run()
 	var exit *exec.ExitError
 	if ctx.Err() == nil && errors.As(err, &exit) && exit.ExitCode() == 1 {

@@ -338,20 +338,6 @@ func TestAgentKeyWaits(t *testing.T) {
 	}
 }
 
-// FuzzBounded: a server's text is cut between characters and stays text.
-func FuzzBounded(f *testing.F) {
-	f.Add("plain")
-	f.Add(strings.Repeat("ä", maxText))
-	f.Add("\xff\xfe" + strings.Repeat("€", maxText))
-	f.Fuzz(func(t *testing.T, text string) {
-		cut := bounded(text)
-		valid := strings.ToValidUTF8(text, "?")
-		if len(cut) > maxText || !strings.HasPrefix(valid, cut) || len(valid) > maxText && len(cut) < maxText-4 {
-			t.Errorf("%d bytes became %d", len(text), len(cut))
-		}
-	})
-}
-
 // TestAgentTakesLong: what may wait for a person to confirm is said.
 func TestAgentTakesLong(t *testing.T) {
 	s := newSite(t, lab.SshdConfig{})

@@ -21,6 +21,8 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/lab"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
+
+	"github.com/mosha-ssh/mosha/internal/child"
 )
 
 // TestMain lets the test's own program be what the ssh of a master runs.
@@ -75,8 +77,8 @@ func TestMaster(t *testing.T) {
 	opts.AgentSocket = func() string { return agent }
 	for name, end := range map[string]func(*master){
 		"closed":        func(m *master) { m.Close() },
-		"ssh is killed": func(m *master) { signalGroup(m.process.cmd, m.process.ended, syscall.SIGKILL) },
-		"ssh is told":   func(m *master) { signalGroup(m.process.cmd, m.process.ended, syscall.SIGTERM) },
+		"ssh is killed": func(m *master) { child.SignalGroup(m.process.cmd, m.process.ended, syscall.SIGKILL) },
+		"ssh is told":   func(m *master) { child.SignalGroup(m.process.cmd, m.process.ended, syscall.SIGTERM) },
 		"server gone": func(*master) {
 			if err := s.sshd.KillSessions(); err != nil {
 				t.Error(err)

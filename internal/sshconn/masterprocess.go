@@ -8,6 +8,8 @@ import (
 	"syscall"
 
 	"github.com/mosha-ssh/mosha/internal/secret"
+
+	"github.com/mosha-ssh/mosha/internal/child"
 )
 
 // sshProcess is an ssh that is a ControlMaster. It has a process group of its
@@ -77,7 +79,7 @@ func (p *sshProcess) start() error {
 func (p *sshProcess) end() {
 	p.once.Do(func() {
 		p.warden.dismiss()
-		endGroup(p.cmd, p.ended)
+		child.EndGroup(p.cmd, p.ended)
 	})
 	<-p.ended
 }

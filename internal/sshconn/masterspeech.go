@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
+	"github.com/mosha-ssh/mosha/internal/text"
 )
 
 // speech picks from what an ssh writes to its standard error what a person is
@@ -140,7 +141,7 @@ func (s *speech) releaseBut(final string) {
 	if s == nil {
 		return
 	}
-	if last := len(s.waiting) - 1; last >= 0 && strings.TrimSpace(printable(s.waiting[last])) == final {
+	if last := len(s.waiting) - 1; last >= 0 && strings.TrimSpace(text.Clean(s.waiting[last])) == final {
 		s.waiting = s.waiting[:last]
 	}
 	s.release()

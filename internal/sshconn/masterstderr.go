@@ -10,6 +10,8 @@ import (
 
 	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
+
+	"github.com/mosha-ssh/mosha/internal/text"
 )
 
 const (
@@ -138,7 +140,7 @@ func (w *sshWords) endLocked() {
 // lineLocked takes a line. own says that it ends as ssh's own lines do.
 func (w *sshWords) lineLocked(line string, own bool) {
 	w.speech.hear(line, own)
-	line = strings.TrimSpace(printable(line))
+	line = strings.TrimSpace(text.Clean(line))
 	if line == "" {
 		return
 	}

@@ -9,6 +9,8 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"golang.org/x/crypto/ssh"
+
+	"github.com/mosha-ssh/mosha/internal/text"
 )
 
 // Why a Dial failed: x/crypto's error, the limits and what the transport has seen
@@ -131,4 +133,4 @@ func disconnect(err error) *DisconnectError {
 
 // words is what the other side says in an error, which goes on to logs and to
 // other processes: as much of it as any honest one says.
-func words(text string) string { return cut(printable(text), maxWords) }
+func words(said string) string { return text.Cut(text.Clean(said), maxWords) }

@@ -15,10 +15,13 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/secret"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
+
+	"github.com/mosha-ssh/mosha/internal/child"
 )
 
-// proxyGrace is how long a proxy may take to end after SIGTERM.
-const proxyGrace = 500 * time.Millisecond
+// heldBack is how long a line that a program writes waits for what comes after
+// it. Tests change it.
+var heldBack = time.Second
 
 // proxy is a child process whose standard input and output are the connection.
 // It has a process group of its own, so that what it starts ends with it.
@@ -27,7 +30,7 @@ type proxy struct {
 	cmd     *exec.Cmd
 	in      *os.File // we write; nil if the proxy hands over a socket
 	out     *os.File // we read
-	stderr  *lineLog
+	stderr  *child.Lines
 	ended   chan struct{} // closed once the child is reaped
 	close   sync.Once
 }
@@ -57,16 +60,16 @@ func proxyCommand(cfg *sshconfig.Config, opts Options) ([]string, error) {
 // dial's end goes to whoever is there; a question lets it be shown first.
 func (d *dialer) newProxy(args []string) *proxy {
 	command := cmp.Or(d.cfg.ProxyShellCommand(), strings.Join(args, " "))
-	p := &proxy{command: command, stderr: &lineLog{log: d.opts.Log, from: "proxy"}, ended: make(chan struct{})}
+	p := &proxy{command: command, stderr: &child.Lines{Log: d.opts.Log, From: "proxy", HoldBack: heldBack}, ended: make(chan struct{})}
 	if d.opts.Tell != nil {
-		p.stderr.tell = programSays(d.opts.Tell)
-		d.opts.Ask = after(p.stderr.show, d.opts.Ask)
-		d.opts.Prompt = after(p.stderr.show, d.opts.Prompt)
+		p.stderr.Tell = programSays(d.opts.Tell)
+		d.opts.Ask = after(p.stderr.Show, d.opts.Ask)
+		d.opts.Prompt = after(p.stderr.Show, d.opts.Prompt)
 	}
 	p.cmd = exec.Command(args[0], args[1:]...)
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	p.cmd.Stderr = p.stderr
-	p.cmd.WaitDelay = proxyGrace // what it left behind may hold stderr
+	p.cmd.WaitDelay = child.Grace // what it left behind may hold stderr
 	return p
 }
 
@@ -85,7 +88,7 @@ func after[Q, A any](first func(), ask func(context.Context, Q) (A, error)) func
 // leaveProxy ends, with the dial, what a proxy has of it.
 func (d *dialer) leaveProxy() {
 	if d.proxy != nil {
-		d.proxy.stderr.hush()
+		d.proxy.stderr.Hush()
 	}
 	d.hops.close()
 }
@@ -93,7 +96,7 @@ func (d *dialer) leaveProxy() {
 func (p *proxy) reap() {
 	defer close(p.ended)
 	_ = p.cmd.Wait() // ProcessState has the outcome
-	p.stderr.end()
+	p.stderr.End()
 }
 
 func (p *proxy) failedToStart(err error) error {
@@ -131,7 +134,7 @@ func (p *proxy) Close() error {
 	p.close.Do(func() {
 		p.in.Close()
 		p.out.Close()
-		endGroup(p.cmd, p.ended)
+		child.EndGroup(p.cmd, p.ended)
 	})
 	return nil
 }
@@ -139,11 +142,11 @@ func (p *proxy) Close() error {
 // failure is the error to report if the connection failed because of the
 // proxy: nil if the proxy does not end by itself within a short time.
 func (p *proxy) failure(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, proxyGrace)
+	ctx, cancel := context.WithTimeout(ctx, child.Grace)
 	defer cancel()
 	select {
 	case <-p.ended:
-		return &ProxyError{Command: p.command, Status: p.cmd.ProcessState.ExitCode(), Message: p.stderr.last()}
+		return &ProxyError{Command: p.command, Status: p.cmd.ProcessState.ExitCode(), Message: p.stderr.Last()}
 	case <-ctx.Done():
 		return nil
 	}

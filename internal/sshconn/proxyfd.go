@@ -17,7 +17,7 @@ import (
 // Errors are *ProxyError, or a timeout at the deadline.
 func (d *dialer) fromProxy(ctx context.Context, args []string) (net.Conn, error) {
 	p := d.newProxy(args)
-	defer p.stderr.hush()
+	defer p.stderr.Hush()
 	d.equip(p.cmd)
 	socket, err := p.startOnSocket()
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/mosha-ssh/mosha/internal/sshconn/keyfile"
+	"github.com/mosha-ssh/mosha/internal/text"
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
 )
@@ -142,7 +143,7 @@ func (k *keyring) signer(id identity) ssh.Signer {
 	key := &TriedKey{
 		Type:        signer.PublicKey().Type(),
 		Fingerprint: fingerprint(signer.PublicKey()),
-		Source:      printable(id.source),
+		Source:      text.Clean(id.source),
 		FromAgent:   id.agent != nil,
 	}
 	a.tried = append(a.tried, key)

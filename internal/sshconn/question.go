@@ -3,9 +3,8 @@ package sshconn
 import (
 	"context"
 	"errors"
-	"strings"
+	"github.com/mosha-ssh/mosha/internal/text"
 	"sync"
-	"unicode/utf8"
 )
 
 // Kinds of Prompt, with what is answered.
@@ -110,20 +109,7 @@ const (
 )
 
 // bounded cuts a text from the server to maxText.
-func bounded(text string) string { return cut(text, maxText) }
-
-// cut cuts a text from the server to so many bytes, at the end of a character.
-func cut(text string, most int) string {
-	text = strings.ToValidUTF8(text, "?")
-	if len(text) <= most {
-		return text
-	}
-	text = text[:most]
-	for len(text) > 0 && !utf8.RuneStart(text[len(text)-1]) {
-		text = text[:len(text)-1]
-	}
-	return text[:max(len(text)-1, 0)] // the character that was cut
-}
+func bounded(said string) string { return text.Cut(said, maxText) }
 
 // oneByOne has tell called by one goroutine at a time.
 func oneByOne(tell func(Notice)) func(Notice) {
@@ -202,7 +188,7 @@ func (p *prompter) say(n Notice) {
 	if n.Kind == NoticeBanner {
 		most = maxBanner
 	}
-	n.Text = cut(n.Text, most)
+	n.Text = text.Cut(n.Text, most)
 	p.shown += len(n.Text)
 	p.tell(n)
 }
@@ -212,4 +198,12 @@ func wipe(secrets [][]byte) {
 	for _, s := range secrets {
 		clear(s)
 	}
+}
+
+// programSays returns what tells a line of a program; nil if nobody is there.
+func programSays(tell func(Notice)) func(line string) {
+	if tell == nil {
+		return nil
+	}
+	return func(line string) { tell(Notice{Kind: NoticeProgram, Text: bounded(line)}) }
 }

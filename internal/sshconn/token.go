@@ -5,6 +5,8 @@ import (
 	"io"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/mosha-ssh/mosha/internal/text"
 )
 
 // errOnToken says that only the token of a FIDO key can sign, which nobody here
@@ -34,6 +36,6 @@ func (s *tokenSigner) Sign(rand io.Reader, data []byte) (*ssh.Signature, error) 
 }
 
 func (s *tokenSigner) SignWithAlgorithm(io.Reader, []byte, string) (*ssh.Signature, error) {
-	s.auth.beyond = &UnsupportedError{Feature: FeatureSecurityKey, Detail: printable(s.id.source)}
+	s.auth.beyond = &UnsupportedError{Feature: FeatureSecurityKey, Detail: text.Clean(s.id.source)}
 	return nil, errOnToken
 }

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/mosha-ssh/mosha/internal/text"
 )
 
 // certProblem says why a certificate from a known authority is not good for h,
@@ -22,7 +24,7 @@ func certProblem(h Host, cert *ssh.Certificate, now time.Time) string {
 	if len(cert.ValidPrincipals) == 0 {
 		return "no principals"
 	}
-	principal := slices.IndexFunc(cert.ValidPrincipals, func(p string) bool { return matchPattern(p, h.principal()) })
+	principal := slices.IndexFunc(cert.ValidPrincipals, func(p string) bool { return text.Match(p, h.principal()) })
 	if principal < 0 {
 		return "name is not a listed principal"
 	}

@@ -38,8 +38,8 @@ func must[T any](v T, err error) T {
 
 func public(name string) ssh.PublicKey { return testKeys()[name].PublicKey() }
 
-// text is a key as it stands in known_hosts.
-func text(name string) string {
+// keyText is a key as it stands in known_hosts.
+func keyText(name string) string {
 	return strings.TrimSpace(string(ssh.MarshalAuthorizedKey(public(name))))
 }
 
@@ -82,7 +82,7 @@ func read(t testing.TB, content string) *DB {
 func write(t testing.TB, content string) string {
 	t.Helper()
 	for name := range testKeys() {
-		content = strings.ReplaceAll(content, "{"+name+"}", text(name))
+		content = strings.ReplaceAll(content, "{"+name+"}", keyText(name))
 	}
 	file := filepath.Join(t.TempDir(), "known_hosts")
 	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {

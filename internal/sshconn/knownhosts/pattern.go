@@ -5,6 +5,8 @@ import (
 	"crypto/sha1"
 	"encoding/base64"
 	"strings"
+
+	"github.com/mosha-ssh/mosha/internal/text"
 )
 
 // maxPattern is the length at which ssh's match_pattern_list gives up.
@@ -34,7 +36,7 @@ func matchList(list, name string) bool {
 		if len(pattern) >= maxPattern {
 			return false
 		}
-		if matchPattern(lower(pattern), name) {
+		if text.Match(lower(pattern), name) {
 			if negated {
 				return false
 			}
@@ -42,28 +44,6 @@ func matchList(list, name string) bool {
 		}
 	}
 	return matched
-}
-
-// matchPattern matches * (any run) and ? (any byte). It goes back to the last *
-// only, so hostile patterns cost no more than their length times the name's.
-func matchPattern(pattern, name string) bool {
-	p, n, star, mark := 0, 0, -1, 0
-	for n < len(name) {
-		switch {
-		case p < len(pattern) && pattern[p] == '*':
-			star, mark = p, n
-			p++
-		case p < len(pattern) && (pattern[p] == '?' || pattern[p] == name[n]):
-			p++
-			n++
-		case star >= 0:
-			mark++
-			p, n = star+1, mark
-		default:
-			return false
-		}
-	}
-	return strings.Trim(pattern[p:], "*") == ""
 }
 
 // lower is ssh's lowercase: ASCII only, every other byte stays.

@@ -21,7 +21,7 @@ var withAddress = Host{Hostname: "host.example", Port: 22, Address: "192.0.2.1"}
 // expand replaces {name} by keys, as write does.
 func expand(content string) string {
 	for name := range testKeys() {
-		content = strings.ReplaceAll(content, "{"+name+"}", text(name))
+		content = strings.ReplaceAll(content, "{"+name+"}", keyText(name))
 	}
 	return content
 }

@@ -5,88 +5,14 @@ package sshconn
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/mosha-ssh/mosha/internal/lab"
-	"github.com/rs/zerolog"
+
 )
-
-// TestLineLogShows when a person sees a line of a program.
-func TestLineLogShows(t *testing.T) {
-	var mu sync.Mutex
-	var shown []string
-	begin := func() *lineLog {
-		shown = nil
-		return &lineLog{log: zerolog.Nop(), tell: func(line string) {
-			mu.Lock()
-			defer mu.Unlock()
-			shown = append(shown, line)
-		}}
-	}
-	is := func(what string, want ...string) {
-		t.Helper()
-		synctest.Wait()
-		mu.Lock()
-		defer mu.Unlock()
-		if !slices.Equal(shown, want) {
-			t.Errorf("%s: %q, want %q", what, shown, want)
-		}
-	}
-	synctest.Test(t, func(*testing.T) {
-		l := begin()
-		fmt.Fprint(l, "one\ntwo\nthr")
-		is("the last line waits", "one")
-		time.Sleep(heldBack + time.Millisecond)
-		is("not for ever, nor does one without an end", "one", "two", "thr")
-		fmt.Fprint(l, "ee\nfour\n")
-		l.show()
-		is("a question lets all be seen before", "one", "two", "thr", "ee", "four")
-		fmt.Fprint(l, "five\n")
-		l.hush()
-		fmt.Fprint(l, "six\n")
-		time.Sleep(2 * heldBack)
-		is("the end is the end", "one", "two", "thr", "ee", "four", "five")
-
-		l = begin()
-		fmt.Fprint(l, "one\ntwo\n")
-		if last := l.last(); last != "two" {
-			t.Errorf("last is %q", last)
-		}
-		l.hush()
-		is("what is in the error is not shown", "one")
-
-		l = begin()
-		fmt.Fprint(l, "one\ntwo\n")
-		l.end()
-		time.Sleep(2 * heldBack)
-		is("last words are for the error", "one")
-		l.hush()
-		is("if there is one", "one", "two")
-
-		l = begin()
-		for i := range 10 * maxToldLines {
-			fmt.Fprintf(l, "%d %s\n", i, strings.Repeat("x", 100))
-		}
-		l.hush()
-		if len(shown) != maxToldLines {
-			t.Errorf("%d lines are shown", len(shown))
-		}
-		l = begin()
-		for range 2 * maxToldLines {
-			fmt.Fprint(l, strings.Repeat("x", 2*maxLogLine))
-		}
-		l.hush()
-		if n := len(strings.Join(shown, "")); n > maxShown || n < maxShown/2 {
-			t.Errorf("%d bytes are shown", n)
-		}
-	})
-}
 
 // told returns what a person is shown of programs while connecting.
 func told(opts *Options) *[]string {

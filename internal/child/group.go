@@ -1,0 +1,43 @@
+package child
+
+import (
+	"os/exec"
+	"syscall"
+	"time"
+)
+
+// Grace is how long a child may take to end after SIGTERM, and what it left
+// behind may hold its output.
+const Grace = 500 * time.Millisecond
+
+// EndGroup ends a child that leads a process group, with what it started, and
+// returns when it is reaped, which closes ended.
+func EndGroup(cmd *exec.Cmd, ended <-chan struct{}) {
+	SignalGroup(cmd, ended, syscall.SIGTERM)
+	grace := time.NewTimer(Grace)
+	defer grace.Stop()
+	select {
+	case <-ended:
+	case <-grace.C:
+		SignalGroup(cmd, ended, syscall.SIGKILL)
+		<-ended
+	}
+}
+
+// SignalGroup signals the child's group while the child is there; afterwards
+// the number may be another group's.
+func SignalGroup(cmd *exec.Cmd, ended <-chan struct{}, s syscall.Signal) {
+	select {
+	case <-ended:
+	default:
+		_ = syscall.Kill(-cmd.Process.Pid, s)
+	}
+}
+
+// KillGroup gives a command a process group of its own, which is killed when the
+// command's context ends.
+func KillGroup(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = Grace
+}

@@ -118,6 +118,12 @@ func (t *terminal) put(ctx context.Context, signals <-chan os.Signal, text strin
 	defer stop()
 	select {
 	case got := <-line:
+		if errors.Is(got.err, errGone) {
+			if !signal.Ignored(unix.SIGHUP) {
+				return typed{}, unix.SIGHUP
+			}
+			got.err = errNoAnswer
+		}
 		if got.err != nil || !q.echo {
 			t.newline()
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"strings"
 	"testing"
 	"time"
@@ -150,5 +151,31 @@ func TestEndOfInput(t *testing.T) {
 		if got := <-got; got != want {
 			t.Errorf("%.20q: %q, %v", typed, got.text, got.err)
 		}
+	}
+}
+
+// TestTerminalGone: a terminal that hangs up has answered nothing. The SIGHUP for
+// its session is not waited for, and here none comes.
+func TestTerminalGone(t *testing.T) {
+	tty, person := newPTY(t)
+	asked := asked{text: "?", leave: true}
+	got := make(chan error, 1)
+	go func() {
+		_, err := tty.ask(t.Context(), asked)
+		got <- err
+	}()
+	if _, err := bufio.NewReader(person).ReadString('?'); err != nil {
+		t.Fatal(err)
+	}
+	person.Close()
+	err := <-got
+	if signal.Ignored(unix.SIGHUP) {
+		if !errors.Is(err, errNoAnswer) {
+			t.Errorf("under nohup: %v", err)
+		}
+		return
+	}
+	if came := (*signalError)(nil); !errors.As(err, &came) || came.Signal != unix.SIGHUP {
+		t.Errorf("%v, want a hangup", err)
 	}
 }

@@ -44,9 +44,12 @@ func (t *terminal) read(stopped int) typed {
 	defer clear(chunk)
 	for {
 		n, err := t.readSome(chunk, stopped)
-		if err != nil || n == 0 && len(line) == 0 { // the end of the file: ^D
+		if err != nil || n == 0 && len(line) == 0 {
 			clear(line)
-			return typed{err: errNoAnswer}
+			if t.gone() {
+				return typed{err: errGone}
+			}
+			return typed{err: errNoAnswer} // ^D
 		}
 		part, _, ended := bytes.Cut(chunk[:n], []byte("\n"))
 		line = append(line, part[:min(len(part), maxTyped-len(line))]...)
@@ -54,6 +57,16 @@ func (t *terminal) read(stopped int) typed {
 			return typed{text: line}
 		}
 	}
+}
+
+// errGone is the end of the terminal itself. Its SIGHUP may come later than the
+// end of the file, or to another process.
+var errGone = errors.New("the terminal is gone")
+
+// gone reports whether the terminal has hung up: then it answers no ioctl any more.
+func (t *terminal) gone() bool {
+	_, err := unix.IoctlGetTermios(t.in, ioctlGetTermios)
+	return err != nil
 }
 
 // errStopped says that nobody wants what is typed any more.

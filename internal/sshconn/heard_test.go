@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/mosha-ssh/mosha/internal/lab"
-
 )
 
 // told returns what a person is shown of programs while connecting.

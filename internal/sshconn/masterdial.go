@@ -95,6 +95,7 @@ func (d *dialer) startMaster(ctx context.Context) (*master, error) {
 	defer stop()
 	<-process.ready
 	if err := m.attach(); err != nil {
+		process.letEnd(ctx) // its exit status says more than that of a process that was killed
 		m.Close()
 		d.opts.Log.Debug().Err(err).Msg("no control socket of ssh")
 		return nil, d.explainMaster(ctx, m, q)

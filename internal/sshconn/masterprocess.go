@@ -1,11 +1,13 @@
 package sshconn
 
 import (
+	"context"
 	"io"
 	"os"
 	"os/exec"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/mosha-ssh/mosha/internal/secret"
 
@@ -73,6 +75,20 @@ func (p *sshProcess) start() error {
 		p.stderr.finish()
 	}()
 	return nil
+}
+
+// endGrace is how long an ssh that has closed its output may take to end by itself.
+const endGrace = 5 * time.Second
+
+// letEnd waits until the process has ended by itself, for endGrace at most.
+func (p *sshProcess) letEnd(ctx context.Context) {
+	grace := time.NewTimer(endGrace)
+	defer grace.Stop()
+	select {
+	case <-p.ended:
+	case <-grace.C:
+	case <-ctx.Done():
+	}
 }
 
 // end ends the process and returns when it is reaped.

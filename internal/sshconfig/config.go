@@ -180,3 +180,15 @@ func variable(path string, env func(string) string) string {
 func (c *Config) IsHushed() bool {
 	return slices.Contains([]string{"SILENT", "QUIET", "FATAL", "ERROR"}, strings.ToUpper(c.LogLevel))
 }
+
+// IsMute reports whether LogLevel is below ERROR: not even errors that ssh goes
+// on after are wanted.
+func (c *Config) IsMute() bool {
+	return slices.Contains([]string{"SILENT", "QUIET", "FATAL"}, strings.ToUpper(c.LogLevel))
+}
+
+// IsVerbose reports whether LogLevel is above INFO.
+func (c *Config) IsVerbose() bool {
+	level := strings.ToUpper(c.LogLevel)
+	return level == "VERBOSE" || strings.HasPrefix(level, "DEBUG")
+}

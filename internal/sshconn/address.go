@@ -115,8 +115,8 @@ func connectTCP(ctx context.Context, cfg *sshconfig.Config, opts Options, limit 
 }
 
 func connectOne(ctx context.Context, cfg *sshconfig.Config, opts Options, addr netip.AddrPort) (net.Conn, error) {
-	if opts.dial != nil {
-		return opts.dial(ctx, "tcp", addr.String())
+	if opts.Dial != nil {
+		return opts.Dial(ctx, "tcp", addr.String())
 	}
 	d, err := tcpDialer(ctx, cfg, addr, opts.Log)
 	if err != nil {

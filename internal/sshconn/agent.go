@@ -19,7 +19,7 @@ const agentTimeout = 10 * time.Second
 // agentLimit is how long an agent may take to list its keys, 0 if there is no
 // limit.
 func (o *Options) agentLimit() time.Duration {
-	if o.unattended() {
+	if o.Unattended() {
 		return agentTimeout
 	}
 	return 0

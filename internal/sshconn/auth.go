@@ -168,7 +168,7 @@ func (a *authenticator) skip(s SkippedKey) {
 	if !a.opts.Alone && a.unread == text.Clean(s.File) {
 		return
 	}
-	if errs(a.cfg) && (s.Reason == SkipUnreadable || s.Reason == SkipPermissions) {
+	if !a.cfg.IsMute() && (s.Reason == SkipUnreadable || s.Reason == SkipPermissions) {
 		a.person.say(Notice{Kind: NoticeSkipped, File: s.File, Reason: s.Reason, Text: s.Detail})
 	}
 }
@@ -176,30 +176,16 @@ func (a *authenticator) skip(s SkippedKey) {
 // banner shows what the server wants to be read before the login, unless the
 // configuration wants quiet (sshconnect2.c, input_userauth_banner).
 func (a *authenticator) banner(message string) error {
-	if informs(a.cfg) && message != "" {
+	if !a.cfg.IsHushed() && message != "" {
 		a.person.say(Notice{Kind: NoticeBanner, Text: message})
 	}
 	return nil
 }
 
-// informs says whether ssh would show, by LogLevel, what is no error.
-func informs(cfg *sshconfig.Config) bool { return !cfg.IsHushed() }
-
-// errs says whether it would show errors that it goes on after.
-func errs(cfg *sshconfig.Config) bool {
-	return !slices.Contains([]string{"SILENT", "QUIET", "FATAL"}, strings.ToUpper(cfg.LogLevel))
-}
-
-// talks says whether it would show more than usual.
-func talks(cfg *sshconfig.Config) bool {
-	level := strings.ToUpper(cfg.LogLevel)
-	return level == "VERBOSE" || strings.HasPrefix(level, "DEBUG")
-}
-
 // failure is the error after all was tried, or after the server gave up.
 func (a *authenticator) failure(disconnect string, cause error) error {
 	e := &AuthError{
-		User: a.cfg.User, Host: a.cfg.HostName, Methods: few(a.offered),
+		User: a.cfg.User, Host: a.cfg.HostName, Methods: Few(a.offered),
 		Skipped: a.skipped, Agent: a.agentProblem, Disconnect: disconnect,
 		Interactive: (a.wanted || a.person.unasked) && !a.cfg.BatchMode, Typed: a.typed(), Expired: isPasswordChange(cause),
 	}

@@ -43,26 +43,6 @@ type Conn struct {
 	probing   atomic.Bool // Probe is about to send something
 }
 
-// Kinds of Note.
-const (
-	NoteAdded    = "added"     // the host key is now in File
-	NoteNotAdded = "not added" // it could not be added to File, see Reason
-	NoteChanged  = "changed"   // the host key is not the one in File, and was let pass
-	NoteAddress  = "address"   // the key that File has for Address is another one
-	NoteTyped    = "typed"     // a person had to type something, the passphrase of File or if that is "" something else, and will have to again
-)
-
-// Note is something that ssh would tell on stderr while connecting.
-type Note struct {
-	Kind    string
-	Host    string // as in known_hosts
-	KeyType string
-	Address string // as in known_hosts; "" if the note is not about it
-	File    string
-	Line    int // NoteChanged, NoteAddress
-	Reason  string
-}
-
 // Close ends the connection and its proxy. What is blocked on it returns. It
 // may be called more than once and from any goroutine.
 func (c *Conn) Close() error {

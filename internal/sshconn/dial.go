@@ -303,7 +303,7 @@ const weakWords = `** WARNING: connection is not using a post-quantum key exchan
 // KexAlgorithms; that cannot be told from a default, but by what is not in it.
 // A server that only lacks what the native transport has is none to be upgraded.
 func (d *dialer) warnWeak() {
-	if d.cfg.WarnWeakCrypto && slices.ContainsFunc(d.cfg.KexAlgorithms, isQuantum) && !d.transport.quantum() && informs(d.cfg) {
+	if d.cfg.WarnWeakCrypto && slices.ContainsFunc(d.cfg.KexAlgorithms, isQuantum) && !d.transport.quantum() && !d.cfg.IsHushed() {
 		d.auth.person.say(Notice{Kind: NoticeBanner, Text: weakWords})
 	}
 }

@@ -22,7 +22,7 @@ func (d *dialer) direct(ctx context.Context) (net.Conn, error) {
 func (d *dialer) attempt(ctx context.Context, limit time.Duration) (net.Conn, error) {
 	conn, began, err := connectTCP(ctx, d.cfg, d.opts, limit)
 	d.deadline = began.Add(d.limit)
-	if err == nil && d.cfg.ConnectTimeout <= 0 && !d.opts.unattended() {
+	if err == nil && d.cfg.ConnectTimeout <= 0 && !d.opts.Unattended() {
 		d.limit, d.deadline = authTimeout, time.Now().Add(authTimeout)
 	}
 	return conn, d.inTime(err, limit)

@@ -75,7 +75,7 @@ func (d *distant) laptop(name string) *lab.Machine {
 func (d *distant) dialFrom(m *lab.Machine, cfg *sshconfig.Config, opts Options) (*Conn, error) {
 	ctx, cancel := context.WithTimeout(d.t.Context(), giveUp)
 	defer cancel()
-	opts.dial = m.Dial
+	opts.Dial = m.Dial
 	return Dial(ctx, cfg, opts)
 }
 

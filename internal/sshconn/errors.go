@@ -299,12 +299,10 @@ type MasterError struct {
 
 func (e *MasterError) Error() string { return "ssh: " + e.Message }
 
-// few bounds a list of names from the server: no honest one is longer.
-func few(names []string) []string {
-	const most, longest = 64, 64
-	var kept []string
-	for _, name := range names[:min(len(names), most)] {
-		kept = append(kept, name[:min(len(name), longest)])
-	}
-	return kept
+// PathError says that the sockets of an ssh would have names that are too long
+// for a system.
+type PathError struct{ Path string }
+
+func (e *PathError) Error() string {
+	return fmt.Sprintf("%s is too long a name for a Unix socket", e.Path)
 }

@@ -200,7 +200,7 @@ func TestNotSSH(t *testing.T) {
 			}
 			said := map[string]string{
 				"closes after a line": "Exceeded MaxStartups", "closes after half a line": "Not allowed at this time",
-				"closes after many": strings.Repeat(strings.Repeat("x", 99)+" ", 11)[:maxWords], "http": "HTTP/1.1 400 Bad Request",
+				"closes after many": strings.Repeat(strings.Repeat("x", 99)+" ", 11)[:MaxWords], "http": "HTTP/1.1 400 Bad Request",
 				"closes after an escape": "[2J",
 			}
 			if closed := (*ClosedError)(nil); errors.As(err, &closed) && closed.Said != said[test.name] {
@@ -438,7 +438,7 @@ func TestEndlessWords(t *testing.T) {
 	if !errors.As(err, &kept) {
 		t.Fatalf("%T", err)
 	}
-	if n := len(kept.Message); n > maxWords || n < maxWords-4 || !strings.HasPrefix(said, kept.Message) {
-		t.Errorf("%d bytes are kept, want the first %d", n, maxWords)
+	if n := len(kept.Message); n > MaxWords || n < MaxWords-4 || !strings.HasPrefix(said, kept.Message) {
+		t.Errorf("%d bytes are kept, want the first %d", n, MaxWords)
 	}
 }

@@ -105,7 +105,7 @@ func (k *keyring) unlock(name string, file *keyfile.File) (*keyfile.Private, err
 			break
 		}
 		private, err := k.opens(name, file, answers[0])
-		wipe(answers)
+		Wipe(answers)
 		if !errors.Is(err, keyfile.ErrPassphrase) {
 			if err == nil {
 				k.unlocked = name
@@ -157,7 +157,7 @@ func (e *unusableError) Error() string {
 func (k *keyring) addToAgent(name string, private *keyfile.Private) {
 	cfg, log := k.auth.cfg, k.auth.opts.Log
 	path := k.agentPath()
-	if cfg.AddKeysToAgent == "" || cfg.AddKeysToAgent == "no" || path == "" || k.auth.opts.unattended() {
+	if cfg.AddKeysToAgent == "" || cfg.AddKeysToAgent == "no" || path == "" || k.auth.opts.Unattended() {
 		return
 	}
 	key := agent.AddedKey{
@@ -186,6 +186,6 @@ func (k *keyring) addToAgent(name string, private *keyfile.Private) {
 
 // mayAdd asks the person.
 func (k *keyring) mayAdd(name, comment string) bool {
-	answers, err := k.auth.person.ask(Prompt{Kind: PromptAddKey, File: name, Comment: bounded(comment)})
+	answers, err := k.auth.person.ask(Prompt{Kind: PromptAddKey, File: name, Comment: Bounded(comment)})
 	return err == nil && bytes.EqualFold(bytes.TrimSpace(answers[0]), []byte("yes"))
 }

@@ -61,7 +61,7 @@ func newAddressOracle(t *testing.T) *oracle {
 		run: func(args []string) ([]byte, error) {
 			return l.Devbox.Command(t.Context(), args[0], args[1:]...).CombinedOutput()
 		},
-		dial:   func(opts *Options) { opts.dial = l.Devbox.Dial },
+		dial:   func(opts *Options) { opts.Dial = l.Devbox.Dial },
 		common: []string{"HostName " + ip, "User " + user.Name, "HostKeyAlias box", "CheckHostIP yes"},
 	}
 }

@@ -31,7 +31,7 @@ func (h *hostKeys) known(r knownhosts.Result, key ssh.PublicKey) error {
 // else to say of it (sshconnect.c, check_host_key).
 func (h *hostKeys) show(r knownhosts.Result, key ssh.PublicKey) {
 	newAddress := r.Address != nil && r.Address.Status == knownhosts.Unknown
-	if h.tell != nil && h.cfg.VisualHostKey && informs(h.cfg) && !newAddress {
+	if h.tell != nil && h.cfg.VisualHostKey && !h.cfg.IsHushed() && !newAddress {
 		h.tell(Notice{Kind: NoticeHostKey, Key: fingerprintFor(h.cfg, key), Text: randomArt(h.cfg, key)})
 	}
 }
@@ -130,7 +130,7 @@ func (h *hostKeys) add(key ssh.PublicKey, names knownhosts.Names) {
 	}
 	h.log.Info().Str("file", note.File).Str("host", h.host.Name()).Str("fingerprint", ssh.FingerprintSHA256(key)).
 		Str("failed", note.Reason).Msg("host key added to known_hosts")
-	if informs(h.cfg) {
+	if !h.cfg.IsHushed() {
 		h.note(note)
 	}
 }

@@ -52,7 +52,7 @@ func (p *passwords) unanswered() bool {
 
 // done overwrites what was typed: the server has had it.
 func (p *passwords) done() {
-	wipe(p.held)
+	Wipe(p.held)
 	p.held, p.sent = nil, false
 }
 
@@ -89,12 +89,12 @@ func (r *rounds) ask(name, instruction string, questions []string, echos []bool)
 	}
 	q := Prompt{
 		Kind: PromptRound, User: r.auth.cfg.User, Host: r.auth.cfg.HostKeyName(),
-		Name: bounded(name), Instruction: bounded(instruction),
+		Name: Bounded(name), Instruction: Bounded(instruction),
 	}
 	for i, text := range questions {
-		q.Fields = append(q.Fields, PromptField{Text: bounded(text), Echo: echos[i]})
+		q.Fields = append(q.Fields, PromptField{Text: Bounded(text), Echo: echos[i]})
 	}
-	if q.size() > maxRound {
+	if size(&q) > maxRound {
 		return nil, r.tooMuch()
 	}
 	answers, err := r.auth.person.ask(q)
@@ -119,7 +119,7 @@ func (r *rounds) tooMuch() error {
 
 // done overwrites what was typed.
 func (r *rounds) done() {
-	wipe(r.held)
+	Wipe(r.held)
 	r.held = nil
 }
 

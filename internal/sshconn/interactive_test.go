@@ -95,7 +95,7 @@ func TestRounds(t *testing.T) {
 				{"Login", "Two factors", []string{"Password: ", "Code: "}, []bool{false, true}},
 				{"", "Look at your phone", nil, nil},
 				{"", "", nil, nil},
-				{"", "", []string{"\x1b]0;title\x07" + strings.Repeat("x", 2*maxText)}, []bool{false}},
+				{"", "", []string{"\x1b]0;title\x07" + strings.Repeat("x", 2*MaxText)}, []bool{false}},
 			} {
 				answers, err := client(r.name, r.instruction, r.questions, r.echos)
 				if err != nil {
@@ -125,7 +125,7 @@ func TestRounds(t *testing.T) {
 	if asked[0].Name != first.Name || asked[0].User != first.User || asked[0].Host != first.Host || !slices.Equal(asked[0].Fields, first.Fields) {
 		t.Errorf("asked %+v", asked[0])
 	}
-	if asked[1].Instruction != "Look at your phone" || len(asked[2].Fields[0].Text) > maxText {
+	if asked[1].Instruction != "Look at your phone" || len(asked[2].Fields[0].Text) > MaxText {
 		t.Errorf("asked %+v", asked[1:])
 	}
 	if len(told) != 1 || told[0].Kind != NoticeBanner || !strings.HasPrefix(told[0].Text, "Hello\n") {
@@ -176,8 +176,8 @@ func TestServerAsksWithoutEnd(t *testing.T) {
 				t.Errorf("asked %d times, then %v", len(asked), err)
 			}
 			for _, p := range asked {
-				if p.size() > maxRound {
-					t.Errorf("%d bytes were asked at once", p.size())
+				if size(&p) > maxRound {
+					t.Errorf("%d bytes were asked at once", size(&p))
 				}
 			}
 		})
@@ -187,7 +187,7 @@ func TestServerAsksWithoutEnd(t *testing.T) {
 // TestLongBanner: one that a person may be meant to read is shown whole, and an
 // endless one in part.
 func TestLongBanner(t *testing.T) {
-	for length, want := range map[int]int{6 << 10: 6 << 10, 100 << 10: maxBanner} {
+	for length, want := range map[int]int{6 << 10: 6 << 10, 100 << 10: MaxBanner} {
 		cfg := authServer(t, func(c *ssh.ServerConfig) {
 			c.NoClientAuth = true
 			c.BannerCallback = func(ssh.ConnMetadata) string { return strings.Repeat("x", length) }

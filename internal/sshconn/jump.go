@@ -24,7 +24,7 @@ import (
 // lost, or no person is there. Then it adds no key to an agent, either.
 func (o *Options) jumpOptions() []string {
 	switch {
-	case o.unattended():
+	case o.Unattended():
 		return []string{"-o", "ControlPath=none", "-o", "AddKeysToAgent=no"}
 	case o.Lost:
 		return []string{"-o", "ControlPath=none"}

@@ -113,9 +113,9 @@ func (q *questions) put(ctx context.Context, asked masterPrompt) ([]byte, error)
 	case q.d.opts.Prompt == nil:
 		return nil, ErrNoAnswer
 	}
-	answers, err := q.d.opts.Prompt(ctx, q.prompt(bounded(asked.Text), closed))
+	answers, err := q.d.opts.Prompt(ctx, q.prompt(Bounded(asked.Text), closed))
 	if err != nil || len(answers) != 1 || asked.Hint == hintConfirm && !isYes(answers[0]) {
-		wipe(answers)
+		Wipe(answers)
 		return nil, cmp.Or(err, ErrNoAnswer)
 	}
 	q.mu.Lock()
@@ -157,7 +157,7 @@ func (q *questions) show(ctx context.Context, text string) {
 	if q.d.opts.Tell == nil {
 		return
 	}
-	key, _ := strings.CutPrefix(bounded(text), "Confirm user presence for key ")
+	key, _ := strings.CutPrefix(Bounded(text), "Confirm user presence for key ")
 	q.d.opts.Tell(Notice{Kind: NoticeTouch, Key: key})
 	<-ctx.Done()
 	q.d.opts.Tell(Notice{Kind: NoticeSigned, Key: key})

@@ -136,7 +136,7 @@ func (d *dialer) startSSH(dir masterDir) (*sshProcess, error) {
 	if d.itself {
 		return d.startFronted(dir, env, words)
 	}
-	args := masterArgs(d.cfg, dir, passedOn(dir), d.attended(), d.opts.unattended())
+	args := masterArgs(d.cfg, dir, passedOn(dir), d.attended(), d.opts.Unattended())
 	p := newSSHProcess(exec.Command(args[0], args[1:]...), append(env, "SSH_ASKPASS_REQUIRE=force"), words)
 	return p, p.start()
 }
@@ -210,14 +210,6 @@ func (d *dialer) explainMaster(ctx context.Context, m *master, q *questions) err
 // hostKeyHost is the name that known_hosts has for the destination.
 func hostKeyHost(cfg *sshconfig.Config) string {
 	return knownhosts.Host{Hostname: cfg.HostName, Alias: cfg.HostKeyAlias, Port: cfg.Port}.Name()
-}
-
-// MasterPlace is what an OpenSSH master needs on this machine.
-type MasterPlace struct {
-	// Dir is a directory that only this user can enter, for sockets.
-	Dir string
-	// Program is the path of a program whose main calls Helper first.
-	Program string
 }
 
 var errNoPlace = errors.New("no place for the sockets of ssh")

@@ -2,7 +2,6 @@ package sshconn
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"net"
 	"os"
@@ -38,14 +37,6 @@ func (d masterDir) ask() string         { return filepath.Join(string(d), "q") }
 func (d masterDir) passProgram() string { return filepath.Join(string(d), passName) }
 func (d masterDir) askProgram() string  { return filepath.Join(string(d), askName) }
 func (d masterDir) jumpProgram() string { return filepath.Join(string(d), jumpName) }
-
-// PathError says that the sockets of an ssh would have names that are too long
-// for a system.
-type PathError struct{ Path string }
-
-func (e *PathError) Error() string {
-	return fmt.Sprintf("%s is too long a name for a Unix socket", e.Path)
-}
 
 // newMasterDir makes a directory of that kind below parent, which must be
 // entered by nobody else. program is ours.

@@ -98,7 +98,7 @@ func (d *dialer) startFronted(dir masterDir, env []string, words *sshWords) (*ss
 	if err != nil {
 		return nil, err
 	}
-	args := masterArgs(d.cfg, dir, way, !d.cfg.BatchMode, d.opts.unattended())
+	args := masterArgs(d.cfg, dir, way, !d.cfg.BatchMode, d.opts.Unattended())
 	if os.Getenv("DISPLAY") == "" {
 		env = append(env, "DISPLAY=none") // or ssh would not run SSH_ASKPASS
 	}

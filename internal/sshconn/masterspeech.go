@@ -38,7 +38,7 @@ const maxNoticeLines = 50
 
 // newSpeech returns nil if nobody listens.
 func newSpeech(cfg *sshconfig.Config, tell func(Notice)) *speech {
-	if tell == nil || !errs(cfg) {
+	if tell == nil || cfg.IsMute() {
 		return nil
 	}
 	return &speech{cfg: cfg, tell: tell}
@@ -91,7 +91,7 @@ func (s *speech) hearLogin(line string, own bool) {
 	}
 	switch {
 	case !own:
-		if informs(s.cfg) {
+		if !s.cfg.IsHushed() {
 			s.pass(line)
 		}
 	case saysElsewhere.MatchString(line), saysDenied.MatchString(line), saysDisconnect.MatchString(line), saysUnsafeFile.MatchString(line):
@@ -110,14 +110,14 @@ func (s *speech) skipped(line string) bool {
 	}
 	if reason := skipReason(m[2]); reason == SkipPermissions || reason == SkipUnreadable {
 		s.send()
-		s.tell(Notice{Kind: NoticeSkipped, File: m[1], Reason: reason, Text: bounded(m[2])})
+		s.tell(Notice{Kind: NoticeSkipped, File: m[1], Reason: reason, Text: Bounded(m[2])})
 	}
 	return true
 }
 
 // wait has a line wait until ssh goes on.
 func (s *speech) wait(line string) {
-	unwanted := saysAdded.MatchString(line) || !talks(s.cfg) && saysVerbose.MatchString(line)
+	unwanted := saysAdded.MatchString(line) || !s.cfg.IsVerbose() && saysVerbose.MatchString(line)
 	if !unwanted && len(s.waiting) < maxSSHLines {
 		s.waiting = append(s.waiting, line)
 	}
@@ -129,7 +129,7 @@ func (s *speech) release() {
 		return
 	}
 	for _, line := range s.waiting {
-		if informs(s.cfg) || saysSignFailed.MatchString(line) {
+		if !s.cfg.IsHushed() || saysSignFailed.MatchString(line) {
 			s.pass(line)
 		}
 	}
@@ -149,7 +149,7 @@ func (s *speech) releaseBut(final string) {
 
 // pass makes a line ready to be sent, up to a bound.
 func (s *speech) pass(line string) {
-	if s.lines >= maxSSHLines || s.bytes+len(line) > maxShown {
+	if s.lines >= maxSSHLines || s.bytes+len(line) > MaxShown {
 		return
 	}
 	s.lines++
@@ -164,11 +164,11 @@ func (s *speech) send() {
 	}
 	for len(s.ready) > 0 {
 		n, size := 0, 0
-		for n < len(s.ready) && n < maxNoticeLines && (n == 0 || size+len(s.ready[n]) < maxText) {
+		for n < len(s.ready) && n < maxNoticeLines && (n == 0 || size+len(s.ready[n]) < MaxText) {
 			size += len(s.ready[n]) + 1
 			n++
 		}
-		s.tell(Notice{Kind: NoticeBanner, Text: bounded(strings.Join(s.ready[:n], "\n") + "\n")})
+		s.tell(Notice{Kind: NoticeBanner, Text: Bounded(strings.Join(s.ready[:n], "\n") + "\n")})
 		s.ready = s.ready[n:]
 	}
 }

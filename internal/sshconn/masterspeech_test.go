@@ -160,7 +160,7 @@ func TestSpeechIsBounded(t *testing.T) {
 	for _, end := range []string{"\n", "\r\n"} {
 		for _, length := range []int{0, 3 * maxSSHLine} {
 			shown, _ := hears("INFO", (*sshWords).tellAll, beginsLogin, strings.Repeat(strings.Repeat("x", length)+end, 5*maxSSHLines))
-			if lines := strings.Count(shown, "\n"); lines > maxSSHLines || len(shown) > maxShown+maxSSHLines {
+			if lines := strings.Count(shown, "\n"); lines > maxSSHLines || len(shown) > MaxShown+maxSSHLines {
 				t.Errorf("%d lines, %d bytes", lines, len(shown))
 			}
 		}

@@ -165,7 +165,7 @@ func acceptedKey(lines []string) (identity string) {
 // addedNotes are about what ssh has written down of a key that was not seen here.
 func addedNotes(cfg *sshconfig.Config, lines []string) (notes []Note) {
 	for _, line := range lines {
-		if m := saysAdded.FindStringSubmatch(line); m != nil && len(cfg.UserKnownHostsFiles) > 0 && informs(cfg) {
+		if m := saysAdded.FindStringSubmatch(line); m != nil && len(cfg.UserKnownHostsFiles) > 0 && !cfg.IsHushed() {
 			notes = append(notes, Note{Kind: NoteAdded, Host: hostKeyHost(cfg), KeyType: m[2], File: cfg.UserKnownHostsFiles[0]})
 		}
 	}

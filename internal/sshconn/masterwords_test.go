@@ -15,7 +15,7 @@ import (
 // said is what an ssh with that standard error would have ended with.
 func said(cfg *sshconfig.Config, auth bool, texts ...string) sshFailure {
 	w := &sshWords{log: zerolog.Nop(), speech: newSpeech(cfg, func(n Notice) {
-		if len(n.Text) > maxText || !utf8.ValidString(n.Text) {
+		if len(n.Text) > MaxText || !utf8.ValidString(n.Text) {
 			panic(n.Text)
 		}
 	})}

@@ -74,14 +74,14 @@ type Options struct {
 	// once, and is called from several goroutines.
 	Dialing func(netip.AddrPort)
 
-	// dial, if set, opens TCP connections in another place, as net.Dialer's
+	// Dial, if set, opens TCP connections in another place, as net.Dialer's
 	// DialContext does here.
-	dial func(ctx context.Context, network, address string) (net.Conn, error)
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
-// unattended says that nobody is there. BatchMode is another thing: it forbids
-// to ask the person who is.
-func (o *Options) unattended() bool { return o.Prompt == nil }
+// Unattended reports whether nobody is there. BatchMode is another thing: it
+// forbids to ask the person who is.
+func (o *Options) Unattended() bool { return o.Prompt == nil }
 
 // Limits bound the waiting for the network, beside ConnectTimeout and the time
 // for authentication, which hold as ever. A limit of zero is none.
@@ -103,4 +103,12 @@ type Limits struct {
 	// a proxy it begins with the server's first byte: what a proxy needs to get
 	// there cannot be seen.
 	Silence time.Duration
+}
+
+// MasterPlace is what an OpenSSH master needs on this machine.
+type MasterPlace struct {
+	// Dir is a directory that only this user can enter, for sockets.
+	Dir string
+	// Program is the path of a program whose main calls Helper first.
+	Program string
 }

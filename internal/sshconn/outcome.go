@@ -9,8 +9,6 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"golang.org/x/crypto/ssh"
-
-	"github.com/mosha-ssh/mosha/internal/text"
 )
 
 // Why a Dial failed: x/crypto's error, the limits and what the transport has seen
@@ -67,7 +65,7 @@ func (d *dialer) explain(ctx context.Context, err error) error {
 	case errors.As(err, &unsupported):
 		return unsupported
 	case errors.As(err, &negotiation):
-		return &AlgorithmError{What: negotiation.What, Ours: negotiation.SupportedAlgorithms, Theirs: few(negotiation.RequestedAlgorithms)}
+		return &AlgorithmError{What: negotiation.What, Ours: negotiation.SupportedAlgorithms, Theirs: Few(negotiation.RequestedAlgorithms)}
 	}
 	said := disconnect(err)
 	switch {
@@ -82,7 +80,7 @@ func (d *dialer) explain(ctx context.Context, err error) error {
 	case d.auth.exhausted:
 		return d.auth.failure("", err)
 	}
-	return &ProtocolError{Phase: phase, Message: words(err.Error()), Begun: d.auth.current != ""}
+	return &ProtocolError{Phase: phase, Message: Words(err.Error()), Begun: d.auth.current != ""}
 }
 
 // keyRefusal returns why the server's host key was not accepted, nil if err is of
@@ -126,11 +124,7 @@ func disconnect(err error) *DisconnectError {
 		if v.Kind() != reflect.Struct || v.Type().PkgPath() != "golang.org/x/crypto/ssh" || v.Type().Name() != "disconnectMsg" {
 			continue
 		}
-		return &DisconnectError{Reason: int(v.FieldByName("Reason").Uint()), Message: words(v.FieldByName("Message").String())}
+		return &DisconnectError{Reason: int(v.FieldByName("Reason").Uint()), Message: Words(v.FieldByName("Message").String())}
 	}
 	return nil
 }
-
-// words is what the other side says in an error, which goes on to logs and to
-// other processes: as much of it as any honest one says.
-func words(said string) string { return text.Cut(text.Clean(said), maxWords) }

@@ -36,7 +36,7 @@ func TestSilentServer(t *testing.T) {
 		cfg.BatchMode, cfg.ConnectTimeout = test.cfg.BatchMode, test.cfg.ConnectTimeout
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				opts := Options{Prompt: test.prompt, Limits: test.limits, dial: func(context.Context, string, string) (net.Conn, error) {
+				opts := Options{Prompt: test.prompt, Limits: test.limits, Dial: func(context.Context, string, string) (net.Conn, error) {
 					ours, theirs := net.Pipe()
 					go untilClosed(theirs)
 					return ours, nil
@@ -57,7 +57,7 @@ func TestDeadServer(t *testing.T) {
 	cfg := configTo(t, &net.TCPAddr{Port: 22})
 	cfg.ConnectTimeout = 0
 	synctest.Test(t, func(t *testing.T) {
-		opts := Options{Prompt: nobodyAnswers, dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		opts := Options{Prompt: nobodyAnswers, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			<-ctx.Done()
 			return nil, ctx.Err()
 		}}

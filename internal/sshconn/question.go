@@ -1,9 +1,7 @@
 package sshconn
 
 import (
-	"context"
 	"errors"
-	"github.com/mosha-ssh/mosha/internal/text"
 	"sync"
 )
 
@@ -52,15 +50,6 @@ func (p *Prompt) Answers() int {
 // or cannot be asked: what needs the answer is passed over.
 var ErrNoAnswer = errors.New("no answer")
 
-// size is how many bytes of the server's are in it.
-func (p *Prompt) size() int {
-	n := len(p.Name) + len(p.Instruction)
-	for _, field := range p.Fields {
-		n += len(field.Text)
-	}
-	return n
-}
-
 // Kinds of Notice.
 const (
 	NoticeBanner  = "banner"  // Text is the server's, RFC 4252, section 5.4, or what an ssh says on the way
@@ -97,20 +86,6 @@ type Stage struct {
 	Proxied bool
 }
 
-// Bounds on what a server can have shown to a person.
-const (
-	maxText   = 4 << 10 // bytes of one text
-	maxBanner = 8 << 10 // bytes of a banner: some are long; JSON may make six of one here too
-	maxWords  = 1 << 10 // bytes of what a server says last, in an error
-	maxFields = 32      // questions in a round; PAM has no more
-	maxRound  = 8 << 10 // bytes of a round; JSON may make six of one, and a line of 64 KiB has to take it
-	maxRounds = 64      // of keyboard-interactive in one connection
-	maxShown  = 32 << 10
-)
-
-// bounded cuts a text from the server to maxText.
-func bounded(said string) string { return text.Cut(said, maxText) }
-
 // oneByOne has tell called by one goroutine at a time.
 func oneByOne(tell func(Notice)) func(Notice) {
 	if tell == nil {
@@ -142,68 +117,10 @@ func unrepeated(tell func(Notice)) func(Notice) {
 	})
 }
 
-// prompter is who can be asked and told something while Dial is under way. All
-// clocks rest while a question is open.
-type prompter struct {
-	ctx    context.Context // ends with the connection
-	prompt func(context.Context, Prompt) ([][]byte, error)
-	tell   func(Notice)
-	pause  func() (resume func())
-
-	shown   int   // bytes of the server's that were shown
-	typed   bool  // the server was given something that was typed
-	unasked bool  // a question had no answer
-	refused error // why the whole attempt is over, from prompt
-}
-
-// there says whether somebody can be asked.
-func (p *prompter) there() bool { return p.prompt != nil && p.refused == nil }
-
-// ask returns the answers, which the caller overwrites. The error is
-// ErrNoAnswer, or one that ends the attempt.
-func (p *prompter) ask(q Prompt) ([][]byte, error) {
-	if !p.there() {
-		return nil, ErrNoAnswer
-	}
-	resume := p.pause()
-	defer resume()
-	answers, err := p.prompt(p.ctx, q)
-	switch {
-	case err == nil && len(answers) != q.Answers():
-		wipe(answers)
-		err = ErrNoAnswer
-	case err != nil && !errors.Is(err, ErrNoAnswer):
-		p.refused = err
-	}
-	p.unasked = p.unasked || err != nil
-	return answers, err
-}
-
-// say shows a notice, if somebody is there to see it, and up to a bound.
-func (p *prompter) say(n Notice) {
-	if p.tell == nil || p.shown > maxShown {
-		return
-	}
-	most := maxText
-	if n.Kind == NoticeBanner {
-		most = maxBanner
-	}
-	n.Text = text.Cut(n.Text, most)
-	p.shown += len(n.Text)
-	p.tell(n)
-}
-
-// wipe overwrites what was typed.
-func wipe(secrets [][]byte) {
-	for _, s := range secrets {
-		clear(s)
-	}
-}
-
 // programSays returns what tells a line of a program; nil if nobody is there.
 func programSays(tell func(Notice)) func(line string) {
 	if tell == nil {
 		return nil
 	}
-	return func(line string) { tell(Notice{Kind: NoticeProgram, Text: bounded(line)}) }
+	return func(line string) { tell(Notice{Kind: NoticeProgram, Text: Bounded(line)}) }
 }

@@ -98,7 +98,7 @@ func (s *stream) line(to reader) bool {
 	if line := bytes.TrimRight(s.buf[:length], "\r"); len(line) > 4 && bytes.HasPrefix(line, []byte("SSH-")) {
 		to.version(line)
 		s.state, s.lines = sniffPackets, nil
-	} else if left := maxWords - len(s.lines); left > 0 {
+	} else if left := MaxWords - len(s.lines); left > 0 {
 		s.lines = append(s.lines, s.buf[:min(length+1, left)]...)
 	}
 	s.buf = s.buf[length+1:]
@@ -111,7 +111,7 @@ func (s *stream) instead() string {
 	if s.state == sniffLines {
 		text = append(slices.Clone(text), s.buf...) // the last line has no end
 	}
-	return words(string(bytes.Join(bytes.Fields(text), []byte(" "))))
+	return Words(string(bytes.Join(bytes.Fields(text), []byte(" "))))
 }
 
 // nextPacket takes a packet of RFC 4253, section 6: uint32 length, byte padding

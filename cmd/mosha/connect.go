@@ -19,6 +19,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 	"github.com/mosha-ssh/mosha/internal/mosh"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
@@ -209,7 +210,7 @@ func (c *connectCmd) prepare(ctx context.Context) (*launch, error) {
 // files are.
 type destination struct {
 	config *sshconfig.Config
-	dirs   keeper.Dirs
+	dirs   rundir.Dirs
 	person keeper.Person // answers the keeper's questions
 	tell   teller        // says what takes long
 }
@@ -234,7 +235,7 @@ func findFor(ctx context.Context, ssh, host string, who keeper.Person, tell tell
 	if err != nil {
 		return nil, err
 	}
-	dirs, err := keeper.FindDirs(os.Getenv)
+	dirs, err := rundir.Find(os.Getenv)
 	return &destination{config: config, dirs: dirs, person: who, tell: tell}, err
 }
 

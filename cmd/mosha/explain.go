@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
@@ -232,7 +233,7 @@ func install(name string) string {
 }
 
 func explainDirs(err error) (explanation, bool) {
-	var dir *keeper.DirError
+	var dir *rundir.DirError
 	if !errors.As(err, &dir) {
 		return explanation{}, false
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 )
 
 // A keeper is "the connection in the background" to a person.
@@ -27,7 +28,7 @@ func explainKeeper(err error) (explanation, bool) {
 	var silent *keeper.SilentError
 	var version *keeper.VersionError
 	var spawn *keeper.SpawnError
-	var file *keeper.FileError
+	var file *rundir.FileError
 	switch {
 	case errors.As(err, &file):
 		return explanation{file.Error(), "remove it: mosha has a file of its own there", exitFailure}, true

@@ -14,7 +14,7 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/term"
 
-	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 	"github.com/mosha-ssh/mosha/internal/text"
 )
 
@@ -44,8 +44,8 @@ func (l logCmd) Run() error {
 		return err
 	}
 	if log.file == nil {
-		_, err := keeper.OpenLog(log.path)
-		if other := (*keeper.FileError)(nil); errors.As(err, &other) {
+		_, err := rundir.Open(log.path, os.O_RDONLY)
+		if other := (*rundir.FileError)(nil); errors.As(err, &other) {
 			return other
 		}
 	}
@@ -164,7 +164,7 @@ func (r *logReader) read(show func([]byte) error, all bool) error {
 func (r *logReader) newer() []*os.File {
 	var found []*os.File
 	for _, path := range []string{r.path, r.path + ".old"} {
-		file, err := keeper.OpenLog(path)
+		file, err := rundir.Open(path, os.O_RDONLY)
 		if err != nil {
 			continue
 		}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/bootstrap"
 	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 	"github.com/mosha-ssh/mosha/internal/mosh"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
@@ -47,7 +48,7 @@ func (s standInCmd) Run() error {
 	if err != nil {
 		return err
 	}
-	dirs, err := keeper.FindDirs(os.Getenv)
+	dirs, err := rundir.Find(os.Getenv)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 	"github.com/mosha-ssh/mosha/internal/text"
 )
 
@@ -50,7 +51,7 @@ type sighting struct {
 // whom returns how to look at the keepers that were asked about.
 func (s statusCmd) whom(ctx context.Context) (func(context.Context) sighting, error) {
 	if s.Host == "" {
-		dirs, err := keeper.FindDirs(os.Getenv)
+		dirs, err := rundir.Find(os.Getenv)
 		return func(ctx context.Context) sighting {
 			alive, unknown, err := keeper.All(ctx, dirs)
 			return sighting{alive, unknown, err}

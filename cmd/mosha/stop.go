@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 )
 
 type stopCmd struct {
@@ -39,11 +40,11 @@ func (s stopCmd) stop(ctx context.Context, host string, _ *person) error {
 }
 
 func stopAll() error {
-	dirs, err := keeper.FindDirs(os.Getenv)
+	dirs, err := rundir.Find(os.Getenv)
 	if err != nil {
 		return err
 	}
-	ids, err := keeper.IDs(dirs)
+	ids, err := dirs.IDs()
 	if err != nil {
 		return err
 	}
@@ -61,7 +62,7 @@ func stopAll() error {
 const stopPatience = 10 * time.Second
 
 // stop ends one keeper and returns when it is gone.
-func stop(ctx context.Context, dirs keeper.Dirs, id string) error {
+func stop(ctx context.Context, dirs rundir.Dirs, id string) error {
 	ctx, cancel := context.WithTimeout(ctx, stopPatience)
 	defer cancel()
 	err := keeper.Stop(ctx, dirs, id)

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 	"github.com/mosha-ssh/mosha/internal/mosh"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/text"
@@ -54,7 +55,7 @@ type examination struct {
 	report  func(Check)
 
 	config   *sshconfig.Config // nil: ssh did not say
-	dirs     keeper.Dirs
+	dirs     rundir.Dirs
 	canKeep  bool  // a keeper runs and answers, or could run
 	running  bool  // a keeper ran before
 	held     bool  // the keeper looks after the link, for sessions or since it is kept

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/crypto/ssh/agent"
 
 	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/text"
 )
@@ -203,7 +204,7 @@ func (e *examination) keeper() Check {
 	if e.config == nil {
 		return c.skips(NotReached, CheckSSH)
 	}
-	dirs, err := keeper.FindDirs(e.options.Env)
+	dirs, err := rundir.Find(e.options.Env)
 	if err != nil {
 		return c.fails(NoDirs, "", "", err)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 	"github.com/mosha-ssh/mosha/internal/secret"
 )
 
@@ -27,8 +28,8 @@ var ErrGone = errors.New("the keeper went away")
 // Connect reaches the keeper with this id. Where none listens, the error is
 // ErrNoKeeper, and where so many clients wait that no more may, a
 // *SilentError. The conversation ends with ctx.
-func Connect(ctx context.Context, dirs Dirs, id string) (*Client, error) {
-	conn, err := dialSocket(ctx, dirs.of(id).socket())
+func Connect(ctx context.Context, dirs rundir.Dirs, id string) (*Client, error) {
+	conn, err := dialSocket(ctx, dirs.Of(id).Socket())
 	if errors.Is(err, unix.EAGAIN) {
 		return nil, &SilentError{Log: dirs.Log(id)}
 	}

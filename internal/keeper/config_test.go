@@ -45,7 +45,7 @@ func TestAttachConfig(t *testing.T) {
 		})
 		l.attachWith(Attach{Config: config, Session: true})
 		l.counted(clients + 1)
-		saved, err := loadSpec(l.dirs.of(l.id).spec())
+		saved, err := loadSpec(l.dirs.Of(l.id).Spec())
 		if err != nil {
 			t.Fatal(err)
 		}

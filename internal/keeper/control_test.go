@@ -17,6 +17,7 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
 
+	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 )
 
@@ -24,7 +25,7 @@ import (
 type listening struct {
 	t    *testing.T
 	k    *Keeper
-	dirs Dirs
+	dirs rundir.Dirs
 	id   string
 }
 
@@ -36,8 +37,8 @@ func spareKeeper(t testing.TB) *Keeper {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(base) })
-	spec := Spec{Dirs: Dirs{Runtime: base, State: base}, Config: &sshconfig.Config{Dest: "devbox", HostName: "devbox.example", User: "me", Port: 22}}
-	if err := spec.Dirs.of(spec.ID()).make(); err != nil {
+	spec := Spec{Dirs: rundir.Dirs{Runtime: base, State: base}, Config: &sshconfig.Config{Dest: "devbox", HostName: "devbox.example", User: "me", Port: 22}}
+	if err := spec.Dirs.Of(spec.ID()).Make(); err != nil {
 		t.Fatal(err)
 	}
 	return newKeeper(spec, zerolog.Nop())
@@ -63,7 +64,7 @@ func listenForTest(t *testing.T) *listening {
 	return l
 }
 
-func (l *listening) path() string { return l.dirs.of(l.id).socket() }
+func (l *listening) path() string { return l.dirs.Of(l.id).Socket() }
 
 // dial connects as a client does that may say anything.
 func (l *listening) dial() *net.UnixConn {
@@ -271,7 +272,7 @@ func TestVersions(t *testing.T) {
 // is.
 func TestOlderKeeper(t *testing.T) {
 	k := spareKeeper(t)
-	listener, err := listenAt(k.spec.Dirs.of(k.spec.ID()).socket())
+	listener, err := listenAt(k.spec.Dirs.Of(k.spec.ID()).Socket())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -298,7 +299,7 @@ func TestOlderKeeper(t *testing.T) {
 // does, and says nothing.
 func TestSilentKeeper(t *testing.T) {
 	k := spareKeeper(t)
-	listener, err := listenAt(k.spec.Dirs.of(k.spec.ID()).socket())
+	listener, err := listenAt(k.spec.Dirs.Of(k.spec.ID()).Socket())
 	if err != nil {
 		t.Fatal(err)
 	}

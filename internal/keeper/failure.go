@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/mosha-ssh/mosha/internal/bootstrap"
+	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
@@ -89,7 +90,7 @@ type wireError struct {
 // carried are the errors that keep their type between processes. Their
 // exported fields are plain data.
 var carried = []error{
-	&DirError{}, &FileError{}, &SetupError{}, &ForwardError{}, &VersionError{}, &RoomError{}, &BusyError{}, &NoKeysError{},
+	&rundir.DirError{}, &rundir.FileError{}, &SetupError{}, &ForwardError{}, &VersionError{}, &RoomError{}, &BusyError{}, &NoKeysError{},
 	&bootstrap.FileError{}, &bootstrap.LinkError{}, &bootstrap.RemoteError{},
 	&sshconn.ResolveError{}, &sshconn.ConnectError{}, &sshconn.TimeoutError{}, &sshconn.ClosedError{},
 	&sshconn.ProxyError{}, &sshconn.DisconnectError{}, &sshconn.ProtocolError{}, &sshconn.AlgorithmError{},

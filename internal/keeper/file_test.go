@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 )
 
 // TestFileInPlaceOfOurs: where a file of ours is expected, nothing else is opened,
@@ -34,31 +36,31 @@ func TestFileInPlaceOfOurs(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			dirs := Dirs{Runtime: filepath.Join(dir, name), State: dir}
-			in := dirs.of("id")
-			if err := os.MkdirAll(in.sessions(), 0o700); err != nil {
+			dirs := rundir.Dirs{Runtime: filepath.Join(dir, name), State: dir}
+			in := dirs.Of("id")
+			if err := os.MkdirAll(in.Sessions(), 0o700); err != nil {
 				t.Fatal(err)
 			}
 			const lease = "AAAAAAAAAAAAAAAAAAAAAAAAAA"
 			log := filepath.Join(string(in), "log")
-			for _, path := range []string{log, in.lock(), in.spec(), filepath.Join(in.sessions(), lease)} {
+			for _, path := range []string{log, in.Lock(), in.Spec(), filepath.Join(in.Sessions(), lease)} {
 				if err := put(path); err != nil {
 					t.Fatal(err)
 				}
 			}
 			_, logged := openLog(log, "box")
-			_, readLog := OpenLog(log)
-			_, locked := acquire(context.Background(), in, in.lock())
-			_, read := loadSpec(in.spec())
+			_, readLog := rundir.Open(log, os.O_RDONLY)
+			_, locked := rundir.Acquire(context.Background(), in.Lock())
+			_, read := loadSpec(in.Spec())
 			for what, err := range map[string]error{"log": logged, "log, to be read": readLog, "lock": locked, "spec": read} {
-				if other := (*FileError)(nil); !errors.As(err, &other) || other.Reason != "kind" || filepath.Dir(other.Path) != string(in) {
+				if other := (*rundir.FileError)(nil); !errors.As(err, &other) || other.Reason != "kind" || filepath.Dir(other.Path) != string(in) {
 					t.Errorf("%s: %v", what, err)
 				}
 			}
-			if err := newLeases(in.sessions(), func() {}).add(lease); !errors.Is(err, errNoLease) {
+			if err := newLeases(in.Sessions(), func() {}).add(lease); !errors.Is(err, errNoLease) {
 				t.Errorf("lease: %v", err)
 			}
-			removeFree(in.sessions())
+			removeFree(in.Sessions())
 			if _, err := os.Stat(elsewhere); !errors.Is(err, os.ErrNotExist) {
 				t.Errorf("a link was followed: %v", err)
 			}
@@ -76,23 +78,7 @@ func TestFileOfAnother(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := openLog(path, "box")
-	if other := (*FileError)(nil); !errors.As(err, &other) || other.Reason != "owner" || other.Owner != 1 {
-		t.Errorf("%v", err)
-	}
-}
-
-// TestDirInPlaceOfOurs: a keeper's directory is one, and not a link to one.
-func TestDirInPlaceOfOurs(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "mosha")
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	in := Dirs{Runtime: dir}.of("id")
-	if err := os.Symlink(t.TempDir(), string(in)); err != nil {
-		t.Fatal(err)
-	}
-	_, err := acquire(context.Background(), in, in.lock())
-	if other := (*DirError)(nil); !errors.As(err, &other) || other.Reason != "kind" || other.Path != string(in) {
+	if other := (*rundir.FileError)(nil); !errors.As(err, &other) || other.Reason != "owner" || other.Owner != 1 {
 		t.Errorf("%v", err)
 	}
 }

@@ -23,6 +23,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/mosha-ssh/mosha/internal/guard"
+	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
@@ -122,7 +123,7 @@ func newKeeper(spec Spec, log zerolog.Logger) *Keeper {
 		k.usesLocked(os.Getenv("SSH_AUTH_SOCK"))
 	}
 	wakeUp(k.launched)
-	k.leases = newLeases(spec.Dirs.of(spec.ID()).sessions(), k.sessionsChanged)
+	k.leases = newLeases(spec.Dirs.Of(spec.ID()).Sessions(), k.sessionsChanged)
 	if rest := min(time.Until(spec.Lingering), k.linger); rest > 0 { // the clock may have been set
 		k.lingerLocked(rest)
 	}
@@ -233,7 +234,7 @@ func (k *Keeper) run(ctx context.Context) {
 }
 
 // dir is where the keeper has its files.
-func (k *Keeper) dir() keeperDir { return k.spec.Dirs.of(k.config().ID()) }
+func (k *Keeper) dir() rundir.Dir { return k.spec.Dirs.Of(k.config().ID()) }
 
 // save writes down what a keeper needs that takes this one's place.
 func (k *Keeper) save() error {
@@ -247,7 +248,7 @@ func (k *Keeper) save() error {
 	k.spec.Agents, k.spec.Actor, k.spec.Choice = k.agents, k.actor, k.choice
 	spec := k.spec
 	k.mu.Unlock()
-	return spec.save(spec.Dirs.of(spec.ID()).spec())
+	return spec.save(spec.Dirs.Of(spec.ID()).Spec())
 }
 
 // dropSpec removes what was saved, for good: nobody takes the place of a keeper
@@ -256,7 +257,7 @@ func (k *Keeper) dropSpec() {
 	k.saving.Lock()
 	defer k.saving.Unlock()
 	k.dropped = true
-	_ = os.Remove(k.dir().spec())
+	_ = os.Remove(k.dir().Spec())
 }
 
 // saveOrLog saves the spec; that it could not be is no reason to refuse a

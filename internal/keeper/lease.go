@@ -10,6 +10,8 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 )
 
 // leaseName is the form of a lease's id; it becomes a file name.
@@ -24,8 +26,8 @@ type Lease struct {
 }
 
 // NewLease makes and locks a lease for a session of the keeper with this id.
-func NewLease(dirs Dirs, id string) (*Lease, error) {
-	dir := dirs.of(id).sessions()
+func NewLease(dirs rundir.Dirs, id string) (*Lease, error) {
+	dir := dirs.Of(id).Sessions()
 	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
@@ -35,7 +37,7 @@ func NewLease(dirs Dirs, id string) (*Lease, error) {
 		return nil, err
 	}
 	lease.file = file
-	if err := flock(file, unix.LOCK_SH|unix.LOCK_NB); err != nil {
+	if err := rundir.Flock(file, unix.LOCK_SH|unix.LOCK_NB); err != nil {
 		lease.Drop()
 		return nil, err
 	}
@@ -95,7 +97,7 @@ func (l *leases) add(id string) error {
 		return errNoLease
 	}
 	path := filepath.Join(l.dir, id)
-	file, err := openOwn(path, os.O_RDWR)
+	file, err := rundir.Open(path, os.O_RDWR)
 	if err != nil {
 		return errNoLease
 	}
@@ -117,7 +119,7 @@ func (l *leases) add(id string) error {
 
 // removeIfFree removes a lease that no session holds.
 func removeIfFree(file *os.File) bool {
-	if flock(file, unix.LOCK_EX|unix.LOCK_NB) != nil {
+	if rundir.Flock(file, unix.LOCK_EX|unix.LOCK_NB) != nil {
 		return false
 	}
 	_ = os.Remove(file.Name())
@@ -132,7 +134,7 @@ func removeFree(dir string) {
 	}
 	for _, entry := range entries {
 		path := filepath.Join(dir, entry.Name())
-		if file, err := openOwn(path, os.O_RDWR); err == nil {
+		if file, err := rundir.Open(path, os.O_RDWR); err == nil {
 			removeIfFree(file)
 			_ = file.Close()
 		}
@@ -142,7 +144,7 @@ func removeFree(dir string) {
 // await blocks in the kernel until the session's last descriptor is closed.
 // It has no cancel: it ends with its session or with the process.
 func (l *leases) await(id string, file *os.File) {
-	_ = flock(file, unix.LOCK_EX)
+	_ = rundir.Flock(file, unix.LOCK_EX)
 	_ = os.Remove(file.Name())
 	_ = file.Close()
 	l.mu.Lock()

@@ -1,26 +1,27 @@
 package keeper
 
 import (
-	"context"
 	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 )
 
 // testDirs are fresh directories, short enough for a socket.
-func testDirs(t *testing.T) Dirs {
+func testDirs(t *testing.T) rundir.Dirs {
 	t.Helper()
 	base, err := os.MkdirTemp("/tmp", "mk-")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(base) })
-	d := Dirs{Runtime: filepath.Join(base, "r"), State: filepath.Join(base, "s")}
+	d := rundir.Dirs{Runtime: filepath.Join(base, "r"), State: filepath.Join(base, "s")}
 	for _, dir := range []string{d.Runtime, d.State} {
-		if err := ensurePrivate(dir); err != nil {
+		if err := os.Mkdir(dir, 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -30,9 +31,9 @@ func testDirs(t *testing.T) Dirs {
 const testID = "0123456789abcdef"
 
 // newTestLease makes a lease as a launcher does.
-func newTestLease(t *testing.T, d Dirs) *Lease {
+func newTestLease(t *testing.T, d rundir.Dirs) *Lease {
 	t.Helper()
-	if err := d.of(testID).make(); err != nil {
+	if err := d.Of(testID).Make(); err != nil {
 		t.Fatal(err)
 	}
 	lease, err := NewLease(d, testID)
@@ -55,9 +56,9 @@ func counts(t *testing.T, l *leases, changed <-chan struct{}, want int) {
 	}
 }
 
-func newTestLeases(d Dirs) (*leases, chan struct{}) {
+func newTestLeases(d rundir.Dirs) (*leases, chan struct{}) {
 	changed := make(chan struct{}, 100)
-	return newLeases(d.of(testID).sessions(), func() { changed <- struct{}{} }), changed
+	return newLeases(d.Of(testID).Sessions(), func() { changed <- struct{}{} }), changed
 }
 
 // TestLeaseIsHeldByItsHeirs: the session lives until the last process that
@@ -82,7 +83,7 @@ func TestLeaseIsHeldByItsHeirs(t *testing.T) {
 	_ = heir.Process.Kill()
 	_ = heir.Wait()
 	counts(t, l, changed, 0)
-	if _, err := os.Stat(filepath.Join(d.of(testID).sessions(), lease.ID)); !errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat(filepath.Join(d.Of(testID).Sessions(), lease.ID)); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the lease's file: %v", err)
 	}
 }
@@ -113,76 +114,6 @@ func TestLeaseNamesAreChecked(t *testing.T) {
 	for _, id := range []string{"", ".", "../lock", "x", "AAAAAAAAAAAAAAAAAAAAAAAAA/", "AAAAAAAAAAAAAAAAAAAAAAAAAA"} {
 		if err := l.add(id); !errors.Is(err, errNoLease) {
 			t.Errorf("%q: %v", id, err)
-		}
-	}
-}
-
-// TestLockHasOneHolder, and whoever waits gets it, although its file and its
-// directory go with each holder.
-func TestLockHasOneHolder(t *testing.T) {
-	dir := testDirs(t).of(testID)
-	first, err := tryAcquire(dir, dir.lock())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := tryAcquire(dir, dir.lock()); !errors.Is(err, errLocked) {
-		t.Errorf("a second holder: %v", err)
-	}
-	got := make(chan error, 1)
-	go func() {
-		second, err := acquire(context.Background(), dir, dir.lock())
-		if err == nil {
-			second.release()
-		}
-		got <- err
-	}()
-	first.release()
-	dir.remove()
-	if err := <-got; err != nil {
-		t.Errorf("the one that waited: %v", err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	third, err := tryAcquire(dir, dir.lock())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer third.release()
-	if _, err := acquire(ctx, dir, dir.lock()); !errors.Is(err, errLocked) {
-		t.Errorf("a wait that was ended: %v", err)
-	}
-}
-
-// TestLockUnderContention: any number of processes' worth of goroutines, each
-// of which removes file and directory, never hold it at once.
-func TestLockUnderContention(t *testing.T) {
-	dir := testDirs(t).of(testID)
-	inside := make(chan struct{}, 1)
-	done := make(chan error, 8)
-	for range cap(done) {
-		go func() {
-			for range 50 {
-				lock, err := acquire(context.Background(), dir, dir.lock())
-				if err != nil {
-					done <- err
-					return
-				}
-				select {
-				case inside <- struct{}{}:
-				default:
-					done <- errors.New("two holders at once")
-					return
-				}
-				<-inside
-				lock.release()
-				dir.remove()
-			}
-			done <- nil
-		}()
-	}
-	for range cap(done) {
-		if err := <-done; err != nil {
-			t.Error(err)
 		}
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 )
 
 // maxLog is the size in bytes at which a log is set aside as ".old", in the
@@ -27,11 +29,11 @@ type logFile struct {
 
 // openLog opens the log at path for the keeper of a destination. Where it
 // cannot be had, nothing is logged: that is no reason to be without the agent.
-// Where something else is in its place, that is a *FileError: it may be a trap.
+// Where something else is in its place, that is a *rundir.FileError: it may be a trap.
 func openLog(path, destination string) (*logFile, error) {
 	l := &logFile{path: path, Logger: zerolog.Nop()}
 	if err := l.open(); err != nil {
-		if other := (*FileError)(nil); errors.As(err, &other) {
+		if other := (*rundir.FileError)(nil); errors.As(err, &other) {
 			return l, other
 		}
 		return l, nil
@@ -42,7 +44,7 @@ func openLog(path, destination string) (*logFile, error) {
 }
 
 func (l *logFile) open() error {
-	file, err := openOwn(l.path, os.O_CREATE|os.O_APPEND|os.O_WRONLY)
+	file, err := rundir.Open(l.path, os.O_CREATE|os.O_APPEND|os.O_WRONLY)
 	if err != nil {
 		return err
 	}

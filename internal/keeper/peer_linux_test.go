@@ -83,7 +83,7 @@ func TestStranger(t *testing.T) {
 // waits instead of taking the keeper for dead.
 func TestFullQueue(t *testing.T) {
 	k := spareKeeper(t)
-	path := k.spec.Dirs.of(k.spec.ID()).socket()
+	path := k.spec.Dirs.Of(k.spec.ID()).Socket()
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
 	if err != nil {
 		t.Fatal(err)

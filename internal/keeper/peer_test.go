@@ -114,7 +114,7 @@ func TestPlaces(t *testing.T) {
 // not end the serving; the listener's end does.
 func TestAcceptGoesOn(t *testing.T) {
 	k := spareKeeper(t)
-	listener, err := listenAt(k.spec.Dirs.of(k.spec.ID()).socket())
+	listener, err := listenAt(k.spec.Dirs.Of(k.spec.ID()).Socket())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 	"github.com/mosha-ssh/mosha/internal/netevent"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
@@ -37,8 +38,8 @@ func Run(stdin io.Reader) error {
 	if err != nil {
 		return report(ready, fmt.Errorf("its spec is not understood: %w", err))
 	}
-	read := func(dir keeperDir) (Spec, error) {
-		if before, err := loadSpec(dir.spec()); err == nil {
+	read := func(dir rundir.Dir) (Spec, error) {
+		if before, err := loadSpec(dir.Spec()); err == nil {
 			spec.inherit(before, bootID())
 		}
 		return spec, nil
@@ -53,7 +54,7 @@ func Resume(path string) error {
 	if err != nil {
 		return fmt.Errorf("its spec is not understood: %w", err)
 	}
-	read := func(dir keeperDir) (Spec, error) { return loadSpec(dir.spec()) }
+	read := func(dir rundir.Dir) (Spec, error) { return loadSpec(dir.Spec()) }
 	return serveSpec(spec, read, func(err error) error { return err })
 }
 
@@ -65,23 +66,23 @@ const maxSpec = 1 << 20
 // signals, leases, socket, ready. Who has the lock reads the spec that goes by
 // what the keeper before left: until then that may have changed it, or have
 // been stopped and removed it.
-func serveSpec(spec Spec, read func(keeperDir) (Spec, error), ready func(error) error) error {
+func serveSpec(spec Spec, read func(rundir.Dir) (Spec, error), ready func(error) error) error {
 	syscall.Umask(0o077)
 	debug.SetGCPercent(gcPercent)
 	// On one thread at a time Go wakes no other to look for work with each
 	// packet, which takes more of the processor than the packet.
 	runtime.GOMAXPROCS(1)
-	dir := spec.Dirs.of(spec.ID())
+	dir := spec.Dirs.Of(spec.ID())
 	// An earlier keeper of this destination may be about to end.
 	wait, cancel := context.WithTimeout(context.Background(), spawnPatience/2)
 	defer cancel()
-	lock, err := acquire(wait, dir, dir.lock())
+	lock, err := rundir.Acquire(wait, dir.Lock())
 	if err != nil {
-		dir.remove()
+		dir.Remove()
 		return ready(err)
 	}
-	defer dir.remove()
-	defer lock.release()
+	defer dir.Remove()
+	defer lock.Release()
 	if spec, err = read(dir); err != nil {
 		return ready(err)
 	}
@@ -103,7 +104,7 @@ func (k *Keeper) live(ctx context.Context, ready func(error) error) error {
 	if err := k.leases.find(); err != nil {
 		return ready(err)
 	}
-	listener, err := listenAt(k.dir().socket())
+	listener, err := listenAt(k.dir().Socket())
 	if err != nil {
 		return ready(err)
 	}
@@ -144,7 +145,7 @@ func (k *Keeper) guarded() (end func()) {
 		k.log.Error().Err(err).Bool("killed_too_often", !may).Msg("the keeper will not come back if it is killed")
 		return k.dropSpec
 	}
-	g := startGuardian(self, k.dir().spec(), k.log)
+	g := startGuardian(self, k.dir().Spec(), k.log)
 	return func() {
 		g.end()
 		k.dropSpec()

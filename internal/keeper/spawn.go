@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 	"github.com/mosha-ssh/mosha/internal/secret"
 )
 
@@ -39,14 +40,14 @@ func Find(ctx context.Context, spec Spec, argv []string) (*Client, error) {
 	}
 	bounded, cancel := context.WithTimeout(ctx, spawnPatience)
 	defer cancel()
-	dir := spec.Dirs.of(spec.ID())
-	lock, err := acquire(bounded, dir, dir.launch())
+	dir := spec.Dirs.Of(spec.ID())
+	lock, err := rundir.Acquire(bounded, dir.Launch())
 	if err != nil {
-		dir.remove()
+		dir.Remove()
 		return nil, &SpawnError{Log: spec.Dirs.Log(spec.ID()), Err: err}
 	}
-	defer dir.remove() // what is empty, if nothing comes of it
-	defer lock.release()
+	defer dir.Remove() // what is empty, if nothing comes of it
+	defer lock.Release()
 	if client, err := Connect(ctx, spec.Dirs, spec.ID()); err == nil {
 		return client, nil
 	}

@@ -7,13 +7,14 @@ import (
 
 	"github.com/google/renameio/v2"
 
+	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
 // Spec is what a keeper is told when it is spawned, as JSON on its stdin.
 type Spec struct {
-	Dirs   Dirs              `json:"dirs"`
+	Dirs   rundir.Dirs       `json:"dirs"`
 	Config *sshconfig.Config `json:"config"`
 	Family string            `json:"family"` // mosh's word for the address family
 
@@ -60,7 +61,7 @@ const maxSaved = 2 * maxSpec
 // loadSpec reads what save has written.
 func loadSpec(path string) (Spec, error) {
 	var s Spec
-	data, err := readOwn(path, maxSaved)
+	data, err := rundir.ReadFile(path, maxSaved)
 	if err != nil {
 		return s, err
 	}

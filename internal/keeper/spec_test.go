@@ -98,7 +98,7 @@ func TestLingersAfterSession(t *testing.T) {
 	if err := k.leases.find(); err != nil {
 		t.Fatal(err)
 	}
-	saved, err := loadSpec(k.dir().spec())
+	saved, err := loadSpec(k.dir().Spec())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,12 +112,12 @@ func TestLingersAfterSession(t *testing.T) {
 func TestStopDropsSpec(t *testing.T) {
 	k := spareKeeper(t)
 	k.use(Attach{AgentSocket: "/agent"})
-	if _, err := loadSpec(k.dir().spec()); err != nil {
+	if _, err := loadSpec(k.dir().Spec()); err != nil {
 		t.Fatal(err)
 	}
 	k.stop()
 	k.use(Attach{AgentSocket: "/other"})
-	if _, err := os.Stat(k.dir().spec()); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(k.dir().Spec()); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the spec is there: %v", err)
 	}
 }

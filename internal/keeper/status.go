@@ -4,13 +4,13 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"io/fs"
 	"os"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/mosha-ssh/mosha/internal/bootstrap"
+	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
@@ -91,39 +91,20 @@ func seconds(d time.Duration) float64 {
 
 // sweep removes what is left of a keeper that was killed, or stopped before its
 // sessions ended, and these files of it. The leases of sessions that live stay,
-// for the next keeper. The error is errLocked if one is just starting.
-func sweep(dir keeperDir, files ...string) error {
-	lock, err := tryAcquire(dir, dir.lock())
+// for the next keeper. The error is rundir.ErrLocked if one is just starting.
+func sweep(dir rundir.Dir, files ...string) error {
+	lock, err := rundir.TryAcquire(dir.Lock())
 	if err != nil {
 		return err
 	}
-	for _, path := range append(files, dir.socket()) {
+	for _, path := range append(files, dir.Socket()) {
 		_ = os.Remove(path)
 	}
-	removeFree(dir.sessions())
+	removeFree(dir.Sessions())
 	sshconn.RemoveMasters(string(dir))
-	lock.release()
-	dir.remove()
+	lock.Release()
+	dir.Remove()
 	return nil
-}
-
-// IDs returns the ids of the destinations that have or had a keeper. Not every
-// one of them need be alive.
-func IDs(dirs Dirs) ([]string, error) {
-	entries, err := os.ReadDir(dirs.Runtime)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil // it went with the last keeper
-	}
-	if err != nil {
-		return nil, err
-	}
-	var ids []string
-	for _, entry := range entries {
-		if entry.IsDir() {
-			ids = append(ids, entry.Name())
-		}
-	}
-	return ids, nil
 }
 
 // SilentError says that a keeper that runs does not answer: it was stopped by
@@ -138,7 +119,7 @@ const statusPatience = 5 * time.Second
 // StatusOf asks the keeper with this id how it is. The error is ErrNoKeeper
 // where none runs, a *SilentError where it does not answer in time, or a
 // *VersionError.
-func StatusOf(ctx context.Context, dirs Dirs, id string) (*Status, error) {
+func StatusOf(ctx context.Context, dirs rundir.Dirs, id string) (*Status, error) {
 	ctx, cancel := context.WithTimeout(ctx, statusPatience)
 	defer cancel()
 	client, err := Connect(ctx, dirs, id)
@@ -164,8 +145,8 @@ type Unknown struct {
 
 // All returns the status of every keeper, ordered by destination, and the
 // keepers that could not be asked. What is left of dead ones is cleared away.
-func All(ctx context.Context, dirs Dirs) (alive []*Status, unknown []Unknown, err error) {
-	ids, err := IDs(dirs)
+func All(ctx context.Context, dirs rundir.Dirs) (alive []*Status, unknown []Unknown, err error) {
+	ids, err := dirs.IDs()
 	var asking sync.WaitGroup
 	var mu sync.Mutex
 	for _, id := range ids {
@@ -177,14 +158,14 @@ func All(ctx context.Context, dirs Dirs) (alive []*Status, unknown []Unknown, er
 			case err == nil:
 				alive = append(alive, status)
 			case errors.Is(err, ErrNoKeeper):
-				_ = sweep(dirs.of(id))
+				_ = sweep(dirs.Of(id))
 			default:
 				unknown = append(unknown, Unknown{ID: id, Err: err})
 			}
 		})
 	}
 	asking.Wait()
-	removeRuntime(dirs.Runtime)
+	dirs.RemoveRuntime()
 	slices.SortFunc(alive, func(a, b *Status) int {
 		return cmp.Or(cmp.Compare(a.Destination, b.Destination), cmp.Compare(a.Port, b.Port), cmp.Compare(a.Log, b.Log))
 	})

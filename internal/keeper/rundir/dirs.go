@@ -1,4 +1,6 @@
-package keeper
+// Package rundir has the places on the laptop where keepers have their files: who
+// may use them, how they are opened, and the locks in them.
+package rundir
 
 import (
 	"errors"
@@ -22,7 +24,7 @@ type Dirs struct {
 	State   string // logs; 0700, ours
 }
 
-// DirError says why a directory is not used. Reason is "owner", "mode",
+// DirError tells why a directory is not used. Reason is "owner", "mode",
 // "kind", "length" or, with Err, "system".
 type DirError struct {
 	Path    string
@@ -42,14 +44,14 @@ func (e *DirError) Error() string {
 
 func (e *DirError) Unwrap() error { return e.Err }
 
-// FindDirs returns the directories of the current user and makes them where
-// they are missing. A directory that somebody else could write to or own is
+// Find returns the directories of the current user and makes them where they
+// are missing. A directory that somebody else could write to or own is
 // refused with a *DirError: whoever can replace a socket in it gets to answer
 // for the keeper.
-func FindDirs(env func(string) string) (Dirs, error) {
+func Find(env func(string) string) (Dirs, error) {
 	base, own := runtimeBase(env)
 	d := Dirs{Runtime: filepath.Join(base, own), State: filepath.Join(stateBase(env), "mosha")}
-	if path := d.of("0123456789abcdef").socket(); len(path) > maxSocketPath {
+	if path := d.Of("0123456789abcdef").Socket(); len(path) > maxSocketPath {
 		return Dirs{}, &DirError{Path: path, Reason: "length", Setting: runtimeSetting}
 	}
 	var refused *DirError
@@ -159,40 +161,67 @@ func ownerOf(info fs.FileInfo) int {
 // Log returns the path of the log of the keeper with this id.
 func (d Dirs) Log(id string) string { return filepath.Join(d.State, id+".log") }
 
-// of returns the directory of one keeper.
-func (d Dirs) of(id string) keeperDir { return keeperDir(filepath.Join(d.Runtime, id)) }
+// Of returns the directory of the keeper with this id.
+func (d Dirs) Of(id string) Dir { return Dir(filepath.Join(d.Runtime, id)) }
 
-// keeperDir holds what belongs to one keeper: its socket, its lock, the lock
-// of those who spawn it, and the leases of its sessions.
-type keeperDir string
+// IDs returns the ids of the destinations that have or had a keeper. Not every
+// one of them need be alive.
+func (d Dirs) IDs() ([]string, error) {
+	entries, err := os.ReadDir(d.Runtime)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil // it went with the last keeper
+	}
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	for _, entry := range entries {
+		if entry.IsDir() {
+			ids = append(ids, entry.Name())
+		}
+	}
+	return ids, nil
+}
 
-func (d keeperDir) socket() string   { return filepath.Join(string(d), "sock") }
-func (d keeperDir) lock() string     { return filepath.Join(string(d), "lock") }
-func (d keeperDir) launch() string   { return filepath.Join(string(d), "launch") }
-func (d keeperDir) spec() string     { return filepath.Join(string(d), "spec") }
-func (d keeperDir) sessions() string { return filepath.Join(string(d), "sessions") }
+// RemoveRuntime removes the runtime directory if it is empty. It stays where
+// others could take its name, as in /tmp.
+func (d Dirs) RemoveRuntime() {
+	if info, err := os.Stat(filepath.Dir(d.Runtime)); err == nil && ownerOf(info) == os.Getuid() {
+		_ = os.Remove(d.Runtime)
+	}
+}
 
-// make makes the directory for the locks; sessions come with the first lease.
+// Dir is the directory of one keeper.
+type Dir string
+
+// Socket is the path of the control socket.
+func (d Dir) Socket() string { return filepath.Join(string(d), "sock") }
+
+// Lock is the path of the lock that the keeper has while it runs.
+func (d Dir) Lock() string { return filepath.Join(string(d), "lock") }
+
+// Launch is the path of the lock of those who spawn the keeper.
+func (d Dir) Launch() string { return filepath.Join(string(d), "launch") }
+
+// Spec is the path of what a keeper saves for one that takes its place.
+func (d Dir) Spec() string { return filepath.Join(string(d), "spec") }
+
+// Sessions is the directory of the sessions' leases.
+func (d Dir) Sessions() string { return filepath.Join(string(d), "sessions") }
+
+// Make makes the directory for the locks; sessions come with the first lease.
 // The runtime directory is looked at again: the last keeper may have taken it
 // away since.
-func (d keeperDir) make() error {
+func (d Dir) Make() error {
 	if err := ensurePrivate(filepath.Dir(string(d))); err != nil {
 		return err
 	}
 	return ensurePrivate(string(d))
 }
 
-// remove takes the directories away if nothing is left in them.
-func (d keeperDir) remove() {
-	_ = os.Remove(d.sessions())
+// Remove takes the directories away if nothing is left in them.
+func (d Dir) Remove() {
+	_ = os.Remove(d.Sessions())
 	_ = os.Remove(string(d))
-	removeRuntime(filepath.Dir(string(d)))
-}
-
-// removeRuntime removes the runtime directory if it is empty. It stays where
-// others could take its name, as in /tmp.
-func removeRuntime(path string) {
-	if info, err := os.Stat(filepath.Dir(path)); err == nil && ownerOf(info) == os.Getuid() {
-		_ = os.Remove(path)
-	}
+	Dirs{Runtime: filepath.Dir(string(d))}.RemoveRuntime()
 }

@@ -1,4 +1,4 @@
-package keeper
+package rundir
 
 import (
 	"cmp"
@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// FileError says that something else is where a keeper has a file of its own.
+// FileError reports that something else is where a keeper has a file of its own.
 // Reason is "kind" (no regular file: a FIFO, a link, a device) or "owner".
 type FileError struct {
 	Path   string
@@ -25,10 +25,10 @@ func (e *FileError) Error() string {
 	return e.Path + " is no regular file"
 }
 
-// openOwn opens a file of ours. It neither follows a link nor waits for whoever
+// Open opens a file of ours. It neither follows a link nor waits for whoever
 // may be at the other end of a FIFO. What is no regular file of this user's is a
 // *FileError, whether it could be opened or not.
-func openOwn(path string, flags int) (*os.File, error) {
+func Open(path string, flags int) (*os.File, error) {
 	file, err := os.OpenFile(path, flags|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600)
 	if err != nil {
 		if info, failed := os.Lstat(path); failed == nil {
@@ -58,13 +58,9 @@ func checkOwn(path string, info fs.FileInfo) error {
 	return nil
 }
 
-// OpenLog opens the log at path for reading. What is no regular file of this
-// user's is a *FileError.
-func OpenLog(path string) (*os.File, error) { return openOwn(path, os.O_RDONLY) }
-
-// readOwn reads a file of ours, up to most bytes.
-func readOwn(path string, most int64) ([]byte, error) {
-	file, err := openOwn(path, os.O_RDONLY)
+// ReadFile reads a file of ours, up to most bytes.
+func ReadFile(path string, most int64) ([]byte, error) {
+	file, err := Open(path, os.O_RDONLY)
 	if err != nil {
 		return nil, err
 	}

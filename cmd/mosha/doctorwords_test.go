@@ -101,7 +101,7 @@ one thing is in the way
 	}
 }
 
-// TestCheckJSON is the shape that README describes.
+// TestCheckJSON is the shape that docs/reference.md describes.
 func TestCheckJSON(t *testing.T) {
 	c := problem(doctor.CheckLink, doctor.There, doctor.Warn, doctor.Problem{Kind: doctor.LinkDead, Subject: "/gone"})
 	c.Facts = map[string]string{"owner": "", "target": "/gone"}

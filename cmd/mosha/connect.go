@@ -19,6 +19,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/lease"
 	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 	"github.com/mosha-ssh/mosha/internal/mosh"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
@@ -330,19 +331,19 @@ func (c *connectCmd) begin(l *launch) error {
 	if err := checkFamily(c.flags().AddressFamily(), address); err != nil {
 		return err
 	}
-	lease, err := keeper.NewLease(l.spec.Dirs, l.spec.ID())
+	session, err := lease.New(l.spec.Dirs.Of(l.spec.ID()))
 	if err != nil {
 		return err
 	}
-	if err := l.client.Lease(lease); err != nil {
-		lease.Drop()
+	if err := l.client.Lease(session.ID); err != nil {
+		session.Drop()
 		return err
 	}
-	note := keeper.Note{Env: sessionEnv(l.spec.Config, os.Environ()), Address: c.UDPAddress, Read: l.isRead(), Lacks: lacks}
-	if err := lease.Leave(note); err != nil {
+	handover := lease.Handover{Env: sessionEnv(l.spec.Config, os.Environ()), Address: c.UDPAddress, Read: l.isRead(), Lacks: lacks}
+	if err := session.HandOver(handover); err != nil {
 		return err
 	}
-	fd, err := lease.Inherit()
+	fd, err := session.Inherit()
 	if err != nil {
 		return err
 	}
@@ -351,7 +352,7 @@ func (c *connectCmd) begin(l *launch) error {
 		return err
 	}
 	err = c.execMosh(standIn(self, l.spec.ID(), fd))
-	runtime.KeepAlive(lease) // its descriptor is mosh's now: nothing may close it before
+	runtime.KeepAlive(session) // its descriptor is mosh's now: nothing may close it before
 	return err
 }
 

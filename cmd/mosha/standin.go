@@ -16,6 +16,7 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/bootstrap"
 	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/lease"
 	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 	"github.com/mosha-ssh/mosha/internal/mosh"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
@@ -35,7 +36,7 @@ type standInCmd struct {
 // Run returns as soon as the CONNECT line is handed over, or with the code of
 // the remote command that should have started mosh-server.
 func (s standInCmd) Run() error {
-	note, release, err := keeper.TakeNote(s.LeaseFD)
+	handover, release, err := lease.TakeOver(s.LeaseFD)
 	defer release() // at the end: mosh may be interrupted before, and somebody has to end the server
 	if err != nil {
 		return err
@@ -53,7 +54,7 @@ func (s standInCmd) Run() error {
 		return err
 	}
 	connect := func() (*keeper.Client, error) { return keeper.Connect(context.Background(), dirs, s.KeeperID) }
-	start := &serverStart{request: request, note: note, lacks: note.Lacks, connect: connect}
+	start := &serverStart{request: request, handover: handover, lacks: handover.Lacks, connect: connect}
 	err = start.run()
 	var refused *signalError
 	if (start.route != nil || errors.As(err, &refused)) && start.pid != "" {
@@ -67,9 +68,9 @@ func (s standInCmd) Run() error {
 
 // serverStart is the start of mosh-server, and what becomes known in it.
 type serverStart struct {
-	request mosh.Request
-	note    keeper.Note
-	connect func() (*keeper.Client, error)
+	request  mosh.Request
+	handover lease.Handover
+	connect  func() (*keeper.Client, error)
 
 	address string // where mosh's UDP is to go
 	settled atomic.Bool
@@ -94,7 +95,7 @@ func (s *serverStart) run() error {
 	relay := mosh.Relay{Print: s.print, Found: func(path string) {
 		say("mosh-server is not in PATH on %s: using %s", s.request.Destination, path)
 	}}
-	if s.note.Read {
+	if s.handover.Read {
 		defer afterAWhile(say, s.stage)()
 	}
 	code, err := s.start(&relay, mosh.ServerCommand(s.request.Command, bootstrap.SetAgent))
@@ -141,9 +142,9 @@ func (s *serverStart) start(relay *mosh.Relay, command string) (code int, err er
 		return -1, err
 	}
 	defer client.Close()
-	start := keeper.Start{Command: command, Env: s.note.Env}
+	start := keeper.Start{Command: command, Env: s.handover.Env}
 	if s.request.Pty {
-		start.Pty = currentTerminal(s.note.Env)
+		start.Pty = currentTerminal(s.handover.Env)
 	}
 	return client.Start(start, keeper.Server{
 		Output:  func(p []byte) { _, _ = relay.Write(p) },
@@ -158,7 +159,7 @@ func (s *serverStart) start(relay *mosh.Relay, command string) (code int, err er
 
 // waits reports whether somebody is to read first what the session goes without:
 // mosh-client hides it with the screen that it draws.
-func (s *serverStart) waits() bool { return s.lacks && s.note.Read }
+func (s *serverStart) waits() bool { return s.lacks && s.handover.Read }
 
 // readingTime is how long a session waits for Enter: nobody may be there after
 // all, and mosh-server waits for a minute only.
@@ -198,7 +199,7 @@ func (s *serverStart) stage() string {
 // hold takes the keeper's word for what holds the start up.
 func (s *serverStart) hold(kind string) {
 	s.held.Store(&kind)
-	if s.staged.Load() && s.note.Read {
+	if s.staged.Load() && s.handover.Read {
 		say("%s", s.heldWords())
 	}
 }
@@ -231,8 +232,8 @@ func (s *serverStart) settle(ready keeper.Ready) {
 	far := (*farError)(nil)
 	switch {
 	case !s.request.WantIP: // the wrapper has another way to find it
-	case s.note.Address != "":
-		s.address = s.note.Address
+	case s.handover.Address != "":
+		s.address = s.handover.Address
 	case ready.Address == "":
 		s.route = errNoAddress
 	case ready.Beyond != nil:

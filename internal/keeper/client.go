@@ -163,9 +163,9 @@ func (c *Client) consult(person Person, r reply, next chan heard) (chan heard, e
 	}
 }
 
-// Lease has the keeper count a session, within an attach.
-func (c *Client) Lease(l *Lease) error {
-	if err := c.say(call{Op: opLease, Lease: l.ID}); err != nil {
+// Lease has the keeper count the session that holds the lease id, within an attach.
+func (c *Client) Lease(id string) error {
+	if err := c.say(call{Op: opLease, Lease: id}); err != nil {
 		return err
 	}
 	_, err := c.hear()

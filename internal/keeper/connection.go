@@ -12,6 +12,7 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/bootstrap"
 	"github.com/mosha-ssh/mosha/internal/guard"
+	"github.com/mosha-ssh/mosha/internal/keeper/pulse"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
@@ -32,7 +33,7 @@ type connection struct {
 	k     *Keeper
 	ssh   sshconn.Connection
 	log   zerolog.Logger
-	pulse *pulse
+	pulse *pulse.Pulse
 
 	ctx    context.Context // ends with the connection
 	cancel context.CancelFunc
@@ -86,20 +87,20 @@ func serve(k *Keeper, conn sshconn.Connection) *connection {
 	took := k.learned.first
 	k.mu.Unlock()
 	c := &connection{
-		k: k, ssh: conn, log: k.log, pulse: newPulse(alive, alive*time.Duration(config.ServerAliveCountMax)),
+		k: k, ssh: conn, log: k.log, pulse: pulse.New(alive, alive*time.Duration(config.ServerAliveCountMax)),
 		ctx: ctx, cancel: cancel, done: make(chan struct{}),
 		questions: make(chan uint64, 1), spare: make(chan *session, 1), room: newRoom(), made: time.Now(), answered: make(chan struct{}), holding: make(chan struct{}),
 	}
-	c.pulse.took, c.pulse.probe = took, conn.Probe
-	c.pulse.ask = c.ask
-	c.pulse.overdue = func() { k.update(func() { c.doubted = true }) }
-	c.pulse.alive = c.alive
+	c.pulse.Took, c.pulse.Probe = took, conn.Probe
+	c.pulse.Ask = c.ask
+	c.pulse.Overdue = func() { k.update(func() { c.doubted = true }) }
+	c.pulse.Alive = c.alive
 	c.work.Go(func() { conn.Serve(c.offered) })
 	if c.ssh.Facts().OneSession {
 		c.answers() // nothing can be asked
 	} else {
 		c.work.Go(c.putQuestions)
-		c.work.Go(func() { c.pulse.run(ctx) })
+		c.work.Go(func() { c.pulse.Run(ctx) })
 	}
 	go c.end()
 	return c
@@ -143,7 +144,7 @@ func (c *connection) putQuestions() {
 		if h != nil {
 			h.order(bootstrap.Ping(token))
 		} else if c.ssh.RoundTrip() == nil {
-			c.pulse.answered(token)
+			c.pulse.Answered(token)
 		}
 	}
 }
@@ -209,7 +210,7 @@ func (c *connection) goWork(f func()) {
 }
 
 // check asks whether the connection lives, now.
-func (c *connection) check() { c.pulse.check() }
+func (c *connection) check() { c.pulse.Check() }
 
 // address returns where mosh-server is to be reached: the address that this
 // side connected to or, behind a proxy, the one that the server reports, with

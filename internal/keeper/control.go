@@ -286,7 +286,7 @@ func (k *Keeper) stay(kept bool) {
 func (k *Keeper) follow(ctx context.Context, conn *connection, c call) (reply, error) {
 	switch c.Op {
 	case opLease:
-		return reply{Done: true}, k.leases.add(c.Lease)
+		return reply{Done: true}, k.leases.Add(c.Lease)
 	case opKeep:
 		if conn.ssh.Facts().OneSession {
 			return reply{}, &ForwardError{Reason: "one session"}

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/mosha-ssh/mosha/internal/keeper/lease"
 	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 )
 
@@ -41,9 +42,9 @@ func TestFileInPlaceOfOurs(t *testing.T) {
 			if err := os.MkdirAll(in.Sessions(), 0o700); err != nil {
 				t.Fatal(err)
 			}
-			const lease = "AAAAAAAAAAAAAAAAAAAAAAAAAA"
+			const id = "AAAAAAAAAAAAAAAAAAAAAAAAAA"
 			log := filepath.Join(string(in), "log")
-			for _, path := range []string{log, in.Lock(), in.Spec(), filepath.Join(in.Sessions(), lease)} {
+			for _, path := range []string{log, in.Lock(), in.Spec(), filepath.Join(in.Sessions(), id)} {
 				if err := put(path); err != nil {
 					t.Fatal(err)
 				}
@@ -57,10 +58,10 @@ func TestFileInPlaceOfOurs(t *testing.T) {
 					t.Errorf("%s: %v", what, err)
 				}
 			}
-			if err := newLeases(in.Sessions(), func() {}).add(lease); !errors.Is(err, errNoLease) {
+			if err := lease.NewSet(in.Sessions(), func() {}).Add(id); !errors.Is(err, lease.ErrNone) {
 				t.Errorf("lease: %v", err)
 			}
-			removeFree(in.Sessions())
+			lease.RemoveFree(in.Sessions())
 			if _, err := os.Stat(elsewhere); !errors.Is(err, os.ErrNotExist) {
 				t.Errorf("a link was followed: %v", err)
 			}

@@ -114,7 +114,7 @@ func (h *holder) begin(c *connection, first bootstrap.Order) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.owed.Store(int32(strings.Count(string(first), "\n")))
-	_, err := h.session.Write(bootstrap.HolderScript(first, c.pulse.rest, c.forwarding()))
+	_, err := h.session.Write(bootstrap.HolderScript(first, c.pulse.Rest, c.forwarding()))
 	return err
 }
 
@@ -187,7 +187,7 @@ func (h *holder) listen(c *connection) {
 		switch event := event.(type) {
 		case bootstrap.Pong:
 			c.owns(event.Owner)
-			c.pulse.answered(event.Token)
+			c.pulse.Answered(event.Token)
 		case bootstrap.Link:
 			c.linked(event, true)
 			c.unlink(h.problem(event))

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/mosha-ssh/mosha/internal/bootstrap"
+	"github.com/mosha-ssh/mosha/internal/keeper/pulse"
 )
 
 // saidChannel is a channel whose other end has said all that it will.
@@ -31,7 +32,7 @@ func TestHolderSaysTooMuch(t *testing.T) {
 	}
 	defer l.close()
 	l.Info().Msg("what matters")
-	c := &connection{k: spareKeeper(t), log: l.Logger, pulse: newPulse(0, 0)}
+	c := &connection{k: spareKeeper(t), log: l.Logger, pulse: pulse.New(0, 0)}
 	said := "mosha-holder 1\nlink ok\nburied yes\n" + strings.Repeat("link ok\npong 1 own\nlink failed write x\nburied no\n", 20000)
 	s := &session{channel: saidChannel{said: strings.NewReader(said)}}
 	h := &holder{session: s, events: bootstrap.NewHolderReader(s), ended: make(chan struct{}), remains: remains{agent: "/agent"}, buried: make([]remains, 1)}

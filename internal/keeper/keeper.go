@@ -23,6 +23,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/mosha-ssh/mosha/internal/guard"
+	"github.com/mosha-ssh/mosha/internal/keeper/lease"
 	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
@@ -60,7 +61,7 @@ type Keeper struct {
 	spec     Spec
 	log      zerolog.Logger
 	started  time.Time
-	leases   *leases
+	leases   *lease.Set
 	usage    usage
 	asks     chan ask      // questions for whoever is attached
 	uses     chan struct{} // one slot; somebody uses the keeper
@@ -123,7 +124,7 @@ func newKeeper(spec Spec, log zerolog.Logger) *Keeper {
 		k.usesLocked(os.Getenv("SSH_AUTH_SOCK"))
 	}
 	wakeUp(k.launched)
-	k.leases = newLeases(spec.Dirs.Of(spec.ID()).Sessions(), k.sessionsChanged)
+	k.leases = lease.NewSet(spec.Dirs.Of(spec.ID()).Sessions(), k.sessionsChanged)
 	if rest := min(time.Until(spec.Lingering), k.linger); rest > 0 { // the clock may have been set
 		k.lingerLocked(rest)
 	}
@@ -135,7 +136,7 @@ func newKeeper(spec Spec, log zerolog.Logger) *Keeper {
 func (k *Keeper) sessionsChanged() {
 	lingers := false
 	k.update(func() {
-		lingers = k.linger > 0 && k.leases.count() == 0
+		lingers = k.linger > 0 && k.leases.Count() == 0
 		if lingers {
 			k.lingerLocked(k.linger)
 		}
@@ -287,7 +288,7 @@ func (k *Keeper) needsLinkLocked() bool {
 	if k.oneSession && k.conn == nil {
 		return false
 	}
-	return k.kept || k.leases.count() > 0 || time.Now().Before(k.lingering)
+	return k.kept || k.leases.Count() > 0 || time.Now().Before(k.lingering)
 }
 
 // disturb says that the network changed, or that the machine slept.

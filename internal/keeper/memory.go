@@ -40,3 +40,11 @@ func trim() {
 	debug.FreeOSMemory()
 	dropProgramPages()
 }
+
+// wakeUp fills a slot, unless it is full already.
+func wakeUp(slot chan<- struct{}) {
+	select {
+	case slot <- struct{}{}:
+	default:
+	}
+}

@@ -183,7 +183,7 @@ func (c *connection) hold(w wish) {
 	if c.k.claims() { // since the link was reclaimed
 		h.order(bootstrap.Claim)
 	}
-	c.pulse.now()
+	c.pulse.Now()
 	c.goWork(func() {
 		h.listen(c)
 		if !h.dismissed.Load() {

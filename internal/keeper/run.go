@@ -101,14 +101,14 @@ func serveSpec(spec Spec, read func(rundir.Dir) (Spec, error), ready func(error)
 
 // live listens, says ready, and runs until the keeper is not needed.
 func (k *Keeper) live(ctx context.Context, ready func(error) error) error {
-	if err := k.leases.find(); err != nil {
+	if err := k.leases.Find(); err != nil {
 		return ready(err)
 	}
 	listener, err := listenAt(k.dir().Socket())
 	if err != nil {
 		return ready(err)
 	}
-	k.log.Info().Int("pid", os.Getpid()).Int("sessions", k.leases.count()).Msg("keeper started")
+	k.log.Info().Int("pid", os.Getpid()).Int("sessions", k.leases.Count()).Msg("keeper started")
 	if err := ready(nil); err != nil { // the launcher was interrupted
 		return errors.Join(err, listener.Close())
 	}

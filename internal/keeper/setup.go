@@ -66,7 +66,7 @@ func (k *Keeper) runTask(ctx context.Context, w *wire, task remoteTask) error {
 
 // busy returns a *BusyError if sessions use the remote, or are to.
 func (k *Keeper) busy() error {
-	sessions := k.leases.count()
+	sessions := k.leases.Count()
 	if kept := k.isKept(); kept || sessions > 0 {
 		return &BusyError{Sessions: sessions, Kept: kept}
 	}

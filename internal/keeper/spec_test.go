@@ -4,6 +4,8 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -90,12 +92,14 @@ func TestLingersOn(t *testing.T) {
 func TestLingersAfterSession(t *testing.T) {
 	k := spareKeeper(t)
 	k.linger = time.Hour
-	lease, err := NewLease(k.spec.Dirs, k.spec.ID())
-	if err != nil {
+	if err := os.Mkdir(k.dir().Sessions(), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	_ = lease.file.Close()
-	if err := k.leases.find(); err != nil {
+	nobodys := filepath.Join(k.dir().Sessions(), strings.Repeat("A", 26))
+	if err := os.WriteFile(nobodys, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := k.leases.Find(); err != nil {
 		t.Fatal(err)
 	}
 	saved, err := loadSpec(k.dir().Spec())

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mosha-ssh/mosha/internal/bootstrap"
+	"github.com/mosha-ssh/mosha/internal/keeper/lease"
 	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
@@ -49,7 +50,7 @@ var linkWords = map[bootstrap.Owner]string{
 }
 
 func (k *Keeper) status() *Status {
-	sessions, used := k.leases.count(), k.usage.read()
+	sessions, used := k.leases.Count(), k.usage.read()
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	config := k.spec.Config
@@ -100,7 +101,7 @@ func sweep(dir rundir.Dir, files ...string) error {
 	for _, path := range append(files, dir.Socket()) {
 		_ = os.Remove(path)
 	}
-	removeFree(dir.Sessions())
+	lease.RemoveFree(dir.Sessions())
 	sshconn.RemoveMasters(string(dir))
 	lock.Release()
 	dir.Remove()

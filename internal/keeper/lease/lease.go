@@ -1,4 +1,6 @@
-package keeper
+// Package lease tells the keeper which sessions live, by a lock of the kernel's
+// for each.
+package lease
 
 import (
 	"crypto/rand"
@@ -25,14 +27,13 @@ type Lease struct {
 	file *os.File
 }
 
-// NewLease makes and locks a lease for a session of the keeper with this id.
-func NewLease(dirs rundir.Dirs, id string) (*Lease, error) {
-	dir := dirs.Of(id).Sessions()
-	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+// New makes and locks a lease for a session of a keeper.
+func New(dir rundir.Dir) (*Lease, error) {
+	if err := os.Mkdir(dir.Sessions(), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
 	lease := &Lease{ID: rand.Text()}
-	file, err := os.OpenFile(filepath.Join(dir, lease.ID), os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	file, err := os.OpenFile(filepath.Join(dir.Sessions(), lease.ID), os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
 	}
@@ -58,32 +59,34 @@ func (l *Lease) Drop() {
 	_ = l.file.Close()
 }
 
-// leases counts the sessions that live.
-type leases struct {
+// Set counts the sessions that live.
+type Set struct {
 	dir     string
-	changed func() // called, without the lock, when a session came or ended
+	changed func() // called without the lock
 
 	mu   sync.Mutex
 	held map[string]bool
 }
 
-func newLeases(dir string, changed func()) *leases {
-	return &leases{dir: dir, changed: changed, held: map[string]bool{}}
+// NewSet returns the set of the leases in a directory, which is empty until Find or
+// Add is called. It calls changed when a session came or ended.
+func NewSet(dir string, changed func()) *Set {
+	return &Set{dir: dir, changed: changed, held: map[string]bool{}}
 }
 
-// errNoLease says that a lease is not there or that nobody holds it.
-var errNoLease = errors.New("no such lease, or its session has ended")
+// ErrNone reports that a lease is not there or that nobody holds it.
+var ErrNone = errors.New("no such lease, or its session has ended")
 
-// find takes up the sessions that an earlier keeper left behind and removes
+// Find takes up the sessions that an earlier keeper left behind and removes
 // the leases that nobody holds any more: those sessions have ended since.
-func (l *leases) find() error {
+func (l *Set) Find() error {
 	entries, err := os.ReadDir(l.dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	over := false
 	for _, entry := range entries {
-		over = l.add(entry.Name()) != nil || over
+		over = l.Add(entry.Name()) != nil || over
 	}
 	if over {
 		l.changed()
@@ -91,19 +94,19 @@ func (l *leases) find() error {
 	return err
 }
 
-// add counts the session that holds the lease id until it ends.
-func (l *leases) add(id string) error {
+// Add counts the session that holds the lease id until it ends.
+func (l *Set) Add(id string) error {
 	if !leaseName.MatchString(id) {
-		return errNoLease
+		return ErrNone
 	}
 	path := filepath.Join(l.dir, id)
 	file, err := rundir.Open(path, os.O_RDWR)
 	if err != nil {
-		return errNoLease
+		return ErrNone
 	}
 	if removeIfFree(file) {
 		_ = file.Close()
-		return errNoLease
+		return ErrNone
 	}
 	l.mu.Lock()
 	known := l.held[id]
@@ -126,8 +129,8 @@ func removeIfFree(file *os.File) bool {
 	return true
 }
 
-// removeFree removes all leases in a directory that no session holds.
-func removeFree(dir string) {
+// RemoveFree removes all leases in a directory that no session holds.
+func RemoveFree(dir string) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return
@@ -143,7 +146,7 @@ func removeFree(dir string) {
 
 // await blocks in the kernel until the session's last descriptor is closed.
 // It has no cancel: it ends with its session or with the process.
-func (l *leases) await(id string, file *os.File) {
+func (l *Set) await(id string, file *os.File) {
 	_ = rundir.Flock(file, unix.LOCK_EX)
 	_ = os.Remove(file.Name())
 	_ = file.Close()
@@ -153,8 +156,8 @@ func (l *leases) await(id string, file *os.File) {
 	l.changed()
 }
 
-// count returns how many sessions live.
-func (l *leases) count() int {
+// Count returns how many sessions live.
+func (l *Set) Count() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.held)

@@ -1,4 +1,6 @@
-package keeper
+// Package pulse tells whether the other end of a connection lives: it asks again
+// and again, and judges how long the answer takes.
+package pulse
 
 import (
 	"context"
@@ -48,48 +50,56 @@ func (r *roundTrip) soon() time.Duration {
 	return min(max(2*r.smooth+minSoon/2, minSoon), maxLate)
 }
 
-// pulse asks the other end again and again whether it is there. One goroutine
-// runs it; check may be called from any.
+// Pulse asks the other end again and again whether it is there. One goroutine
+// runs it; Check may be called from any.
 //
 //	      at once                   not even acknowledged, or after very long
 //	begun -------> asking first -----------------------> overdue, said once
 //	                    |                                   |
 //	                    +----------------+------------------+
 //	                                     | answer
-//	        rest is over, now or check   v
+//	        rest is over, Now or Check   v
 //	resting ------------------------> asking --late--> overdue, said once
 //	   ^                                |                 |
 //	   +------------ answer ------------+-----------------+
 //
 // The first questions go out at once, so that the round trip time is known
 // before it is needed: an outage may begin with the session.
-type pulse struct {
-	ask     func(token uint64)             // must not block
-	overdue func()                         // an answer did not come in time
-	alive   func(time.Duration)            // an answer came; the round trip time as it is now, 0 if unknown
-	probe   func() (confirmed, known bool) // see sshconn.Connection
+//
+// The functions are set before Run, which calls them.
+type Pulse struct {
+	Ask     func(token uint64)             // puts a question; must not block
+	Overdue func()                         // an answer did not come in time
+	Alive   func(time.Duration)            // an answer came; the round trip time as it is now, 0 if unknown
+	Probe   func() (confirmed, known bool) // see sshconn.Connection
+	Took    time.Duration                  // until the first answer of the connection before, 0: not known
+	Rest    time.Duration                  // between an answer and the next question
 
-	rest time.Duration // between an answer and the next question
 	late time.Duration // fixed limit for an answer; 0: it follows the round trip time
-	took time.Duration // what the first answer of the connection before took, 0: not known
 
 	answers chan uint64   // the tokens that came back
 	nows    chan struct{} // one slot
 	checks  chan struct{} // one slot
 }
 
-func newPulse(rest, late time.Duration) *pulse {
+// New returns a pulse that rests this long between an answer and the next question,
+// and takes an answer for overdue after late. Without rest both follow the round
+// trip time.
+func New(rest, late time.Duration) *Pulse {
 	if rest <= 0 {
 		rest, late = restPulse, 0
 	}
-	return &pulse{rest: rest, late: late, answers: make(chan uint64, 1), nows: make(chan struct{}, 1), checks: make(chan struct{}, 1)}
+	return &Pulse{
+		Rest: rest, late: late,
+		answers: make(chan uint64, 1), nows: make(chan struct{}, 1), checks: make(chan struct{}, 1),
+	}
 }
 
-// now asks the next question without rest, though nothing is in doubt.
-func (p *pulse) now() { wakeUp(p.nows) }
+// Now asks the next question without rest, though nothing is in doubt.
+func (p *Pulse) Now() { wakeUp(p.nows) }
 
-// check asks at once: something happened that may have broken the connection.
-func (p *pulse) check() { wakeUp(p.checks) }
+// Check asks at once: something happened that may have broken the connection.
+func (p *Pulse) Check() { wakeUp(p.checks) }
 
 func wakeUp(slot chan<- struct{}) {
 	select {
@@ -98,9 +108,9 @@ func wakeUp(slot chan<- struct{}) {
 	}
 }
 
-// answered takes the answer to a question. At most one is under way, so a
+// Answered takes the answer to a question. At most one is under way, so a
 // second one in the channel is a repetition of an older one.
-func (p *pulse) answered(token uint64) {
+func (p *Pulse) Answered(token uint64) {
 	select {
 	case <-p.answers:
 	default:
@@ -111,22 +121,22 @@ func (p *pulse) answered(token uint64) {
 	}
 }
 
-// run asks until ctx ends. A late answer still counts as one: whoever was told
+// Run asks until ctx ends. A late answer still counts as one: whoever was told
 // that it was overdue is told that the other end lives after all.
-func (p *pulse) run(ctx context.Context) {
+func (p *Pulse) Run(ctx context.Context) {
 	var estimate roundTrip
 	const first = 1
 	asked := time.Now()
-	p.ask(first)
+	p.Ask(first)
 	if !p.awaitFirst(ctx, first) {
 		return
 	}
 	rest := time.Duration(0)
 	if took := time.Since(asked); took < minLate { // else the server was busy, it may be
 		estimate.measured(took)
-		rest = p.rest
+		rest = p.Rest
 	}
-	p.alive(estimate.smooth)
+	p.Alive(estimate.smooth)
 	timer := time.NewTimer(rest)
 	defer timer.Stop()
 	late := false // the last answer
@@ -144,7 +154,7 @@ func (p *pulse) run(ctx context.Context) {
 			limit = estimate.soon()
 		}
 		asked := time.Now()
-		p.ask(token)
+		p.Ask(token)
 		inTime, ok := p.await(ctx, token, limit, estimate.soon())
 		if !ok {
 			return
@@ -153,18 +163,18 @@ func (p *pulse) run(ctx context.Context) {
 			estimate.measured(time.Since(asked))
 		}
 		late = !inTime
-		p.alive(estimate.smooth)
-		timer.Reset(p.rest)
+		p.Alive(estimate.smooth)
+		timer.Reset(p.Rest)
 	}
 }
 
 // awaitFirst waits for the answer to the first question, however long that
 // takes. It says once when there is reason to doubt that one will come. It
 // returns false when ctx ends.
-func (p *pulse) awaitFirst(ctx context.Context, token uint64) bool {
+func (p *Pulse) awaitFirst(ctx context.Context, token uint64) bool {
 	ticker := time.NewTicker(probeEvery)
 	defer ticker.Stop()
-	doubt, told := newDoubt(p.late, p.took), false
+	doubt, told := newDoubt(p.late, p.Took), false
 	for {
 		checked := false
 		select {
@@ -181,9 +191,9 @@ func (p *pulse) awaitFirst(ctx context.Context, token uint64) bool {
 		if told {
 			continue
 		}
-		if doubt.grows(time.Now(), checked, p.probe) {
+		if doubt.grows(time.Now(), checked, p.Probe) {
 			told = true
-			p.overdue()
+			p.Overdue()
 		}
 	}
 }
@@ -191,7 +201,7 @@ func (p *pulse) awaitFirst(ctx context.Context, token uint64) bool {
 // await waits for the answer to the question with this token, however long
 // that takes, and says once when it is overdue. A check meanwhile is served by
 // the question that is under way, whose answer is then expected soon.
-func (p *pulse) await(ctx context.Context, token uint64, limit, soon time.Duration) (inTime, ok bool) {
+func (p *Pulse) await(ctx context.Context, token uint64, limit, soon time.Duration) (inTime, ok bool) {
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	due := time.Now().Add(limit)
@@ -204,7 +214,7 @@ func (p *pulse) await(ctx context.Context, token uint64, limit, soon time.Durati
 			}
 		case <-timer.C:
 			inTime = false
-			p.overdue()
+			p.Overdue()
 		case <-p.checks:
 			if sooner := time.Now().Add(soon); inTime && sooner.Before(due) {
 				due = sooner

@@ -1,4 +1,4 @@
-package keeper
+package pulse
 
 import (
 	"context"
@@ -37,22 +37,22 @@ func (o *peer) questions() int {
 }
 
 // startPulse runs a pulse against a peer within a synctest bubble.
-func startPulse(t *testing.T, rest, late, after time.Duration, prepare ...func(*pulse)) (*pulse, *peer) {
+func startPulse(t *testing.T, rest, late, after time.Duration, prepare ...func(*Pulse)) (*Pulse, *peer) {
 	t.Helper()
-	p := newPulse(rest, late)
+	p := New(rest, late)
 	other := &peer{after: after}
 	began := time.Now()
-	p.ask = func(token uint64) {
+	p.Ask = func(token uint64) {
 		other.mu.Lock()
 		defer other.mu.Unlock()
 		other.asked = append(other.asked, time.Since(began))
 		if other.after >= 0 {
-			time.AfterFunc(other.after, func() { p.answered(token) })
+			time.AfterFunc(other.after, func() { p.Answered(token) })
 		}
 	}
-	p.probe = func() (confirmed, known bool) { return false, false }
-	p.overdue = func() { other.happened("overdue") }
-	p.alive = func(time.Duration) { other.happened("alive") }
+	p.Probe = func() (confirmed, known bool) { return false, false }
+	p.Overdue = func() { other.happened("overdue") }
+	p.Alive = func(time.Duration) { other.happened("alive") }
 	for _, f := range prepare {
 		f(p)
 	}
@@ -60,7 +60,7 @@ func startPulse(t *testing.T, rest, late, after time.Duration, prepare ...func(*
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		p.run(ctx)
+		p.Run(ctx)
 	}()
 	t.Cleanup(func() {
 		cancel()
@@ -119,7 +119,7 @@ func TestPulseTakesALateAnswer(t *testing.T) {
 		time.Sleep(30 * time.Second)
 		other.expect(t, "alive")
 		other.answersAfter(-1)
-		p.check()
+		p.Check()
 		time.Sleep(time.Second)
 		other.expect(t, "overdue")
 	})
@@ -149,7 +149,7 @@ func TestPulseChecks(t *testing.T) {
 		time.Sleep(60 * time.Millisecond)
 		other.expect(t, "alive")
 		other.answersAfter(-1)
-		p.check()
+		p.Check()
 		time.Sleep(300 * time.Millisecond)
 		other.expect(t, "overdue")
 	})
@@ -159,7 +159,7 @@ func TestPulseChecks(t *testing.T) {
 		other.expect(t, "alive")
 		other.answersAfter(-1)
 		time.Sleep(restPulse) // a question goes out and is lost
-		p.check()
+		p.Check()
 		time.Sleep(300 * time.Millisecond)
 		other.expect(t, "overdue")
 	})
@@ -170,11 +170,11 @@ func TestPulseAsksNow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, other := startPulse(t, 0, 0, 50*time.Millisecond)
 		synctest.Wait()
-		p.now() // while the first is under way: it is asked next
+		p.Now() // while the first is under way: it is asked next
 		time.Sleep(110 * time.Millisecond)
 		other.expect(t, "alive", "alive")
 		other.answersAfter(500 * time.Millisecond) // which a check would not wait for
-		p.now()
+		p.Now()
 		time.Sleep(510 * time.Millisecond)
 		other.expect(t, "alive")
 		time.Sleep(restPulse / 2)
@@ -206,12 +206,12 @@ func TestPulseIgnoresStrayAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, other := startPulse(t, 0, 0, -1)
 		synctest.Wait()
-		p.answered(7)
-		p.answered(7)
+		p.Answered(7)
+		p.Answered(7)
 		synctest.Wait()
-		p.answered(99)
+		p.Answered(99)
 		other.expect(t)
-		p.answered(1)
+		p.Answered(1)
 		other.expect(t, "alive")
 	})
 }

@@ -1,4 +1,4 @@
-package keeper
+package pulse
 
 import (
 	"testing"
@@ -32,15 +32,15 @@ func TestPulseWaitsForAFirstAnswer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				p, other := startPulse(t, 0, 0, test.answer, func(p *pulse) {
+				p, other := startPulse(t, 0, 0, test.answer, func(p *Pulse) {
 					began := time.Now()
-					p.took = test.took
-					p.probe = func() (bool, bool) {
+					p.Took = test.took
+					p.Probe = func() (bool, bool) {
 						return test.known && (test.cut < 0 || time.Since(began) < test.cut), test.known
 					}
 				})
 				if test.check >= 0 {
-					time.AfterFunc(test.check, p.check)
+					time.AfterFunc(test.check, p.Check)
 				}
 				quiet := test.answer - 1
 				if test.doubtFrom >= 0 {
@@ -66,12 +66,12 @@ func TestPulseWaitsForAFirstAnswer(t *testing.T) {
 // answer may take.
 func TestPulseHearsOfEventsBeforeItsFirstAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p, other := startPulse(t, 15*time.Second, 45*time.Second, -1, func(p *pulse) {
-			p.probe = func() (bool, bool) { return false, true }
+		p, other := startPulse(t, 15*time.Second, 45*time.Second, -1, func(p *Pulse) {
+			p.Probe = func() (bool, bool) { return false, true }
 		})
 		time.Sleep(10 * time.Second)
 		other.expect(t)
-		p.check()
+		p.Check()
 		time.Sleep(minLate + probeEvery)
 		other.expect(t, "overdue")
 	})
@@ -83,14 +83,14 @@ func TestPulseHearsOfEventsBeforeItsFirstAnswer(t *testing.T) {
 func TestPulseOfAMaster(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began, cut := time.Now(), 20*time.Second
-		p, other := startPulse(t, 0, 0, -1, func(p *pulse) {
-			p.probe = func() (bool, bool) {
+		p, other := startPulse(t, 0, 0, -1, func(p *Pulse) {
+			p.Probe = func() (bool, bool) {
 				at := time.Since(began)
 				return false, at >= 8*time.Second && at < 8300*time.Millisecond || at >= cut
 			}
 		})
 		time.Sleep(8100 * time.Millisecond)
-		p.check()
+		p.Check()
 		time.Sleep(time.Until(began.Add(cut + lostLimit - 2*probeEvery)))
 		other.expect(t)
 		time.Sleep(3 * probeEvery)

@@ -105,7 +105,7 @@ func TestHomeOfRootAlone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.managed()
-	window := w.shellWithout(`the session has the agent only until the connection breaks: ~/\.ssh/ssh_auth_sock: no permission to write in its directory`, "devbox")
+	window := w.shellWithout(`the session has the agent only until the connection breaks: ~/\.ssh/ssh_auth_sock cannot be set`, "devbox")
 	w.do(window, "echo $SSH_AUTH_SOCK", `/tmp/ssh-\S+/agent\.\d+`)
 	w.agentIsNow(window, w.key)
 	w.becomes("a status that says so", func(s keeper.Status) bool {

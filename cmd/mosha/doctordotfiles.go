@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/mosha-ssh/mosha/internal/bootstrap"
 	"github.com/mosha-ssh/mosha/internal/doctor"
+	"github.com/mosha-ssh/mosha/internal/remotesh"
 )
 
 // adviceDotfiles is about start-up files on the remote.
@@ -20,7 +20,7 @@ func adviceDotfiles(c doctor.Check, host string) (advice, bool) {
 		return advice{cause: "not set up, and the home cannot be written to: " + p.Subject, cure: "new shells there may not find the agent"}, true
 	case doctor.CannotSetUp:
 		cure := "mend the file there, then " + setUp
-		if failed := (*bootstrap.RemoteError)(nil); errors.As(p.Err, &failed) && failed.Kind == bootstrap.NoTools {
+		if failed := (*remotesh.Error)(nil); errors.As(p.Err, &failed) && failed.Kind == remotesh.NoTools {
 			cure = "install that there, then " + setUp
 		}
 		return advice{cause: fmt.Sprintf("cannot be set up: %v", oneLine(p.Err)), cure: cure}, true

@@ -7,6 +7,7 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/bootstrap"
 	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/remotesh"
 )
 
 func setupWords(err *keeper.SetupError) (message, hint string) {
@@ -20,18 +21,18 @@ func setupWords(err *keeper.SetupError) (message, hint string) {
 
 // scriptWords says why nothing could be done on the remote.
 func scriptWords(err error) (message, hint string) {
-	var remote *bootstrap.RemoteError
+	var remote *remotesh.Error
 	if !errors.As(err, &remote) {
 		return err.Error(), ""
 	}
 	switch remote.Kind {
-	case bootstrap.NoShell, bootstrap.Malformed:
+	case remotesh.NoShell, remotesh.Malformed:
 		message = "the login shell there runs no /bin/sh"
-		if remote.Kind == bootstrap.NoShell && remote.Detail != "" {
+		if remote.Kind == remotesh.NoShell && remote.Detail != "" {
 			message += fmt.Sprintf(": it says %q", remote.Detail)
 		}
 		return message, "it may be a restricted one, or a start-up file runs another program: have it do so at a prompt only"
-	case bootstrap.Noise:
+	case remotesh.Noise:
 		return "start-up files there print without end", "have them print at a prompt only"
 	}
 	return strings.TrimPrefix(remote.Error(), "remote shell: "), ""

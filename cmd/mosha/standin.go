@@ -14,11 +14,11 @@ import (
 
 	"golang.org/x/term"
 
-	"github.com/mosha-ssh/mosha/internal/bootstrap"
 	"github.com/mosha-ssh/mosha/internal/keeper"
 	"github.com/mosha-ssh/mosha/internal/keeper/lease"
 	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 	"github.com/mosha-ssh/mosha/internal/mosh"
+	"github.com/mosha-ssh/mosha/internal/remotesh"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 	"github.com/mosha-ssh/mosha/internal/text"
@@ -98,7 +98,7 @@ func (s *serverStart) run() error {
 	if s.handover.Read {
 		defer afterAWhile(say, s.stage)()
 	}
-	code, err := s.start(&relay, mosh.ServerCommand(s.request.Command, bootstrap.SetAgent))
+	code, err := s.start(&relay, mosh.ServerCommand(s.request.Command, remotesh.SetAgent))
 	if err == nil && relay.Connect() == nil && relay.Code() == 0 && code == notFound {
 		// The login shell found no sh, as a restricted one may not. As mosh has it, it may find the server.
 		code, err = s.start(&relay, s.request.Command)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/mosha-ssh/mosha/internal/remotesh"
 )
 
 // A block in a file is
@@ -46,7 +48,7 @@ var (
 	fishBody    = body(fishFile)             // the same for fish
 	cshBody     = body(cshFile)              // the same for csh and tcsh
 	profileBody = body(profileFile)          // a ~/.profile that we create
-	rcBody      = body(rcFile)               // sets the link, in a ~/.ssh/rc that had content
+	rcBody      = rc()                       // sets the link, in a ~/.ssh/rc that had content
 	rcAloneBody = rcBody + body(rcAloneFile) // a ~/.ssh/rc that we create
 )
 
@@ -55,6 +57,15 @@ var (
 func body(file string) string {
 	_, body, _ := strings.Cut(file, "\n\n")
 	return body
+}
+
+// rc returns the body of rc.sh with the function that it shares with the holder.
+func rc() string {
+	var loops strings.Builder
+	for line := range strings.Lines(body(remotesh.Loops)) {
+		loops.WriteString("  " + line)
+	}
+	return strings.Replace(body(rcFile), "  # loops.sh\n", loops.String(), 1)
 }
 
 // header is a block's first line, read.

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/mosha-ssh/mosha/internal/lab/labtest"
+	"github.com/mosha-ssh/mosha/internal/remotesh"
 )
 
 // agents are real ssh-agents of the shell's user, by name.
@@ -122,7 +123,7 @@ var rcCases = []rcCase{
 
 // leads returns what the link is after a case, in the words of rcCase.
 func (l *local) leads(targets map[string]string) string {
-	p := filepath.Join(l.home, LinkPath)
+	p := filepath.Join(l.home, remotesh.LinkPath)
 	target, err := os.Readlink(p)
 	if err != nil {
 		if _, err := os.Lstat(p); err != nil {
@@ -189,17 +190,17 @@ func testRC(t *testing.T, l *local, a agents, c rcCase, mine string) {
 	l.lay(file(".ssh/rc", rc))
 	targets := map[string]string{
 		"own, marked": byRepair(a.elsewhere["own"]), "other": a.dir + "/other",
-		"link": filepath.Join(l.home, LinkPath), "itself": "ssh_auth_sock", "directory": a.dir,
+		"link": filepath.Join(l.home, remotesh.LinkPath), "itself": "ssh_auth_sock", "directory": a.dir,
 		"alias": filepath.Join(l.home, "alias"), "relative": "own",
 	}
 	maps.Copy(targets, a.elsewhere)
-	l.lay(link("alias", LinkPath))
+	l.lay(symlink("alias", remotesh.LinkPath))
 	switch c.link {
 	case "":
 	case "file":
-		l.lay(file(LinkPath, "mine"))
+		l.lay(file(remotesh.LinkPath, "mine"))
 	default:
-		l.lay(link(LinkPath, targets[c.link]))
+		l.lay(symlink(remotesh.LinkPath, targets[c.link]))
 	}
 	before := l.tree()
 
@@ -221,7 +222,7 @@ func testRC(t *testing.T, l *local, a agents, c rcCase, mine string) {
 	if strings.HasPrefix(c.want, "own") && !a.answers(targets["link"]) {
 		t.Error("nobody answers behind the link")
 	}
-	if d := differences(before, l.tree(), LinkPath, "ran"); d != "" {
+	if d := differences(before, l.tree(), remotesh.LinkPath, "ran"); d != "" {
 		t.Error(d)
 	}
 	if mine != "" {
@@ -233,7 +234,7 @@ func testRC(t *testing.T, l *local, a agents, c rcCase, mine string) {
 // login at the same time removes a dead one that it has seen before.
 func testRCBeside(t *testing.T, l *local, a agents) {
 	const removes = "mv() { command mv \"$@\" && [ -f ran ] || { >ran && rm -f \"$HOME/.ssh/ssh_auth_sock\"; }; }\n"
-	l.lay(file(".ssh/rc", removes+rcBlock), link(LinkPath, a.elsewhere["dead"]))
+	l.lay(file(".ssh/rc", removes+rcBlock), symlink(remotesh.LinkPath, a.elsewhere["dead"]))
 	sh := l.command(append(l.argv, ".ssh/rc")...)
 	sh.Env = append(sh.Env, "SSH_AUTH_SOCK="+a.elsewhere["own"])
 	check(t, sh.Run())

@@ -53,7 +53,7 @@ var otherCorpus = []sample{
 		rows: rows(rcNew, zshenvNew),
 	}, {
 		name: "zsh, links into a repository", shell: zsh,
-		entries: []entry{file("dotfiles/zsh/env", "z=1\r\n").with(0o600), link(".zshenv", "dotfiles/zsh/env")},
+		entries: []entry{file("dotfiles/zsh/env", "z=1\r\n").with(0o600), symlink(".zshenv", "dotfiles/zsh/env")},
 		rows:    rows(rcNew, through(".zshenv", "dotfiles/zsh/env")),
 		content: map[string]string{"dotfiles/zsh/env": envBlock + "z=1\r\n"},
 	}, {
@@ -81,7 +81,7 @@ var otherCorpus = []sample{
 		rows:    rows(rcNew, changed(".bashrc"), fishNew),
 	}, {
 		name: "fish, config in a repository", shell: fish,
-		entries: []entry{file("dotfiles/fish/conf.d/a.fish", ""), link(".config/fish", "../dotfiles/fish")},
+		entries: []entry{file("dotfiles/fish/conf.d/a.fish", ""), symlink(".config/fish", "../dotfiles/fish")},
 		rows:    rows(rcNew, row{path: fishName, action: Created, target: "dotfiles/fish/conf.d/mosha.fish"}),
 	}, {
 		name: "fish, read-only config", shell: fish,
@@ -117,7 +117,7 @@ var otherCorpus = []sample{
 		name: "tcsh with both", shell: tcsh, typical: true, entries: []entry{file(".cshrc", "c\n"), file(".tcshrc", "t\n")},
 		rows: rows(rcNew, changed(".tcshrc")),
 	}, {
-		name: "tcsh with a link to nothing", shell: tcsh, entries: []entry{link(".tcshrc", "gone"), file(".cshrc", "c\n")},
+		name: "tcsh with a link to nothing", shell: tcsh, entries: []entry{symlink(".tcshrc", "gone"), file(".cshrc", "c\n")},
 		rows: rows(rcNew, changed(".cshrc")),
 	}, {
 		name: "tcsh, edited by hand", shell: tcsh,
@@ -143,10 +143,10 @@ var otherCorpus = []sample{
 		name: "dash, nothing at all", shell: dash, rows: rows(rcNew, profileAlone),
 	}, {
 		name: "dash with ENV", shell: dash, typical: true,
-		entries: []entry{file("etc/shrc", "s\n"), link(".shrc", "etc/shrc"), file(".profile", "ENV=~/.shrc; export ENV")},
+		entries: []entry{file("etc/shrc", "s\n"), symlink(".shrc", "etc/shrc"), file(".profile", "ENV=~/.shrc; export ENV")},
 		rows:    rows(rcNew, changed(".profile"), through(".shrc", "etc/shrc")),
 	}, {
-		name: "dash, a link to nothing for ENV", shell: dash, entries: []entry{link(".shrc", "gone")},
+		name: "dash, a link to nothing for ENV", shell: dash, entries: []entry{symlink(".shrc", "gone")},
 		rows: rows(rcNew, profileAlone),
 	}, {
 		name: "dash, no permission", shell: dash, entries: []entry{file(".profile", "x").with(0), file(".ashrc", "y").with(0o444)},

@@ -137,40 +137,40 @@ var corpus = []sample{
 	}, {
 		name: "links into a repository", typical: true,
 		entries: []entry{
-			file("dotfiles/bash/rc", debianBashrc).with(0o640), link(".bashrc", "dotfiles/bash/rc"),
-			file("dotfiles/prof-2", debianProfile), link("dotfiles/prof", "./prof-2"), link(".profile", "dotfiles/prof"),
-			dir("dotfiles/ssh").with(0o700), link(".ssh", "dotfiles/ssh"), file("dotfiles/rc", "true\n").with(0o755),
-			link("dotfiles/ssh/rc", "../rc"),
+			file("dotfiles/bash/rc", debianBashrc).with(0o640), symlink(".bashrc", "dotfiles/bash/rc"),
+			file("dotfiles/prof-2", debianProfile), symlink("dotfiles/prof", "./prof-2"), symlink(".profile", "dotfiles/prof"),
+			dir("dotfiles/ssh").with(0o700), symlink(".ssh", "dotfiles/ssh"), file("dotfiles/rc", "true\n").with(0o755),
+			symlink("dotfiles/ssh/rc", "../rc"),
 		},
 		rows:    rows(through(".ssh/rc", "dotfiles/rc"), through(".bashrc", "dotfiles/bash/rc")),
 		content: map[string]string{"dotfiles/bash/rc": envBlock + debianBashrc, "dotfiles/rc": rcBlock + "true\n"},
 	}, {
 		name:    "odd names behind links",
-		entries: []entry{file("-n a  b*/$(x)'", "true\n"), link(".bashrc", "-n a  b*/$(x)'"), link(".profile", ".bashrc")},
+		entries: []entry{file("-n a  b*/$(x)'", "true\n"), symlink(".bashrc", "-n a  b*/$(x)'"), symlink(".profile", ".bashrc")},
 		rows:    rows(rcNew, through(".bashrc", "-n a  b*/$(x)'"), inPlace(".profile")),
 	}, {
 		name:    "odd name that cannot be written",
-		entries: []entry{file(`a\c *`, "true\n").with(0o444), link(".bashrc", `a\c *`), file(".profile", ". .bashrc")},
+		entries: []entry{file(`a\c *`, "true\n").with(0o444), symlink(".bashrc", `a\c *`), file(".profile", ". .bashrc")},
 		rows:    rows(rcNew, skipped(".bashrc", Unwritable)),
 	}, {
 		name:    "link to the null device",
-		entries: []entry{link(".bashrc", "/dev/null"), link(".ssh/rc", "/dev/null")},
+		entries: []entry{symlink(".bashrc", "/dev/null"), symlink(".ssh/rc", "/dev/null")},
 		rows:    rows(skipped(".ssh/rc", Irregular), skipped(".bashrc", Irregular)),
 	}, {
 		name:    "dangling links",
-		entries: []entry{link(".ssh/rc", "nowhere"), link(".bashrc", "dotfiles/bashrc"), link(".profile", "dotfiles/profile")},
+		entries: []entry{symlink(".ssh/rc", "nowhere"), symlink(".bashrc", "dotfiles/bashrc"), symlink(".profile", "dotfiles/profile")},
 		rows:    rows(skipped(".ssh/rc", Dangling), skipped(".bashrc", Dangling)),
 	}, {
 		name:    "dangling login link",
-		entries: []entry{link(".bash_profile", "nowhere"), file(".profile", debianProfile), file(".bashrc", "")},
+		entries: []entry{symlink(".bash_profile", "nowhere"), file(".profile", debianProfile), file(".bashrc", "")},
 		rows:    rows(rcNew, changed(".bashrc")),
 	}, {
 		name:    "dangling profile",
-		entries: []entry{link(".profile", "nowhere")},
+		entries: []entry{symlink(".profile", "nowhere")},
 		rows:    rows(rcNew, bashrcNew, skipped(".profile", Dangling)),
 	}, {
 		name:    "links in a loop",
-		entries: []entry{link(".bashrc", ".bash_profile"), link(".bash_profile", ".bashrc"), file(".profile", "x\n")},
+		entries: []entry{symlink(".bashrc", ".bash_profile"), symlink(".bash_profile", ".bashrc"), file(".profile", "x\n")},
 		rows:    rows(rcNew, skipped(".bashrc", LinkLoop), skipped(".bash_profile", LinkLoop)),
 	}, {
 		name:    "directories",

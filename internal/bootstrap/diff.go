@@ -3,6 +3,8 @@ package bootstrap
 import (
 	"bytes"
 	"fmt"
+
+	"github.com/mosha-ssh/mosha/internal/remotesh"
 )
 
 const (
@@ -14,7 +16,7 @@ const (
 // diff returns what a step changes, in diff's unified format. A step is one
 // change, and its block is short.
 func (s step) diff() []byte {
-	if s.name == LinkPath {
+	if s.name == remotesh.LinkPath {
 		return nil
 	}
 	from, to := s.name, s.name

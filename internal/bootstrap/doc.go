@@ -14,13 +14,7 @@
 // needed for that. [PreviewSetup] and [PreviewUndo] write nothing and say what
 // would be done, with a diff of each file.
 //
-// [HolderScript] is the script that keeps the link while a connection lasts,
-// and [HolderReader] reads what it says.
-//
-// The package knows nothing of SSH: it is given a [Runner], which starts a
-// shell. Whatever that shell says is hostile: every line, length and count is
+// The package knows nothing of SSH: it is given a [remotesh.Runner], which starts
+// a shell. Whatever that shell says is hostile: every line, length and count is
 // bounded.
 package bootstrap
-
-// LinkPath is the link to the forwarded agent, relative to the remote's home.
-const LinkPath = ".ssh/ssh_auth_sock"

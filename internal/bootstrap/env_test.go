@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/mosha-ssh/mosha/internal/lab/labtest"
+	"github.com/mosha-ssh/mosha/internal/remotesh"
 )
 
 // envCase is a shell in which SSH_AUTH_SOCK is to be right.
@@ -217,14 +218,14 @@ func testEnv(t *testing.T, l *local, a agents, c envCase, w way) {
 	if w.sshd && !c.ssh {
 		return // elsewhere bash -c reads no file
 	}
-	p := filepath.Join(l.home, LinkPath)
+	p := filepath.Join(l.home, remotesh.LinkPath)
 	values := map[string]string{
 		"own": a.dir + "/own", "other": a.dir + "/other", "dead": a.dir + "/dead", "link": p, "empty": "", "none": "none",
 		"hers": a.dir + "/hers",
 	}
 	_ = os.Remove(p)
 	if c.link != "" {
-		l.lay(link(LinkPath, values[c.link]))
+		l.lay(symlink(remotesh.LinkPath, values[c.link]))
 	}
 	want := c.want
 	if !w.prompt && c.quiet != "" {
@@ -269,8 +270,8 @@ func TestEnvInOtherShells(t *testing.T) {
 	eachShell(t, func(t *testing.T, l *local) {
 		a := newAgents(l)
 		own := a.start("own")
-		l.lay(file("env", envBlock), link(LinkPath, own))
-		want := "[" + filepath.Join(l.home, LinkPath) + "]\n"
+		l.lay(file("env", envBlock), symlink(remotesh.LinkPath, own))
+		want := "[" + filepath.Join(l.home, remotesh.LinkPath) + "]\n"
 		for _, vars := range [][]string{{"SSH_CONNECTION=x"}, {"SSH_CONNECTION=x", "SSH_AUTH_SOCK=/gone"}} {
 			sh := l.command(append(l.argv, "-c", "set -eu; . ./env; "+printValue)...)
 			sh.Env = append(sh.Env, vars...)

@@ -1,61 +1,6 @@
 package bootstrap
 
-import (
-	"strconv"
-
-	"github.com/mosha-ssh/mosha/internal/text"
-)
-
-// Kind says what went wrong with the remote's shell as a whole.
-type Kind int
-
-// The kinds of a RemoteError.
-const (
-	NoShell     Kind = iota + 1 // no shell ran: the account has none, or a command is forced
-	Noise                       // start-up files print without end
-	NoHome                      // the home directory cannot be entered
-	NoTools                     // a program of POSIX is missing; Detail names it
-	Malformed                   // a line that the script does not send
-	Ended                       // the shell ended before it was done
-	Interrupted                 // the context ended; Err has its cause
-)
-
-var kinds = [...]string{
-	NoShell:     "no shell was started",
-	Noise:       "start-up files print too much",
-	NoHome:      "the home directory cannot be entered",
-	NoTools:     "a program is missing",
-	Malformed:   "a line makes no sense",
-	Ended:       "the shell ended early",
-	Interrupted: "interrupted",
-}
-
-func (k Kind) String() string { return name(kinds[:], int(k)) }
-
-// A RemoteError is the failure of a script as a whole.
-type RemoteError struct {
-	Kind   Kind
-	Detail string // what the remote said, printable ASCII, at most text.MaxASCII bytes, or empty
-	Err    error  `json:"-"` // the cause on this side, or nil
-}
-
-func (e *RemoteError) Error() string {
-	s := "remote shell: " + e.Kind.String()
-	if e.Detail != "" && e.Kind != Malformed { // a script's own words are for no person
-		s += ": " + e.Detail
-	}
-	if e.Err != nil {
-		s += ": " + e.Err.Error()
-	}
-	return s
-}
-
-func (e *RemoteError) Unwrap() error { return e.Err }
-
-// malformed returns the error for a line that the script does not send.
-func malformed[T string | []byte](line T) error {
-	return &RemoteError{Kind: Malformed, Detail: text.ASCII(line)}
-}
+import "strconv"
 
 // Reason says why a file was not written.
 type Reason int

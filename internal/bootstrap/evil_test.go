@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"testing"
+
+	"github.com/mosha-ssh/mosha/internal/link"
 )
 
 // mallory is another user of the machine.
@@ -133,7 +135,7 @@ func TestAnotherUsersSocket(t *testing.T) {
 		h.began(own)
 		for _, text := range []string{hers, byRepair(hers)} {
 			l.relink(text)
-			h.order(Ping(1), Pong{Token: 1, Owner: OwnerSelf})
+			h.order(link.Ping(1), link.Pong{Token: 1, Owner: link.OwnerSelf})
 			compare(t, "target", byRepair(own), l.target())
 		}
 	})
@@ -160,7 +162,7 @@ func TestNamesOfOtherSockets(t *testing.T) {
 			defer listener.Close()
 		}
 		l.relink(dead)
-		h.order(Ping(1), Pong{Token: 1, Owner: OwnerSelf})
+		h.order(link.Ping(1), link.Pong{Token: 1, Owner: link.OwnerSelf})
 		compare(t, "target", byRepair(own), l.target())
 
 		t.Log("a socket that takes no connections, under the very name")
@@ -170,7 +172,7 @@ func TestNamesOfOtherSockets(t *testing.T) {
 		defer datagrams.Close()
 		l.own(dead)
 		l.relink(dead)
-		h.order(Ping(2), Pong{Token: 2, Owner: OwnerSelf})
+		h.order(link.Ping(2), link.Pong{Token: 2, Owner: link.OwnerSelf})
 
 		t.Log("a line of the list in the name of another's")
 		for token, name := range []string{"agent.1", "agent.sshd.1", "s.x.sshd.1.y"} {
@@ -179,7 +181,7 @@ func TestNamesOfOtherSockets(t *testing.T) {
 			check(t, err)
 			defer listener.Close()
 			l.relink(dead)
-			h.order(Ping(uint64(token)), Pong{Token: uint64(token), Owner: OwnerSelf})
+			h.order(link.Ping(uint64(token)), link.Pong{Token: uint64(token), Owner: link.OwnerSelf})
 			compare(t, "target", byRepair(own), l.target())
 		}
 
@@ -188,6 +190,6 @@ func TestNamesOfOtherSockets(t *testing.T) {
 		check(t, os.Rename(a.start("x"), filepath.Join(a.dir, "moved")))
 		a.start("more  blanks")
 		l.relink(live)
-		h.order(Ping(3), Pong{Token: 3, Owner: OwnerOther})
+		h.order(link.Ping(3), link.Pong{Token: 3, Owner: link.OwnerOther})
 	})
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/mosha-ssh/mosha/internal/remotesh"
 )
 
 // mount mounts a small file system over the home.
@@ -94,7 +96,7 @@ func TestReadOnlyHome(t *testing.T) {
 	t.Parallel()
 	eachShell(t, func(t *testing.T, l *local) {
 		l.mount("128k")
-		l.lay(file(".bashrc", "x\n"), file("prof/profile", "y\n"), link(".profile", "prof/profile"))
+		l.lay(file(".bashrc", "x\n"), file("prof/profile", "y\n"), symlink(".profile", "prof/profile"))
 		check(t, syscall.Mount("none", l.home, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""))
 		before := l.tree()
 		failed := func(path string) row { return row{path: path, action: Failed, reason: ReadOnly} }
@@ -203,7 +205,7 @@ func TestExtendedAttributes(t *testing.T) {
 		for name, value := range want {
 			check(t, syscall.Setxattr(bashrc, name, []byte(value), 0))
 		}
-		for _, do := range []func(context.Context, Runner) (Report, error){Setup, Undo} {
+		for _, do := range []func(context.Context, remotesh.Runner) (Report, error){Setup, Undo} {
 			report, err := do(t.Context(), l)
 			check(t, err)
 			for name, value := range want {

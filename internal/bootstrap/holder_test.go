@@ -10,24 +10,27 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/mosha-ssh/mosha/internal/link"
+	"github.com/mosha-ssh/mosha/internal/remotesh"
 )
 
 // held is a holder that runs.
 type held struct {
 	*process
 	t      *testing.T
-	reader *HolderReader
-	sshd   Sshd
+	reader *link.Reader
+	sshd   link.Sshd
 }
 
 // hold starts a holder in the home.
-func (l *local) hold(first Order, vars ...string) *held {
+func (l *local) hold(first link.Order, vars ...string) *held {
 	l.t.Helper()
 	return l.holdEvery(first, 5*time.Second, vars...)
 }
 
 // holdEvery starts one that expects pings this often.
-func (l *local) holdEvery(first Order, every time.Duration, vars ...string) *held {
+func (l *local) holdEvery(first link.Order, every time.Duration, vars ...string) *held {
 	l.t.Helper()
 	c := l.command(l.argv...)
 	c.Env = append(append(c.Env, "SSH_CONNECTION=192.0.2.1 1234 2001:db8::1 22"), vars...)
@@ -37,21 +40,21 @@ func (l *local) holdEvery(first Order, every time.Duration, vars ...string) *hel
 }
 
 // newHeldEvery starts one that expects pings this often.
-func newHeldEvery(t *testing.T, p *process, first Order, every time.Duration, f Forwarding) *held {
+func newHeldEvery(t *testing.T, p *process, first link.Order, every time.Duration, f remotesh.Forwarding) *held {
 	t.Helper()
-	_, err := p.Write(HolderScript(first, every, f))
+	_, err := p.Write(link.Script(first, every, f))
 	check(t, err)
-	return &held{process: p, t: t, reader: NewHolderReader(p)}
+	return &held{process: p, t: t, reader: link.NewReader(p)}
 }
 
 // expect reads the holder's next event.
-func (h *held) expect(want HolderEvent) {
+func (h *held) expect(want link.Event) {
 	h.t.Helper()
 	got, err := h.reader.Next()
 	check(h.t, err)
-	if link, ok := got.(Link); ok {
-		var cause *LinkError
-		if errors.As(link.Cause, &cause) {
+	if outcome, ok := got.(link.Outcome); ok {
+		var cause *link.Error
+		if errors.As(outcome.Cause, &cause) {
 			cause.Detail = "" // the words differ from shell to shell
 		}
 	}
@@ -61,22 +64,22 @@ func (h *held) expect(want HolderEvent) {
 // began reads what every holder says first.
 func (h *held) began(agent string) {
 	h.t.Helper()
-	h.beganIn(PlaceHome, agent)
+	h.beganIn(link.PlaceHome, agent)
 }
 
 // beganIn is began where the link is in another place.
-func (h *held) beganIn(place Place, agent string) {
+func (h *held) beganIn(place link.Place, agent string) {
 	h.t.Helper()
-	h.expect(Connection{
+	h.expect(link.Ends{
 		Client: netip.MustParseAddrPort("192.0.2.1:1234"), Server: netip.MustParseAddrPort("[2001:db8::1]:22"),
 	})
-	h.expect(Sshd{}) // the test started it
-	h.expect(Agent{Path: agent})
+	h.expect(link.Sshd{}) // the test started it
+	h.expect(link.Agent{Path: agent})
 	h.expect(place)
 }
 
 // order gives an order and reads the answer.
-func (h *held) order(o Order, want HolderEvent) {
+func (h *held) order(o link.Order, want link.Event) {
 	h.t.Helper()
 	_, err := h.Write([]byte(o))
 	check(h.t, err)
@@ -91,14 +94,14 @@ func (h *held) end() {
 	for err == nil {
 		_, err = h.reader.Next()
 	}
-	var ended *RemoteError
-	if !errors.As(err, &ended) || ended.Kind != Ended {
+	var ended *remotesh.Error
+	if !errors.As(err, &ended) || ended.Kind != remotesh.Ended {
 		h.t.Error(err)
 	}
 	_ = h.Close()
 }
 
-func failedLink(e LinkError) Link { return Link{State: LinkFailed, Cause: &e} }
+func failedLink(e link.Error) link.Outcome { return link.Outcome{State: link.Failed, Cause: &e} }
 
 func TestHolder(t *testing.T) {
 	eachShell(t, func(t *testing.T, outer *local) {
@@ -124,19 +127,19 @@ func TestHolder(t *testing.T) {
 }
 
 func (l *local) target() string {
-	target, _ := os.Readlink(filepath.Join(l.home, LinkPath))
+	target, _ := os.Readlink(filepath.Join(l.home, remotesh.LinkPath))
 	return target
 }
 
 func testClaim(t *testing.T, l *local, own, _ string) {
-	h := l.hold(Claim, "SSH_AUTH_SOCK="+own)
+	h := l.hold(link.Claim, "SSH_AUTH_SOCK="+own)
 	h.began(own)
-	h.expect(Link{State: LinkSet})
+	h.expect(link.Outcome{State: link.Set})
 	compare(t, "target", own, l.target())
 	compare(t, "mode of .ssh", os.ModeDir|0o700, l.tree()[".ssh"].mode)
-	h.order(Claim, Link{State: LinkSet})
-	h.order(Reclaim(true, ""), Link{State: LinkSet})
-	_, err := h.Write([]byte(Quit))
+	h.order(link.Claim, link.Outcome{State: link.Set})
+	h.order(link.Reclaim(true, ""), link.Outcome{State: link.Set})
+	_, err := h.Write([]byte(link.Quit))
 	check(t, err)
 	h.end()
 	compare(t, "target after the end", "", l.target())
@@ -144,10 +147,10 @@ func testClaim(t *testing.T, l *local, own, _ string) {
 }
 
 func testKeepStranger(t *testing.T, l *local, own, other string) {
-	h := l.hold(Claim, "SSH_AUTH_SOCK="+own)
+	h := l.hold(link.Claim, "SSH_AUTH_SOCK="+own)
 	h.began(own)
-	h.expect(Link{State: LinkSet})
-	p := filepath.Join(l.home, LinkPath)
+	h.expect(link.Outcome{State: link.Set})
+	p := filepath.Join(l.home, remotesh.LinkPath)
 	check(t, os.Remove(p))
 	check(t, os.Symlink(other, p))
 	_ = h.Close()
@@ -155,41 +158,41 @@ func testKeepStranger(t *testing.T, l *local, own, other string) {
 }
 
 func testNoAgent(t *testing.T, l *local, _, other string) {
-	l.lay(link(LinkPath, other))
-	h := l.hold(Claim)
+	l.lay(symlink(remotesh.LinkPath, other))
+	h := l.hold(link.Claim)
 	h.began("")
-	h.expect(failedLink(LinkError{NoAgent: true}))
-	h.order(Ping(1), Pong{Token: 1, Owner: OwnerOther})
-	check(t, os.Remove(filepath.Join(l.home, LinkPath)))
-	h.order(Ping(2), Pong{Token: 2, Owner: OwnerNone})
-	l.lay(link(LinkPath, "/gone"))
-	h.order(Ping(3), Pong{Token: 3, Owner: OwnerNone})
+	h.expect(failedLink(link.Error{NoAgent: true}))
+	h.order(link.Ping(1), link.Pong{Token: 1, Owner: link.OwnerOther})
+	check(t, os.Remove(filepath.Join(l.home, remotesh.LinkPath)))
+	h.order(link.Ping(2), link.Pong{Token: 2, Owner: link.OwnerNone})
+	l.lay(symlink(remotesh.LinkPath, "/gone"))
+	h.order(link.Ping(3), link.Pong{Token: 3, Owner: link.OwnerNone})
 	_ = h.Close()
 	compare(t, "target", "/gone", l.target())
-	for _, value := range []string{"/gone", filepath.Join(l.home, LinkPath)} {
-		h := l.hold(Reclaim(true, ""), "SSH_AUTH_SOCK="+value)
+	for _, value := range []string{"/gone", filepath.Join(l.home, remotesh.LinkPath)} {
+		h := l.hold(link.Reclaim(true, ""), "SSH_AUTH_SOCK="+value)
 		h.began("")
 		_ = h.Close()
 	}
 }
 
 func testOccupied(t *testing.T, l *local, own, _ string) {
-	l.lay(file(LinkPath, "mine"))
-	h := l.hold(Claim, "SSH_AUTH_SOCK="+own)
+	l.lay(file(remotesh.LinkPath, "mine"))
+	h := l.hold(link.Claim, "SSH_AUTH_SOCK="+own)
 	h.began(own)
-	h.expect(failedLink(LinkError{Occupied: true}))
-	h.order(Reclaim(true, ""), failedLink(LinkError{Occupied: true}))
-	h.order(Ping(1), Pong{Token: 1, Owner: OwnerFailed})
+	h.expect(failedLink(link.Error{Occupied: true}))
+	h.order(link.Reclaim(true, ""), failedLink(link.Error{Occupied: true}))
+	h.order(link.Ping(1), link.Pong{Token: 1, Owner: link.OwnerFailed})
 	_ = h.Close()
-	compare(t, "file", "mine", l.read(LinkPath))
+	compare(t, "file", "mine", l.read(remotesh.LinkPath))
 }
 
 func testCannotWrite(t *testing.T, l *local, own, _ string) {
 	l.lay(dir(".ssh").with(0o555))
-	h := l.hold(Claim, "SSH_AUTH_SOCK="+own)
-	h.beganIn(PlaceNone, own)
-	h.expect(failedLink(LinkError{Reason: Denied}))
-	h.order(Ping(1), Pong{Token: 1, Owner: OwnerFailed})
+	h := l.hold(link.Claim, "SSH_AUTH_SOCK="+own)
+	h.beganIn(link.PlaceNone, own)
+	h.expect(failedLink(link.Error{}))
+	h.order(link.Ping(1), link.Pong{Token: 1, Owner: link.OwnerFailed})
 }
 
 func testSignals(t *testing.T, l *local, own, _ string) {
@@ -199,10 +202,10 @@ func testSignals(t *testing.T, l *local, own, _ string) {
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)
 	for _, signal := range []os.Signal{syscall.SIGHUP, syscall.SIGTERM} {
-		h := l.hold(Claim, "SSH_AUTH_SOCK="+own)
+		h := l.hold(link.Claim, "SSH_AUTH_SOCK="+own)
 		h.began(own)
-		h.expect(Link{State: LinkSet})
-		h.order(Ping(1), Pong{Token: 1, Owner: OwnerSelf})
+		h.expect(link.Outcome{State: link.Set})
+		h.order(link.Ping(1), link.Pong{Token: 1, Owner: link.OwnerSelf})
 		check(t, h.cmd.(*exec.Cmd).Process.Signal(signal))
 		// A signal that comes just before a shell begins to read waits until
 		// it has read something.
@@ -217,7 +220,7 @@ func testSignals(t *testing.T, l *local, own, _ string) {
 func testNoise(t *testing.T, l *local, own, _ string) {
 	const noisy = `head -c 60000 /dev/zero; printf 'mosha-holder 1'; exec "$@"`
 	l.argv = append([]string{"sh", "-c", noisy, "sh"}, l.argv...)
-	h := l.hold(Claim, "SSH_AUTH_SOCK="+own)
+	h := l.hold(link.Claim, "SSH_AUTH_SOCK="+own)
 	h.began(own)
-	h.expect(Link{State: LinkSet})
+	h.expect(link.Outcome{State: link.Set})
 }

@@ -10,48 +10,49 @@ import (
 	"time"
 
 	"github.com/mosha-ssh/mosha/internal/lab"
+	"github.com/mosha-ssh/mosha/internal/link"
 )
 
 // TestTwoLaptops has two of them share an account.
 func TestTwoLaptops(t *testing.T) {
 	t.Parallel()
 	s := newSite(t).login(t, "bash")
-	a, agentA := s.hold(Claim)
-	a.expect(Link{State: LinkSet})
-	b, agentB := s.hold(Claim)
-	b.expect(Link{State: LinkSet})
+	a, agentA := s.hold(link.Claim)
+	a.expect(link.Outcome{State: link.Set})
+	b, agentB := s.hold(link.Claim)
+	b.expect(link.Outcome{State: link.Set})
 	compare(t, "target", agentB, s.target())
-	a.order(Ping(1), Pong{Token: 1, Owner: OwnerOther})
+	a.order(link.Ping(1), link.Pong{Token: 1, Owner: link.OwnerOther})
 
 	t.Log("a comes back, b lives")
 	check(t, a.Close())
-	a, agentA = s.hold(Reclaim(true, agentA))
-	a.expect(Link{State: LinkKept})
+	a, agentA = s.hold(link.Reclaim(true, agentA))
+	a.expect(link.Outcome{State: link.Kept})
 	compare(t, "target", agentB, s.target())
 
 	t.Log("b is lost")
 	s.kill(b)
-	a.order(Ping(2), Pong{Token: 2, Owner: OwnerSelf})
+	a.order(link.Ping(2), link.Pong{Token: 2, Owner: link.OwnerSelf})
 	compare(t, "target", byRepair(agentA), s.target())
 	compare(t, "keys", s.key.Pub, s.keys())
 
 	t.Log("b comes back")
-	b, agentB = s.hold(Reclaim(true, agentB))
-	b.expect(Link{State: LinkSet})
+	b, agentB = s.hold(link.Reclaim(true, agentB))
+	b.expect(link.Outcome{State: link.Set})
 	compare(t, "target", agentB, s.target())
-	a.order(Ping(3), Pong{Token: 3, Owner: OwnerOther})
+	a.order(link.Ping(3), link.Pong{Token: 3, Owner: link.OwnerOther})
 
 	t.Log("b loses its connection, a does not notice")
 	s.kill(b)
-	b, agentB = s.hold(Reclaim(true, agentB))
-	b.expect(Link{State: LinkSet})
+	b, agentB = s.hold(link.Reclaim(true, agentB))
+	b.expect(link.Outcome{State: link.Set})
 	compare(t, "target", agentB, s.target())
 
 	t.Log("b ends")
-	_, err := b.Write([]byte(Quit))
+	_, err := b.Write([]byte(link.Quit))
 	check(t, err)
 	b.end()
-	a.order(Ping(4), Pong{Token: 4, Owner: OwnerSelf})
+	a.order(link.Ping(4), link.Pong{Token: 4, Owner: link.OwnerSelf})
 	compare(t, "target", byRepair(agentA), s.target())
 	check(t, s.sshd.KillSessions())
 	check(t, s.account.WaitGone(t.Context(), ""))
@@ -70,25 +71,25 @@ func TestLoginTakesTheLink(t *testing.T) {
 	t.Parallel()
 	s := newSite(t).login(t, "bash")
 	setUp(t, s)
-	h, agent := s.hold(Claim)
-	h.expect(Link{State: LinkSet})
+	h, agent := s.hold(link.Claim)
+	h.expect(link.Outcome{State: link.Set})
 	login, err := startShell(t, s.ssh("-A", "-tt", "cat"), nil)
 	check(t, err)
 	eventually(t, "the login takes the link", func() bool { return s.target() != agent })
 	taken := s.target()
-	h.order(Ping(1), Pong{Token: 1, Owner: OwnerOther})
-	h.order(Reclaim(true, agent), Link{State: LinkKept})
+	h.order(link.Ping(1), link.Pong{Token: 1, Owner: link.OwnerOther})
+	h.order(link.Reclaim(true, agent), link.Outcome{State: link.Kept})
 	_, err = login.Write([]byte{'D' & 0x1f}) // the end of cat's input
 	check(t, err)
 	check(t, login.Close())
 	eventually(t, "its socket goes", func() bool { _, err := os.Stat(taken); return os.IsNotExist(err) })
-	h.order(Ping(2), Pong{Token: 2, Owner: OwnerSelf})
+	h.order(link.Ping(2), link.Pong{Token: 2, Owner: link.OwnerSelf})
 	compare(t, "target", byRepair(agent), s.target())
 
 	t.Log("~/.ssh/rc finds no link when a connection begins")
 	check(t, os.Remove(s.link()))
-	h, agent = s.hold(Reclaim(false, agent))
-	h.expect(Link{State: LinkSet})
+	h, agent = s.hold(link.Reclaim(false, agent))
+	h.expect(link.Outcome{State: link.Set})
 	compare(t, "target", byRepair(agent), s.target())
 }
 
@@ -97,19 +98,19 @@ func TestLoginTakesTheLink(t *testing.T) {
 func TestSleepingLaptop(t *testing.T) {
 	t.Parallel()
 	s := newSite(t).login(t, "bash")
-	a, agentA := s.hold(Claim)
-	a.expect(Link{State: LinkSet})
-	b, agentB := s.holdEvery(Claim, 2*time.Second) // long enough for the lines up to its stop, on any machine
-	b.expect(Link{State: LinkSet})
-	a.order(Ping(1), Pong{Token: 1, Owner: OwnerOther})
-	b.order(Ping(1), Pong{Token: 1, Owner: OwnerSelf})
+	a, agentA := s.hold(link.Claim)
+	a.expect(link.Outcome{State: link.Set})
+	b, agentB := s.holdEvery(link.Claim, 2*time.Second) // long enough for the lines up to its stop, on any machine
+	b.expect(link.Outcome{State: link.Set})
+	a.order(link.Ping(1), link.Pong{Token: 1, Owner: link.OwnerOther})
+	b.order(link.Ping(1), link.Pong{Token: 1, Owner: link.OwnerSelf})
 	check(t, syscall.Kill(b.sshd.PID, syscall.SIGSTOP))
 	eventually(t, "b gives the link up", func() bool { return s.target() == "" })
-	a.order(Ping(2), Pong{Token: 2, Owner: OwnerSelf})
+	a.order(link.Ping(2), link.Pong{Token: 2, Owner: link.OwnerSelf})
 	compare(t, "target", byRepair(agentA), s.target())
 	compare(t, "keys", s.key.Pub, s.keys())
 	check(t, syscall.Kill(b.sshd.PID, syscall.SIGCONT))
-	b.order(Ping(2), Pong{Token: 2, Owner: OwnerSelf})
+	b.order(link.Ping(2), link.Pong{Token: 2, Owner: link.OwnerSelf})
 	compare(t, "target", agentB, s.target())
 	compare(t, "keys", s.key.Pub, s.keys())
 }
@@ -120,11 +121,11 @@ func TestSleepingLaptop(t *testing.T) {
 func TestNeverHeard(t *testing.T) {
 	t.Parallel()
 	s := newSite(t).login(t, "bash")
-	heard, heardAgent := s.hold(Claim)
-	heard.expect(Link{State: LinkSet})
-	heard.order(Ping(1), Pong{Token: 1, Owner: OwnerSelf})
-	h, agent := s.holdEvery(Claim, time.Second)
-	h.expect(Link{State: LinkSet})
+	heard, heardAgent := s.hold(link.Claim)
+	heard.expect(link.Outcome{State: link.Set})
+	heard.order(link.Ping(1), link.Pong{Token: 1, Owner: link.OwnerSelf})
+	h, agent := s.holdEvery(link.Claim, time.Second)
+	h.expect(link.Outcome{State: link.Set})
 	compare(t, "target", agent, s.target())
 	laptop := h.cmd.(*lab.Cmd).Process.Pid
 	check(t, syscall.Kill(laptop, syscall.SIGSTOP))
@@ -139,7 +140,7 @@ func TestNeverHeard(t *testing.T) {
 	compare(t, "target", "", s.target())
 	_ = syscall.Kill(laptop, syscall.SIGCONT)
 	check(t, h.Close())
-	heard.order(Ping(2), Pong{Token: 2, Owner: OwnerSelf})
+	heard.order(link.Ping(2), link.Pong{Token: 2, Owner: link.OwnerSelf})
 	compare(t, "target", heardAgent, s.target())
 	check(t, heard.Close())
 	check(t, s.account.WaitGone(t.Context(), ""))
@@ -160,8 +161,8 @@ func TestBuryHalfOpen(t *testing.T) {
 }
 
 func testBuryHalfOpen(t *testing.T, s *site, process func(h *held) int) {
-	old, oldAgent := s.hold(Claim)
-	old.expect(Link{State: LinkSet})
+	old, oldAgent := s.hold(link.Claim)
+	old.expect(link.Outcome{State: link.Set})
 	stopped := process(old)
 	check(t, syscall.Kill(stopped, syscall.SIGSTOP))
 	hanging := s.account.Command(t.Context(), "ssh-add", "-l")
@@ -169,18 +170,18 @@ func testBuryHalfOpen(t *testing.T, s *site, process func(h *held) int) {
 	check(t, hanging.Start())
 	eventually(t, "it hangs", func() bool { return readsSocket(hanging.Process.Pid) })
 
-	h, agent := s.hold(Reclaim(true, oldAgent))
-	h.expect(Link{State: LinkSet})
+	h, agent := s.hold(link.Reclaim(true, oldAgent))
+	h.expect(link.Outcome{State: link.Set})
 	compare(t, "target", agent, s.target())
-	h.order(Bury(h.sshd, agent), Buried{})
-	h.order(Bury(Sshd{PID: old.sshd.PID, Start: old.sshd.Start + "0"}, ""), Buried{})
-	h.order(Bury(Sshd{PID: parentOf(h.sshd.PID), Start: procStat(parentOf(h.sshd.PID))[19]}, ""), Buried{}) // root's
-	h.order(Bury(old.sshd, oldAgent), Buried{Done: true})
+	h.order(link.Bury(h.sshd, agent), link.Buried{})
+	h.order(link.Bury(link.Sshd{PID: old.sshd.PID, Start: old.sshd.Start + "0"}, ""), link.Buried{})
+	h.order(link.Bury(link.Sshd{PID: parentOf(h.sshd.PID), Start: procStat(parentOf(h.sshd.PID))[19]}, ""), link.Buried{}) // root's
+	h.order(link.Bury(old.sshd, oldAgent), link.Buried{Done: true})
 	if err := hanging.Wait(); err == nil {
 		t.Error("the hanging program got an answer")
 	}
 	eventually(t, "sshd ends", gone(old.sshd.PID))
-	h.order(Ping(1), Pong{Token: 1, Owner: OwnerSelf})
+	h.order(link.Ping(1), link.Pong{Token: 1, Owner: link.OwnerSelf})
 	if _, err := os.Stat(oldAgent); !os.IsNotExist(err) {
 		t.Errorf("its socket is left: %v", err)
 	}

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"github.com/mosha-ssh/mosha/internal/remotesh"
 )
 
 // TestUndoAfterChsh sets a home up for zsh and takes it back when another shell
@@ -66,7 +68,7 @@ func TestDirectoriesOfAFailedCreate(t *testing.T) {
 				fail(&failing)
 				report, err := Setup(t.Context(), &failing)
 				if name == "signal" {
-					compare(t, "error", Ended, kindOf(t, err))
+					compare(t, "error", remotesh.Ended, kindOf(t, err))
 				} else {
 					compare(t, "failing", rows(rcNew, row{path: fishName, action: Failed, reason: WriteError}), reported(t, report))
 				}

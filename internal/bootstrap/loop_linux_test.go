@@ -8,6 +8,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/mosha-ssh/mosha/internal/link"
+	"github.com/mosha-ssh/mosha/internal/remotesh"
 )
 
 // inner logs in from the devbox to itself with the agent forwarded, by this
@@ -42,8 +45,8 @@ func TestLoginFromASession(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := outer.login(t, "bash")
 			setUp(t, s)
-			h, agent := s.hold(Claim)
-			h.expect(Link{State: LinkSet})
+			h, agent := s.hold(link.Claim)
+			h.expect(link.Outcome{State: link.Set})
 			login := s.inner(name)
 			compare(t, "the link", agent, s.target())
 			compare(t, "what the login says", s.key.Pub, strings.TrimSpace(strings.SplitN(login.told(), "\n", 2)[1]))
@@ -74,8 +77,8 @@ func TestLoginFromASessionByAnotherAccount(t *testing.T) {
 	s := newSite(t).login(t, "bash")
 	setUp(t, s)
 	other := s.login(t, "bash")
-	h, agent := s.hold(Claim)
-	h.expect(Link{State: LinkSet})
+	h, agent := s.hold(link.Claim)
+	h.expect(link.Outcome{State: link.Set})
 	there := s.inner(other.account.Name + "@localhost")
 	check(t, there.Send("ssh -A -o StrictHostKeyChecking=no "+s.account.Name+"@localhost\r"))
 	check(t, there.WaitFor(within(t), `(?s)in-42.*\$ ?$`))
@@ -107,7 +110,7 @@ func (l *local) loginBeside(others int) {
 	defer listener.Close()
 	to := listener.Addr().(*net.TCPAddr).Port
 	session := l.command("bash", "-c", fmt.Sprintf("exec 3<>/dev/tcp/127.0.0.1/%d; exec sleep 600", to))
-	session.Env = append(session.Env, "SSH_AUTH_SOCK="+filepath.Join(l.home, LinkPath))
+	session.Env = append(session.Env, "SSH_AUTH_SOCK="+filepath.Join(l.home, remotesh.LinkPath))
 	check(t, session.Start())
 	defer func() { _ = session.Process.Kill(); _ = session.Wait() }()
 	login, err := listener.Accept()
@@ -135,13 +138,13 @@ func TestLoginByWayOfTheMachine(t *testing.T) {
 	t.Parallel()
 	s := newSite(t).login(t, "bash")
 	setUp(t, s)
-	h, agent := s.hold(Claim)
-	h.expect(Link{State: LinkSet})
+	h, agent := s.hold(link.Claim)
+	h.expect(link.Outcome{State: link.Set})
 	lines, err := s.sshd.HostKeyLines("localhost")
 	check(t, err)
 	check(t, s.person.KnowHost(lines...))
 	out, err := s.person.Command(within(t), "ssh", "-A", "-tt", "-J", s.account.Name+"@devbox", s.account.Name+"@localhost",
-		"readlink "+LinkPath+"; ssh-add -L").Output()
+		"readlink "+remotesh.LinkPath+"; ssh-add -L").Output()
 	check(t, err)
 	link, keys, _ := strings.Cut(strings.ReplaceAll(strings.TrimSpace(string(out)), "\r", ""), "\n")
 	if link == agent || keys != s.key.Pub {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/lab"
 	"github.com/mosha-ssh/mosha/internal/lab/labtest"
+	"github.com/mosha-ssh/mosha/internal/link"
 )
 
 // procStat returns the fields of /proc/PID/stat from the third on, nil if there
@@ -55,15 +56,15 @@ func TestHolderProcesses(t *testing.T) {
 	eachShell(t, func(t *testing.T, l *local) {
 		t.Parallel()
 		own := newAgents(l).start("own")
-		h := l.hold(Claim, "SSH_AUTH_SOCK="+own)
+		h := l.hold(link.Claim, "SSH_AUTH_SOCK="+own)
 		h.began(own)
-		h.expect(Link{State: LinkSet})
-		h.order(Ping(0), Pong{Owner: OwnerSelf})
+		h.expect(link.Outcome{State: link.Set})
+		h.order(link.Ping(0), link.Pong{Owner: link.OwnerSelf})
 		eventually(t, "the watch sleeps", func() bool { return len(inSession(h.pid())) == 3 })
 		const childFaults = 8 // cminflt, of children waited for: every process takes some
 		processes, faults := inSession(h.pid()), procStat(h.pid())[childFaults]
 		for token := range uint64(100) {
-			h.order(Ping(token), Pong{Token: token, Owner: OwnerSelf})
+			h.order(link.Ping(token), link.Pong{Token: token, Owner: link.OwnerSelf})
 		}
 		compare(t, "processes", fmt.Sprint(processes), fmt.Sprint(inSession(h.pid())))
 		compare(t, "faults of children", faults, procStat(h.pid())[childFaults])
@@ -77,10 +78,10 @@ func TestHolderKilled(t *testing.T) {
 	eachShell(t, func(t *testing.T, l *local) {
 		t.Parallel()
 		own := newAgents(l).start("own")
-		h := l.holdEvery(Claim, 100*time.Millisecond, "SSH_AUTH_SOCK="+own)
+		h := l.holdEvery(link.Claim, 100*time.Millisecond, "SSH_AUTH_SOCK="+own)
 		h.began(own)
-		h.expect(Link{State: LinkSet})
-		h.order(Ping(0), Pong{Owner: OwnerSelf})
+		h.expect(link.Outcome{State: link.Set})
+		h.order(link.Ping(0), link.Pong{Owner: link.OwnerSelf})
 		check(t, syscall.Kill(h.pid(), syscall.SIGKILL))
 		h.end()
 		eventually(t, "processes gone", func() bool { return len(inSession(h.pid())) == 0 })
@@ -93,19 +94,19 @@ func TestSilence(t *testing.T) {
 		t.Parallel()
 		a := newAgents(l)
 		own, other := a.start("own"), a.start("other")
-		h := l.holdEvery(Claim, time.Hour, "SSH_AUTH_SOCK="+own)
+		h := l.holdEvery(link.Claim, time.Hour, "SSH_AUTH_SOCK="+own)
 		h.began(own)
-		h.expect(Link{State: LinkSet})
-		h.order(Ping(1), Pong{Token: 1, Owner: OwnerSelf})
+		h.expect(link.Outcome{State: link.Set})
+		h.order(link.Ping(1), link.Pong{Token: 1, Owner: link.OwnerSelf})
 		nap := h.nap(0)
 		for range 3 {
-			h.order(Ping(1), Pong{Token: 1, Owner: OwnerSelf})
+			h.order(link.Ping(1), link.Pong{Token: 1, Owner: link.OwnerSelf})
 			nap = h.wake(nap)
 			compare(t, "target after a ping", own, l.target())
 		}
 		nap = h.wake(nap)
 		compare(t, "target without one", "", l.target())
-		h.order(Ping(1), Pong{Token: 1, Owner: OwnerSelf})
+		h.order(link.Ping(1), link.Pong{Token: 1, Owner: link.OwnerSelf})
 		compare(t, "target after another", own, l.target())
 		l.relink(other)
 		nap = h.wake(h.wake(nap))
@@ -121,12 +122,12 @@ func TestNeverPinged(t *testing.T) {
 		t.Parallel()
 		a := newAgents(l)
 		own, other := a.start("own"), a.start("other")
-		h := l.holdEvery(Claim, time.Hour, "SSH_AUTH_SOCK="+own)
+		h := l.holdEvery(link.Claim, time.Hour, "SSH_AUTH_SOCK="+own)
 		h.began(own)
-		h.expect(Link{State: LinkSet})
+		h.expect(link.Outcome{State: link.Set})
 		nap := h.wake(h.nap(0))
 		compare(t, "target", "", l.target())
-		h.order(Ping(1), Pong{Token: 1, Owner: OwnerSelf})
+		h.order(link.Ping(1), link.Pong{Token: 1, Owner: link.OwnerSelf})
 		nap = h.wake(nap)
 		compare(t, "target after a ping at last", own, l.target())
 		l.relink(other)
@@ -135,7 +136,7 @@ func TestNeverPinged(t *testing.T) {
 		_ = h.Close()
 
 		t.Log("and end at once")
-		h = l.holdEvery(Quit, time.Hour, "SSH_AUTH_SOCK="+own)
+		h = l.holdEvery(link.Quit, time.Hour, "SSH_AUTH_SOCK="+own)
 		h.began(own)
 		h.end()
 		h = l.holdEvery("", time.Hour, "SSH_AUTH_SOCK="+own)
@@ -170,7 +171,7 @@ func (h *held) nap(before int) (pid int) {
 
 // fakeSshd starts sleep(1) under another name, by way of a shell command, and
 // returns it and its stamp.
-func fakeSshd(t *testing.T, l *local, user int, name, command string) (*exec.Cmd, Sshd) {
+func fakeSshd(t *testing.T, l *local, user int, name, command string) (*exec.Cmd, link.Sshd) {
 	t.Helper()
 	path, err := exec.LookPath("sleep")
 	check(t, err)
@@ -188,7 +189,7 @@ func fakeSshd(t *testing.T, l *local, user int, name, command string) (*exec.Cmd
 		comm, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", c.Process.Pid))
 		return string(bytes.TrimSpace(comm)) == name
 	})
-	return c, Sshd{PID: c.Process.Pid, Start: procStat(c.Process.Pid)[19]}
+	return c, link.Sshd{PID: c.Process.Pid, Start: procStat(c.Process.Pid)[19]}
 }
 
 const (
@@ -202,32 +203,32 @@ func TestBury(t *testing.T) {
 	eachShell(t, func(t *testing.T, l *local) {
 		t.Parallel()
 		own := newAgents(l).start("own")
-		h := l.hold(Claim, "SSH_AUTH_SOCK="+own)
+		h := l.hold(link.Claim, "SSH_AUTH_SOCK="+own)
 		h.began(own)
-		h.expect(Link{State: LinkSet})
+		h.expect(link.Outcome{State: link.Set})
 		sshd, s := fakeSshd(t, l, l.user, "sshd (x) y", obedient)
 		other, o := fakeSshd(t, l, l.user, "notsshd", obedient)
 		foreign, f := fakeSshd(t, l, l.user-1, "sshd", obedient)
-		for _, wrong := range []Sshd{
+		for _, wrong := range []link.Sshd{
 			{}, o, f, {PID: s.PID, Start: s.Start + "1"}, {PID: other.Process.Pid, Start: s.Start},
 			{PID: 1 << 30, Start: s.Start}, {PID: h.pid(), Start: procStat(h.pid())[19]},
 		} {
-			h.order(Bury(wrong, own), Buried{})
+			h.order(link.Bury(wrong, own), link.Buried{})
 		}
-		h.order(Order("bury 1 "+procStat(1)[19]+" -\n"), Buried{})
+		h.order(link.Order("bury 1 "+procStat(1)[19]+" -\n"), link.Buried{})
 		check(t, sshd.Process.Signal(syscall.SIGSTOP))
 		bear, b := fakeSshd(t, l, l.user, "dropbear", obedient)
 		check(t, bear.Process.Signal(syscall.SIGSTOP))
-		h.order(Bury(b, ""), Buried{Done: true})
+		h.order(link.Bury(b, ""), link.Buried{Done: true})
 		eventually(t, "dropbear ends", gone(b.PID))
 		a := newAgents(l)
 		live, dead := a.start("agent.1"), l.deadSocket(newAgents(l).dir, "agent.1")
 		kept := l.deadSocket(newAgents(l).dir, "private")
-		h.order(Bury(s, live), Buried{Done: true})
+		h.order(link.Bury(s, live), link.Buried{Done: true})
 		eventually(t, "it ends", gone(s.PID))
-		h.order(Bury(s, kept), Buried{})
-		h.order(Bury(s, dead), Buried{})
-		h.order(Ping(7), Pong{Token: 7, Owner: OwnerSelf})
+		h.order(link.Bury(s, kept), link.Buried{})
+		h.order(link.Bury(s, dead), link.Buried{})
+		h.order(link.Ping(7), link.Pong{Token: 7, Owner: link.OwnerSelf})
 		for _, left := range []string{live, kept, own} {
 			if _, err := os.Stat(left); err != nil {
 				t.Error(err)
@@ -249,16 +250,16 @@ func TestBuryTheStubborn(t *testing.T) {
 	eachShell(t, func(t *testing.T, l *local) {
 		t.Parallel()
 		own := newAgents(l).start("own")
-		for _, next := range []Order{Ping(1), Quit} {
-			h := l.hold(Claim, "SSH_AUTH_SOCK="+own)
+		for _, next := range []link.Order{link.Ping(1), link.Quit} {
+			h := l.hold(link.Claim, "SSH_AUTH_SOCK="+own)
 			h.began(own)
-			h.expect(Link{State: LinkSet})
+			h.expect(link.Outcome{State: link.Set})
 			sshd, s := fakeSshd(t, l, l.user, "sshd", stubborn)
 			tmp, err := os.MkdirTemp("/tmp", "ssh-")
 			check(t, err)
 			defer os.RemoveAll(tmp)
 			l.own(tmp)
-			h.order(Bury(s, l.deadSocket(tmp, "agent.1")), Buried{Done: true})
+			h.order(link.Bury(s, l.deadSocket(tmp, "agent.1")), link.Buried{Done: true})
 			if gone(sshd.Process.Pid)() {
 				t.Error("it obeyed")
 			}

@@ -5,17 +5,20 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/mosha-ssh/mosha/internal/link"
+	"github.com/mosha-ssh/mosha/internal/remotesh"
 )
 
 // relink has somebody else make the link.
 func (l *local) relink(text string) {
 	l.t.Helper()
-	p := filepath.Join(l.home, LinkPath)
+	p := filepath.Join(l.home, remotesh.LinkPath)
 	if err := os.Remove(p); err != nil && !os.IsNotExist(err) {
 		l.t.Fatal(err)
 	}
 	if text != "" {
-		l.lay(link(LinkPath, text))
+		l.lay(symlink(remotesh.LinkPath, text))
 	}
 }
 
@@ -27,45 +30,45 @@ func testReclaim(t *testing.T, l *local, own, other string) {
 	h.began(own)
 	for _, c := range []struct {
 		before string
-		order  Order
-		want   LinkState
+		order  link.Order
+		want   link.State
 		after  string
 	}{
-		{other, Reclaim(false, ""), LinkKept, other},
-		{other, Reclaim(true, ""), LinkKept, other},
-		{other, Reclaim(true, own), LinkKept, other},
-		{byRepair(other), Reclaim(false, ""), LinkKept, byRepair(other)},
-		{byRepair(other), Reclaim(true, ""), LinkSet, own},
-		{other, Claim, LinkSet, own},
-		{byRepair(own), Claim, LinkSet, own},
-		{own, Reclaim(true, ""), LinkSet, own},
-		{own, Reclaim(false, ""), LinkSet, byRepair(own)}, // by ~/.ssh/rc
-		{byRepair(own), Reclaim(false, ""), LinkSet, byRepair(own)},
-		{"", Reclaim(true, ""), LinkSet, own},
-		{"", Reclaim(false, ""), LinkSet, byRepair(own)},
-		{"/gone", Reclaim(false, ""), LinkSet, byRepair(own)},
-		{"/gone", Reclaim(true, ""), LinkSet, byRepair(own)}, // a person's, after all
-		{"/./gone", Reclaim(true, ""), LinkSet, own},
-		{"ssh_auth_sock", Reclaim(false, ""), LinkSet, byRepair(own)},
-		{l.home, Reclaim(false, ""), LinkSet, byRepair(own)},
+		{other, link.Reclaim(false, ""), link.Kept, other},
+		{other, link.Reclaim(true, ""), link.Kept, other},
+		{other, link.Reclaim(true, own), link.Kept, other},
+		{byRepair(other), link.Reclaim(false, ""), link.Kept, byRepair(other)},
+		{byRepair(other), link.Reclaim(true, ""), link.Set, own},
+		{other, link.Claim, link.Set, own},
+		{byRepair(own), link.Claim, link.Set, own},
+		{own, link.Reclaim(true, ""), link.Set, own},
+		{own, link.Reclaim(false, ""), link.Set, byRepair(own)}, // by ~/.ssh/rc
+		{byRepair(own), link.Reclaim(false, ""), link.Set, byRepair(own)},
+		{"", link.Reclaim(true, ""), link.Set, own},
+		{"", link.Reclaim(false, ""), link.Set, byRepair(own)},
+		{"/gone", link.Reclaim(false, ""), link.Set, byRepair(own)},
+		{"/gone", link.Reclaim(true, ""), link.Set, byRepair(own)}, // a person's, after all
+		{"/./gone", link.Reclaim(true, ""), link.Set, own},
+		{"ssh_auth_sock", link.Reclaim(false, ""), link.Set, byRepair(own)},
+		{l.home, link.Reclaim(false, ""), link.Set, byRepair(own)},
 		// What it led to before.
-		{"/gone", Reclaim(true, "/gone"), LinkSet, own},
-		{other, Reclaim(true, other), LinkSet, own},
-		{other, Reclaim(false, other), LinkSet, byRepair(own)},
-		{byRepair(other), Reclaim(false, other), LinkSet, byRepair(own)},
-		{byRepair(other), Reclaim(true, other), LinkSet, byRepair(own)},
+		{"/gone", link.Reclaim(true, "/gone"), link.Set, own},
+		{other, link.Reclaim(true, other), link.Set, own},
+		{other, link.Reclaim(false, other), link.Set, byRepair(own)},
+		{byRepair(other), link.Reclaim(false, other), link.Set, byRepair(own)},
+		{byRepair(other), link.Reclaim(true, other), link.Set, byRepair(own)},
 		// One of several.
-		{other, Reclaim(true, other+"/", "/x"+other, "/gone"), LinkKept, other},
-		{other, Reclaim(true, "/gone", other), LinkSet, own},
-		{other, Reclaim(true, other, "/gone"), LinkSet, own},
-		{other, Reclaim(false, "/a", other, "/b c"), LinkSet, byRepair(own)},
+		{other, link.Reclaim(true, other+"/", "/x"+other, "/gone"), link.Kept, other},
+		{other, link.Reclaim(true, "/gone", other), link.Set, own},
+		{other, link.Reclaim(true, other, "/gone"), link.Set, own},
+		{other, link.Reclaim(false, "/a", other, "/b c"), link.Set, byRepair(own)},
 	} {
 		l.relink(c.before)
 		t.Logf("%q: %q", c.before, c.order)
-		h.order(c.order, Link{State: c.want})
+		h.order(c.order, link.Outcome{State: c.want})
 		compare(t, "target", c.after, l.target())
 	}
-	_, err := h.Write([]byte(Quit))
+	_, err := h.Write([]byte(link.Quit))
 	check(t, err)
 	h.end()
 	compare(t, "target after the end", "", l.target())
@@ -75,7 +78,7 @@ func testPing(t *testing.T, l *local, own, _ string) {
 	h := l.hold("", "SSH_AUTH_SOCK="+own)
 	h.began(own)
 	for _, token := range []uint64{0, 7, 1<<64 - 1} {
-		h.order(Ping(token), Pong{Token: token, Owner: OwnerSelf})
+		h.order(link.Ping(token), link.Pong{Token: token, Owner: link.OwnerSelf})
 	}
 	compare(t, "target", byRepair(own), l.target())
 	_ = h.Close()
@@ -84,36 +87,36 @@ func testPing(t *testing.T, l *local, own, _ string) {
 
 // testActor has a ping find the link as others have made it.
 func testActor(t *testing.T, l *local, own, other string) {
-	h := l.hold(Claim, "SSH_AUTH_SOCK="+own)
+	h := l.hold(link.Claim, "SSH_AUTH_SOCK="+own)
 	h.began(own)
-	h.expect(Link{State: LinkSet})
+	h.expect(link.Outcome{State: link.Set})
 	for _, c := range []struct {
 		before string
-		want   Owner
+		want   link.Owner
 		after  string
 	}{
-		{own, OwnerSelf, own},
-		{"", OwnerSelf, own},
-		{byRepair(other), OwnerSelf, own}, // repaired while we were away
-		{other, OwnerOther, other},        // a person's act
-		{byRepair(other), OwnerOther, byRepair(other)},
-		{"/./gone", OwnerSelf, byRepair(own)},
-		{byRepair(other), OwnerOther, byRepair(other)},
-		{"/gone", OwnerSelf, byRepair(own)},
-		{"", OwnerSelf, byRepair(own)},
-		{"ssh_auth_sock", OwnerSelf, byRepair(own)},
+		{own, link.OwnerSelf, own},
+		{"", link.OwnerSelf, own},
+		{byRepair(other), link.OwnerSelf, own}, // repaired while we were away
+		{other, link.OwnerOther, other},        // a person's act
+		{byRepair(other), link.OwnerOther, byRepair(other)},
+		{"/./gone", link.OwnerSelf, byRepair(own)},
+		{byRepair(other), link.OwnerOther, byRepair(other)},
+		{"/gone", link.OwnerSelf, byRepair(own)},
+		{"", link.OwnerSelf, byRepair(own)},
+		{"ssh_auth_sock", link.OwnerSelf, byRepair(own)},
 	} {
 		l.relink(c.before)
 		t.Logf("%q", c.before)
-		h.order(Ping(1), Pong{Token: 1, Owner: c.want})
+		h.order(link.Ping(1), link.Pong{Token: 1, Owner: c.want})
 		compare(t, "target", c.after, l.target())
 	}
 	l.relink(byRepair(other))
-	h.order(Ping(2), Pong{Token: 2, Owner: OwnerOther})
-	h.order(Claim, Link{State: LinkSet})
+	h.order(link.Ping(2), link.Pong{Token: 2, Owner: link.OwnerOther})
+	h.order(link.Claim, link.Outcome{State: link.Set})
 	compare(t, "target", own, l.target())
 	l.relink(other) // the same socket, by a person's act this time
-	h.order(Ping(3), Pong{Token: 3, Owner: OwnerOther})
+	h.order(link.Ping(3), link.Pong{Token: 3, Owner: link.OwnerOther})
 	compare(t, "target", other, l.target())
 }
 
@@ -128,16 +131,16 @@ func testDeadSockets(t *testing.T, l *local, own, other string) {
 	check(t, err)
 	l.own(dead)
 	l.relink(dead)
-	h.order(Ping(1), Pong{Token: 1, Owner: OwnerOther})
+	h.order(link.Ping(1), link.Pong{Token: 1, Owner: link.OwnerOther})
 	l.abandon(listener)
-	h.order(Ping(2), Pong{Token: 2, Owner: OwnerSelf})
+	h.order(link.Ping(2), link.Pong{Token: 2, Owner: link.OwnerSelf})
 	compare(t, "target", byRepair(own), l.target())
 	l.relink(dead)
-	h.order(Reclaim(false, ""), Link{State: LinkSet})
+	h.order(link.Reclaim(false, ""), link.Outcome{State: link.Set})
 
 	moved := filepath.Join(a.dir, "moved")
 	check(t, os.Rename(a.start("live"), moved))
 	l.relink(moved)
-	h.order(Ping(3), Pong{Token: 3, Owner: OwnerOther})
-	h.order(Reclaim(true, ""), Link{State: LinkKept})
+	h.order(link.Ping(3), link.Pong{Token: 3, Owner: link.OwnerOther})
+	h.order(link.Reclaim(true, ""), link.Outcome{State: link.Kept})
 }

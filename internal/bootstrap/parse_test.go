@@ -12,18 +12,19 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/mosha-ssh/mosha/internal/remotesh"
 	"github.com/mosha-ssh/mosha/internal/text"
 )
 
-// kindOf returns the kind of a *RemoteError, 0 for no error.
-func kindOf(t *testing.T, err error) Kind {
+// kindOf returns the kind of a *remotesh.Error, 0 for no error.
+func kindOf(t *testing.T, err error) remotesh.Kind {
 	t.Helper()
 	if err == nil {
 		return 0
 	}
-	var remote *RemoteError
+	var remote *remotesh.Error
 	if !errors.As(err, &remote) {
-		t.Fatalf("%v is not a RemoteError", err)
+		t.Fatalf("%v is not a remotesh.Error", err)
 	}
 	if len(remote.Detail) > text.MaxASCII || strings.ContainsFunc(remote.Detail, func(r rune) bool { return r < ' ' || r > '~' }) {
 		t.Fatalf("the detail is not fit to be shown: %q", remote.Detail)
@@ -31,39 +32,12 @@ func kindOf(t *testing.T, err error) Kind {
 	return remote.Kind
 }
 
-func TestAwaitMarker(t *testing.T) {
-	for _, c := range []struct {
-		name, output string
-		want         Kind
-		rest         string
-	}{
-		{name: "at once", output: "m 1\nrest", rest: "rest"},
-		{name: "after words", output: "Welcome\nm 1 \nxm 1\n\nm 1\nrest", rest: "rest"},
-		{name: "after a long line", output: strings.Repeat("x", 3*maxLine) + "\nm 1\nrest", rest: "rest"},
-		{name: "not within a long line", output: strings.Repeat("x", maxLine) + "m 1\nrest", want: NoShell},
-		{name: "nothing", want: NoShell},
-		{name: "no shell", output: "This account is currently not available.\n", want: NoShell},
-		{name: "marker cut", output: "m 1", want: NoShell},
-		{name: "noise", output: strings.Repeat("y\n", maxNoise), want: Noise},
-		{name: "noise in one line", output: strings.Repeat("y", 2*maxNoise), want: Noise},
-		{name: "most that is allowed", output: strings.Repeat("y\n", maxNoise/2) + "m 1\nrest", rest: "rest"},
-	} {
-		r := newReader(strings.NewReader(c.output))
-		if got := kindOf(t, awaitMarker(r, "m 1")); got != c.want {
-			t.Errorf("%s: %v, want %v", c.name, got, c.want)
-		}
-		if rest, _ := io.ReadAll(r); c.want == 0 && string(rest) != c.rest {
-			t.Errorf("%s: left %q", c.name, rest)
-		}
-	}
-}
-
 // listing is a listing of a home in which every file is missing but .bashrc.
 const listing = "shell /bin/bash\nfile .ssh/rc missing 0 0\nfile .bashrc data 3 1\nx\x00y\n" +
 	"file .bash_profile dangling 0 2\nfile .bash_login huge 9999999 0\nfile .profile other 0 0\nend\n"
 
 func TestReadHome(t *testing.T) {
-	h, err := readHome(newReader(strings.NewReader(listing)))
+	h, err := readHome(remotesh.NewReader(strings.NewReader(listing)))
 	check(t, err)
 	compare(t, "home", home{shell: "/bin/bash", files: map[string]remoteFile{
 		".ssh/rc": {kind: missing}, ".bashrc": {kind: data, linked: true, content: []byte("x\x00y")},
@@ -71,40 +45,40 @@ func TestReadHome(t *testing.T) {
 	}}, h)
 	for _, c := range []struct {
 		old, new string
-		want     Kind
+		want     remotesh.Kind
 	}{
-		{"shell /bin/bash\n", "nohome\n", NoHome},
-		{"shell /bin/bash\n", "lacks tail\n", NoTools},
-		{"shell ", "shells ", Malformed},
-		{"/bin/bash", strings.Repeat("x", maxLine), Malformed},
-		{"data 3", "data 4", Malformed},
-		{"data 3", "data 2", Malformed},
-		{"file .ssh/rc missing 0 0\n", "", Malformed},
-		{"missing 0", "missing 9", Malformed},
-		{"missing 0", "missing -1", Malformed},
-		{".bash_login", ".bash_history", Malformed},
-		{".bash_login", "../.bashrc", Malformed},
-		{"data 3", "data -3", Malformed},
-		{"data 3", "data 1048577", Malformed},
-		{"data 3", "data 1048576", Ended},
-		{"data 3", "data 99999999999999999999", Malformed},
-		{"data 3", "data", Malformed},
-		{"dangling", "swinging", Malformed},
-		{".bash_login", ".profile", Malformed},
-		{"end\n", "end", Ended},
+		{"shell /bin/bash\n", "nohome\n", remotesh.NoHome},
+		{"shell /bin/bash\n", "lacks tail\n", remotesh.NoTools},
+		{"shell ", "shells ", remotesh.Malformed},
+		{"/bin/bash", strings.Repeat("x", 4<<10), remotesh.Malformed},
+		{"data 3", "data 4", remotesh.Malformed},
+		{"data 3", "data 2", remotesh.Malformed},
+		{"file .ssh/rc missing 0 0\n", "", remotesh.Malformed},
+		{"missing 0", "missing 9", remotesh.Malformed},
+		{"missing 0", "missing -1", remotesh.Malformed},
+		{".bash_login", ".bash_history", remotesh.Malformed},
+		{".bash_login", "../.bashrc", remotesh.Malformed},
+		{"data 3", "data -3", remotesh.Malformed},
+		{"data 3", "data 1048577", remotesh.Malformed},
+		{"data 3", "data 1048576", remotesh.Ended},
+		{"data 3", "data 99999999999999999999", remotesh.Malformed},
+		{"data 3", "data", remotesh.Malformed},
+		{"dangling", "swinging", remotesh.Malformed},
+		{".bash_login", ".profile", remotesh.Malformed},
+		{"end\n", "end", remotesh.Ended},
 		{"end\n", "link dead /x\nend\n", 0},
 		{"end\n", "link private \nend\n", 0},
-		{"end\n", "link\nend\n", Malformed},
-		{"end\n", "link dead\nend\n", Malformed},
-		{"end\n", "link alive /x\nend\n", Malformed},
-		{"end\n", "link dead /x\nlink private /y\nend\n", Malformed},
-		{"end\n", "file .bashrc missing 0 0\n", Malformed},
-		{"data 3 1", "data 3 x", Malformed},
-		{"data 3 1", "data 3 256", Malformed},
-		{"data 3 1", "data 3 -1", Malformed},
-		{"data 3 1", "data 3", Malformed},
+		{"end\n", "link\nend\n", remotesh.Malformed},
+		{"end\n", "link dead\nend\n", remotesh.Malformed},
+		{"end\n", "link alive /x\nend\n", remotesh.Malformed},
+		{"end\n", "link dead /x\nlink private /y\nend\n", remotesh.Malformed},
+		{"end\n", "file .bashrc missing 0 0\n", remotesh.Malformed},
+		{"data 3 1", "data 3 x", remotesh.Malformed},
+		{"data 3 1", "data 3 256", remotesh.Malformed},
+		{"data 3 1", "data 3 -1", remotesh.Malformed},
+		{"data 3 1", "data 3", remotesh.Malformed},
 	} {
-		_, err := readHome(newReader(strings.NewReader(strings.Replace(listing, c.old, c.new, 1))))
+		_, err := readHome(remotesh.NewReader(strings.NewReader(strings.Replace(listing, c.old, c.new, 1))))
 		if got := kindOf(t, err); got != c.want {
 			t.Errorf("%q for %.40q: %v, want %v", c.new, c.old, err, c.want)
 		}
@@ -115,7 +89,7 @@ func TestReadOutcome(t *testing.T) {
 	for _, c := range []struct {
 		line string
 		want outcome
-		kind Kind
+		kind remotesh.Kind
 	}{
 		{line: "ok .bashrc\n"},
 		{line: "changed .bashrc\n", want: outcome{changed: true}},
@@ -129,14 +103,14 @@ func TestReadOutcome(t *testing.T) {
 		{line: "fail .bashrc verify \n", want: outcome{reason: WriteError}},
 		{line: "fail .bashrc attributes\n", want: outcome{reason: Attributes}},
 		{line: "fail .bashrc rename \x1b[2Jx\n", want: outcome{reason: WriteError, detail: "?[2Jx"}},
-		{line: "fail .bashrc\n", kind: Malformed},
-		{line: "fail .bashrc somehow\n", kind: Malformed},
-		{line: "ok .profile\n", kind: Malformed},
-		{line: "ok .bashrc x\n", kind: Malformed},
-		{line: "ok", kind: Ended},
-		{line: "\n", kind: Malformed},
+		{line: "fail .bashrc\n", kind: remotesh.Malformed},
+		{line: "fail .bashrc somehow\n", kind: remotesh.Malformed},
+		{line: "ok .profile\n", kind: remotesh.Malformed},
+		{line: "ok .bashrc x\n", kind: remotesh.Malformed},
+		{line: "ok", kind: remotesh.Ended},
+		{line: "\n", kind: remotesh.Malformed},
 	} {
-		got, err := readOutcome(newReader(strings.NewReader(c.line)), bashrcName)
+		got, err := readOutcome(remotesh.NewReader(strings.NewReader(c.line)), bashrcName)
 		if kindOf(t, err) != c.kind {
 			t.Errorf("%q: %v", c.line, err)
 		}
@@ -271,7 +245,7 @@ func TestSetupOfGeneratedFiles(t *testing.T) {
 // silent is a Runner whose shell says nothing, until it is closed.
 type silent struct{}
 
-func (silent) Shell(context.Context) (Shell, error) {
+func (silent) Shell(context.Context) (remotesh.Shell, error) {
 	r, w := io.Pipe()
 	return struct {
 		io.Reader
@@ -286,7 +260,7 @@ func TestSetupOfASilentRemote(t *testing.T) {
 		defer cancel()
 		began := time.Now()
 		_, err := Setup(ctx, silent{})
-		if kindOf(t, err) != Interrupted || !errors.Is(err, context.DeadlineExceeded) {
+		if kindOf(t, err) != remotesh.Interrupted || !errors.Is(err, context.DeadlineExceeded) {
 			t.Error(err)
 		}
 		if took := time.Since(began); took != time.Minute {
@@ -312,7 +286,7 @@ func FuzzReadHome(f *testing.F) {
 	f.Add([]byte("shell /bin/zsh\nfile .ssh/rc data 0 1\n\nfile ZDOTDIR/.zshenv missing 2 0\nfile .tcshrc unreadable 0 0\nlink private /tmp/x y\nend\n"))
 	f.Add([]byte(strings.Replace(listing, "data 3", "data 1048576", 1)))
 	f.Fuzz(func(t *testing.T, output []byte) {
-		h, err := readHome(newReader(bytes.NewReader(output)))
+		h, err := readHome(remotesh.NewReader(bytes.NewReader(output)))
 		if kindOf(t, err) != 0 {
 			return
 		}
@@ -343,7 +317,7 @@ func FuzzReadOutcome(f *testing.F) {
 	f.Add([]byte("fail .bashrc write No space left on device\n"))
 	f.Add([]byte("ok .bashrc\n"))
 	f.Fuzz(func(t *testing.T, output []byte) {
-		out, err := readOutcome(newReader(bytes.NewReader(output)), bashrcName)
+		out, err := readOutcome(remotesh.NewReader(bytes.NewReader(output)), bashrcName)
 		if kindOf(t, err) == 0 && len(out.detail) > text.MaxASCII {
 			t.Errorf("the detail has %d bytes", len(out.detail))
 		}

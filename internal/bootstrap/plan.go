@@ -42,7 +42,7 @@ type home struct {
 	link  remoteLink
 }
 
-// remoteLink is what the remote says of the link at LinkPath.
+// remoteLink is what the remote says of the link at remotesh.LinkPath.
 type remoteLink struct {
 	kind linkKind
 	text string // what it leads to, cut

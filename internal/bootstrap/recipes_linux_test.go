@@ -4,6 +4,9 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/mosha-ssh/mosha/internal/link"
+	"github.com/mosha-ssh/mosha/internal/remotesh"
 )
 
 // What many have in their start-up files without mosha: it starts an agent where
@@ -48,14 +51,14 @@ func TestOwnRC(t *testing.T) {
 }
 
 func testOwnRC(t *testing.T, s *site) {
-	h, agent := s.hold(Claim)
-	h.expect(Link{State: LinkSet})
+	h, agent := s.hold(link.Claim)
+	h.expect(link.Outcome{State: link.Set})
 	s.run("-a", "true")
 	compare(t, "target after a command", agent, s.target())
 	compare(t, "login", s.link()+"\n"+s.key.Pub+"\n", s.open("-a").tell(sayAgent))
 	compare(t, "target after a login", agent, s.target())
 	compare(t, "keys", s.key.Pub, s.keys())
-	sock := s.run("-A", "-tt", "readlink "+LinkPath)
+	sock := s.run("-A", "-tt", "readlink "+remotesh.LinkPath)
 	if sock == agent || sock != s.target() || !s.isForwarded(sock) {
 		t.Errorf("a login with an agent left the link at %q, then %q", sock, s.target())
 	}
@@ -75,8 +78,8 @@ func TestOwnAgent(t *testing.T) {
 			testStartsOwn(t, s, "no link")
 			check(t, os.Symlink("/tmp/ssh-gone/agent.1", s.link()))
 			testStartsOwn(t, s, "a link that leads nowhere")
-			h, _ := s.hold(Claim)
-			h.expect(Link{State: LinkSet})
+			h, _ := s.hold(link.Claim)
+			h.expect(link.Outcome{State: link.Set})
 			compare(t, "login with a link", s.link()+"\n"+s.key.Pub+"\n", s.open("-a").tell(sayAgent))
 			_ = h.Close()
 		})

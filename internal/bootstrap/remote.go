@@ -1,14 +1,12 @@
 package bootstrap
 
 import (
-	"bufio"
-	"bytes"
 	"fmt"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/mosha-ssh/mosha/internal/remotesh"
 	"github.com/mosha-ssh/mosha/internal/text"
 )
 
@@ -40,22 +38,19 @@ const setupMarker = "mosha-setup 1"
 // remote is a shell that runs the script of a task.
 type remote struct {
 	task
-	shell Shell
-	out   *bufio.Reader
+	shell remotesh.Shell
+	out   *remotesh.Reader
 }
 
 // start sends the script and waits until it runs.
 func (s *remote) start() error {
-	if _, err := s.shell.Write(s.script()); err != nil {
-		return &RemoteError{Kind: NoShell, Err: lost(err)}
-	}
-	return awaitMarker(s.out, setupMarker)
+	return remotesh.Start(s.shell, s.out, s.script(), setupMarker)
 }
 
 // readHome reads a listing.
-func readHome(r *bufio.Reader) (home, error) {
+func readHome(r *remotesh.Reader) (home, error) {
 	h := home{files: make(map[string]remoteFile)}
-	first, err := readLine(r)
+	first, err := r.Line()
 	if err != nil {
 		return h, err
 	}
@@ -64,20 +59,20 @@ func readHome(r *bufio.Reader) (home, error) {
 	case "shell":
 		h.shell = rest
 	case "lacks":
-		return h, &RemoteError{Kind: NoTools, Detail: text.ASCII(rest)}
+		return h, &remotesh.Error{Kind: remotesh.NoTools, Detail: text.ASCII(rest)}
 	case "nohome":
-		return h, &RemoteError{Kind: NoHome}
+		return h, &remotesh.Error{Kind: remotesh.NoHome}
 	default:
-		return h, malformed(first)
+		return h, remotesh.Garbled(first)
 	}
 	for {
-		line, err := readLine(r)
+		line, err := r.Line()
 		switch {
 		case err != nil:
 			return h, err
 		case line == "end":
 			if _, ok := h.files[rcName]; !ok {
-				return h, malformed(line)
+				return h, remotesh.Garbled(line)
 			}
 			return h, nil
 		case strings.HasPrefix(line, "link "):
@@ -96,62 +91,46 @@ func readHome(r *bufio.Reader) (home, error) {
 func (h *home) readLink(line string) error {
 	words := strings.SplitN(line, " ", 3)
 	if len(words) != 3 || h.link.kind != "" {
-		return malformed(line)
+		return remotesh.Garbled(line)
 	}
 	switch kind := linkKind(words[1]); kind {
 	case linkDead, linkForwarded, linkPrivate:
 		h.link = remoteLink{kind: kind, text: words[2]}
 		return nil
 	}
-	return malformed(line)
+	return remotesh.Garbled(line)
 }
 
 // readFile takes the line about a file, and reads its bytes. Each file is
 // listed once at most.
-func (h *home) readFile(r *bufio.Reader, line string) error {
+func (h *home) readFile(r *remotesh.Reader, line string) error {
 	words := strings.Split(line, " ")
 	if len(words) != 5 || words[0] != "file" || !slices.Contains(listed, words[1]) {
-		return malformed(line)
+		return remotesh.Garbled(line)
 	}
 	if _, twice := h.files[words[1]]; twice {
-		return malformed(line)
+		return remotesh.Garbled(line)
 	}
 	links, err := strconv.ParseUint(words[4], 10, 8)
 	if err != nil {
-		return malformed(line)
+		return remotesh.Garbled(line)
 	}
 	f := remoteFile{kind: fileKind(words[2]), linked: links > 0}
 	size, err := strconv.ParseUint(words[3], 10, 32)
 	switch {
 	case err != nil && f.kind != huge: // whose size may be any
-		return malformed(line)
+		return remotesh.Garbled(line)
 	case f.kind == missing && size <= maxDirs:
 		f.dirs = int(size)
 	case f.kind == data && size <= maxFile:
-		if f.content, err = readContent(r, int(size)); err != nil {
+		if f.content, err = r.Content(int(size)); err != nil {
 			return err
 		}
 	case leftAlone[f.kind] == 0:
-		return malformed(line)
+		return remotesh.Garbled(line)
 	}
 	h.files[words[1]] = f
 	return nil
-}
-
-// readContent reads a file's bytes and the line's end behind them.
-func readContent(r *bufio.Reader, size int) ([]byte, error) {
-	var content bytes.Buffer // grows with what really comes
-	if _, err := io.CopyN(&content, r, int64(size)); err != nil {
-		return nil, &RemoteError{Kind: Ended, Err: lost(err)}
-	}
-	end, err := r.ReadByte()
-	if err != nil {
-		return nil, &RemoteError{Kind: Ended, Err: lost(err)}
-	}
-	if end != '\n' {
-		return nil, malformed("a file changed while it was read")
-	}
-	return content.Bytes(), nil
 }
 
 // order returns the order that carries out a step, and its block; of a preview
@@ -160,7 +139,7 @@ func (t task) order(s step) []byte {
 	before, after := sums(s.old), sums(s.edit.apply(s.old))
 	verb, arguments := "put", fmt.Sprintf("%d %d %d %s %s", s.edit.start, s.edit.end+1, len(s.edit.block), before, after)
 	switch {
-	case s.name == LinkPath:
+	case s.name == remotesh.LinkPath:
 		return fmt.Appendf(nil, "unlink %s\n", s.name)
 	case s.action == Removed:
 		verb, arguments = "delete", fmt.Sprintf("%s %d", before, s.dirs)
@@ -184,14 +163,14 @@ type outcome struct {
 }
 
 // readOutcome reads the answer to the order about a file.
-func readOutcome(r *bufio.Reader, name string) (outcome, error) {
-	line, err := readLine(r)
+func readOutcome(r *remotesh.Reader, name string) (outcome, error) {
+	line, err := r.Line()
 	if err != nil {
 		return outcome{}, err
 	}
 	words := strings.SplitN(line, " ", 4)
 	if len(words) < 2 || words[1] != name {
-		return outcome{}, malformed(line)
+		return outcome{}, remotesh.Garbled(line)
 	}
 	switch {
 	case words[0] == "ok" && len(words) == 2:
@@ -202,7 +181,7 @@ func readOutcome(r *bufio.Reader, name string) (outcome, error) {
 		detail := strings.Join(words[3:], " ")
 		return outcome{reason: classify(words[2], detail), detail: text.ASCII(detail)}, nil
 	}
-	return outcome{}, malformed(line)
+	return outcome{}, remotesh.Garbled(line)
 }
 
 // failSteps are the steps at which the script fails on a file.

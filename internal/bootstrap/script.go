@@ -1,9 +1,9 @@
 package bootstrap
 
 import (
-	"bytes"
 	_ "embed"
-	"strings"
+
+	"github.com/mosha-ssh/mosha/internal/remotesh"
 )
 
 var (
@@ -28,26 +28,12 @@ type task struct {
 // part of every launch.
 var (
 	settingUp      = task{plan: plan}
-	undoing        = task{extra: FindAgent + undoScript, plan: planUndo}
+	undoing        = task{extra: remotesh.FindAgent + undoScript, plan: planUndo}
 	previewSetup   = task{extra: checkScript, plan: plan, preview: true}
-	previewUndoing = task{extra: FindAgent + undoScript + checkScript, plan: planUndo, preview: true}
+	previewUndoing = task{extra: remotesh.FindAgent + undoScript + checkScript, plan: planUndo, preview: true}
 )
 
 // script returns what the remote's shell is to read.
 func (t task) script() []byte {
-	return []byte(Opening + "{\n" + stripped(filesScript+t.extra+ordersScript) + "}\n")
-}
-
-// stripped returns a script without its comments, empty lines and indentation.
-// No string in our scripts goes over several lines, but for one of a line's end
-// alone.
-func stripped(script string) string {
-	var b bytes.Buffer
-	for line := range strings.Lines(script) {
-		line = strings.TrimLeft(line, " ")
-		if line != "\n" && !strings.HasPrefix(line, "#") {
-			b.WriteString(line)
-		}
-	}
-	return b.String()
+	return []byte(remotesh.Opening + "{\n" + remotesh.Strip(filesScript+t.extra+ordersScript) + "}\n")
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"slices"
+
+	"github.com/mosha-ssh/mosha/internal/remotesh"
 )
 
 // Action is what became of a file.
@@ -45,26 +47,28 @@ type Report struct {
 const maxRounds = 3
 
 // Setup puts our blocks into the remote's dotfiles. A file that cannot be
-// written is a row of the report, not an error. The error is a *RemoteError or
-// what the Runner returned; a *RemoteError of kind Interrupted wraps the
+// written is a row of the report, not an error. The error is a *remotesh.Error or
+// what the runner returned; a *remotesh.Error of kind Interrupted wraps the
 // context's cause. Two set-ups may run at once: a file is replaced only if it
 // still is what was read, and only by a complete one.
-func Setup(ctx context.Context, r Runner) (Report, error) { return settingUp.run(ctx, r) }
+func Setup(ctx context.Context, r remotesh.Runner) (Report, error) { return settingUp.run(ctx, r) }
 
 // PreviewSetup writes nothing. Its report says what Setup would do, with a diff
 // of each file.
-func PreviewSetup(ctx context.Context, r Runner) (Report, error) { return previewSetup.run(ctx, r) }
+func PreviewSetup(ctx context.Context, r remotesh.Runner) (Report, error) {
+	return previewSetup.run(ctx, r)
+}
 
 // run does a task over one shell.
-func (t task) run(ctx context.Context, r Runner) (Report, error) {
+func (t task) run(ctx context.Context, r remotesh.Runner) (Report, error) {
 	report, err := t.converse(ctx, r)
 	if err != nil && ctx.Err() != nil {
-		return Report{}, &RemoteError{Kind: Interrupted, Err: context.Cause(ctx)}
+		return Report{}, &remotesh.Error{Kind: remotesh.Interrupted, Err: context.Cause(ctx)}
 	}
 	return report, err
 }
 
-func (t task) converse(ctx context.Context, r Runner) (Report, error) {
+func (t task) converse(ctx context.Context, r remotesh.Runner) (Report, error) {
 	shell, err := r.Shell(ctx)
 	if err != nil {
 		return Report{}, err
@@ -73,7 +77,7 @@ func (t task) converse(ctx context.Context, r Runner) (Report, error) {
 	defer stop()
 	defer shell.Close()
 
-	s := &remote{task: t, shell: shell, out: newReader(shell)}
+	s := &remote{task: t, shell: shell, out: remotesh.NewReader(shell)}
 	if err := s.start(); err != nil {
 		return Report{}, err
 	}
@@ -109,8 +113,8 @@ func (s *remote) carryOut(steps []step) (again bool, results []FileResult, err e
 		}
 	}
 	if orders.Len() > 0 {
-		if _, err := s.shell.Write(orders.Bytes()); err != nil {
-			return false, nil, &RemoteError{Kind: Ended, Err: lost(err)}
+		if err := remotesh.Send(s.shell, orders.Bytes()); err != nil {
+			return false, nil, err
 		}
 	}
 	for _, st := range steps {
@@ -128,7 +132,7 @@ func (s *remote) carryOut(steps []step) (again bool, results []FileResult, err e
 
 // asks tells whether there is an order for a step. Whether a link could be
 // removed shows with the files beside it.
-func (t task) asks(s step) bool { return s.writes() && (!t.preview || s.name != LinkPath) }
+func (t task) asks(s step) bool { return s.writes() && (!t.preview || s.name != remotesh.LinkPath) }
 
 // result returns what became of a file.
 func (t task) result(s step, out outcome) FileResult {

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mosha-ssh/mosha/internal/lab/labtest"
+	"github.com/mosha-ssh/mosha/internal/remotesh"
 )
 
 // reported returns a report's rows.
@@ -47,7 +48,7 @@ func compare(t *testing.T, what string, want, got any) {
 }
 
 // setUp runs Setup, which must not fail as a whole.
-func setUp(t *testing.T, r Runner) Report {
+func setUp(t *testing.T, r remotesh.Runner) Report {
 	t.Helper()
 	report, err := Setup(t.Context(), r)
 	check(t, err)
@@ -183,7 +184,7 @@ func TestSetupOfAMissingHome(t *testing.T) {
 	eachShell(t, func(t *testing.T, l *local) {
 		l.env = append(l.env, "HOME="+filepath.Join(l.home, "gone"))
 		_, err := Setup(t.Context(), l)
-		compare(t, "error", &RemoteError{Kind: NoHome}, err)
+		compare(t, "error", &remotesh.Error{Kind: remotesh.NoHome}, err)
 	})
 }
 
@@ -221,11 +222,11 @@ type brittle struct {
 }
 
 type brittleShell struct {
-	Shell
+	remotesh.Shell
 	length, writes int
 }
 
-func (b brittle) Shell(ctx context.Context) (Shell, error) {
+func (b brittle) Shell(ctx context.Context) (remotesh.Shell, error) {
 	s, err := b.local.Shell(ctx)
 	return &brittleShell{Shell: s, length: b.length}, err
 }
@@ -244,8 +245,8 @@ func TestConnectionLostWhileWriting(t *testing.T) {
 		l.lay(file(".bashrc", debianBashrc), file(".ssh/rc", "true\n"), file(".profile", debianProfile))
 		before := l.tree()
 		_, err := Setup(t.Context(), brittle{l, len(rcBlock) / 2})
-		var remote *RemoteError
-		if !errors.As(err, &remote) || remote.Kind != Ended {
+		var remote *remotesh.Error
+		if !errors.As(err, &remote) || remote.Kind != remotesh.Ended {
 			t.Errorf("the error is %v", err)
 		}
 		if d := differences(before, l.tree()); d != "" {
@@ -266,7 +267,7 @@ func TestSignalWhileWriting(t *testing.T) {
 		hit := *l
 		hit.env = append(slices.Clone(l.env), "PATH="+bin+":"+l.path)
 		_, err := Setup(t.Context(), &hit)
-		if kindOf(t, err) != Ended {
+		if kindOf(t, err) != remotesh.Ended {
 			t.Error(err)
 		}
 		if d := differences(before, l.tree()); d != "" {
@@ -282,13 +283,13 @@ type meddler struct {
 	times int
 }
 
-func (m *meddler) Shell(ctx context.Context) (Shell, error) {
+func (m *meddler) Shell(ctx context.Context) (remotesh.Shell, error) {
 	s, err := m.local.Shell(ctx)
 	return &meddledShell{Shell: s, meddler: m}, err
 }
 
 type meddledShell struct {
-	Shell
+	remotesh.Shell
 	*meddler
 }
 

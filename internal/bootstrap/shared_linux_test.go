@@ -9,6 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/mosha-ssh/mosha/internal/lab"
+	"github.com/mosha-ssh/mosha/internal/link"
+	"github.com/mosha-ssh/mosha/internal/remotesh"
 )
 
 // runtimeDir is where the sessions of the hosts below have what is theirs, as
@@ -55,7 +57,7 @@ func newSharedHosts(t *testing.T) (a, b *site) {
 // leads checks where the link leads on the site's host.
 func (s *site) leads(want string) {
 	s.t.Helper()
-	out, _ := s.ssh("-a", "readlink -f "+LinkPath+" || echo nowhere").Output()
+	out, _ := s.ssh("-a", "readlink -f "+remotesh.LinkPath+" || echo nowhere").Output()
 	compare(s.t, "where the link of "+s.host+" leads", want, strings.TrimSpace(string(out)))
 }
 
@@ -63,33 +65,33 @@ func (s *site) leads(want string) {
 func TestHomeSharedByHosts(t *testing.T) {
 	t.Parallel()
 	a, b := newSharedHosts(t)
-	holderA, agentA := a.hold(Claim)
-	holderA.expect(Link{State: LinkSet})
+	holderA, agentA := a.hold(link.Claim)
+	holderA.expect(link.Outcome{State: link.Set})
 	a.leads(agentA)
-	holderB, agentB := b.hold(Claim)
-	holderB.expect(Link{State: LinkSet})
+	holderB, agentB := b.hold(link.Claim)
+	holderB.expect(link.Outcome{State: link.Set})
 	a.leads(agentA)
 	b.leads(agentB)
-	holderA.order(Ping(1), Pong{Token: 1, Owner: OwnerSelf})
-	holderB.order(Ping(1), Pong{Token: 1, Owner: OwnerSelf})
+	holderA.order(link.Ping(1), link.Pong{Token: 1, Owner: link.OwnerSelf})
+	holderB.order(link.Ping(1), link.Pong{Token: 1, Owner: link.OwnerSelf})
 
-	taken := a.run("-A", "-tt", "echo $SSH_AUTH_SOCK; readlink -f "+LinkPath)
+	taken := a.run("-A", "-tt", "echo $SSH_AUTH_SOCK; readlink -f "+remotesh.LinkPath)
 	if sock, link, _ := strings.Cut(taken, "\n"); sock != link || link == agentA {
 		t.Errorf("a login with an agent: %q", taken)
 	}
 	b.leads(agentB)
-	holderA.order(Ping(2), Pong{Token: 2, Owner: OwnerSelf})
+	holderA.order(link.Ping(2), link.Pong{Token: 2, Owner: link.OwnerSelf})
 	a.leads(agentA)
 
-	_, err := holderA.Write([]byte(Quit))
+	_, err := holderA.Write([]byte(link.Quit))
 	check(t, err)
 	holderA.end()
 	a.leads(runtimeDir + "/ssh_auth_sock")
 	b.leads(agentB)
-	_, err = holderB.Write([]byte(Quit))
+	_, err = holderB.Write([]byte(link.Quit))
 	check(t, err)
 	holderB.end()
-	compare(t, "report", rows(removed(LinkPath), removed(".ssh/rc"), removed(".bashrc"), removed(".profile")), undone(t, a))
+	compare(t, "report", rows(removed(remotesh.LinkPath), removed(".ssh/rc"), removed(".bashrc"), removed(".profile")), undone(t, a))
 }
 
 // TestLinkInSharedHome has others change the link in the home, of which the
@@ -98,8 +100,8 @@ func TestLinkInSharedHome(t *testing.T) {
 	t.Parallel()
 	s, _ := newSharedHosts(t)
 	own := runtimeDir + "/ssh_auth_sock"
-	h, agent := s.hold(Claim)
-	h.expect(Link{State: LinkSet})
+	h, agent := s.hold(link.Claim)
+	h.expect(link.Outcome{State: link.Set})
 	other, err := s.account.Agent()
 	check(t, err)
 	relink := func(text string) {
@@ -112,19 +114,19 @@ func TestLinkInSharedHome(t *testing.T) {
 	host := func() string { t.Helper(); return s.run("-a", "readlink "+own) }
 	for _, c := range []struct {
 		what, home, want string // the link in the home before and after
-		order            Order
-		answer           HolderEvent
+		order            link.Order
+		answer           link.Event
 		host             string // the host's link afterwards
 	}{
-		{"removed", "", own, Ping(1), Pong{Token: 1, Owner: OwnerSelf}, agent},
-		{"removed", "", own, Reclaim(true), Link{State: LinkSet}, agent},
-		{"dead, by repair", "/./gone", own, Ping(2), Pong{Token: 2, Owner: OwnerSelf}, agent},
-		{"another's, by repair", byRepair(other.Sock), own, Ping(3), Pong{Token: 3, Owner: OwnerSelf}, agent},
-		{"another's", other.Sock, other.Sock, Ping(4), Pong{Token: 4, Owner: OwnerOther}, agent},
-		{"another's", other.Sock, other.Sock, Reclaim(true), Link{State: LinkKept}, agent},
-		{"another's, claimed", other.Sock, own, Claim, Link{State: LinkSet}, agent},
-		{"dead, a person's", "/gone", own, Ping(5), Pong{Token: 5, Owner: OwnerSelf}, byRepair(agent)},
-		{"claimed", "/gone", own, Claim, Link{State: LinkSet}, agent},
+		{"removed", "", own, link.Ping(1), link.Pong{Token: 1, Owner: link.OwnerSelf}, agent},
+		{"removed", "", own, link.Reclaim(true), link.Outcome{State: link.Set}, agent},
+		{"dead, by repair", "/./gone", own, link.Ping(2), link.Pong{Token: 2, Owner: link.OwnerSelf}, agent},
+		{"another's, by repair", byRepair(other.Sock), own, link.Ping(3), link.Pong{Token: 3, Owner: link.OwnerSelf}, agent},
+		{"another's", other.Sock, other.Sock, link.Ping(4), link.Pong{Token: 4, Owner: link.OwnerOther}, agent},
+		{"another's", other.Sock, other.Sock, link.Reclaim(true), link.Outcome{State: link.Kept}, agent},
+		{"another's, claimed", other.Sock, own, link.Claim, link.Outcome{State: link.Set}, agent},
+		{"dead, a person's", "/gone", own, link.Ping(5), link.Pong{Token: 5, Owner: link.OwnerSelf}, byRepair(agent)},
+		{"claimed", "/gone", own, link.Claim, link.Outcome{State: link.Set}, agent},
 	} {
 		t.Log(c.what, c.order)
 		relink(c.home)
@@ -136,15 +138,15 @@ func TestLinkInSharedHome(t *testing.T) {
 	t.Log("the host's link is another's, and the one in the home is lost")
 	s.run("-a", "ln -sfn "+other.Sock+" "+own)
 	relink("/gone")
-	h.order(Ping(6), Pong{Token: 6, Owner: OwnerOther})
+	h.order(link.Ping(6), link.Pong{Token: 6, Owner: link.OwnerOther})
 	compare(t, "the link in the home", own, s.target())
 	compare(t, "the host's link", other.Sock, host())
 
 	t.Log("nobody hears of a holder that has lost the home")
-	quiet, agent := s.holdEvery(Claim, time.Second)
-	quiet.expect(Link{State: LinkSet})
+	quiet, agent := s.holdEvery(link.Claim, time.Second)
+	quiet.expect(link.Outcome{State: link.Set})
 	compare(t, "the host's link", agent, host())
-	quiet.order(Ping(1), Pong{Token: 1, Owner: OwnerSelf})
+	quiet.order(link.Ping(1), link.Pong{Token: 1, Owner: link.OwnerSelf})
 	relink("")
 	eventually(t, "it gives the host's link up", func() bool { return s.run("-a", "readlink "+own+" || echo none") == "none" })
 	check(t, quiet.Close())

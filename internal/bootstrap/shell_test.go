@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/mosha-ssh/mosha/internal/lab/labtest"
+	"github.com/mosha-ssh/mosha/internal/remotesh"
 )
 
 // shells are the shells that a remote's /bin/sh may be. The first two, which
@@ -55,7 +56,7 @@ type local struct {
 	env      []string // wins over the environment that sshd would set
 	user     int      // the shell's user if the test runs as root
 
-	forwarding Forwarding // what its holders are told
+	forwarding remotesh.Forwarding // what its holders are told
 }
 
 func newLocal(t *testing.T, argv []string, userland string) *local {
@@ -141,7 +142,7 @@ func (l *local) command(argv ...string) *exec.Cmd {
 }
 
 // Shell starts the shell.
-func (l *local) Shell(context.Context) (Shell, error) {
+func (l *local) Shell(context.Context) (remotesh.Shell, error) {
 	c := l.command(l.argv...)
 	return startShell(l.t, c, &c.Stderr)
 }

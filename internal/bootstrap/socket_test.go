@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/mosha-ssh/mosha/internal/remotesh"
 )
 
 // finds starts a holder and checks which socket it takes for the forwarded one.
@@ -26,8 +28,8 @@ func TestHolderFindsTheSocket(t *testing.T) {
 	eachShell(t, func(t *testing.T, l *local) {
 		a := newAgents(l)
 		other := a.start("other")
-		l.lay(dir(".ssh/agent"), link(LinkPath, other))
-		trap := "SSH_AUTH_SOCK=" + filepath.Join(l.home, LinkPath)
+		l.lay(dir(".ssh/agent"), symlink(remotesh.LinkPath, other))
+		trap := "SSH_AUTH_SOCK=" + filepath.Join(l.home, remotesh.LinkPath)
 		l.finds("nothing", "", trap)
 		l.finds("another program's socket", other, "SSH_AUTH_SOCK="+other)
 		l.forwarding.OpenSSH = true

@@ -10,6 +10,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/mosha-ssh/mosha/internal/link"
+	"github.com/mosha-ssh/mosha/internal/remotesh"
 )
 
 // TestAgentSocketPath has sshd put its sockets elsewhere (sshd_config(5), from
@@ -42,24 +45,24 @@ func testAgentSocketPath(s *site) {
 		s.t.Cleanup(func() { check(s.t, os.RemoveAll(dir)) })
 	}
 	setUp(s.t, s)
-	taken := s.run("-A", "-tt", "readlink "+LinkPath+"; ssh-add -L")
+	taken := s.run("-A", "-tt", "readlink "+remotesh.LinkPath+"; ssh-add -L")
 	if !strings.HasPrefix(taken, dir) || !strings.HasSuffix(taken, s.key.Pub) {
 		s.t.Errorf("~/.ssh/rc left the link at %q", taken)
 	}
 	for _, trap := range []string{"", "SSH_AUTH_SOCK=" + s.link(), "unset SSH_AUTH_SOCK"} {
 		check(s.t, s.account.WriteFile(".bashrc", trap+"\n", 0o644))
-		h, agent := s.hold(Claim)
-		h.expect(Link{State: LinkSet})
+		h, agent := s.hold(link.Claim)
+		h.expect(link.Outcome{State: link.Set})
 		if !strings.HasPrefix(agent, dir) {
 			s.t.Errorf("with %q the agent is %q", trap, agent)
 		}
 		compare(s.t, "keys", s.key.Pub, s.keys())
 		check(s.t, syscall.Kill(h.sshd.PID, syscall.SIGKILL))
 		h.end()
-		next, _ := s.hold(Reclaim(true, agent))
-		next.expect(Link{State: LinkSet})
-		next.order(Bury(h.sshd, agent), Buried{})
-		next.order(Ping(1), Pong{Token: 1, Owner: OwnerSelf})
+		next, _ := s.hold(link.Reclaim(true, agent))
+		next.expect(link.Outcome{State: link.Set})
+		next.order(link.Bury(h.sshd, agent), link.Buried{})
+		next.order(link.Ping(1), link.Pong{Token: 1, Owner: link.OwnerSelf})
 		if left, err := os.Stat(agent); err == nil {
 			s.t.Errorf("left is %v", left.Name())
 		}

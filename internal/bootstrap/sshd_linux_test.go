@@ -11,6 +11,8 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/lab"
 	"github.com/mosha-ssh/mosha/internal/lab/labtest"
+	"github.com/mosha-ssh/mosha/internal/link"
+	"github.com/mosha-ssh/mosha/internal/remotesh"
 )
 
 // site is a laptop with an agent and a key in it, and a devbox with an sshd.
@@ -73,7 +75,7 @@ func (s *site) run(args ...string) string {
 }
 
 // Shell is Setup's.
-func (s *site) Shell(context.Context) (Shell, error) { return s.shell(), nil }
+func (s *site) Shell(context.Context) (remotesh.Shell, error) { return s.shell(), nil }
 
 func (s *site) shell(options ...string) *process {
 	s.t.Helper()
@@ -84,30 +86,30 @@ func (s *site) shell(options ...string) *process {
 
 // hold starts a holder in a session with the agent forwarded and returns it and
 // the socket that it found.
-func (s *site) hold(first Order) (*held, string) {
+func (s *site) hold(first link.Order) (*held, string) {
 	s.t.Helper()
 	return s.holdEvery(first, 5*time.Second)
 }
 
 // holdEvery starts one that expects pings this often.
-func (s *site) holdEvery(first Order, every time.Duration) (*held, string) {
+func (s *site) holdEvery(first link.Order, every time.Duration) (*held, string) {
 	s.t.Helper()
-	h := newHeldEvery(s.t, s.shell("-A"), first, every, Forwarding{OpenSSH: true})
+	h := newHeldEvery(s.t, s.shell("-A"), first, every, remotesh.Forwarding{OpenSSH: true})
 	event, err := h.reader.Next()
 	check(s.t, err)
-	if conn := event.(Connection); conn.Client.Addr() != s.lab.Laptop.Addr() && conn.Client.Addr() != s.lab.Laptop.Addr6() {
+	if conn := event.(link.Ends); conn.Client.Addr() != s.lab.Laptop.Addr() && conn.Client.Addr() != s.lab.Laptop.Addr6() {
 		s.t.Errorf("the connection is %v", conn)
 	}
 	event, err = h.reader.Next()
 	check(s.t, err)
-	h.sshd = event.(Sshd)
+	h.sshd = event.(link.Sshd)
 	event, err = h.reader.Next()
 	check(s.t, err)
-	h.expect(PlaceHome)
-	return h, event.(Agent).Path
+	h.expect(link.PlaceHome)
+	return h, event.(link.Agent).Path
 }
 
-func (s *site) link() string { return filepath.Join(s.account.Home, LinkPath) }
+func (s *site) link() string { return filepath.Join(s.account.Home, remotesh.LinkPath) }
 
 // target returns what the link leads to, "" for none.
 func (s *site) target() string {
@@ -298,15 +300,15 @@ func (s *site) home() string {
 // testFinding has shells find the agent of a holder that runs, over an ssh that
 // forwards none.
 func testFinding(t *testing.T, s *site, command bool) {
-	h, _ := s.hold(Claim)
-	h.expect(Link{State: LinkSet})
+	h, _ := s.hold(link.Claim)
+	h.expect(link.Outcome{State: link.Set})
 	want := s.link() + "\n" + s.key.Pub + "\n"
 	if command {
 		compare(t, "command", want, s.run("-a", "echo $SSH_AUTH_SOCK; ssh-add -L")+"\n")
 	}
 	compare(t, "login", want, s.open("-a").tell(sayAgent))
 	compare(t, "login with an agent", want, s.open("-A").tell(sayAgent))
-	_, err := h.Write([]byte(Quit))
+	_, err := h.Write([]byte(link.Quit))
 	check(t, err)
 	h.end()
 }
@@ -318,7 +320,7 @@ func testLink(t *testing.T, s *site) {
 	if plain, marked := strings.CutPrefix(dead, "/."); !marked || !s.isForwarded(plain) {
 		t.Errorf("a command left the link at %q", dead)
 	}
-	taken := s.run("-A", "-tt", "readlink "+LinkPath)
+	taken := s.run("-A", "-tt", "readlink "+remotesh.LinkPath)
 	if taken == dead {
 		t.Error("a login did not take the link")
 	}
@@ -326,12 +328,12 @@ func testLink(t *testing.T, s *site) {
 }
 
 func testHolderOverSSH(t *testing.T, s *site) {
-	h, agent := s.hold(Claim)
-	h.expect(Link{State: LinkSet})
+	h, agent := s.hold(link.Claim)
+	h.expect(link.Outcome{State: link.Set})
 	compare(t, "target", agent, s.target())
 	compare(t, "keys", s.key.Pub, s.keys())
-	h.order(Ping(5), Pong{Token: 5, Owner: OwnerSelf})
-	_, err := h.Write([]byte(Quit))
+	h.order(link.Ping(5), link.Pong{Token: 5, Owner: link.OwnerSelf})
+	_, err := h.Write([]byte(link.Quit))
 	check(t, err)
 	h.end()
 	compare(t, "target after the end", "", s.target())
@@ -346,8 +348,8 @@ func TestTrap(t *testing.T) {
 	for _, before := range []string{"/gone", "ssh_auth_sock"} {
 		_ = os.Remove(s.link())
 		check(t, os.Symlink(before, s.link()))
-		h, agent := s.hold(Claim)
-		h.expect(Link{State: LinkSet})
+		h, agent := s.hold(link.Claim)
+		h.expect(link.Outcome{State: link.Set})
 		compare(t, "target", agent, s.target())
 		compare(t, "keys", s.key.Pub, s.keys())
 		_ = h.Close()
@@ -359,8 +361,8 @@ func TestShellsSeeTheAgent(t *testing.T) {
 	t.Parallel()
 	s := newSite(t).login(t, "bash")
 	setUp(t, s)
-	h, _ := s.hold(Claim)
-	h.expect(Link{State: LinkSet})
+	h, _ := s.hold(link.Claim)
+	h.expect(link.Outcome{State: link.Set})
 	const say = "echo $SSH_AUTH_SOCK; ssh-add -L"
 	want := s.link() + "\n" + s.key.Pub
 	compare(t, "command", want, s.run(say))
@@ -372,10 +374,10 @@ func TestShellsSeeTheAgent(t *testing.T) {
 func TestHolderEndsWithItsConnection(t *testing.T) {
 	t.Parallel()
 	s := newSite(t).login(t, "bash")
-	h, agent := s.hold(Claim)
-	h.expect(Link{State: LinkSet})
+	h, agent := s.hold(link.Claim)
+	h.expect(link.Outcome{State: link.Set})
 	compare(t, "target", agent, s.target())
-	h.order(Ping(1), Pong{Token: 1, Owner: OwnerSelf})
+	h.order(link.Ping(1), link.Pong{Token: 1, Owner: link.OwnerSelf})
 	check(t, s.sshd.KillSessions())
 	check(t, s.account.WaitGone(t.Context(), ""))
 	compare(t, "target", "", s.target())
@@ -385,9 +387,9 @@ func TestHolderWithoutForwarding(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "AllowAgentForwarding no").login(t, "bash")
 	setUp(t, s)
-	h, agent := s.hold(Claim)
+	h, agent := s.hold(link.Claim)
 	compare(t, "agent", "", agent)
-	h.expect(failedLink(LinkError{NoAgent: true}))
+	h.expect(failedLink(link.Error{NoAgent: true}))
 }
 
 // TestSystemRC has set-up create a ~/.ssh/rc, which turns off what sshd does

@@ -23,7 +23,7 @@ type entry struct {
 }
 
 func file(path, content string) entry    { return entry{path: path, content: content, mode: 0o644} }
-func link(path, target string) entry     { return entry{path: path, link: target} }
+func symlink(path, target string) entry  { return entry{path: path, link: target} }
 func hard(path, of string) entry         { return entry{path: path, hard: of} }
 func dir(path string) entry              { return entry{path: path, mode: 0o755 | os.ModeDir} }
 func fifo(path string) entry             { return entry{path: path, mode: 0o644 | os.ModeNamedPipe} }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 
+	"github.com/mosha-ssh/mosha/internal/remotesh"
 	"github.com/mosha-ssh/mosha/internal/text"
 )
 
@@ -17,11 +18,13 @@ import (
 // cannot be looked at. The errors are Setup's.
 //
 // It knows nothing of other machines: a holder that runs points the link again.
-func Undo(ctx context.Context, r Runner) (Report, error) { return undoing.run(ctx, r) }
+func Undo(ctx context.Context, r remotesh.Runner) (Report, error) { return undoing.run(ctx, r) }
 
 // PreviewUndo writes nothing. Its report says what Undo would do, with a diff
 // of each file.
-func PreviewUndo(ctx context.Context, r Runner) (Report, error) { return previewUndoing.run(ctx, r) }
+func PreviewUndo(ctx context.Context, r remotesh.Runner) (Report, error) {
+	return previewUndoing.run(ctx, r)
+}
 
 // planUndo decides what is to be taken back.
 func planUndo(h home) []step {
@@ -42,16 +45,16 @@ func planUndo(h home) []step {
 // that no sshd forwards.
 func planUnlink(l remoteLink, rc remoteFile) step {
 	if l.kind == linkPrivate {
-		return step{name: LinkPath, action: Skipped, reason: Private, detail: text.ASCII(l.text)}
+		return step{name: remotesh.LinkPath, action: Skipped, reason: Private, detail: text.ASCII(l.text)}
 	}
 	own := rc.content
 	if f, ok := findBlock(own); ok && f.fault == 0 {
 		own = edit{start: f.start, end: f.end}.apply(own)
 	}
-	if bytes.Contains(own, []byte(LinkPath[len(".ssh/"):])) {
-		return step{name: LinkPath, action: Skipped, reason: Needed}
+	if bytes.Contains(own, []byte(remotesh.LinkPath[len(".ssh/"):])) {
+		return step{name: remotesh.LinkPath, action: Skipped, reason: Needed}
 	}
-	return step{name: LinkPath, action: Removed}
+	return step{name: remotesh.LinkPath, action: Removed}
 }
 
 // planRemoval decides about a file in which our block may be; ok is false if it

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/mosha-ssh/mosha/internal/lab/labtest"
+	"github.com/mosha-ssh/mosha/internal/remotesh"
 )
 
 // undo runs Undo, which must not fail as a whole.
@@ -76,14 +77,14 @@ var undoCases = []struct {
 		rows: rows(skipped(".bashrc", Unreadable), skipped(".profile", Unwritable), skipped(".zshenv", TooLarge)),
 	}, {
 		name:    "moved into a repository since",
-		entries: []entry{file("dotfiles/bashrc", envNewBlock), link(".bashrc", "dotfiles/bashrc"), link(".profile", ".bashrc")},
+		entries: []entry{file("dotfiles/bashrc", envNewBlock), symlink(".bashrc", "dotfiles/bashrc"), symlink(".profile", ".bashrc")},
 		rows:    rows(restored(".bashrc")),
 		content: map[string]string{"dotfiles/bashrc": "", ".bashrc": "dotfiles/bashrc"},
 	}, {
 		name: "of ours, and a link since",
 		entries: []entry{
-			file("dotfiles/bashrc", envNewBlock), link(".bashrc", "dotfiles/bashrc"),
-			dir(".ssh"), file("dotfiles/rc", rcDirBlock+" \n"), link(".ssh/rc", "../dotfiles/rc"),
+			file("dotfiles/bashrc", envNewBlock), symlink(".bashrc", "dotfiles/bashrc"),
+			dir(".ssh"), file("dotfiles/rc", rcDirBlock+" \n"), symlink(".ssh/rc", "../dotfiles/rc"),
 		},
 		rows:    rows(restored(".ssh/rc"), restored(".bashrc")),
 		content: map[string]string{"dotfiles/bashrc": "", "dotfiles/rc": " \n", ".ssh/rc": "../dotfiles/rc"},
@@ -96,16 +97,16 @@ var undoCases = []struct {
 		content: map[string]string{"a": envBlock, "b": profileBlock, ".profile": "-"},
 	}, {
 		name:    "the link",
-		entries: []entry{link(LinkPath, "/tmp/gone"), link(LinkPath+".123", "/tmp/gone"), file(LinkPath+".save", "s"), file(".ssh/rc", rcBlock)},
-		rows:    rows(removed(LinkPath), restored(".ssh/rc")),
-		content: map[string]string{".ssh/rc": "", LinkPath: "-", LinkPath + ".123": "-", LinkPath + ".save": "s"},
+		entries: []entry{symlink(remotesh.LinkPath, "/tmp/gone"), symlink(remotesh.LinkPath+".123", "/tmp/gone"), file(remotesh.LinkPath+".save", "s"), file(".ssh/rc", rcBlock)},
+		rows:    rows(removed(remotesh.LinkPath), restored(".ssh/rc")),
+		content: map[string]string{".ssh/rc": "", remotesh.LinkPath: "-", remotesh.LinkPath + ".123": "-", remotesh.LinkPath + ".save": "s"},
 	}, {
 		name:    "a link of one's own",
-		entries: []entry{link(LinkPath, "/tmp/gone"), file(".ssh/rc", rcBlock+"ln -sf $SSH_AUTH_SOCK ~/.ssh/ssh_auth_sock\n")},
-		rows:    rows(skipped(LinkPath, Needed), restored(".ssh/rc")),
+		entries: []entry{symlink(remotesh.LinkPath, "/tmp/gone"), file(".ssh/rc", rcBlock+"ln -sf $SSH_AUTH_SOCK ~/.ssh/ssh_auth_sock\n")},
+		rows:    rows(skipped(remotesh.LinkPath, Needed), restored(".ssh/rc")),
 	}, {
 		name:    "a file of the link's name",
-		entries: []entry{file(LinkPath, "mine"), file(".bashrc", envBlock)},
+		entries: []entry{file(remotesh.LinkPath, "mine"), file(".bashrc", envBlock)},
 		rows:    rows(restored(".bashrc")),
 	},
 }
@@ -201,7 +202,7 @@ func testExact(t *testing.T, l *local, r *rand.Rand) {
 	}
 	if r.IntN(2) == 0 {
 		if _, ok := l.tree()[".ssh"]; ok { // a session left its link
-			_ = os.Symlink("/tmp/ssh-gone/agent.1", filepath.Join(l.home, LinkPath))
+			_ = os.Symlink("/tmp/ssh-gone/agent.1", filepath.Join(l.home, remotesh.LinkPath))
 		}
 	}
 	undo(t, l)
@@ -225,10 +226,10 @@ func randomHome(r *rand.Rand) []entry {
 		case 0, 1, 2:
 			all = append(all, file(name, randomContent(r)).with(randomMode(r)))
 		case 3:
-			all = append(all, file(repository, randomContent(r)).with(randomMode(r)), link(name, up+repository))
+			all = append(all, file(repository, randomContent(r)).with(randomMode(r)), symlink(name, up+repository))
 		case 4:
 			if r.IntN(3) == 0 {
-				all = append(all, link(name, up+"gone"))
+				all = append(all, symlink(name, up+"gone"))
 			}
 		case 5:
 			if r.IntN(4) == 0 {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/mosha-ssh/mosha/internal/lab/labtest"
+	"github.com/mosha-ssh/mosha/internal/remotesh"
 )
 
 // TestUndoOfTheLink: it goes if nobody listens at its end or mosha may have made
@@ -62,14 +63,14 @@ func left(t *testing.T, l *local, path string) string {
 // testUnlink takes back what is there and, if all is tried, what is not.
 func testUnlink(t *testing.T, l *local, text string, want Action) {
 	for _, first := range labtest.Rows(1, []func(){func() { setUp(t, l) }, func() {}}) {
-		l.lay(link(LinkPath, text))
+		l.lay(symlink(remotesh.LinkPath, text))
 		first()
 		preview, err := PreviewUndo(t.Context(), l)
 		check(t, err)
 		compare(t, "preview", want, preview.Files[0].Action)
 		compare(t, "target after a preview", text, l.target())
 		report := undo(t, l)
-		compare(t, "path", "~/"+LinkPath, report.Files[0].Path)
+		compare(t, "path", "~/"+remotesh.LinkPath, report.Files[0].Path)
 		compare(t, "action", want, report.Files[0].Action)
 		if want == Removed {
 			compare(t, "target", "", l.target())
@@ -80,6 +81,6 @@ func testUnlink(t *testing.T, l *local, text string, want Action) {
 		if !errors.As(report.Files[0].Cause, &cause) || cause.Reason != Private || filepath.Dir(cause.Detail) != filepath.Dir(text) {
 			t.Errorf("the cause is %v", report.Files[0].Cause)
 		}
-		check(t, l.command("rm", LinkPath).Run())
+		check(t, l.command("rm", remotesh.LinkPath).Run())
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/bootstrap"
 	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/remotesh"
 )
 
 // shellsLimit is how long the login shells on the remote may take for their
@@ -185,4 +186,4 @@ func (p *probe) state(f *facts, sock string) string {
 type runner struct{ e *examination }
 
 // Shell starts a shell for a script.
-func (r runner) Shell(ctx context.Context) (bootstrap.Shell, error) { return r.e.shell(ctx, false) }
+func (r runner) Shell(ctx context.Context) (remotesh.Shell, error) { return r.e.shell(ctx, false) }

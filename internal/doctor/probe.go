@@ -9,12 +9,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
-	"al.essio.dev/pkg/shellescape"
-
-	"github.com/mosha-ssh/mosha/internal/bootstrap"
+	"github.com/mosha-ssh/mosha/internal/remotesh"
 	"github.com/mosha-ssh/mosha/internal/text"
 )
 
@@ -27,7 +24,7 @@ var probeScript string
 //	conn FOUR FIELDS | conn -  SSH_CONNECTION
 //
 //	facts:   home writable | home fixed
-//	         place home|runtime|none    where the link is, as bootstrap.FindPlace has it
+//	         place home|runtime|none    where the link is, as remotesh.FindPlace has it
 //	         taken SHELL                what a start-up file runs in the place of sh
 //	         link none - | link occupied - | link live TEXT | link dead TEXT
 //	         sshd FILE:NUMBER:LINE      of sshd_config(5)
@@ -117,12 +114,7 @@ func startProbe(ctx context.Context, shell Shell, part string, vars ...string) (
 // scriptFor returns the script with its part and its variables (name, value,
 // ...) set.
 func scriptFor(part string, vars ...string) string {
-	var b strings.Builder
-	b.WriteString(bootstrap.Opening + "part=" + part + "\n")
-	for i := 0; i+1 < len(vars); i += 2 {
-		b.WriteString(vars[i] + "=" + shellescape.Quote(vars[i+1]) + "\n")
-	}
-	return b.String() + bootstrap.FindAgent + bootstrap.FindPlace + probeScript
+	return remotesh.Opening + "part=" + part + "\n" + remotesh.Vars(vars...) + remotesh.FindAgent + remotesh.FindPlace + probeScript
 }
 
 // awaitMarker skips and notes what start-up files print.

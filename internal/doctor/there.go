@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/mosha-ssh/mosha/internal/bootstrap"
+	"github.com/mosha-ssh/mosha/internal/remotesh"
 	"github.com/mosha-ssh/mosha/internal/text"
 )
 
@@ -56,7 +57,7 @@ func link(place string, before linkState, agent agentSeen) Check {
 	owner, marked := before.state, strings.TrimPrefix(text, "/.")
 	switch {
 	case before.state == "occupied":
-		return c.fails(LinkOccupied, "~/"+bootstrap.LinkPath, "", nil)
+		return c.fails(LinkOccupied, "~/"+remotesh.LinkPath, "", nil)
 	case before.state == "dead":
 		c.Facts["target"] = text
 		return c.warns(LinkDead, text, "", nil)

@@ -7,8 +7,8 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
-	"github.com/mosha-ssh/mosha/internal/bootstrap"
 	"github.com/mosha-ssh/mosha/internal/guard"
+	"github.com/mosha-ssh/mosha/internal/remotesh"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
@@ -30,10 +30,10 @@ func (c *connection) forwardAgent(s *session) error {
 
 // forwarding says what is known of the socket that the server makes for the
 // agent.
-func (c *connection) forwarding() bootstrap.Forwarding {
+func (c *connection) forwarding() remotesh.Forwarding {
 	c.k.mu.Lock()
 	defer c.k.mu.Unlock()
-	return bootstrap.Forwarding{OpenSSH: c.ssh.Facts().OpenSSH, Known: c.remains.agent}
+	return remotesh.Forwarding{OpenSSH: c.ssh.Facts().OpenSSH, Known: c.remains.agent}
 }
 
 // offered serves an agent channel that the server opens, if it was asked to

@@ -10,9 +10,9 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"github.com/mosha-ssh/mosha/internal/bootstrap"
 	"github.com/mosha-ssh/mosha/internal/guard"
 	"github.com/mosha-ssh/mosha/internal/keeper/pulse"
+	"github.com/mosha-ssh/mosha/internal/link"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
@@ -62,12 +62,12 @@ type connection struct {
 	ended   bool          // it is gone
 	why     error         // how it ended, if that is known
 	remains remains       // what is left of it on the server if it breaks
-	owner   bootstrap.Owner
+	owner   link.Owner
 
 	mu        sync.Mutex
 	holder    *holder
-	beginning *holder              // that is being started
-	ends      bootstrap.Connection // as the server sees them
+	beginning *holder   // that is being started
+	ends      link.Ends // as the server sees them
 	settingUp bool
 	setup     chan struct{} // closed when the last set-up ended, or is waited for no longer; nil: none began
 	unwritten []error       // what that could not do
@@ -142,7 +142,7 @@ func (c *connection) putQuestions() {
 		h := c.holder
 		c.mu.Unlock()
 		if h != nil {
-			h.order(bootstrap.Ping(token))
+			h.order(link.Ping(token))
 		} else if c.ssh.RoundTrip() == nil {
 			c.pulse.Answered(token)
 		}

@@ -9,6 +9,8 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/bootstrap"
 	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
+	"github.com/mosha-ssh/mosha/internal/link"
+	"github.com/mosha-ssh/mosha/internal/remotesh"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
@@ -91,7 +93,7 @@ type wireError struct {
 // exported fields are plain data.
 var carried = []error{
 	&rundir.DirError{}, &rundir.FileError{}, &SetupError{}, &ForwardError{}, &VersionError{}, &RoomError{}, &BusyError{}, &NoKeysError{},
-	&bootstrap.FileError{}, &bootstrap.LinkError{}, &bootstrap.RemoteError{},
+	&bootstrap.FileError{}, &link.Error{}, &remotesh.Error{},
 	&sshconn.ResolveError{}, &sshconn.ConnectError{}, &sshconn.TimeoutError{}, &sshconn.ClosedError{},
 	&sshconn.ProxyError{}, &sshconn.DisconnectError{}, &sshconn.ProtocolError{}, &sshconn.AlgorithmError{},
 	&sshconn.HostKeyError{}, &sshconn.KnownHostsCommandError{}, &sshconfig.CommandError{}, &sshconfig.EnvError{},

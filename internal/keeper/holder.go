@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/mosha-ssh/mosha/internal/bootstrap"
+	"github.com/mosha-ssh/mosha/internal/link"
 )
 
 // holder drives the script that holds the link on the remote. The script runs
@@ -14,11 +14,11 @@ import (
 // its answers prove the whole way there and back.
 type holder struct {
 	session *session
-	events  *bootstrap.HolderReader
-	ends    bootstrap.Connection // as the server sees them
-	remains remains              // what will be left of the session if the connection breaks
-	place   bootstrap.Place      // where the link is
-	buried  []remains            // of earlier ones, whose end was ordered and not answered yet
+	events  *link.Reader
+	ends    link.Ends  // as the server sees them
+	remains remains    // what will be left of the session if the connection breaks
+	place   link.Place // where the link is
+	buried  []remains  // of earlier ones, whose end was ordered and not answered yet
 	// unverified: whoever the server is, it does not get at the agent.
 	unverified bool
 	openSSH    bool // it is OpenSSH's sshd
@@ -38,7 +38,7 @@ func startHolder(c *connection, w wish) (*holder, error) {
 	if err != nil {
 		return nil, &ForwardError{Reason: "holder", Err: err}
 	}
-	h := &holder{session: s, events: bootstrap.NewHolderReader(s), ended: make(chan struct{}), unverified: c.ssh.Facts().Unverified, openSSH: c.ssh.Facts().OpenSSH}
+	h := &holder{session: s, events: link.NewReader(s), ended: make(chan struct{}), unverified: c.ssh.Facts().Unverified, openSSH: c.ssh.Facts().OpenSSH}
 	c.mu.Lock()
 	c.beginning = h
 	c.mu.Unlock()
@@ -60,25 +60,25 @@ func startHolder(c *connection, w wish) (*holder, error) {
 // takeLink starts the script and returns what became of the link. With it go
 // the orders to end what is left of earlier connections, so that whoever hangs
 // on their agents fails at once.
-func (h *holder) takeLink(c *connection) (bootstrap.Link, error) {
-	claimed, first := c.k.claims(), bootstrap.Order("")
+func (h *holder) takeLink(c *connection) (link.Outcome, error) {
+	claimed, first := c.k.claims(), link.Order("")
 	if claimed {
-		first = bootstrap.Claim
+		first = link.Claim
 	}
 	if err := h.begin(c, first); err != nil {
-		return bootstrap.Link{}, err
+		return link.Outcome{}, err
 	}
 	if err := h.introduce(); err != nil {
-		return bootstrap.Link{}, err
+		return link.Outcome{}, err
 	}
 	c.k.update(func() { c.remains = h.remains })
 	h.buried = c.k.leave(h.remains)
-	var orders bootstrap.Order
+	var orders link.Order
 	if !claimed {
 		orders, claimed = c.k.reclaim(h.buried)
 	}
 	for _, r := range h.buried {
-		orders += bootstrap.Bury(r.sshd, r.agent)
+		orders += link.Bury(r.sshd, r.agent)
 	}
 	h.order(orders)
 	link, err := h.awaitLink()
@@ -90,21 +90,21 @@ func (h *holder) takeLink(c *connection) (bootstrap.Link, error) {
 
 // reclaim returns the order that takes the link from what is left of earlier
 // connections, or for a person who has come meanwhile.
-func (k *Keeper) reclaim(from []remains) (order bootstrap.Order, claimed bool) {
+func (k *Keeper) reclaim(from []remains) (order link.Order, claimed bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.claiming {
-		return bootstrap.Claim, true
+		return link.Claim, true
 	}
 	var sockets []string
 	for _, r := range from {
 		sockets = append(sockets, r.agent)
 	}
-	return bootstrap.Reclaim(k.actor, sockets...), false
+	return link.Reclaim(k.actor, sockets...), false
 }
 
 // begin sends all that the script needs without waiting in between.
-func (h *holder) begin(c *connection, first bootstrap.Order) error {
+func (h *holder) begin(c *connection, first link.Order) error {
 	if err := c.forwardAgent(h.session); err != nil {
 		return err
 	}
@@ -114,7 +114,7 @@ func (h *holder) begin(c *connection, first bootstrap.Order) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.owed.Store(int32(strings.Count(string(first), "\n")))
-	_, err := h.session.Write(bootstrap.HolderScript(first, c.pulse.Rest, c.forwarding()))
+	_, err := h.session.Write(link.Script(first, c.pulse.Rest, c.forwarding()))
 	return err
 }
 
@@ -126,13 +126,13 @@ func (h *holder) introduce() error {
 			return err
 		}
 		switch event := event.(type) {
-		case bootstrap.Connection:
+		case link.Ends:
 			h.ends = event
-		case bootstrap.Sshd:
+		case link.Sshd:
 			h.remains.sshd = event
-		case bootstrap.Agent:
+		case link.Agent:
 			h.remains.agent = event.Path
-		case bootstrap.Place:
+		case link.Place:
 			h.place = event
 			return nil
 		}
@@ -140,13 +140,13 @@ func (h *holder) introduce() error {
 }
 
 // awaitLink reads what became of the link.
-func (h *holder) awaitLink() (bootstrap.Link, error) {
+func (h *holder) awaitLink() (link.Outcome, error) {
 	for {
 		event, err := h.events.Next()
 		if err != nil {
-			return bootstrap.Link{}, err
+			return link.Outcome{}, err
 		}
-		if link, ok := event.(bootstrap.Link); ok && h.asked(event) {
+		if link, ok := event.(link.Outcome); ok && h.asked(event) {
 			return link, nil
 		}
 	}
@@ -154,19 +154,19 @@ func (h *holder) awaitLink() (bootstrap.Link, error) {
 
 // problem says what a person is to know of the link, nil if it is set or was
 // rightly left to another machine.
-func (h *holder) problem(link bootstrap.Link) error {
+func (h *holder) problem(outcome link.Outcome) error {
 	switch {
 	case h.unverified:
 		return &ForwardError{Reason: "unverified"}
-	case h.place == bootstrap.PlaceLoop: // the session has the agent that the link leads to
+	case h.place == link.PlaceLoop: // the session has the agent that the link leads to
 		return nil
 	case h.remains.agent == "":
 		return &ForwardError{Reason: "refused", OpenSSH: h.openSSH}
-	case link.State == bootstrap.LinkFailed && h.place == bootstrap.PlaceNone:
-		return &ForwardError{Reason: "socket", Err: link.Cause}
-	case link.State == bootstrap.LinkFailed:
-		return &ForwardError{Reason: "link", Err: link.Cause}
-	case h.place == bootstrap.PlaceRuntime:
+	case outcome.State == link.Failed && h.place == link.PlaceNone:
+		return &ForwardError{Reason: "socket", Err: outcome.Cause}
+	case outcome.State == link.Failed:
+		return &ForwardError{Reason: "link", Err: outcome.Cause}
+	case h.place == link.PlaceRuntime:
 		return &ForwardError{Reason: "runtime"}
 	}
 	return nil
@@ -185,13 +185,13 @@ func (h *holder) listen(c *connection) {
 			continue
 		}
 		switch event := event.(type) {
-		case bootstrap.Pong:
+		case link.Pong:
 			c.owns(event.Owner)
 			c.pulse.Answered(event.Token)
-		case bootstrap.Link:
+		case link.Outcome:
 			c.linked(event, true)
 			c.unlink(h.problem(event))
-		case bootstrap.Buried:
+		case link.Buried:
 			h.answeredBury(c, event)
 		}
 	}
@@ -200,8 +200,8 @@ func (h *holder) listen(c *connection) {
 // asked says whether what the script says is the answer to an order. Answers
 // go to the log: more of them than orders would push all else out of it. Those
 // to pings do not.
-func (h *holder) asked(event bootstrap.HolderEvent) bool {
-	if _, pong := event.(bootstrap.Pong); pong {
+func (h *holder) asked(event link.Event) bool {
+	if _, pong := event.(link.Pong); pong {
 		return true
 	}
 	if h.owed.Load() == 0 {
@@ -212,7 +212,7 @@ func (h *holder) asked(event bootstrap.HolderEvent) bool {
 }
 
 // answeredBury takes the answer to the oldest order to bury that has none.
-func (h *holder) answeredBury(c *connection, answer bootstrap.Buried) {
+func (h *holder) answeredBury(c *connection, answer link.Buried) {
 	if len(h.buried) == 0 {
 		return // it was not asked
 	}
@@ -222,7 +222,7 @@ func (h *holder) answeredBury(c *connection, answer bootstrap.Buried) {
 }
 
 // order sends the script an order. A connection that is gone shows elsewhere.
-func (h *holder) order(o bootstrap.Order) {
+func (h *holder) order(o link.Order) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if !strings.HasPrefix(string(o), "ping ") {
@@ -237,7 +237,7 @@ func (h *holder) leave(limit time.Duration) {
 	taken := make(chan struct{})
 	go func() {
 		defer close(taken)
-		h.order(bootstrap.Leave)
+		h.order(link.Leave)
 		_ = h.session.CloseWrite()
 	}()
 	select {
@@ -250,7 +250,7 @@ func (h *holder) leave(limit time.Duration) {
 // waits for that no longer than limit.
 func (h *holder) quit(limit time.Duration) {
 	go func() {
-		h.order(bootstrap.Quit)
+		h.order(link.Quit)
 		_ = h.session.CloseWrite()
 	}()
 	select {

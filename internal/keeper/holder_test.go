@@ -9,8 +9,8 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
-	"github.com/mosha-ssh/mosha/internal/bootstrap"
 	"github.com/mosha-ssh/mosha/internal/keeper/pulse"
+	"github.com/mosha-ssh/mosha/internal/link"
 )
 
 // saidChannel is a channel whose other end has said all that it will.
@@ -35,11 +35,11 @@ func TestHolderSaysTooMuch(t *testing.T) {
 	c := &connection{k: spareKeeper(t), log: l.Logger, pulse: pulse.New(0, 0)}
 	said := "mosha-holder 1\nlink ok\nburied yes\n" + strings.Repeat("link ok\npong 1 own\nlink failed write x\nburied no\n", 20000)
 	s := &session{channel: saidChannel{said: strings.NewReader(said)}}
-	h := &holder{session: s, events: bootstrap.NewHolderReader(s), ended: make(chan struct{}), remains: remains{agent: "/agent"}, buried: make([]remains, 1)}
+	h := &holder{session: s, events: link.NewReader(s), ended: make(chan struct{}), remains: remains{agent: "/agent"}, buried: make([]remains, 1)}
 	for range 1000 { // of a long time
-		h.order(bootstrap.Ping(2))
+		h.order(link.Ping(2))
 	}
-	h.order(bootstrap.Claim + bootstrap.Bury(bootstrap.Sshd{PID: 7, Start: "1"}, ""))
+	h.order(link.Claim + link.Bury(link.Sshd{PID: 7, Start: "1"}, ""))
 	h.listen(c)
 	text, err := os.ReadFile(path)
 	if err != nil {

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/mosha-ssh/mosha/internal/bootstrap"
+	"github.com/mosha-ssh/mosha/internal/link"
+	"github.com/mosha-ssh/mosha/internal/remotesh"
 )
 
 // begin has the remote hold the link, once a connection. act says that a
@@ -181,7 +183,7 @@ func (c *connection) hold(w wish) {
 	}
 	c.unlink(err)
 	if c.k.claims() { // since the link was reclaimed
-		h.order(bootstrap.Claim)
+		h.order(link.Claim)
 	}
 	c.pulse.Now()
 	c.goWork(func() {
@@ -213,7 +215,7 @@ func (c *connection) claim() {
 	h := c.holder
 	c.mu.Unlock()
 	if h != nil {
-		h.order(bootstrap.Claim)
+		h.order(link.Claim)
 	}
 }
 
@@ -237,11 +239,11 @@ func (k *Keeper) claims() bool {
 
 // linked notes what became of the link, which was claimed or reclaimed. One
 // that was kept is that of a machine on which a person has acted since.
-func (c *connection) linked(link bootstrap.Link, claimed bool) {
-	c.log.Info().Int("state", int(link.State)).AnErr("cause", link.Cause).Msg("link")
+func (c *connection) linked(outcome link.Outcome, claimed bool) {
+	c.log.Info().Int("state", int(outcome.State)).AnErr("cause", outcome.Cause).Msg("link")
 	switch {
-	case link.State == bootstrap.LinkKept:
-		c.owns(bootstrap.OwnerOther)
+	case outcome.State == link.Kept:
+		c.owns(link.OwnerOther)
 	case claimed:
 		c.k.update(func() { c.k.claiming = false })
 	}
@@ -250,9 +252,9 @@ func (c *connection) linked(link bootstrap.Link, claimed bool) {
 // owns notes whose the link is. When it is another machine's although it was
 // ours to take back, a person has acted there since; unless one acted here,
 // whose claim is under way.
-func (c *connection) owns(owner bootstrap.Owner) {
+func (c *connection) owns(owner link.Owner) {
 	c.k.mu.Lock()
-	news, lost := owner != c.owner, c.k.actor && !c.k.claiming && owner == bootstrap.OwnerOther
+	news, lost := owner != c.owner, c.k.actor && !c.k.claiming && owner == link.OwnerOther
 	c.k.mu.Unlock()
 	if !news && !lost {
 		return
@@ -297,7 +299,7 @@ func (c *connection) warned() []error {
 
 // isRemote reports whether a script failed as a whole.
 func isRemote(err error) bool {
-	var remote *bootstrap.RemoteError
+	var remote *remotesh.Error
 	return errors.As(err, &remote)
 }
 

@@ -3,7 +3,7 @@ package keeper
 import (
 	"slices"
 
-	"github.com/mosha-ssh/mosha/internal/bootstrap"
+	"github.com/mosha-ssh/mosha/internal/link"
 )
 
 // remains is what a connection that breaks leaves on the server for a while:
@@ -28,7 +28,7 @@ import (
 // and the sshd is ended by its own holder, which never gets an order.
 type remains struct {
 	agent string // "" if none was forwarded
-	sshd  bootstrap.Sshd
+	sshd  link.Sshd
 }
 
 // maxRemains is how many are remembered. Of so many connections that broke in

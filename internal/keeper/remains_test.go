@@ -8,12 +8,12 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"github.com/mosha-ssh/mosha/internal/bootstrap"
+	"github.com/mosha-ssh/mosha/internal/link"
 )
 
 // remainsOf is what the nth connection leaves.
 func remainsOf(n int) remains {
-	return remains{agent: fmt.Sprintf("/tmp/%d", n), sshd: bootstrap.Sshd{PID: 100 + n, Start: "1"}}
+	return remains{agent: fmt.Sprintf("/tmp/%d", n), sshd: link.Sshd{PID: 100 + n, Start: "1"}}
 }
 
 // TestRemains: those of each connection are known until they are ended, however
@@ -58,13 +58,13 @@ func TestBuried(t *testing.T) {
 	h := &holder{remains: remainsOf(3), ended: make(chan struct{})}
 	h.owed.Store(2000)
 	h.buried = k.leave(h.remains)
-	h.events = bootstrap.NewHolderReader(strings.NewReader("\nmosha-holder 1\nburied yes\nburied no\n"))
+	h.events = link.NewReader(strings.NewReader("\nmosha-holder 1\nburied yes\nburied no\n"))
 	h.listen(c)
 	if want := []remains{remainsOf(2), remainsOf(3)}; !slices.Equal(k.remains, want) {
 		t.Errorf("after two answers %v are left, want %v", k.remains, want)
 	}
 	h.ended = make(chan struct{})
-	h.events = bootstrap.NewHolderReader(strings.NewReader("\nmosha-holder 1\n" + strings.Repeat("buried yes\n", 1000)))
+	h.events = link.NewReader(strings.NewReader("\nmosha-holder 1\n" + strings.Repeat("buried yes\n", 1000)))
 	h.listen(c)
 	if want := []remains{h.remains}; !slices.Equal(k.remains, want) {
 		t.Errorf("after a thousand %v are left, want %v", k.remains, want)
@@ -78,9 +78,9 @@ func TestBuried(t *testing.T) {
 // time before.
 func TestClaimWhileReclaiming(t *testing.T) {
 	for name, answer := range map[string]func(*connection){
-		"set":          func(c *connection) { c.linked(bootstrap.Link{State: bootstrap.LinkSet}, false) },
-		"kept":         func(c *connection) { c.linked(bootstrap.Link{State: bootstrap.LinkKept}, false) },
-		"an old pulse": func(c *connection) { c.owns(bootstrap.OwnerOther) },
+		"set":          func(c *connection) { c.linked(link.Outcome{State: link.Set}, false) },
+		"kept":         func(c *connection) { c.linked(link.Outcome{State: link.Kept}, false) },
+		"an old pulse": func(c *connection) { c.owns(link.OwnerOther) },
 	} {
 		c := &connection{k: spareKeeper(t), log: zerolog.Nop()}
 		c.claim()
@@ -88,10 +88,10 @@ func TestClaimWhileReclaiming(t *testing.T) {
 		if !c.k.claims() || !c.k.actor {
 			t.Errorf("%s: claims %v, actor %v", name, c.k.claims(), c.k.actor)
 		}
-		if order, claimed := c.k.reclaim(nil); order != bootstrap.Claim || !claimed {
+		if order, claimed := c.k.reclaim(nil); order != link.Claim || !claimed {
 			t.Errorf("%s: the next order is %q", name, order)
 		}
-		c.linked(bootstrap.Link{State: bootstrap.LinkSet}, true)
+		c.linked(link.Outcome{State: link.Set}, true)
 		if c.k.claims() || !c.k.actor {
 			t.Errorf("%s, then claimed: claims %v, actor %v", name, c.k.claims(), c.k.actor)
 		}

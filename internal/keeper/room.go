@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/mosha-ssh/mosha/internal/bootstrap"
+	"github.com/mosha-ssh/mosha/internal/remotesh"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
@@ -302,7 +302,7 @@ func (c *connection) recallSoon() {
 }
 
 // Shell starts a POSIX shell for the set-up's script.
-func (c *connection) Shell(ctx context.Context) (bootstrap.Shell, error) {
+func (c *connection) Shell(ctx context.Context) (remotesh.Shell, error) {
 	s, err := c.session(ctx, wish{limit: turnLimit, forHuman: true})
 	if err != nil {
 		return nil, err

@@ -6,11 +6,12 @@ import (
 	"fmt"
 
 	"github.com/mosha-ssh/mosha/internal/bootstrap"
+	"github.com/mosha-ssh/mosha/internal/remotesh"
 )
 
 // remoteTask is what a client may want done about the remote's dotfiles.
 type remoteTask struct {
-	do     func(context.Context, bootstrap.Runner) (bootstrap.Report, error)
+	do     func(context.Context, remotesh.Runner) (bootstrap.Report, error)
 	undoes bool // nothing of ours may be there afterwards
 }
 

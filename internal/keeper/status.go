@@ -9,9 +9,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/mosha-ssh/mosha/internal/bootstrap"
 	"github.com/mosha-ssh/mosha/internal/keeper/lease"
 	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
+	"github.com/mosha-ssh/mosha/internal/link"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
@@ -45,8 +45,8 @@ type Status struct {
 }
 
 // linkWords are the values of Status.Link.
-var linkWords = map[bootstrap.Owner]string{
-	bootstrap.OwnerSelf: "own", bootstrap.OwnerOther: "other", bootstrap.OwnerNone: "none", bootstrap.OwnerFailed: "failed",
+var linkWords = map[link.Owner]string{
+	link.OwnerSelf: "own", link.OwnerOther: "other", link.OwnerNone: "none", link.OwnerFailed: "failed",
 }
 
 func (k *Keeper) status() *Status {

@@ -11,7 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/mosha-ssh/mosha/internal/bootstrap"
+	"github.com/mosha-ssh/mosha/internal/remotesh"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
@@ -135,8 +135,8 @@ type Connected struct {
 	// if none was needed or it is not known.
 	Identity string `json:"identity,omitempty"`
 	// Forwarding is for whoever looks for the agent's socket on the remote.
-	Forwarding bootstrap.Forwarding `json:"forwarding"`
-	OneSession bool                 `json:"one_session,omitempty"` // see sshconn.Facts
+	Forwarding remotesh.Forwarding `json:"forwarding"`
+	OneSession bool                `json:"one_session,omitempty"` // see sshconn.Facts
 }
 
 // errLineTooLong ends the conversation with a peer that sends more than

@@ -1,7 +1,6 @@
-package bootstrap
+package link
 
 import (
-	"bufio"
 	"io"
 	"net/netip"
 	"regexp"
@@ -9,39 +8,40 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/mosha-ssh/mosha/internal/remotesh"
 	"github.com/mosha-ssh/mosha/internal/text"
 )
 
-// A HolderReader reads what the holder says.
-type HolderReader struct {
-	out     *bufio.Reader
+// A Reader reads what the holder says.
+type Reader struct {
+	out     *remotesh.Reader
 	started bool
 }
 
-// NewHolderReader returns a reader of the output of a shell that was sent
-// [HolderScript].
-func NewHolderReader(r io.Reader) *HolderReader { return &HolderReader{out: newReader(r)} }
+// NewReader returns a reader of the output of a shell that was sent
+// [Script].
+func NewReader(r io.Reader) *Reader { return &Reader{out: remotesh.NewReader(r)} }
 
-// Next waits for the holder's next event. The error is a *RemoteError. The first
+// Next waits for the holder's next event. The error is a *remotesh.Error. The first
 // call skips what start-up files print.
-func (r *HolderReader) Next() (HolderEvent, error) {
+func (r *Reader) Next() (Event, error) {
 	if !r.started {
-		if err := awaitMarker(r.out, holderMarker); err != nil {
+		if err := r.out.Await(holderMarker); err != nil {
 			return nil, err
 		}
 		r.started = true
 	}
-	line, err := readLine(r.out)
+	line, err := r.out.Line()
 	if err != nil {
 		return nil, err
 	}
-	return parseHolderLine(line)
+	return parseLine(line)
 }
 
-// parseHolderLine reads one line of the holder.
-func parseHolderLine(line string) (HolderEvent, error) {
+// parseLine reads one line of the holder.
+func parseLine(line string) (Event, error) {
 	word, rest, _ := strings.Cut(line, " ")
-	var event HolderEvent
+	var event Event
 	ok := false
 	switch word {
 	case "conn":
@@ -61,7 +61,7 @@ func parseHolderLine(line string) (HolderEvent, error) {
 		event, ok = Buried{Done: rest == "yes"}, rest == "yes" || rest == "no"
 	}
 	if !ok {
-		return nil, malformed(line)
+		return nil, remotesh.Garbled(line)
 	}
 	return event, nil
 }
@@ -69,12 +69,12 @@ func parseHolderLine(line string) (HolderEvent, error) {
 // parseConnection reads the four fields of SSH_CONNECTION: the client's address
 // and port, and the server's (ssh(1), ENVIRONMENT). An sshd that is not on a
 // socket says "UNKNOWN 65535" for both.
-func parseConnection(s string) Connection {
+func parseConnection(s string) Ends {
 	words := strings.Split(s, " ")
 	if len(words) != 4 {
-		return Connection{}
+		return Ends{}
 	}
-	return Connection{Client: parseAddrPort(words[0], words[1]), Server: parseAddrPort(words[2], words[3])}
+	return Ends{Client: parseAddrPort(words[0], words[1]), Server: parseAddrPort(words[2], words[3])}
 }
 
 // parseAddrPort returns the zero AddrPort for what it cannot read.
@@ -102,22 +102,19 @@ func parseAgent(s string) (Agent, bool) {
 var linkSteps = []string{"agent", "occupied", "mkdir", "write", "rename"}
 
 // parseLink reads how an order to take the link ended.
-func parseLink(s string) (Link, bool) {
+func parseLink(s string) (Outcome, bool) {
 	words := strings.SplitN(s, " ", 3)
 	switch {
 	case s == "ok":
-		return Link{State: LinkSet}, true
+		return Outcome{State: Set}, true
 	case s == "kept":
-		return Link{State: LinkKept}, true
+		return Outcome{State: Kept}, true
 	case words[0] != "failed" || len(words) < 2 || !slices.Contains(linkSteps, words[1]):
-		return Link{}, false
+		return Outcome{}, false
 	}
 	detail := strings.Join(words[2:], " ")
-	cause := &LinkError{NoAgent: words[1] == "agent", Occupied: words[1] == "occupied", Detail: text.ASCII(detail)}
-	if !cause.NoAgent && !cause.Occupied {
-		cause.Reason = classify(words[1], detail)
-	}
-	return Link{State: LinkFailed, Cause: cause}, true
+	cause := &Error{NoAgent: words[1] == "agent", Occupied: words[1] == "occupied", Detail: text.ASCII(detail)}
+	return Outcome{State: Failed, Cause: cause}, true
 }
 
 // parseSshd reads a PID and a start stamp.

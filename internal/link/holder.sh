@@ -3,7 +3,7 @@
 # It is sent to /bin/sh on its standard input, in the session that has the agent forwarded, and its orders follow on the
 # same stream. Some shells read a script in blocks, so all of it is one compound command, parsed before it runs, and no
 # order is sent before its first line of output. Assignments precede it: first, the order to begin with, if any, and
-# patience, in seconds. holder.go has the other side and describes the lines.
+# patience, in seconds. script.go has the other side and describes the lines.
 #
 # Whose the link is. It belongs to the last machine on which a person did something, here called the actor. A link that
 # such an act has set, by a holder, by ~/.ssh/rc at a login or by hand, is plain. One that a holder of another machine has

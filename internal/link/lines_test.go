@@ -1,19 +1,22 @@
-package bootstrap
+package link
 
 import (
 	"bytes"
+	"errors"
+	"reflect"
 	"strings"
 	"testing"
 
+	"github.com/mosha-ssh/mosha/internal/remotesh"
 	"github.com/mosha-ssh/mosha/internal/text"
 )
 
-func TestParseHolderLine(t *testing.T) {
-	for line, want := range map[string]HolderEvent{
-		"conn -":                                Connection{},
-		"conn UNKNOWN 65535 UNKNOWN 65535":      Connection{},
-		"conn 1.2.3.4 70000 x 1":                Connection{},
-		"conn a b c":                            Connection{},
+func TestParseLine(t *testing.T) {
+	for line, want := range map[string]Event{
+		"conn -":                                Ends{},
+		"conn UNKNOWN 65535 UNKNOWN 65535":      Ends{},
+		"conn 1.2.3.4 70000 x 1":                Ends{},
+		"conn a b c":                            Ends{},
 		"sshd - -":                              Sshd{},
 		"sshd 2 1":                              Sshd{PID: 2, Start: "1"},
 		"sshd 99999 2026_Jan_1_10:00:00":        Sshd{PID: 99999, Start: "2026_Jan_1_10:00:00"},
@@ -28,23 +31,29 @@ func TestParseHolderLine(t *testing.T) {
 		"pong 0 failed":                         Pong{Owner: OwnerFailed},
 		"buried yes":                            Buried{Done: true},
 		"buried no":                             Buried{},
-		"link kept":                             Link{State: LinkKept},
-		"link failed mkdir Disk quota exceeded": failedLink(LinkError{Reason: Quota, Detail: "Disk quota exceeded"}),
-		"link failed agent ":                    failedLink(LinkError{NoAgent: true}),
+		"link kept":                             Outcome{State: Kept},
+		"link failed mkdir Disk quota exceeded": Outcome{State: Failed, Cause: &Error{Detail: "Disk quota exceeded"}},
+		"link failed agent ":                    Outcome{State: Failed, Cause: &Error{NoAgent: true}},
 	} {
-		got, err := parseHolderLine(line)
-		check(t, err)
-		compare(t, line, want, got)
+		got, err := parseLine(line)
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%q: %+v, %v, want %+v", line, got, err, want)
+		}
 	}
 	for _, line := range []string{
 		"", "x", "place", "place x", "place home ", "agent", "agent x", "link", "link failed", "link failed x", "link ok x",
 		"pong", "pong 1", "pong 1 ", "pong -1 own", "pong 1 own ", "pong 1 yours", "buried", "buried maybe", "buried yes ",
 		"sshd", "sshd 2", "sshd 2 ", "sshd 2 -", "sshd 1 1", "sshd -2 1", "sshd 2147483648 1", "sshd 2 1 1", "sshd 2 $(x)", "sshd - 1",
 	} {
-		if event, err := parseHolderLine(line); kindOf(t, err) != Malformed {
+		if event, err := parseLine(line); !isError(err, remotesh.Malformed) {
 			t.Errorf("%q: %v, %v", line, event, err)
 		}
 	}
+}
+
+func isError(err error, kind remotesh.Kind) bool {
+	var failed *remotesh.Error
+	return errors.As(err, &failed) && failed.Kind == kind
 }
 
 func TestOrders(t *testing.T) {
@@ -69,14 +78,18 @@ func TestOrders(t *testing.T) {
 	}
 }
 
-func FuzzHolderReader(f *testing.F) {
+func FuzzReader(f *testing.F) {
 	f.Add([]byte("hello\n" + holderMarker + "\nconn ::1 2 1.2.3.4 22\nsshd 5 6\nagent /tmp/x\nlink ok\npong 1 own\n"))
 	f.Add([]byte(holderMarker + "\nlink failed write No space left on device\nagent none\nburied no\n"))
 	f.Fuzz(func(t *testing.T, output []byte) {
-		r := NewHolderReader(bytes.NewReader(output))
+		r := NewReader(bytes.NewReader(output))
 		for {
 			event, err := r.Next()
-			if kindOf(t, err) != 0 {
+			if err != nil {
+				var failed *remotesh.Error
+				if !errors.As(err, &failed) {
+					t.Errorf("%v is not a script's error", err)
+				}
 				return
 			}
 			switch event := event.(type) {
@@ -94,6 +107,13 @@ func FuzzHolderReader(f *testing.F) {
 			}
 		}
 	})
+}
+
+func compare(t *testing.T, what string, want, got Order) {
+	t.Helper()
+	if got != want {
+		t.Errorf("%s: %q, want %q", what, got, want)
+	}
 }
 
 // checkLine checks that an order is one line of printable words, whatever the

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/mosha-ssh/mosha/internal/lab"
+	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
@@ -129,7 +130,7 @@ func TestSilent(t *testing.T) {
 		{"no version line", lines, PhaseBanner},
 		{"version line only", banner, PhaseKex},
 	}
-	leavesNothing(t, func() {
+	labtest.LeavesNothing(t, func() {
 		var group sync.WaitGroup
 		defer group.Wait()
 		for _, test := range tests {
@@ -193,7 +194,7 @@ func TestNotSSH(t *testing.T) {
 				untilClosed(conn)
 			}
 		})
-		leavesNothing(t, func() {
+		labtest.LeavesNothing(t, func() {
 			err := dialError(t, configTo(t, addr))
 			if !errors.As(err, test.want) {
 				t.Errorf("%s: %#v", test.name, err)
@@ -293,7 +294,7 @@ func TestCancel(t *testing.T) {
 	}
 	for name, run := range stage {
 		ctx, cancel := context.WithCancel(t.Context())
-		leavesNothing(t, func() {
+		labtest.LeavesNothing(t, func() {
 			if err := run(ctx, func() { time.AfterFunc(20*time.Millisecond, cancel) }); !errors.Is(err, context.Canceled) {
 				t.Errorf("%s: %v", name, err)
 			}
@@ -361,7 +362,7 @@ func TestCancelledBefore(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(cause)
 	cfg := s.config()
-	leavesNothing(t, func() {
+	labtest.LeavesNothing(t, func() {
 		if _, err := Dial(ctx, cfg, options(cfg)); !errors.Is(err, cause) {
 			t.Errorf("got %v", err)
 		}
@@ -371,7 +372,7 @@ func TestCancelledBefore(t *testing.T) {
 // TestServerKilled kills sshd under an open connection.
 func TestServerKilled(t *testing.T) {
 	s := newSite(t, lab.SshdConfig{})
-	leavesNothing(t, func() {
+	labtest.LeavesNothing(t, func() {
 		conn, err := Dial(t.Context(), s.config(), options(s.config()))
 		if err != nil {
 			t.Fatal(err)
@@ -387,7 +388,7 @@ func TestServerKilled(t *testing.T) {
 // TestClose closes from several sides, while a request waits for its answer.
 func TestClose(t *testing.T) {
 	s := newSite(t, lab.SshdConfig{})
-	leavesNothing(t, func() {
+	labtest.LeavesNothing(t, func() {
 		conn, err := Dial(t.Context(), s.config(), options(s.config()))
 		if err != nil {
 			t.Fatal(err)

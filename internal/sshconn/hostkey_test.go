@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/mosha-ssh/mosha/internal/lab"
+	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/rs/zerolog"
 	"golang.org/x/crypto/ssh"
@@ -371,7 +372,7 @@ func TestAskFails(t *testing.T) {
 	opts := options(cfg)
 	gone := errors.New("terminal gone")
 	opts.Ask = func(context.Context, HostKeyQuestion) (string, error) { return "", gone }
-	leavesNothing(t, func() {
+	labtest.LeavesNothing(t, func() {
 		if _, err := Dial(t.Context(), cfg, opts); !errors.Is(err, gone) {
 			t.Errorf("got %v", err)
 		}

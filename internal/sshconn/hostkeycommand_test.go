@@ -143,7 +143,7 @@ func TestKnownHostsCommandIsEnded(t *testing.T) {
 	cfg := s.config("KnownHostsCommand /bin/sh -c 'sleep 1000 & echo $! >" + pid + ".new; mv " + pid + ".new " + pid + "; wait'")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	gone := errors.New("gone")
-	leavesNothing(t, func() {
+	labtest.LeavesNothing(t, func() {
 		go func() {
 			_ = lab.Eventually(t.Context(), "the command runs", func() (bool, error) { return s.read("pid") != "", nil })
 			cancel(gone)

@@ -207,7 +207,7 @@ func TestUpdateHostKeysAskFails(t *testing.T) {
 	o.write("known_hosts", known)
 	cfg := o.config("UpdateHostKeys ask")
 	opts := options(cfg)
-	leavesNothing(t, func() {
+	labtest.LeavesNothing(t, func() {
 		opts.Ask = func(context.Context, HostKeyQuestion) (string, error) { return "", errors.New("terminal gone") }
 		conn, err := Dial(t.Context(), cfg, opts)
 		if err != nil {
@@ -267,7 +267,7 @@ func testNotProved(t *testing.T, instead func(*ssh.ServerConn) error, forgets bo
 	if forgets {
 		connects()
 	} else {
-		leavesNothing(t, connects)
+		labtest.LeavesNothing(t, connects)
 	}
 }
 

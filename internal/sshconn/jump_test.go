@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/mosha-ssh/mosha/internal/lab"
+	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 )
 
@@ -59,7 +60,7 @@ func (s *site) connectionsBy(t *testing.T, cfg *sshconfig.Config, attended, lost
 	if attended {
 		opts.Prompt = func(context.Context, Prompt) ([][]byte, error) { return nil, ErrNoAnswer }
 	}
-	leavesNothing(t, func() {
+	labtest.LeavesNothing(t, func() {
 		conn, err := Open(t.Context(), cfg, opts)
 		if err != nil {
 			t.Fatalf("attended %v: %v", attended, err)

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/mosha-ssh/mosha/internal/lab"
+	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 	"golang.org/x/crypto/ssh"
 )
 
@@ -54,7 +55,7 @@ func TestCutPhases(t *testing.T) {
 			}
 		})
 	}
-	leavesNothing(t, func() { sideBySide(dials...) })
+	labtest.LeavesNothing(t, func() { sideBySide(dials...) })
 }
 
 func sideBySide(all ...func()) {
@@ -118,7 +119,7 @@ func TestSlowProxy(t *testing.T) {
 			t.Errorf("%v, %#v", conn, err)
 		}
 	}
-	leavesNothing(t, func() { sideBySide(reaches, stalls) })
+	labtest.LeavesNothing(t, func() { sideBySide(reaches, stalls) })
 }
 
 // TestConnectLimit has a server that does not answer the SYN.
@@ -128,7 +129,7 @@ func TestConnectLimit(t *testing.T) {
 	opts.Limits.Connect = 300 * time.Millisecond
 	ctx, cancel := context.WithTimeout(t.Context(), giveUp)
 	defer cancel()
-	leavesNothing(t, func() {
+	labtest.LeavesNothing(t, func() {
 		conn, err := Dial(ctx, cfg, opts)
 		if failed := (*TimeoutError)(nil); !errors.As(err, &failed) || failed.Phase != PhaseConnect || failed.Seconds != 1 {
 			t.Errorf("%v, %#v", conn, err)
@@ -194,7 +195,7 @@ func TestProgress(t *testing.T) {
 func TestCloseUnsent(t *testing.T) {
 	d := newDistant(t)
 	cfg, laptop := d.config(), d.laptop("away")
-	leavesNothing(t, func() {
+	labtest.LeavesNothing(t, func() {
 		conn, err := d.dialFrom(laptop, cfg, options(cfg))
 		if err != nil {
 			t.Fatal(err)
@@ -257,7 +258,7 @@ func (endless) Read(p []byte) (int, error) { return len(p), nil }
 
 // writeBlocked says whether a write to a transport waits for the kernel.
 func writeBlocked() (bool, error) {
-	return slices.ContainsFunc(workers(), func(stack string) bool {
+	return slices.ContainsFunc(labtest.Goroutines(), func(stack string) bool {
 		return strings.Contains(stack, "[IO wait") && strings.Contains(stack, "sshconn.(*transport).Write")
 	}), nil
 }

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/mosha-ssh/mosha/internal/lab"
+	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 
 	"github.com/mosha-ssh/mosha/internal/child"
@@ -86,7 +87,7 @@ func TestMaster(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			leavesNothing(t, func() {
+			labtest.LeavesNothing(t, func() {
 				conn, err := Open(t.Context(), cfg, opts)
 				if err != nil {
 					t.Fatal(err)
@@ -197,7 +198,7 @@ func TestMasterIsAborted(t *testing.T) {
 				<-ctx.Done()
 				return "", ctx.Err()
 			}
-			leavesNothing(t, func() {
+			labtest.LeavesNothing(t, func() {
 				if _, err := Open(ctx, cfg, opts); !errors.Is(err, cause) {
 					t.Errorf("%v, want the context's cause", err)
 				}
@@ -296,7 +297,7 @@ func TestMasterCannotBe(t *testing.T) {
 			if c.dir != "" {
 				opts.Master.Dir = filepath.Join(opts.Master.Dir, c.dir)
 			}
-			leavesNothing(t, func() {
+			labtest.LeavesNothing(t, func() {
 				_, err := Open(t.Context(), cfg, opts)
 				var master *MasterError
 				var path *PathError

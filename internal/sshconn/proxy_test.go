@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/mosha-ssh/mosha/internal/lab"
+	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 	"github.com/rs/zerolog"
 )
 
@@ -20,7 +21,7 @@ func TestProxyCommand(t *testing.T) {
 		s.tunnel(),
 		"sh -c 'echo starting >&2; " + s.tunnel() + "'",
 	} {
-		leavesNothing(t, func() {
+		labtest.LeavesNothing(t, func() {
 			cfg := s.config("ProxyCommand " + command)
 			conn, err := Dial(t.Context(), cfg, options(cfg))
 			if err != nil {
@@ -34,7 +35,7 @@ func TestProxyCommand(t *testing.T) {
 				t.Error(err)
 			}
 			conn.Close()
-			if left := children(t); len(left) != 0 {
+			if left := labtest.Children(t); len(left) != 0 {
 				t.Errorf("after Close: %q", left)
 			}
 		})
@@ -51,7 +52,7 @@ func (s *site) tunnel() string {
 func TestProxyJump(t *testing.T) {
 	s := newSite(t, lab.SshdConfig{})
 	for _, jump := range []string{"hop", "hop1,hop2"} {
-		leavesNothing(t, func() {
+		labtest.LeavesNothing(t, func() {
 			// Only the destination has the jump.
 			cfg := s.config("Match originalhost site\nProxyJump " + jump + "\nMatch all")
 			conn, err := Dial(t.Context(), cfg, options(cfg))
@@ -83,7 +84,7 @@ func TestProxyFails(t *testing.T) {
 		{"ProxyCommand no-such-program", "not found", 127},
 		{"Match originalhost site\nProxyJump hop\nMatch all\nStrictHostKeyChecking yes\nUserKnownHostsFile /dev/null", "Host key verification failed.", 255},
 	} {
-		leavesNothing(t, func() {
+		labtest.LeavesNothing(t, func() {
 			cfg := s.config(test.line)
 			opts := options(cfg)
 			opts.Log = zerolog.New(&log)
@@ -111,7 +112,7 @@ func TestProxyThatStays(t *testing.T) {
 	pids := s.path("pids")
 	stubborn := s.write("stubborn", "trap '' TERM HUP PIPE\nsh -c 'trap \"\" TERM HUP; echo $$ >"+pids+"; while :; do sleep 1; done' &\n"+
 		strings.NewReplacer("%h", "127.0.0.1", "%p", fmt.Sprint(s.sshd.Port)).Replace(s.tunnel())+"\nwhile :; do sleep 1; done\n")
-	leavesNothing(t, func() {
+	labtest.LeavesNothing(t, func() {
 		cfg := s.config("ProxyCommand sh " + stubborn)
 		conn, err := Dial(t.Context(), cfg, options(cfg))
 		if err != nil {

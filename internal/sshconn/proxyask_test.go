@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/mosha-ssh/mosha/internal/lab"
+	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 )
 
@@ -46,7 +47,7 @@ func TestHopAsks(t *testing.T) {
 				_ = os.Remove(s.path("learned"))
 				cfg := s.config("Match originalhost site\nProxyJump hop\nMatch originalhost hop\n" + test.hop + "\nMatch all")
 				opts, asked := hopOptions(t, cfg, transport, test.answer, nil)
-				leavesNothing(t, func() {
+				labtest.LeavesNothing(t, func() {
 					conn, err := Open(t.Context(), cfg, opts)
 					if err != nil {
 						t.Fatalf("%s: %v", transport, err)
@@ -78,7 +79,7 @@ func TestHopIsNotAnswered(t *testing.T) {
 			err    error
 		}{{"no", nil}, {"", ErrNoAnswer}, {"", ended}} {
 			opts, asked := hopOptions(t, cfg, transport, test.answer, test.err)
-			leavesNothing(t, func() {
+			labtest.LeavesNothing(t, func() {
 				_, err := Open(t.Context(), cfg, opts)
 				failed := (*ProxyError)(nil)
 				refused := errors.As(err, &failed) && failed.Message == "Host key verification failed."

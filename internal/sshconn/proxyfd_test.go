@@ -11,13 +11,14 @@ import (
 	"testing"
 
 	"github.com/mosha-ssh/mosha/internal/lab"
+	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 	"golang.org/x/sys/unix"
 )
 
 // TestProxyHandsOver takes the socket that nc(1) passes on.
 func TestProxyHandsOver(t *testing.T) {
 	s := newSite(t, lab.SshdConfig{})
-	leavesNothing(t, func() {
+	labtest.LeavesNothing(t, func() {
 		cfg := s.config("ProxyUseFdpass yes\nProxyCommand nc -F %h %p")
 		conn, err := Dial(t.Context(), cfg, options(cfg))
 		if err != nil {
@@ -27,7 +28,7 @@ func TestProxyHandsOver(t *testing.T) {
 		if conn.Remote.IsValid() {
 			t.Errorf("the other end of what a proxy made is taken for the server: %v", conn.Remote)
 		}
-		if left := children(t); len(left) != 0 {
+		if left := labtest.Children(t); len(left) != 0 {
 			t.Errorf("beside the connection: %q", left)
 		}
 		conn.Close()
@@ -42,7 +43,7 @@ func TestProxyHandsOverNothing(t *testing.T) {
 		"sh -c 'echo x; sleep 0.1'":       "handed over no socket",
 		"no-such-program":                 "not found",
 	} {
-		leavesNothing(t, func() {
+		labtest.LeavesNothing(t, func() {
 			_, err := s.dial(s.config("ProxyUseFdpass yes\nProxyCommand " + command))
 			failed := (*ProxyError)(nil)
 			if !errors.As(err, &failed) || !strings.Contains(failed.Message, message) {
@@ -50,7 +51,7 @@ func TestProxyHandsOverNothing(t *testing.T) {
 			}
 		})
 	}
-	leavesNothing(t, func() {
+	labtest.LeavesNothing(t, func() {
 		_, err := s.dial(s.config("ConnectTimeout 1\nProxyUseFdpass yes\nProxyCommand sh -c 'while :; do sleep 1; done'"))
 		if late := (*TimeoutError)(nil); !errors.As(err, &late) || late.Phase != PhaseConnect {
 			t.Errorf("a proxy that does nothing: %#v", err)
@@ -93,7 +94,7 @@ func TestReceiveConn(t *testing.T) {
 		"far too many": {slices.Repeat([]int{bad}, 200), false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			before := descriptors(t)
+			before := labtest.Descriptors(t)
 			got, err := handOver(t, test.fds)
 			if (err == nil) != test.ok || !test.ok && !errors.Is(err, errNoSocket) {
 				t.Errorf("%v", err)
@@ -104,7 +105,7 @@ func TestReceiveConn(t *testing.T) {
 				}
 				got.Close()
 			}
-			if now := descriptors(t); now != before {
+			if now := labtest.Descriptors(t); now != before {
 				t.Errorf("%d descriptors, before %d", now, before)
 			}
 		})

@@ -9,7 +9,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,60 +17,9 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// nameServer makes Go's resolver ask over what dial returns, until the test ends.
-func nameServer(t *testing.T, dial func(context.Context) (net.Conn, error)) {
-	system := net.DefaultResolver
-	t.Cleanup(func() { net.DefaultResolver = system })
-	net.DefaultResolver = &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) }}
-}
-
-// knowsNothing is a name server that has no name.
-func knowsNothing(t *testing.T) {
-	t.Helper()
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		answerNXDOMAIN(conn)
-	}()
-	t.Cleanup(func() { conn.Close(); <-done })
-	nameServer(t, func(context.Context) (net.Conn, error) { return net.Dial("udp", conn.LocalAddr().String()) })
-}
-
-// answerNXDOMAIN sends every question back with the flags of RFC 1035, section
-// 4.1.1, set to response, recursion available, and name error.
-func answerNXDOMAIN(conn net.PacketConn) {
-	message := make([]byte, 512)
-	for {
-		n, from, err := conn.ReadFrom(message)
-		if err != nil {
-			return
-		}
-		message[2] |= 0x80
-		message[3] = 0x80 | 3
-		if _, err := conn.WriteTo(message[:n], from); err != nil {
-			return
-		}
-	}
-}
-
-// stuck is a name server in a dead network. It counts who asks.
-func stuck(t *testing.T) *atomic.Int32 {
-	var asked atomic.Int32
-	nameServer(t, func(ctx context.Context) (net.Conn, error) {
-		asked.Add(1)
-		<-ctx.Done()
-		return nil, ctx.Err()
-	})
-	return &asked
-}
-
 func TestAddress(t *testing.T) {
 	s := newSite(t, lab.SshdConfig{})
-	asked := stuck(t)
+	asked := labtest.StuckNames(t)
 	cfg := s.config("HostKeyAlias " + s.knownName())
 	cfg.HostName = "far.example"
 	opts := options(cfg)
@@ -105,7 +53,7 @@ func TestAddressProxied(t *testing.T) {
 
 // TestLookupLimit has a lookup that takes all the time there is to connect.
 func TestLookupLimit(t *testing.T) {
-	asked := stuck(t)
+	asked := labtest.StuckNames(t)
 	cfg := configTo(t, &net.TCPAddr{Port: 22}, "ConnectTimeout 120")
 	cfg.HostName = "far.example"
 	opts := options(cfg)
@@ -120,7 +68,7 @@ func TestLookupLimit(t *testing.T) {
 
 // TestLiteralAddress asks nobody for what is an address.
 func TestLiteralAddress(t *testing.T) {
-	asked := stuck(t)
+	asked := labtest.StuckNames(t)
 	for _, text := range []string{"192.0.2.1", "2001:db8::1", "fe80::1%eth0"} {
 		addrs, err := resolve(t.Context(), text, zerolog.Nop())
 		if err != nil || len(addrs) != 1 || addrs[0].String() != text || asked.Load() != 0 {
@@ -133,7 +81,7 @@ func TestLiteralAddress(t *testing.T) {
 // takes: an address as inet_aton(3) reads it.
 func TestSystemResolver(t *testing.T) {
 	s := newSite(t, lab.SshdConfig{})
-	knowsNothing(t)
+	labtest.NoNames(t)
 	cfg := s.config("HostKeyAlias " + s.knownName())
 	cfg.HostName = "127.1"
 	conn, err := s.dial(cfg)
@@ -145,7 +93,7 @@ func TestSystemResolver(t *testing.T) {
 
 // TestGetent puts other programs in the place of getent.
 func TestGetent(t *testing.T) {
-	knowsNothing(t)
+	labtest.NoNames(t)
 	for _, test := range []struct {
 		name, host, script, want string
 	}{
@@ -157,8 +105,8 @@ func TestGetent(t *testing.T) {
 		{"an option", "-sfiles", `echo 192.0.2.1`, ""},
 		{"an ill name", "dev/box", `echo 192.0.2.1`, ""},
 	} {
-		putGetent(t, test.script)
-		leavesNothing(t, func() {
+		labtest.Getent(t, test.script)
+		labtest.LeavesNothing(t, func() {
 			addrs, err := resolve(t.Context(), test.host, zerolog.Nop())
 			if test.want != "" {
 				if err != nil || len(addrs) != 1 || addrs[0].String() != test.want {
@@ -173,22 +121,15 @@ func TestGetent(t *testing.T) {
 	}
 }
 
-func putGetent(t *testing.T, script string) {
-	t.Helper()
-	dir := t.TempDir()
-	labtest.Program(t, filepath.Join(dir, "getent"), "#!/bin/sh\n"+script+"\n")
-	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
-}
-
 // TestGetentHangs ends a getent that waits for an answer, and its child.
 func TestGetentHangs(t *testing.T) {
-	knowsNothing(t)
+	labtest.NoNames(t)
 	mark := filepath.Join(t.TempDir(), "began")
-	putGetent(t, "echo >"+mark+"; exec sleep 1000")
+	labtest.Getent(t, "echo >"+mark+"; exec sleep 1000")
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	began := make(chan error, 1)
-	leavesNothing(t, func() {
+	labtest.LeavesNothing(t, func() {
 		go func() {
 			began <- lab.Eventually(ctx, "getent runs", func() (bool, error) {
 				_, err := os.Stat(mark)
@@ -207,7 +148,7 @@ func TestGetentHangs(t *testing.T) {
 
 // TestNoGetent is a system without it.
 func TestNoGetent(t *testing.T) {
-	knowsNothing(t)
+	labtest.NoNames(t)
 	t.Setenv("PATH", t.TempDir())
 	_, err := resolve(t.Context(), "devbox.local", zerolog.Nop())
 	if failed := (*ResolveError)(nil); !errors.As(err, &failed) || !failed.NotFound {
@@ -219,7 +160,7 @@ func TestNoGetent(t *testing.T) {
 // whose servers do not answer.
 func TestNoNameServer(t *testing.T) {
 	late := make(chan struct{})
-	putGetent(t, "echo 192.0.2.1")
+	labtest.Getent(t, "echo 192.0.2.1")
 	for name, dial := range map[string]func(context.Context) (net.Conn, error){
 		"gives up": func(context.Context) (net.Conn, error) { return nil, os.ErrDeadlineExceeded },
 		"waits": func(ctx context.Context) (net.Conn, error) {
@@ -230,8 +171,8 @@ func TestNoNameServer(t *testing.T) {
 			return nil, os.ErrDeadlineExceeded
 		},
 	} {
-		nameServer(t, dial)
-		leavesNothing(t, func() {
+		labtest.NameServer(t, dial)
+		labtest.LeavesNothing(t, func() {
 			for _, host := range []string{"devbox.local", "devbox"} {
 				addrs, err := resolve(t.Context(), host, zerolog.Nop())
 				if err != nil || len(addrs) != 1 || addrs[0].String() != "192.0.2.1" {
@@ -246,15 +187,15 @@ func TestNoNameServer(t *testing.T) {
 // TestNobodyKnows has all resolvers fail, the system's first.
 func TestNobodyKnows(t *testing.T) {
 	mark := filepath.Join(t.TempDir(), "asked")
-	putGetent(t, "echo >"+mark+"; exit 2")
-	nameServer(t, func(ctx context.Context) (net.Conn, error) {
+	labtest.Getent(t, "echo >"+mark+"; exit 2")
+	labtest.NameServer(t, func(ctx context.Context) (net.Conn, error) {
 		_ = lab.Eventually(ctx, "getent has run", func() (bool, error) {
 			_, err := os.Stat(mark)
 			return err == nil, nil
 		})
 		return nil, os.ErrDeadlineExceeded
 	})
-	leavesNothing(t, func() {
+	labtest.LeavesNothing(t, func() {
 		addrs, err := resolve(t.Context(), "devbox.local", zerolog.Nop())
 		if failed := (*ResolveError)(nil); !errors.As(err, &failed) || failed.NotFound {
 			t.Errorf("%v, %#v", addrs, err)
@@ -265,8 +206,8 @@ func TestNobodyKnows(t *testing.T) {
 // TestSlowLookup takes longer than ConnectTimeout, which is not about it.
 func TestSlowLookup(t *testing.T) {
 	s := newSite(t, lab.SshdConfig{})
-	stuck(t)
-	putGetent(t, "sleep 3; echo 127.0.0.1")
+	labtest.StuckNames(t)
+	labtest.Getent(t, "sleep 3; echo 127.0.0.1")
 	cfg := s.config("HostKeyAlias "+s.knownName(), "ConnectTimeout 2")
 	cfg.HostName = "far.example"
 	conn, err := s.dial(cfg)

@@ -1,6 +1,6 @@
 //go:build linux
 
-package sshconn
+package labtest
 
 import (
 	"fmt"
@@ -12,23 +12,23 @@ import (
 	"github.com/mosha-ssh/mosha/internal/lab"
 )
 
-// leavesNothing runs f and fails if goroutines of this package or of x/crypto,
-// descriptors or child processes stay behind.
-func leavesNothing(t *testing.T, f func()) {
+// LeavesNothing runs f and fails if goroutines of sshconn's packages or of
+// x/crypto, descriptors or child processes stay behind.
+func LeavesNothing(t testing.TB, f func()) {
 	t.Helper()
-	fds, before := descriptors(t), len(workers())
+	fds, before := Descriptors(t), len(Goroutines())
 	f()
 	err := lab.Eventually(t.Context(), "all is gone", func() (bool, error) {
-		return len(workers()) <= before && descriptors(t) <= fds && len(children(t)) == 0, nil
+		return len(Goroutines()) <= before && Descriptors(t) <= fds && len(Children(t)) == 0, nil
 	})
 	if err != nil {
-		t.Errorf("%v\n%d descriptors, before %d\nchildren %v\n%s", err, descriptors(t), fds, children(t), strings.Join(workers(), "\n\n"))
+		t.Errorf("%v\n%d descriptors, before %d\nchildren %v\n%s", err, Descriptors(t), fds, Children(t), strings.Join(Goroutines(), "\n\n"))
 	}
 }
 
-// workers returns the stacks of the goroutines of this package, its tests'
-// servers among them, and of x/crypto.
-func workers() []string {
+// Goroutines returns the stacks of the goroutines of sshconn's packages, their
+// tests' servers among them, and of x/crypto.
+func Goroutines() []string {
 	buf := make([]byte, 1<<20)
 	buf = buf[:runtime.Stack(buf, true)]
 	var found []string
@@ -36,14 +36,15 @@ func workers() []string {
 		if i == 0 || strings.Contains(stack, "testing.tRunner") {
 			continue // the test itself
 		}
-		if strings.Contains(stack, "x/crypto/ssh") || strings.Contains(stack, "internal/sshconn.") {
+		if strings.Contains(stack, "x/crypto/ssh") || strings.Contains(stack, "internal/sshconn") {
 			found = append(found, stack)
 		}
 	}
 	return found
 }
 
-func descriptors(t *testing.T) int {
+// Descriptors counts the open files of this process.
+func Descriptors(t testing.TB) int {
 	t.Helper()
 	names, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
@@ -52,9 +53,9 @@ func descriptors(t *testing.T) int {
 	return len(names)
 }
 
-// children returns the proxies that are still there, zombies too: all children
-// but the sshd and the agents of the site.
-func children(t *testing.T) []string {
+// Children returns the programs that a test's subject has started and that are
+// still there, zombies too: all children but sshd and agents.
+func Children(t testing.TB) []string {
 	t.Helper()
 	var found []string
 	names, err := os.ReadDir("/proc")

@@ -12,7 +12,7 @@ RACE = cmd/mosha/load_test.go cmd/mosha/recover_test.go cmd/mosha/killed_test.go
 # left in the caches of the person who builds. They wait more than they compute, so that more run at once than there are
 # processors. The limit ends a test that hangs.
 GO_TEST = root="sudo -E -H env 'PATH=$$PATH' GOFLAGS=-buildvcs=false"; [ "$$(id -u)" -ne 0 ] || root=; \
-	set -x; $(GO) test -timeout 60m -parallel 8 -exec "$$root $$with"
+	set -x; $(GO) test -timeout 60m -parallel 16 -exec "$$root $$with"
 # The files whose tests run with the OpenSSH of other suites of Debian, too, beside those with the build tag openssh. Files
 # with the tag sid as well are for what the newest alone has.
 OPENSSH = cmd/mosha/alike_test.go cmd/mosha/recover_test.go cmd/mosha/forwarding_test.go cmd/mosha/owner_test.go \
@@ -51,7 +51,8 @@ race: ## run the unit tests and some of the lab's with the race detector
 # With the build tag long, tests try all of their tables: those below name labtest.Whole, and those of set-up go by shells.
 long: ## run the tests of long tables with all rows: homes, shells, outages, cases by chance
 	@scripts/install-deps test
-	@files="$$(grep -rl --include='*_test.go' 'labtest\.\(Whole\|Rows\|Number\)' .; ls ./internal/bootstrap/*_test.go)"; \
+	@files="$$(grep -rl --include='*_test.go' 'labtest\.\(Whole\|Rows\|Number\)' .; grep -rlE --include='*_test.go' '^//go:build .*long' cmd internal; \
+	ls ./internal/bootstrap/*_test.go)"; \
 	tests=$$(scripts/tests-in $$files) || exit 1; \
 	$(GO_TEST) -tags long -run "$$tests" $$(printf '%s\n' $$files | sed 's,/[^/]*$$,,' | sort -u)
 

@@ -173,6 +173,7 @@ func TestNotInstalledHere(t *testing.T) {
 		"/usr/bin/ssh":         `^mosha: ssh is not installed here\n^mosha: hint: install the package openssh-client`,
 	} {
 		t.Run(filepath.Base(program), func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t)
 			w.must(w.lab.Laptop.Hide(program))
 			w.fails(1, pattern, "devbox")

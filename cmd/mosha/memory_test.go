@@ -15,8 +15,10 @@ import (
 // of the same user reads it there, and none of it gets into a core file. What was
 // started beside it has the user's own limit.
 func TestMemoryOfATypedSecret(t *testing.T) {
+	t.Parallel()
 	for _, transport := range []string{"native", "openssh"} {
 		t.Run(transport, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t)
 			w.lock()
 			w.must(w.me.WriteFile("client", "#!/bin/dash\nulimit -S -c > limit\nexec mosh-client \"$@\"\n", 0o700))

@@ -83,6 +83,7 @@ func TestHomeCannotBeWritten(t *testing.T) {
 		"the file system is read-only": func(w *world) error { return w.dev.ReadOnlyHome() },
 	} {
 		t.Run(said, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t)
 			w.must(prepare(w))
 			before := w.homeFiles()
@@ -302,6 +303,7 @@ func TestRemoteIPModes(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []string{"remote", "local"} {
 		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t)
 			window := w.shell("--experimental-remote-ip="+mode, "devbox")
 			w.do(window, "ssh-add -l", w.fingerprint())

@@ -87,6 +87,7 @@ func TestFewSessions(t *testing.T) {
 	t.Parallel()
 	for _, n := range []string{"1", "2", "3"} {
 		t.Run(n, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t, "MaxSessions "+n)
 			window := w.shell("devbox")
 			w.must(lab.Eventually(w.ctx(), "the link", func() (bool, error) {
@@ -125,6 +126,7 @@ func TestRoughStartUpFiles(t *testing.T) {
 		"sets the link itself":    `export SSH_AUTH_SOCK=$HOME/.ssh/ssh_auth_sock`,
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t)
 			w.must(w.dev.WriteFile(".bashrc", bashrc+"\n", 0o644))
 			window := w.shell("devbox")

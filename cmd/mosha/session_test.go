@@ -91,6 +91,7 @@ func TestEnds(t *testing.T) {
 		"client killed": (*lab.Terminal).Kill,
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t)
 			window := w.shell("devbox")
 			w.must(end(window))

@@ -244,6 +244,7 @@ func TestAgentIsBound(t *testing.T) {
 	t.Parallel()
 	for _, transport := range []string{"native", "openssh"} {
 		t.Run(transport, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t)
 			w.transport = transport
 			other, lines := w.third()

@@ -18,6 +18,7 @@ import (
 	"github.com/alecthomas/kong"
 	"golang.org/x/term"
 
+	"github.com/mosha-ssh/mosha/internal/explain"
 	"github.com/mosha-ssh/mosha/internal/keeper"
 	"github.com/mosha-ssh/mosha/internal/keeper/lease"
 	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
@@ -66,7 +67,7 @@ func (c *connectCmd) Validate() error {
 		{"--experimental-remote-ip", c.RemoteIP, []string{"local", "remote", "proxy"}},
 	} {
 		if flag.value != "" && !slices.Contains(flag.words, flag.value) {
-			return &valueError{Flag: flag.name, Value: flag.value, Words: flag.words}
+			return wrongWord(flag.name, flag.value, flag.words)
 		}
 	}
 	if !mosh.IsPortRange(c.Port) {
@@ -88,17 +89,18 @@ var predictions = []string{"adaptive", "always", "never", "experimental"}
 func (c *connectCmd) Run(ctx *kong.Context) error {
 	if len(c.Command) > 0 && c.Command[0] != "--" && strings.HasPrefix(c.Command[0], "-") {
 		name, _, _ := strings.Cut(c.Command[0], "=")
-		return noSuchFlag(name, ctx) // as with mosh, flags may stand behind the host
+		return explain.Usage(noSuchFlag(name, ctx)) // as with mosh, flags may stand behind the host
 	}
 	return c.orTypo(c.run(), ctx)
 }
 
 func (c *connectCmd) run() error {
 	if c.PredictOverwrite && (strings.Contains(c.Host, "=") || len(c.Command) > 0 && strings.Contains(c.Command[0], "=")) {
-		return ofSSH("-o") // neither a host nor a program has a name like that
+		message, hint, _ := ofSSH("-o") // neither a host nor a program has a name like that
+		return explain.Usage(message, hint)
 	}
 	if c.Host == "" {
-		return &usageError{Text: "which host? mosha takes [user@]host"}
+		return explain.Usage("which host? mosha takes [user@]host", "")
 	}
 	if c.SetupOnly || c.DryRun {
 		job := remoteJob{ssh: c.SSH, transport: c.Transport, family: c.flags().AddressFamily(), preview: c.DryRun}
@@ -157,14 +159,15 @@ func (c *connectCmd) checkHere() error {
 	if err := c.checkPrediction(); err != nil {
 		return err
 	}
-	client := &missingError{Program: c.Client}
-	if c.Client == "" {
-		client = &missingError{Program: "mosh-client", Package: "mosh"}
+	if _, err := exec.LookPath("mosh"); err != nil {
+		return explain.Missing("mosh", "mosh")
 	}
-	for _, missing := range []*missingError{{Program: "mosh", Package: "mosh"}, client} {
-		if _, err := exec.LookPath(missing.Program); err != nil {
-			return missing
-		}
+	client, name := c.Client, "" // of whose package only the user knows
+	if client == "" {
+		client, name = "mosh-client", "mosh"
+	}
+	if _, err := exec.LookPath(client); err != nil {
+		return explain.Missing(client, name)
 	}
 	stdin := int(os.Stdin.Fd())
 	if !term.IsTerminal(stdin) {
@@ -172,7 +175,10 @@ func (c *connectCmd) checkHere() error {
 	}
 	columns, rows, err := term.GetSize(stdin)
 	if err == nil && (columns == 0 || rows == 0) {
-		return &sizeError{Columns: columns, Rows: rows}
+		return &explain.Failure{
+			Message: fmt.Sprintf("the terminal says that its size is %dx%d", columns, rows),
+			Hint:    "set it: stty rows 24 columns 80", Code: explain.ExitHere,
+		}
 	}
 	return nil
 }
@@ -184,8 +190,8 @@ func (c *connectCmd) checkPrediction() error {
 	if !set || c.Predict != "" || c.Always || c.Never || slices.Contains(predictions, word) {
 		return nil
 	}
-	value := &valueError{Flag: name, Value: word, Words: predictions}
-	return &usageError{Text: value.Error(), Hint: didYouMean(nearest(word, predictions))}
+	wrong := wrongWord(name, word, predictions)
+	return explain.Usage(wrong.Message, wrong.Hint)
 }
 
 // launch is a destination whose connection is up.
@@ -206,6 +212,9 @@ func (c *connectCmd) prepare(ctx context.Context) (*launch, error) {
 	attach := keeper.Attach{Session: true, Linger: time.Duration(c.Linger), Transport: c.Transport}
 	return dest.open(ctx, c.flags().AddressFamily(), attach)
 }
+
+// errNoTerminal says that mosh would have no terminal to work on.
+var errNoTerminal = errors.New("standard input is not a terminal, and a mosh session needs one")
 
 // destination is a host as the configuration has it, and where its keeper's
 // files are.
@@ -249,9 +258,11 @@ func (d *destination) open(ctx context.Context, family string, attach keeper.Att
 	return l, nil
 }
 
-// kept is a failure of the destination's keeper.
+// kept puts a failure of the destination's keeper into words. The error itself is
+// behind them.
 func (d *destination) kept(err error) error {
-	return &keptError{Config: d.config, Log: d.dirs.Log(d.config.ID()), Err: err}
+	f := explain.OfKeeper(err, d.config, d.dirs.Log(d.config.ID()))
+	return errors.Join(&f, err)
 }
 
 func (d *destination) launch(family string) *launch {
@@ -299,7 +310,7 @@ func (l *launch) note() (lacks bool) {
 	sayNotes("", l.up.Notes)
 	if l.up.Agent == "" {
 		path, _ := l.spec.Config.ForwardedSocket(os.Getenv)
-		warn(&agentError{Path: path, Setting: l.spec.Config.AgentSetting()})
+		warn(explain.NoAgent(path, l.spec.Config.AgentSetting()))
 		return true
 	}
 	return false
@@ -317,7 +328,7 @@ func (l *launch) isRead() bool {
 // name.
 func sayNotes(name string, notes []sshconn.Note) {
 	for _, note := range notes {
-		say("%s", name+noteText(note))
+		say("%s", name+explain.Note(note))
 	}
 }
 
@@ -366,7 +377,7 @@ func standIn(self, id string, lease int) string {
 func (c *connectCmd) execMosh(ssh string) error {
 	path, err := exec.LookPath("mosh")
 	if err != nil {
-		return &missingError{Program: "mosh", Package: "mosh"}
+		return explain.Missing("mosh", "mosh")
 	}
 	command := c.Command
 	if len(command) > 0 && command[0] == "--" {
@@ -380,7 +391,7 @@ func (c *connectCmd) execMosh(ssh string) error {
 // mosh-server answers from the address that ssh came in on.
 func checkFamily(family, address string) error {
 	if !mosh.FamilyFits(family, address) {
-		return &familyError{Family: family, Address: address}
+		return explain.Family(family, address)
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"github.com/mosha-ssh/mosha/internal/doctor"
+	"github.com/mosha-ssh/mosha/internal/explain"
 	"github.com/mosha-ssh/mosha/internal/keeper"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 )
@@ -67,7 +68,8 @@ func (d *doctorCmd) Run() error {
 	// What was started for the checks is ended, also when a person has enough.
 	stop := newInterruption()
 	out := d.printer()
-	out.stop, out.given = stop, launch
+	out.stop = stop
+	out.of = explain.Examined{Host: d.Host, SSH: d.SSH, Flags: launch.flags()}
 	doctor.Examine(stop, doctor.Options{
 		Destination: d.Host, SSH: ssh, Transport: d.Transport, Flags: launch.flags(), UDPAddress: launch.UDPAddress,
 		Env: os.Getenv, Keeper: []string{self, "keeper"},
@@ -82,10 +84,9 @@ func (d *doctorCmd) Run() error {
 // that failed.
 type diagnosis struct {
 	stop     *interruption // then nobody reads on
-	host     string
-	given    *connectCmd // the flags
-	unasked  bool        // the connection asked something, and there was nowhere to put it
-	print    func(doctor.Check, advice)
+	of       explain.Examined
+	unasked  bool // the connection asked something, and there was nowhere to put it
+	print    func(doctor.Check, explain.Failure)
 	failures int
 	warnings int
 	code     int
@@ -105,18 +106,17 @@ func (d *diagnosis) take(c doctor.Check) {
 	if d.stop.Err() != nil {
 		return
 	}
-	a := advise(c, d.host)
-	if c.Problem != nil {
-		a.cure = cureOfGiven(c, d.given, a.cure)
-	}
+	a := explain.Check(c, d.of)
 	if d.unasked && c.Problem != nil && c.Problem.Kind == doctor.NoConnection {
-		a = advice{"the connection needs an answer of yours, and there is no terminal to ask on", "run it on a terminal", exitFailure}
+		a = explain.Failure{
+			Message: "the connection needs an answer of yours, and there is no terminal to ask on", Hint: "run it on a terminal", Code: explain.ExitHere,
+		}
 	}
 	switch c.State {
 	case doctor.Fail:
 		d.failures++
 		if d.code == 0 {
-			d.code = a.code
+			d.code = a.Code
 		}
 	case doctor.Warn:
 		d.warnings++
@@ -124,21 +124,8 @@ func (d *diagnosis) take(c doctor.Check) {
 	d.print(c, a)
 }
 
-// cureOfGiven is the cure where the usual one would name a flag that was given.
-func cureOfGiven(c doctor.Check, given *connectCmd, usual string) string {
-	switch kind := c.Problem.Kind; {
-	case kind == doctor.NotInstalled && c.Place == doctor.There && given.Server != "",
-		kind == doctor.NotInstalled && c.Name == doctor.CheckMoshClient && given.Client != "",
-		kind == doctor.NotInstalled && c.Name == doctor.CheckSSH && given.SSH != "ssh":
-		return namedPlace
-	case (kind == doctor.UDPSilent || kind == doctor.UDPRefused) && given.Port != "":
-		return "let UDP port " + given.Port + " through every firewall on the way, or name another with -p"
-	}
-	return usual
-}
-
 func (d *diagnosis) end() error {
-	d.print(doctor.Check{}, advice{})
+	d.print(doctor.Check{}, explain.Failure{})
 	if d.code != 0 {
 		return &exitError{Code: d.code}
 	}

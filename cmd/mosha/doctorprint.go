@@ -9,15 +9,16 @@ import (
 	"golang.org/x/term"
 
 	"github.com/mosha-ssh/mosha/internal/doctor"
+	"github.com/mosha-ssh/mosha/internal/explain"
 	"github.com/mosha-ssh/mosha/internal/text"
 )
 
 // printer prints checks for a person, or as JSON.
 func (d *doctorCmd) printer() *diagnosis {
-	all := &diagnosis{host: d.Host}
+	all := &diagnosis{}
 	if d.JSON {
 		out := json.NewEncoder(os.Stdout)
-		all.print = func(c doctor.Check, a advice) {
+		all.print = func(c doctor.Check, a explain.Failure) {
 			if c.Name != "" {
 				_ = out.Encode(checkJSON(c, a))
 			}
@@ -25,7 +26,7 @@ func (d *doctorCmd) printer() *diagnosis {
 		return all
 	}
 	list := newChecklist(term.IsTerminal(int(os.Stdout.Fd())) && os.Getenv("NO_COLOR") == "")
-	all.print = func(c doctor.Check, a advice) {
+	all.print = func(c doctor.Check, a explain.Failure) {
 		if c.Name == "" {
 			fmt.Print(list.last(all.verdict()))
 			return
@@ -46,8 +47,8 @@ type jsonCheck struct {
 	Facts map[string]string `json:"facts,omitempty"`
 }
 
-func checkJSON(c doctor.Check, a advice) jsonCheck {
-	j := jsonCheck{Check: c.Name, Where: c.Place, State: c.State, Cause: a.cause, Cure: a.cure, Facts: map[string]string{}}
+func checkJSON(c doctor.Check, a explain.Failure) jsonCheck {
+	j := jsonCheck{Check: c.Name, Where: c.Place, State: c.State, Cause: a.Message, Cure: a.Hint, Facts: map[string]string{}}
 	for name, fact := range c.Facts {
 		if fact != "" {
 			j.Facts[name] = fact
@@ -81,9 +82,9 @@ func newChecklist(colour bool) *checklist {
 }
 
 // lines are what is printed of a check.
-func (l *checklist) lines(c doctor.Check, a advice) string {
+func (l *checklist) lines(c doctor.Check, a explain.Failure) string {
 	if c.Problem != nil && c.Problem.Kind == doctor.NotReached {
-		l.unseen = append(l.unseen, label(c.Name))
+		l.unseen = append(l.unseen, explain.Label(c.Name))
 		return ""
 	}
 	var b strings.Builder
@@ -94,14 +95,14 @@ func (l *checklist) lines(c doctor.Check, a advice) string {
 		fmt.Fprintln(&b, headings[c.Place])
 		l.section = c.Place
 	}
-	words := a.cause
+	words := a.Message
 	if c.State == doctor.OK {
-		words = seenWords(c)
+		words = explain.Seen(c)
 	}
-	line := fmt.Sprintf("  %s  %-13s  %s", l.marks[c.State], label(c.Name), text.Escape(words))
+	line := fmt.Sprintf("  %s  %-13s  %s", l.marks[c.State], explain.Label(c.Name), text.Escape(words))
 	fmt.Fprintln(&b, strings.TrimRight(line, " "))
-	if a.cure != "" {
-		fmt.Fprintf(&b, "%23s%s\n", "", text.Escape("-> "+a.cure))
+	if a.Hint != "" {
+		fmt.Fprintf(&b, "%23s%s\n", "", text.Escape("-> "+a.Hint))
 	}
 	return b.String()
 }
@@ -115,14 +116,3 @@ func (l *checklist) last(verdict string) string {
 }
 
 var headings = map[doctor.Place]string{doctor.Here: "here", doctor.Between: "between", doctor.There: "there"}
-
-// labels are the names for a person of checks that are named by inner words.
-var labels = map[string]string{doctor.CheckUserRC: "~/.ssh/rc", doctor.CheckKeeper: "background", doctor.CheckLink: "agent socket"}
-
-// label is a check's name for a person.
-func label(name string) string {
-	if known := labels[name]; known != "" {
-		return known
-	}
-	return strings.ReplaceAll(strings.TrimPrefix(name, doctor.CheckOtherShell), "-", " ")
-}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/mosha-ssh/mosha/internal/explain"
 	"github.com/mosha-ssh/mosha/internal/keeper"
 	"github.com/mosha-ssh/mosha/internal/mosh"
 )
@@ -49,7 +50,7 @@ func (c keepCmd) keep(ctx context.Context, host string, who *person) error {
 	launch.note()
 	ready, err := launch.client.Keep()
 	if len(ready.Written) > 0 {
-		report("%s", writtenLine(ready.Written, host))
+		report("%s", explain.Written(ready.Written, host))
 	}
 	for _, warning := range ready.Warnings {
 		warn(warning)

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 
+	"github.com/mosha-ssh/mosha/internal/explain"
 	"github.com/mosha-ssh/mosha/internal/keeper"
 )
 
@@ -25,7 +26,7 @@ func (c keeperCmd) Run() error {
 		err = keeper.Run(os.Stdin)
 	}
 	if err != nil {
-		return &exitError{Code: exitFailure}
+		return &exitError{Code: explain.ExitHere}
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/term"
 
+	"github.com/mosha-ssh/mosha/internal/explain"
 	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 	"github.com/mosha-ssh/mosha/internal/text"
 )
@@ -50,7 +51,7 @@ func (l logCmd) Run() error {
 		}
 	}
 	if log.file == nil && !l.Follow {
-		return &noLogError{Host: l.Host}
+		return explain.NoLog(l.Host)
 	}
 	if log.file == nil {
 		say("there is no log of a connection to %s yet; waiting for one", l.Host)

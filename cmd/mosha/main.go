@@ -6,8 +6,8 @@
 // its keeper, answers the keeper's questions on the terminal and execs mosh.
 // mosh runs "mosha ssh" (standin.go) as its ssh command, which has mosh-server
 // started over the keeper's connection. "mosha keeper" (keeper.go) is the
-// background process itself. ui.go and explain.go hold all that is said to a
-// person.
+// background process itself. Package explain has the
+// words for a person, and ui.go writes them.
 package main
 
 import (
@@ -17,6 +17,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/mosha-ssh/mosha/internal/explain"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
@@ -50,7 +51,7 @@ const description = `mosh with your SSH agent: in the session, git, ssh and ssh-
 
 The flags are mosh's own, --setup-only, --dry-run, --linger and --transport: mosha connect --help.
 
-Exit status: mosh's own once the session has begun; before that ` + exitCodes
+Exit status: mosh's own once the session has begun; before that ` + explain.ExitCodes
 
 func main() { os.Exit(run()) }
 
@@ -68,7 +69,7 @@ func run() int {
 	)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mosha:", err)
-		return exitFailure
+		return explain.ExitHere
 	}
 	ctx, err := parser.Parse(os.Args[1:])
 	if err != nil {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -9,6 +8,7 @@ import (
 	"github.com/mosha-ssh/mosha/internal/keeper"
 	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/sshconn/knownhosts"
 	"github.com/mosha-ssh/mosha/internal/text"
 )
 
@@ -122,26 +122,24 @@ func TestLines(t *testing.T) {
 	}
 }
 
-// TestExplainAuth: each way to fail has a hint of its own.
-func TestExplainAuth(t *testing.T) {
-	base := sshconn.AuthError{User: "me", Host: "devbox", Methods: []string{"publickey", "password"}}
+// TestHostKeyQuestions has ssh's own words, and nothing that a terminal obeys.
+func TestHostKeyQuestions(t *testing.T) {
 	for _, test := range []struct {
-		change        func(*sshconn.AuthError)
-		message, hint string
+		question keeper.Question
+		want     string
 	}{
-		{func(e *sshconn.AuthError) { e.Interactive = true }, "what it asks was not answered", "mosha has to ask you something"},
-		{func(e *sshconn.AuthError) { e.Typed = true }, "what was typed was not accepted (the server takes publickey,password)", ""},
-		{func(e *sshconn.AuthError) { e.Typed, e.Expired = true, true }, "the password has expired", "ssh -t me@devbox"},
-		{func(e *sshconn.AuthError) { e.Typed, e.Disconnect = true, "Too many" }, "Too many", ""},
-		{func(e *sshconn.AuthError) {
-			e.Skipped = []sshconn.SkippedKey{{File: "/k", Reason: sshconn.SkipEncrypted}}
-		}, "no key was tried", "ssh-add /k"},
+		{keeper.Question{Kind: sshconn.AskAddress, Host: "box", Address: "192.0.2.1", KeyType: "RSA",
+			Offended: knownhosts.Found{File: "/a", Line: 1}, Known: knownhosts.Found{File: "/b", Line: 2}},
+			"Warning: the RSA host key for 'box' differs from the key for the IP address '192.0.2.1'\n" +
+				"Offending key for IP in /a:1\nMatching host key in /b:2\nAre you sure you want to continue connecting (yes/no)? "},
+		{keeper.Question{Kind: sshconn.AskAddress, Again: true}, "Please type 'yes' or 'no': "},
+		{keeper.Question{Kind: sshconn.AskUpdate, Learned: []sshconn.KeyName{{Type: "RSA\x1b[2J", Fingerprint: "SHA256:x"}}, Removed: []sshconn.KeyName{{Type: "ECDSA", Fingerprint: "SHA256:y"}}},
+			"The server has updated its host keys.\nThese changes were verified by the server's existing trusted key.\n" +
+				"Learned new hostkey: RSA" + text.Escape("\x1b[2J") + " SHA256:x\nDeprecating obsolete hostkey: ECDSA SHA256:y\nAccept updated hostkeys? (yes/no): "},
+		{keeper.Question{Kind: sshconn.AskUpdate, Again: true}, "Please enter \"yes\" or \"no\": "},
 	} {
-		failed := base
-		test.change(&failed)
-		e := explain(errors.Join(&failed))
-		if !strings.Contains(e.message, test.message) || !strings.Contains(e.hint, test.hint) || test.hint == "" && e.hint != "" || e.code != exitAuth {
-			t.Errorf("%+v: %+v", failed, e)
+		if got := hostKeyText(test.question); got != test.want || strings.Contains(got, "\x1b") {
+			t.Errorf("asked %q, want %q", got, test.want)
 		}
 	}
 }

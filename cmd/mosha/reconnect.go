@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/mosha-ssh/mosha/internal/explain"
 	"github.com/mosha-ssh/mosha/internal/keeper"
 	"github.com/mosha-ssh/mosha/internal/mosh"
 )
@@ -33,7 +34,7 @@ func (c reconnectCmd) reconnect(ctx context.Context, host string, who *person) e
 	}
 	switch {
 	case errors.Is(err, keeper.ErrNoKeeper), errors.Is(err, keeper.ErrGone): // it was just ending
-		return &noKeeperError{Host: host}
+		return explain.NoKeeper(host)
 	case err != nil:
 		return dest.kept(err)
 	}

@@ -1,9 +1,9 @@
 package main
 
 import (
-	"fmt"
 	"strings"
 
+	"github.com/mosha-ssh/mosha/internal/explain"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 )
 
@@ -30,14 +30,7 @@ func sessionEnv(config *sshconfig.Config, environ []string) []sshconfig.EnvVar {
 		sent = append(sent, v)
 	}
 	if len(left) > 0 {
-		warn(&envError{Names: left})
+		warn(&explain.Failure{Message: "too long to be sent to the session: " + strings.Join(left, ", ")})
 	}
 	return sent
-}
-
-// envError says that variables are too long for a session.
-type envError struct{ Names []string }
-
-func (e *envError) Error() string {
-	return fmt.Sprintf("too long to be sent to the session: %s", strings.Join(e.Names, ", "))
 }

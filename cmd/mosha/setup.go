@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/mosha-ssh/mosha/internal/explain"
 	"github.com/mosha-ssh/mosha/internal/keeper"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 	"github.com/mosha-ssh/mosha/internal/text"
@@ -74,7 +75,7 @@ func distinct(hosts []string) ([]string, error) {
 	for _, host := range hosts {
 		switch {
 		case strings.HasPrefix(host, "-"):
-			return nil, &usageError{Text: "flags go before the first host, and no command is run: " + host}
+			return nil, explain.Usage("flags go before the first host, and no command is run: "+host, "")
 		case !slices.Contains(all, host):
 			all = append(all, host)
 		}
@@ -130,7 +131,7 @@ func (j remoteJob) tell(host string, several bool, report *keeper.SetupReport, e
 	}
 	if err == nil {
 		for _, file := range report.Files {
-			fmt.Println(text.Escape(name + outcomeLine(file, j.preview)))
+			fmt.Println(text.Escape(name + explain.Outcome(file, j.preview)))
 			_, _ = os.Stdout.Write(diffText(file.Diff))
 		}
 		if j.undo && len(report.Files) == 0 {
@@ -141,7 +142,12 @@ func (j remoteJob) tell(host string, several bool, report *keeper.SetupReport, e
 	if err == nil {
 		return 0
 	}
-	return complain(&hostError{Name: name, Host: host, Undo: j.undo, Err: err})
+	f := explain.Error(err)
+	if j.undo {
+		f = explain.Unset(err, host)
+	}
+	f.Message = name + f.Message
+	return complain(&f)
 }
 
 // done is the word for a host that went well.

@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/mosha-ssh/mosha/internal/explain"
 )
 
 // sshOptions are the options of ssh(1) that mosha has not, or has in another
@@ -16,35 +18,30 @@ var sshOptions = map[string]string{
 }
 
 // sshSays are those of which more is to be said.
-var sshSays = map[string]usageError{
-	"-D": {Text: "port forwarding (-D) is not supported", Hint: "an ssh beside the session can do it: ssh -N -D PORT HOST"},
-	"-L": {Text: "port forwarding (-L) is not supported", Hint: "an ssh beside the session can do it: ssh -N -L PORT:HOST:PORT HOST"},
-	"-R": {Text: "port forwarding (-R) is not supported", Hint: "an ssh beside the session can do it: ssh -N -R PORT:HOST:PORT HOST"},
-	"-g": {Text: "port forwarding (-g) is not supported"},
-	"-W": {Text: "forwarding of standard input and output (-W) is not supported"},
-	"-w": {Text: "forwarding of a network interface (-w) is not supported"},
-	"-X": {Text: "X11 forwarding (-X) is not supported"},
-	"-Y": {Text: "X11 forwarding (-Y) is not supported"},
-	"-V": {Text: "unknown flag -V", Hint: "did you mean mosha version?"},
-	"-v": {Text: "-v is an option of ssh", Hint: `those go into --ssh="ssh ..."; what happens is in mosha log HOST`},
-	"-f": {Text: "-f is an option of ssh", Hint: "mosha keep HOST connects in the background"},
-	"-N": {Text: "-N is an option of ssh", Hint: "mosha keep HOST connects without a session"},
-	"-P": {Text: "-P is an option of ssh", Hint: `for ssh's port: --ssh="ssh -p PORT"`},
+var sshSays = map[string]explain.Failure{
+	"-D": {Message: "port forwarding (-D) is not supported", Hint: "an ssh beside the session can do it: ssh -N -D PORT HOST"},
+	"-L": {Message: "port forwarding (-L) is not supported", Hint: "an ssh beside the session can do it: ssh -N -L PORT:HOST:PORT HOST"},
+	"-R": {Message: "port forwarding (-R) is not supported", Hint: "an ssh beside the session can do it: ssh -N -R PORT:HOST:PORT HOST"},
+	"-g": {Message: "port forwarding (-g) is not supported"},
+	"-W": {Message: "forwarding of standard input and output (-W) is not supported"},
+	"-w": {Message: "forwarding of a network interface (-w) is not supported"},
+	"-X": {Message: "X11 forwarding (-X) is not supported"},
+	"-Y": {Message: "X11 forwarding (-Y) is not supported"},
+	"-V": {Message: "unknown flag -V", Hint: "did you mean mosha version?"},
+	"-v": {Message: "-v is an option of ssh", Hint: `those go into --ssh="ssh ..."; what happens is in mosha log HOST`},
+	"-f": {Message: "-f is an option of ssh", Hint: "mosha keep HOST connects in the background"},
+	"-N": {Message: "-N is an option of ssh", Hint: "mosha keep HOST connects without a session"},
+	"-P": {Message: "-P is an option of ssh", Hint: `for ssh's port: --ssh="ssh -p PORT"`},
 }
 
-// ofSSH says where an option of ssh's belongs; nil if ssh has none of that name.
-func ofSSH(flag string) *usageError {
+// ofSSH says where an option of ssh's belongs; ok is false if ssh has none of
+// that name.
+func ofSSH(flag string) (message, hint string, ok bool) {
 	if said, ok := sshSays[flag]; ok {
-		return &said
+		return said.Message, said.Hint, true
 	}
 	value, ok := sshOptions[flag]
-	if !ok {
-		return nil
-	}
-	return &usageError{
-		Text: flag + " is an option of ssh",
-		Hint: fmt.Sprintf(`those go into --ssh: --ssh="%s"`, strings.TrimSpace("ssh "+flag+" "+value)),
-	}
+	return flag + " is an option of ssh", fmt.Sprintf(`those go into --ssh: --ssh="%s"`, strings.TrimSpace("ssh "+flag+" "+value)), ok
 }
 
 // setting matches ssh's -oNAME=VALUE, which for mosh would be several flags.

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/mosha-ssh/mosha/internal/explain"
 	"github.com/mosha-ssh/mosha/internal/keeper"
 	"github.com/mosha-ssh/mosha/internal/keeper/lease"
 	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
@@ -121,9 +122,9 @@ func (s *serverStart) run() error {
 	case err != nil:
 		return err
 	case relay.Connect() == nil && relay.Broken() != nil:
-		return &badServerError{Host: s.request.Destination, Err: relay.Broken()}
+		return explain.BadServer(s.request.Destination, relay.Broken())
 	case relay.Connect() == nil:
-		return &noServerError{Host: s.request.Destination, Named: mosh.NamedServer(s.request.Command), Code: cmp.Or(relay.Code(), code)}
+		return explain.NoServer(s.request.Destination, mosh.NamedServer(s.request.Command), cmp.Or(relay.Code(), code))
 	}
 	if err := s.wait(); err != nil {
 		return err
@@ -221,7 +222,7 @@ func (s *serverStart) settle(ready keeper.Ready) {
 		say("mosh-server has not started on %s yet: a slow login, or a start-up file that runs another program there", s.request.Destination)
 	})
 	if len(ready.Written) > 0 {
-		say("%s", writtenLine(ready.Written, s.request.Destination))
+		say("%s", explain.Written(ready.Written, s.request.Destination))
 	}
 	for _, warning := range ready.Warnings {
 		var forward *keeper.ForwardError
@@ -229,15 +230,15 @@ func (s *serverStart) settle(ready keeper.Ready) {
 		s.lacks = s.lacks || errors.As(warning, &forward) && forward.Lacks() || errors.As(warning, &noKeys) && !noKeys.Others
 		warn(warning)
 	}
-	far := (*farError)(nil)
+	far := (*mosh.FarError)(nil)
 	switch {
 	case !s.request.WantIP: // the wrapper has another way to find it
 	case s.handover.Address != "":
 		s.address = s.handover.Address
 	case ready.Address == "":
-		s.route = errNoAddress
+		s.route = mosh.ErrNoAddress
 	case ready.Beyond != nil:
-		s.route = checkPath(ready.Beyond.Server, ready.Beyond.Client)
+		s.route = mosh.CheckPath(ready.Beyond.Server, ready.Beyond.Client)
 	}
 	if errors.As(s.route, &far) {
 		warn(far)
@@ -287,26 +288,4 @@ func currentTerminal(env []sshconfig.EnvVar) *keeper.Pty {
 		pty.Columns, pty.Rows = uint32(columns), uint32(rows)
 	}
 	return pty
-}
-
-// badServerError says that mosh-server's start has printed something that no client
-// can use.
-type badServerError struct {
-	Host string
-	Err  error // *mosh.ConnectError
-}
-
-func (e *badServerError) Error() string {
-	return fmt.Sprintf("mosh-server on %s cannot be used: %v", e.Host, e.Err)
-}
-
-// noServerError says that the remote command ended without mosh-server.
-type noServerError struct {
-	Host  string
-	Named string // what --server says, "" if nothing
-	Code  int    // of the remote shell; 127: no such command
-}
-
-func (e *noServerError) Error() string {
-	return fmt.Sprintf("mosh-server did not start on %s (exit status %d)", e.Host, e.Code)
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/mosha-ssh/mosha/internal/explain"
 	"github.com/mosha-ssh/mosha/internal/keeper"
 	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 	"github.com/mosha-ssh/mosha/internal/text"
@@ -64,7 +65,7 @@ func (s statusCmd) whom(ctx context.Context) (func(context.Context) sighting, er
 	return func(ctx context.Context) sighting {
 		status, err := keeper.StatusOf(ctx, dest.dirs, dest.config.ID())
 		if errors.Is(err, keeper.ErrNoKeeper) {
-			err = &noKeeperError{Host: s.Host}
+			err = explain.NoKeeper(s.Host)
 		}
 		if err != nil {
 			return sighting{err: err}
@@ -78,7 +79,7 @@ func (s statusCmd) verdict(seen sighting) error {
 	if s.Host == "" || len(seen.alive) == 1 && seen.alive[0].State == keeper.Up {
 		return nil
 	}
-	return &exitError{Code: exitNotUp}
+	return &exitError{Code: explain.ExitNotUp}
 }
 
 // show returns what is printed of a look, for a terminal that is so many columns
@@ -108,7 +109,7 @@ func jsonLines(seen sighting) string {
 // table has a row a connection and below it what they lack.
 func table(seen sighting, width int) string {
 	if len(seen.alive)+len(seen.unknown) == 0 {
-		return noneRuns + "\n"
+		return explain.NoneRuns + "\n"
 	}
 	var b strings.Builder
 	if len(seen.alive) > 0 {
@@ -125,13 +126,11 @@ func table(seen sighting, width int) string {
 	return b.String()
 }
 
-const noneRuns = "no connection in the background"
-
 func rows(all []*keeper.Status, width int) string {
 	g := grid{{title: "HOST"}, {title: "STATE"}, {title: "SESSIONS", spare: 5}, {title: "ROUND TRIP", spare: 3},
 		{title: "CONNECTED SINCE", spare: 4}, {title: "RECONNECTS", spare: 2}, {title: "AGENT REQUESTS", spare: 1}, {title: "AGENT"}}
 	for _, s := range all {
-		g.add(text.Escape(s.Destination), stateWords(s), sessionWords(s), roundTripWords(s), sinceWords(s),
+		g.add(text.Escape(s.Destination), stateWords(s), sessionWords(s), explain.RoundTrip(s.Trip), sinceWords(s),
 			fmt.Sprint(s.Reconnects), fmt.Sprint(s.Requests), orNone(text.Escape(s.Link)))
 	}
 	return g.String(width)
@@ -151,8 +150,8 @@ func remarks(s *keeper.Status) []string {
 }
 
 func unknownLine(u keeper.Unknown) string {
-	e := explain(u.Err)
-	return fmt.Sprintf("%s: %s (%s)", u.ID, e.message, e.hint)
+	f := explain.Error(u.Err)
+	return fmt.Sprintf("%s: %s (%s)", u.ID, f.Message, f.Hint)
 }
 
 func stateWords(s *keeper.Status) string {
@@ -170,17 +169,6 @@ func sessionWords(s *keeper.Status) string {
 		return fmt.Sprintf("%d, kept", s.Sessions)
 	}
 	return fmt.Sprint(s.Sessions)
-}
-
-func roundTripWords(s *keeper.Status) string {
-	ms := s.Trip * 1000
-	switch {
-	case ms == 0:
-		return orNone("")
-	case ms < 10:
-		return fmt.Sprintf("%.1f ms", ms)
-	}
-	return fmt.Sprintf("%.0f ms", ms)
 }
 
 func sinceWords(s *keeper.Status) string {

@@ -7,6 +7,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/mosha-ssh/mosha/internal/explain"
 	"github.com/mosha-ssh/mosha/internal/keeper"
 )
 
@@ -92,7 +93,7 @@ func TestVerdict(t *testing.T) {
 		seen sighting
 		code int
 	}{
-		{"devbox", up, 0}, {"devbox", lost, exitNotUp}, {"devbox", sighting{err: errors.New("no connection")}, exitNotUp},
+		{"devbox", up, 0}, {"devbox", lost, explain.ExitNotUp}, {"devbox", sighting{err: errors.New("no connection")}, explain.ExitNotUp},
 		{"", up, 0}, {"", lost, 0}, {"", sighting{}, 0},
 	} {
 		code := 0

@@ -6,6 +6,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/mosha-ssh/mosha/internal/explain"
 	"github.com/mosha-ssh/mosha/internal/keeper"
 	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 )
@@ -19,7 +20,7 @@ type stopCmd struct {
 // Run returns when the keepers are gone.
 func (s stopCmd) Run() error {
 	if (len(s.Hosts) == 0) == !s.All {
-		return &usageError{Text: "stop takes hosts or --all"}
+		return explain.Usage("stop takes hosts or --all", "")
 	}
 	if s.All {
 		return stopAll()
@@ -34,7 +35,7 @@ func (s stopCmd) stop(ctx context.Context, host string, _ *person) error {
 	}
 	err = stop(ctx, dest.dirs, dest.config.ID())
 	if errors.Is(err, keeper.ErrNoKeeper) {
-		return &noKeeperError{Host: host}
+		return explain.NoKeeper(host)
 	}
 	return err
 }

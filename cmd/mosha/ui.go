@@ -17,6 +17,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/mosha-ssh/mosha/internal/explain"
 	"github.com/mosha-ssh/mosha/internal/text"
 )
 
@@ -50,22 +51,22 @@ func complain(err error) int {
 	if errors.As(err, &silent) {
 		return silent.Code
 	}
-	e := explain(err)
-	say("%s", e.message)
-	if e.hint != "" {
-		say("hint: %s", e.hint)
+	f := explain.Error(err)
+	say("%s", f.Message)
+	if f.Hint != "" {
+		say("hint: %s", f.Hint)
 	}
-	return e.code
+	return f.Code
 }
 
 // warn says what could not be had, where the session starts all the same.
 func warn(err error) {
-	e := explain(err)
-	if e.hint == "" {
-		say("warning: %s", e.message)
+	f := explain.Error(err)
+	if f.Hint == "" {
+		say("warning: %s", f.Message)
 		return
 	}
-	say("warning: %s (%s)", e.message, e.hint)
+	say("warning: %s (%s)", f.Message, f.Hint)
 }
 
 // exitError ends the program with a code when all has been said.

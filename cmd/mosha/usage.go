@@ -10,6 +10,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/mosha-ssh/mosha/internal/explain"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
@@ -17,22 +18,10 @@ import (
 // What is wrong with a command line, in one line, with the nearest word that
 // would have been right as its hint.
 
-// usageError says that the command line is wrong.
-type usageError struct {
-	Text string
-	Hint string // "" for the usual one
-}
-
-func (e *usageError) Error() string { return e.Text }
-
-// valueError says that a flag's value is none of the words that it takes.
-type valueError struct {
-	Flag, Value string
-	Words       []string
-}
-
-func (e *valueError) Error() string {
-	return fmt.Sprintf("%s takes %s, not %q", e.Flag, strings.Join(e.Words, ", "), e.Value)
+// wrongWord is a value that is none of the words that a flag takes.
+func wrongWord(flag, value string, words []string) *explain.Failure {
+	message := fmt.Sprintf("%s takes %s, not %q", flag, strings.Join(words, ", "), value)
+	return &explain.Failure{Message: message, Hint: didYouMean(nearest(value, words))}
 }
 
 var (
@@ -48,49 +37,49 @@ var (
 )
 
 // misuse puts the parser's complaint into words.
-func misuse(parse *kong.ParseError) *usageError {
-	e := &usageError{Text: shortNames.ReplaceAllString(parse.Error(), "-$1")}
+func misuse(parse *kong.ParseError) *explain.Failure {
+	message, hint := shortNames.ReplaceAllString(parse.Error(), "-$1"), ""
 	command := parse.Context.Selected()
 	if command != nil && command.Hidden {
 		return ownCommand(command.Name)
 	}
 	if command != nil {
-		e.Text = strings.TrimPrefix(e.Text, command.Name+": ")
+		message = strings.TrimPrefix(message, command.Name+": ")
 	}
-	var value *valueError
-	if flag := unknownFlag.FindStringSubmatch(e.Text); flag != nil {
-		e = noSuchFlag(flag[1], parse.Context)
-	} else if flag := noValue.FindStringSubmatch(e.Text); flag != nil {
-		e.Text = flag[1] + " needs a value"
-	} else if noHost.MatchString(e.Text) && command != nil {
-		e.Text = "which host? mosha " + command.Name + " takes [user@]host"
-	} else if errors.As(parse, &value) {
-		e.Text, e.Hint = value.Error(), didYouMean(nearest(value.Value, value.Words))
-	} else if word := badWord.FindStringSubmatch(e.Text); word != nil {
+	var own *explain.Failure
+	if flag := unknownFlag.FindStringSubmatch(message); flag != nil {
+		message, hint = noSuchFlag(flag[1], parse.Context)
+	} else if flag := noValue.FindStringSubmatch(message); flag != nil {
+		message = flag[1] + " needs a value"
+	} else if noHost.MatchString(message) && command != nil {
+		message = "which host? mosha " + command.Name + " takes [user@]host"
+	} else if errors.As(parse, &own) {
+		message, hint = own.Message, own.Hint
+	} else if word := badWord.FindStringSubmatch(message); word != nil {
 		words := strings.Split(strings.ReplaceAll(word[1], `"`, ""), ",")
-		e.Hint = didYouMean(nearest(strings.Trim(word[2], `"`), words))
+		hint = didYouMean(nearest(strings.Trim(word[2], `"`), words))
 	}
-	if e.Hint == "" && command != nil && command != parse.Context.Model.DefaultCmd {
-		e.Hint = "mosha " + command.Name + " --help lists what there is"
+	if hint == "" && command != nil && command != parse.Context.Model.DefaultCmd {
+		hint = "mosha " + command.Name + " --help lists what there is"
 	}
-	return e
+	return explain.Usage(message, hint)
 }
 
 // noSuchFlag says that there is no such flag, which may be one of ssh's.
-func noSuchFlag(flag string, ctx *kong.Context) *usageError {
+func noSuchFlag(flag string, ctx *kong.Context) (message, hint string) {
 	name := flag
 	if isSetting(ctx.Args) {
 		name = "-o"
 	}
-	if e := ofSSH(name); e != nil {
-		return e
+	if message, hint, ok := ofSSH(name); ok {
+		return message, hint
 	}
-	return &usageError{Text: "unknown flag " + flag, Hint: didYouMean(nearest(flag, flagNames(ctx)))}
+	return "unknown flag " + flag, didYouMean(nearest(flag, flagNames(ctx)))
 }
 
 // ownCommand says that a command is not for a person, who may mean a host.
-func ownCommand(name string) *usageError {
-	return &usageError{Text: fmt.Sprintf("mosha %s is what mosha runs by itself", name), Hint: "for a host of that name: mosha connect " + name}
+func ownCommand(name string) *explain.Failure {
+	return explain.Usage(fmt.Sprintf("mosha %s is what mosha runs by itself", name), "for a host of that name: mosha connect "+name)
 }
 
 func didYouMean(word string) string {
@@ -170,15 +159,6 @@ func slipsBetween(a, b string) int {
 	return row[len(b)]
 }
 
-// typoError is the failure of a launch whose destination looks like a command.
-type typoError struct {
-	Command string
-	Err     error
-}
-
-func (e *typoError) Error() string { return e.Err.Error() }
-func (e *typoError) Unwrap() error { return e.Err }
-
 // orTypo adds to a failure that the destination may have been meant as a
 // command: there is no such host, nor does ssh_config know the name.
 func (c *connectCmd) orTypo(err error, ctx *kong.Context) error {
@@ -198,17 +178,9 @@ func (c *connectCmd) orTypo(err error, ctx *kong.Context) error {
 	if failure != nil || config.HostName != c.Host || config.ProxyCommand != "" || config.ProxyJump != "" {
 		return err
 	}
-	return &typoError{Command: command, Err: err}
-}
-
-func explainTypo(err error) (explanation, bool) {
-	var typo *typoError
-	if !errors.As(err, &typo) {
-		return explanation{}, false
-	}
-	e := explain(typo.Err)
-	e.hint = didYouMean("`mosha " + typo.Command + "`")
-	return e, true
+	f := explain.Error(err)
+	f.Hint = didYouMean("`mosha " + command + "`")
+	return &f
 }
 
 // helpCmd is --help of a command, for those who look for it there.
@@ -224,7 +196,7 @@ func (h helpCmd) Run(ctx *kong.Context) error {
 	}
 	names := commandNames(ctx.Model)
 	if !slices.Contains(names, h.Command) {
-		return &usageError{Text: fmt.Sprintf("there is no command %q", h.Command), Hint: didYouMean(nearest(h.Command, names))}
+		return explain.Usage(fmt.Sprintf("there is no command %q", h.Command), didYouMean(nearest(h.Command, names)))
 	}
 	_, err := ctx.Parse([]string{h.Command, "--help"})
 	return err

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/mosha-ssh/mosha/internal/explain"
 	"github.com/mosha-ssh/mosha/internal/text"
 )
 
@@ -68,7 +69,7 @@ func (s statusCmd) block(seen sighting, width int) string {
 	case s.JSON:
 		return ""
 	}
-	return wrapped(text.Escape(explain(seen.err).message), width)
+	return wrapped(text.Escape(explain.Error(seen.err).Message), width)
 }
 
 // redraw shows the block on the terminal and draws it over whenever it has

@@ -1,4 +1,4 @@
-package main
+package mosh
 
 import (
 	"errors"
@@ -29,8 +29,8 @@ func TestCheckPathNeedsNoNetwork(t *testing.T) {
 		"0.0.0.0": pathUnusable, "::": pathUnusable, "224.0.0.1": pathUnusable, "ff02::1": pathUnusable, "fe80::1": pathUnusable,
 		"127.0.0.1": pathLoopback, "127.1.2.3": pathLoopback, "::1": pathLoopback,
 	} {
-		err := checkPath(netip.MustParseAddr(address), none)
-		if lost := (*noPathError)(nil); !errors.As(err, &lost) || lost.Reason != reason || lost.Address != address {
+		err := CheckPath(netip.MustParseAddr(address), none)
+		if lost := (*PathError)(nil); !errors.As(err, &lost) || lost.Reason != reason || lost.Address != address {
 			t.Errorf("%s: %v", address, err)
 		}
 	}
@@ -50,13 +50,13 @@ func TestCheckPathToThisMachine(t *testing.T) {
 			t.Fatal(err)
 		}
 		client := netip.MustParseAddrPort(conn.LocalAddr().String())
-		if err := checkPath(client.Addr(), client); err != nil {
+		if err := CheckPath(client.Addr(), client); err != nil {
 			t.Errorf("%s: %v", client, err)
 		}
 		if err := errors.Join(conn.(*net.TCPConn).SetLinger(0), conn.Close()); err != nil {
 			t.Fatal(err)
 		}
-		if lost := (*noPathError)(nil); !errors.As(checkPath(client.Addr(), client), &lost) {
+		if lost := (*PathError)(nil); !errors.As(CheckPath(client.Addr(), client), &lost) {
 			t.Errorf("%s: nobody has it any more", client)
 		}
 	}

@@ -1,4 +1,4 @@
-package main
+package mosh
 
 import (
 	"context"
@@ -11,53 +11,53 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// noPathError says that mosh's UDP cannot get to the address that the server
+// PathError says that mosh's UDP cannot get to the address that the server
 // behind a proxy calls its own.
-type noPathError struct {
+type PathError struct {
 	Address string
 	Reason  string // pathLoopback, pathUnusable or what the system said
 }
 
-// Reasons of noPathError.
+// Reasons of PathError.
 const (
 	pathLoopback = "it is the server's own loopback"
 	pathUnusable = "it is no machine's address"
 )
 
-func (e *noPathError) Error() string {
+func (e *PathError) Error() string {
 	return fmt.Sprintf("mosh's UDP has no way to %s, the server's address behind the proxy: %s", e.Address, e.Reason)
 }
 
-// farError says that mosh's UDP may not get to an address: it is private, and
+// FarError says that mosh's UDP may not get to an address: it is private, and
 // of another private network than this machine.
-type farError struct{ Address string }
+type FarError struct{ Address string }
 
-func (e *farError) Error() string {
+func (e *FarError) Error() string {
 	return fmt.Sprintf("mosh's UDP goes past the proxy to %s, a private address that may be out of reach", e.Address)
 }
 
-// errNoAddress says that nobody knows where mosh's UDP is to go.
-var errNoAddress = errors.New("the server behind the proxy did not report its address")
+// ErrNoAddress says that nobody knows where mosh's UDP is to go.
+var ErrNoAddress = errors.New("the server behind the proxy did not report its address")
 
-// checkPath says whether mosh's UDP can get to the address under which a server
+// CheckPath says whether mosh's UDP can get to the address under which a server
 // behind a proxy knows itself, as far as that can be told without sending
-// anything: *noPathError or, if it is only doubtful, *farError. client is the
+// anything: *PathError or, if it is only doubtful, *FarError. client is the
 // other end of the SSH connection as that server sees it.
-func checkPath(server netip.Addr, client netip.AddrPort) error {
+func CheckPath(server netip.Addr, client netip.AddrPort) error {
 	switch {
 	case server.IsUnspecified(), server.IsMulticast(), server.Is6() && server.IsLinkLocalUnicast():
-		return &noPathError{server.String(), pathUnusable}
+		return &PathError{server.String(), pathUnusable}
 	case server.IsLoopback() && !isOurs(client):
-		return &noPathError{server.String(), pathLoopback}
+		return &PathError{server.String(), pathLoopback}
 	}
 	conn, err := net.Dial("udp", netip.AddrPortFrom(server, 60001).String()) // sends nothing
 	if err != nil {
-		return &noPathError{server.String(), systemSaid(err)}
+		return &PathError{server.String(), systemSaid(err)}
 	}
 	defer conn.Close()
 	local, ok := conn.LocalAddr().(*net.UDPAddr)
 	if ok && isFar(server, local.AddrPort().Addr().Unmap()) {
-		return &farError{server.String()}
+		return &FarError{server.String()}
 	}
 	return nil
 }

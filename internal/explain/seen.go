@@ -1,4 +1,4 @@
-package main
+package explain
 
 import (
 	"fmt"
@@ -6,11 +6,10 @@ import (
 	"strings"
 
 	"github.com/mosha-ssh/mosha/internal/doctor"
-	"github.com/mosha-ssh/mosha/internal/keeper"
 )
 
-// seenWords are the words for a check that went well.
-func seenWords(c doctor.Check) string {
+// Seen are the words for a check that went well.
+func Seen(c doctor.Check) string {
 	f := c.Facts
 	switch c.Name {
 	case doctor.CheckSSH:
@@ -35,7 +34,7 @@ func seenWords(c doctor.Check) string {
 	return seenThere(c)
 }
 
-// seenThere is seenWords for what is on the remote.
+// seenThere is Seen for what is on the remote.
 func seenThere(c doctor.Check) string {
 	f := c.Facts
 	switch c.Name {
@@ -106,5 +105,28 @@ func duration(seconds string) string {
 	if err != nil {
 		return ""
 	}
-	return roundTripWords(&keeper.Status{Trip: s})
+	return RoundTrip(s)
+}
+
+// RoundTrip words a measured time in seconds, "-" if there is none.
+func RoundTrip(seconds float64) string {
+	ms := seconds * 1000
+	switch {
+	case ms == 0:
+		return "-"
+	case ms < 10:
+		return fmt.Sprintf("%.1f ms", ms)
+	}
+	return fmt.Sprintf("%.0f ms", ms)
+}
+
+// labels are the names for a person of checks that are named by inner words.
+var labels = map[string]string{doctor.CheckUserRC: "~/.ssh/rc", doctor.CheckKeeper: "background", doctor.CheckLink: "agent socket"}
+
+// Label is a check's name for a person.
+func Label(name string) string {
+	if known := labels[name]; known != "" {
+		return known
+	}
+	return strings.ReplaceAll(strings.TrimPrefix(name, doctor.CheckOtherShell), "-", " ")
 }

@@ -1,4 +1,4 @@
-package main
+package explain
 
 import (
 	"errors"
@@ -9,33 +9,18 @@ import (
 	"github.com/mosha-ssh/mosha/internal/keeper"
 )
 
-// hostError is what failed for one of the hosts that were named.
-type hostError struct {
-	Name string // what its line begins with, empty if it was the only one
-	Host string
-	Undo bool // its set-up was to be taken back
-	Err  error
-}
-
-func (e *hostError) Error() string { return e.Name + e.Err.Error() }
-func (e *hostError) Unwrap() error { return e.Err }
-
-func explainHost(err error) (explanation, bool) {
-	var host *hostError
+// Unset is Error for what failed while the set-up of a host was to be taken back.
+func Unset(err error, host string) Failure {
+	f := Error(err)
 	var busy *keeper.BusyError
 	var setup *keeper.SetupError
-	if !errors.As(err, &host) {
-		return explanation{}, false
-	}
-	e := explain(host.Err)
 	switch {
-	case errors.As(host.Err, &busy):
-		e = explanation{busyWords(busy), "mosha stop " + host.Host + " ends the agent's connection; then do this again", exitRemote}
-	case host.Undo && errors.As(host.Err, &setup):
-		e.message, e.hint = undoWords(setup)
+	case errors.As(err, &busy):
+		return Failure{busyWords(busy), "mosha stop " + host + " ends the agent's connection; then do this again", ExitRemote}
+	case errors.As(err, &setup):
+		f.Message, f.Hint = unsetWords(setup)
 	}
-	e.message = host.Name + e.message
-	return e, true
+	return f
 }
 
 func busyWords(e *keeper.BusyError) string {
@@ -48,8 +33,8 @@ func busyWords(e *keeper.BusyError) string {
 	return "nothing was taken back: mosha keep keeps the connection"
 }
 
-// undoWords is setupWords for what could not be taken back.
-func undoWords(err *keeper.SetupError) (message, hint string) {
+// unsetWords is setupWords for what could not be taken back.
+func unsetWords(err *keeper.SetupError) (message, hint string) {
 	var file *bootstrap.FileError
 	if !errors.As(err.Err, &file) {
 		message, hint = scriptWords(err.Err)
@@ -67,8 +52,8 @@ func undoWords(err *keeper.SetupError) (message, hint string) {
 	return fmt.Sprintf("%s on the remote: %s: %v", what, strings.Join(err.Paths, ", "), file.Reason), hint
 }
 
-// writtenLine says once that a launch has changed files on a host.
-func writtenLine(paths []string, host string) string {
+// Written says once that a launch has changed files on a host.
+func Written(paths []string, host string) string {
 	last := len(paths) - 1
 	list := paths[last]
 	if last > 0 {
@@ -77,8 +62,8 @@ func writtenLine(paths []string, host string) string {
 	return fmt.Sprintf("set up %s on %s (mosha unsetup %s takes it back)", list, host, host)
 }
 
-// outcomeLine says what was done with a file, or in a preview would be.
-func outcomeLine(f keeper.FileOutcome, preview bool) string {
+// Outcome says what was done with a file, or in a preview would be.
+func Outcome(f keeper.FileOutcome, preview bool) string {
 	words := map[bootstrap.Action]string{
 		bootstrap.InPlace:  "already in place",
 		bootstrap.Created:  "created",

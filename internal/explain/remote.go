@@ -1,4 +1,4 @@
-package main
+package explain
 
 import (
 	"errors"
@@ -9,6 +9,57 @@ import (
 	"github.com/mosha-ssh/mosha/internal/keeper"
 	"github.com/mosha-ssh/mosha/internal/remotesh"
 )
+
+// NoServer is a remote command that ended without mosh-server. Named is what
+// --server says, "" if nothing; the code is the remote shell's.
+func NoServer(host, named string, code int) *Failure {
+	const notFound = 127
+	switch {
+	case code == notFound && named != "":
+		return &Failure{fmt.Sprintf("there is no program %s on %s", named, host), namedPlace, ExitRemote}
+	case code == notFound:
+		return &Failure{"mosh-server is not installed on " + host, "install the package mosh there, or say where it is with --server", ExitRemote}
+	}
+	return &Failure{Message: fmt.Sprintf("mosh-server did not start on %s (exit status %d)", host, code), Code: ExitRemote}
+}
+
+// BadServer is a mosh-server's start that has printed something that no client
+// can use.
+func BadServer(host string, err error) *Failure {
+	return &Failure{
+		fmt.Sprintf("mosh-server on %s cannot be used: %v", host, err),
+		"another program there may answer to that name: say where mosh-server is with --server", ExitRemote,
+	}
+}
+
+// remote is about what a session goes without, and about set-up.
+func remote(err error) (Failure, bool) {
+	var setup *keeper.SetupError
+	var forward *keeper.ForwardError
+	var noKeys *keeper.NoKeysError
+	var room *keeper.RoomError
+	f := Failure{Code: ExitRemote}
+	switch {
+	case errors.As(err, &setup):
+		f.Message, f.Hint = setupWords(setup)
+	case errors.As(err, &forward):
+		f.Message, f.Hint = forwardWords(forward)
+	case errors.As(err, &noKeys):
+		f.Message, f.Hint = noKeysWords(noKeys), "add one: ssh-add; or unlock it: ssh-add -X"
+	case errors.As(err, &room):
+		f.Message, f.Hint = "the server opens no more sessions on the connection", roomHint(room)
+	default:
+		return f, false
+	}
+	return f, true
+}
+
+func roomHint(err *keeper.RoomError) string {
+	if !err.OpenSSH {
+		return ""
+	}
+	return "sshd_config there: MaxSessions"
+}
 
 func setupWords(err *keeper.SetupError) (message, hint string) {
 	var file *bootstrap.FileError

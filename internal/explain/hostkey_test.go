@@ -1,13 +1,10 @@
-package main
+package explain
 
 import (
 	"strings"
 	"testing"
 
-	"github.com/mosha-ssh/mosha/internal/keeper"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
-	"github.com/mosha-ssh/mosha/internal/sshconn/knownhosts"
-	"github.com/mosha-ssh/mosha/internal/text"
 )
 
 func TestHostKeyWords(t *testing.T) {
@@ -32,11 +29,11 @@ func TestHostKeyWords(t *testing.T) {
 		{sshconn.KeyShort, nil, 0, "is too short (SHA256:x)", "RequiredRSASize"},
 		{sshconn.KeyUncheckable, nil, 0, "cannot be looked up in /file", "RevokedHostKeys"},
 	} {
-		e := explain(&sshconn.HostKeyError{
+		f := Error(&sshconn.HostKeyError{
 			Problem: test.problem, Host: "box", KeyType: "RSA", Fingerprint: "SHA256:x", File: "/file", Line: test.line, Address: test.address,
 		})
-		if !strings.Contains(e.message, test.message) || !strings.Contains(e.hint, test.hint) || e.code != exitHostKey {
-			t.Errorf("%s: %d, %q, hint %q", test.problem, e.code, e.message, e.hint)
+		if !strings.Contains(f.Message, test.message) || !strings.Contains(f.Hint, test.hint) || f.Code != ExitHostKey {
+			t.Errorf("%s: %d, %q, hint %q", test.problem, f.Code, f.Message, f.Hint)
 		}
 	}
 }
@@ -50,9 +47,9 @@ func TestOpenConnectionWords(t *testing.T) {
 		sshconn.KeyPassed:   {"host key of box was not the known one when the open connection was made", "a connection is open"},
 		sshconn.KeyUnjudged: {"host key of box was not seen when the open connection was made", "a connection is open"},
 	} {
-		e := explain(&sshconn.HostKeyError{Problem: problem, Host: "box", KeyType: "RSA", Fingerprint: "SHA256:x", File: "/file", Line: 1, Open: true})
-		if e.message != words[0] || !strings.Contains(e.hint, words[1]) || !strings.HasSuffix(e.hint, "mosha stop HOST") || e.code != exitHostKey {
-			t.Errorf("%s: %d, %q, hint %q", problem, e.code, e.message, e.hint)
+		f := Error(&sshconn.HostKeyError{Problem: problem, Host: "box", KeyType: "RSA", Fingerprint: "SHA256:x", File: "/file", Line: 1, Open: true})
+		if f.Message != words[0] || !strings.Contains(f.Hint, words[1]) || !strings.HasSuffix(f.Hint, "mosha stop HOST") || f.Code != ExitHostKey {
+			t.Errorf("%s: %d, %q, hint %q", problem, f.Code, f.Message, f.Hint)
 		}
 	}
 }
@@ -69,30 +66,8 @@ func TestNoteText(t *testing.T) {
 		{sshconn.Note{Kind: sshconn.NoteAddress, Address: "192.0.2.1", Line: 3}, "warning: the RSA host key of box (192.0.2.1) is not the one that /file:3 has for the address"},
 	} {
 		test.note.Host, test.note.KeyType, test.note.File = "box", "RSA", "/file"
-		if got := noteText(test.note); got != test.want {
+		if got := Note(test.note); got != test.want {
 			t.Errorf("%s: %q, want %q", test.note.Kind, got, test.want)
-		}
-	}
-}
-
-// TestHostKeyQuestions has ssh's own words, and nothing that a terminal obeys.
-func TestHostKeyQuestions(t *testing.T) {
-	for _, test := range []struct {
-		question keeper.Question
-		want     string
-	}{
-		{keeper.Question{Kind: sshconn.AskAddress, Host: "box", Address: "192.0.2.1", KeyType: "RSA",
-			Offended: knownhosts.Found{File: "/a", Line: 1}, Known: knownhosts.Found{File: "/b", Line: 2}},
-			"Warning: the RSA host key for 'box' differs from the key for the IP address '192.0.2.1'\n" +
-				"Offending key for IP in /a:1\nMatching host key in /b:2\nAre you sure you want to continue connecting (yes/no)? "},
-		{keeper.Question{Kind: sshconn.AskAddress, Again: true}, "Please type 'yes' or 'no': "},
-		{keeper.Question{Kind: sshconn.AskUpdate, Learned: []sshconn.KeyName{{Type: "RSA\x1b[2J", Fingerprint: "SHA256:x"}}, Removed: []sshconn.KeyName{{Type: "ECDSA", Fingerprint: "SHA256:y"}}},
-			"The server has updated its host keys.\nThese changes were verified by the server's existing trusted key.\n" +
-				"Learned new hostkey: RSA" + text.Escape("\x1b[2J") + " SHA256:x\nDeprecating obsolete hostkey: ECDSA SHA256:y\nAccept updated hostkeys? (yes/no): "},
-		{keeper.Question{Kind: sshconn.AskUpdate, Again: true}, "Please enter \"yes\" or \"no\": "},
-	} {
-		if got := hostKeyText(test.question); got != test.want || strings.Contains(got, "\x1b") {
-			t.Errorf("asked %q, want %q", got, test.want)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package explain
 
 import (
 	"errors"
@@ -9,7 +9,7 @@ import (
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
-func explainHostKey(err error) (explanation, bool) {
+func hostKey(err error) (Failure, bool) {
 	var key *sshconn.HostKeyError
 	var command *sshconn.KnownHostsCommandError
 	var malformed *sshconfig.CommandError
@@ -17,56 +17,56 @@ func explainHostKey(err error) (explanation, bool) {
 	case errors.As(err, &key):
 		return hostKeyWords(key), true
 	case errors.As(err, &command):
-		return explanation{command.Error(), "KnownHostsCommand in ssh_config names it", exitHostKey}, true
+		return Failure{command.Error(), "KnownHostsCommand in ssh_config names it", ExitHostKey}, true
 	case errors.As(err, &malformed):
-		return explanation{malformed.Error(), "ssh_config(5) lists the tokens", exitFailure}, true
+		return Failure{malformed.Error(), "ssh_config(5) lists the tokens", ExitHere}, true
 	}
-	return explanation{}, false
+	return Failure{}, false
 }
 
-func hostKeyWords(key *sshconn.HostKeyError) explanation {
-	e := explanation{message: key.Error(), code: exitHostKey}
+func hostKeyWords(key *sshconn.HostKeyError) Failure {
+	f := Failure{Message: key.Error(), Code: ExitHostKey}
 	shown := ""
 	if key.Fingerprint != "" {
 		shown = fmt.Sprintf(" (%s)", key.Fingerprint)
 	}
 	switch key.Problem {
 	case sshconn.KeyChanged:
-		e.message = fmt.Sprintf("the host key of %s has CHANGED: somebody may be listening in%s", key.Host, shown) + addressWords(key.Address)
+		f.Message = fmt.Sprintf("the host key of %s has CHANGED: somebody may be listening in%s", key.Host, shown) + addressWords(key.Address)
 		if key.File != "" { // else it changed while the connection lasted
-			e.hint = fmt.Sprintf("known is %s:%d; if the host was installed anew: ssh-keygen -R '%s'", key.File, key.Line, key.Host)
+			f.Hint = fmt.Sprintf("known is %s:%d; if the host was installed anew: ssh-keygen -R '%s'", key.File, key.Line, key.Host)
 		}
 	case sshconn.KeyRevoked:
-		e.message = fmt.Sprintf("the host key of %s is revoked%s%s", key.Host, inPlace(key.File, key.Line), shown)
+		f.Message = fmt.Sprintf("the host key of %s is revoked%s%s", key.Host, inPlace(key.File, key.Line), shown)
 	case sshconn.KeyDeclined:
-		e.message = fmt.Sprintf("the host key of %s was not accepted%s", key.Host, shown)
+		f.Message = fmt.Sprintf("the host key of %s was not accepted%s", key.Host, shown)
 	case sshconn.KeyStrict:
-		e.message += shown
-		e.hint = "StrictHostKeyChecking is yes: add the key to known_hosts yourself"
+		f.Message += shown
+		f.Hint = "StrictHostKeyChecking is yes: add the key to known_hosts yourself"
 	case sshconn.KeyUnknown:
-		e.message += shown
-		e.hint = "start mosha on a terminal, where it can ask"
+		f.Message += shown
+		f.Hint = "start mosha on a terminal, where it can ask"
 	case sshconn.KeyUnwritable:
-		e.message += shown
-		e.hint = "there is no UserKnownHostsFile to add it to, or the host has a name that cannot stand in one"
+		f.Message += shown
+		f.Hint = "there is no UserKnownHostsFile to add it to, or the host has a name that cannot stand in one"
 	case sshconn.KeyAddress:
-		e.message += shown
-		e.hint = fmt.Sprintf("CheckHostIP: if the address is another host's no more: ssh-keygen -R '%s'", key.Address.Name)
+		f.Message += shown
+		f.Hint = fmt.Sprintf("CheckHostIP: if the address is another host's no more: ssh-keygen -R '%s'", key.Address.Name)
 	case sshconn.KeyShort:
-		e.message += shown
-		e.hint = "RequiredRSASize in ssh_config says how long it has to be"
+		f.Message += shown
+		f.Hint = "RequiredRSASize in ssh_config says how long it has to be"
 	case sshconn.KeyDisputed:
-		e.message += shown
-		e.hint = "see what it says: ssh HOST"
+		f.Message += shown
+		f.Hint = "see what it says: ssh HOST"
 	case sshconn.KeyUnseen:
-		e.hint = "take StrictHostKeyChecking no out of the script, or say it after ssh: --ssh=\"... ssh -o StrictHostKeyChecking=no\""
+		f.Hint = "take StrictHostKeyChecking no out of the script, or say it after ssh: --ssh=\"... ssh -o StrictHostKeyChecking=no\""
 	case sshconn.KeyUncheckable:
-		e.hint = "RevokedHostKeys names that file; what cannot be looked up is refused"
+		f.Hint = "RevokedHostKeys names that file; what cannot be looked up is refused"
 	}
 	if key.Open {
-		e.hint = strings.TrimPrefix(e.hint+"; a connection is open for other rules: to end it, mosha stop HOST", "; ")
+		f.Hint = strings.TrimPrefix(f.Hint+"; a connection is open for other rules: to end it, mosha stop HOST", "; ")
 	}
-	return e
+	return f
 }
 
 // addressWords is ssh's warning that a host's name may lead to another machine.
@@ -94,8 +94,8 @@ func place(file string, line int) string {
 	return fmt.Sprintf("%s:%d", file, line)
 }
 
-// noteText says what happened while connecting: of a host key in ssh's words.
-func noteText(n sshconn.Note) string {
+// Note says what happened while connecting: of a host key in ssh's words.
+func Note(n sshconn.Note) string {
 	host := n.Host
 	if n.Address != "" {
 		host += " (" + n.Address + ")"

@@ -1,4 +1,4 @@
-package main
+package explain
 
 import (
 	"strings"
@@ -31,9 +31,9 @@ func TestHintsOfWhatIsConfigured(t *testing.T) {
 		{&sshconn.AuthError{Host: "box"}, sshconfig.Config{}, "PubkeyAuthentication", ""},
 		{&sshconn.AuthError{Host: "box"}, sshconfig.Config{PubkeyAuthentication: true}, "log: /log", ""},
 	} {
-		e := explain(&keptError{Config: &c.config, Log: "/log", Err: c.err})
-		if !strings.Contains(e.hint, c.has) || c.hasNot != "" && strings.Contains(e.hint, c.hasNot) {
-			t.Errorf("%v: the hint is %q, want %q and not %q", c.err, e.hint, c.has, c.hasNot)
+		f := OfKeeper(c.err, &c.config, "/log")
+		if !strings.Contains(f.Hint, c.has) || c.hasNot != "" && strings.Contains(f.Hint, c.hasNot) {
+			t.Errorf("%v: the hint is %q, want %q and not %q", c.err, f.Hint, c.has, c.hasNot)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package explain
 
 import (
 	"errors"
@@ -8,8 +8,8 @@ import (
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
-// explainTransport is about what carries the connection.
-func explainTransport(err error) (explanation, bool) {
+// transport is about what carries the connection.
+func transport(err error) (Failure, bool) {
 	var other *keeper.TransportError
 	var master *sshconn.MasterError
 	var path *sshconn.PathError
@@ -17,21 +17,21 @@ func explainTransport(err error) (explanation, bool) {
 	var algorithm *sshconn.AlgorithmError
 	switch {
 	case errors.As(err, &other):
-		return explanation{other.Error(), "end that first: mosha stop HOST", exitFailure}, true
+		return Failure{other.Error(), "end that first: mosha stop HOST", ExitHere}, true
 	case errors.As(err, &master):
-		return explanation{"OpenSSH could not connect: " + master.Message, "try it by itself: ssh HOST", exitNetwork}, true
+		return Failure{"OpenSSH could not connect: " + master.Message, "try it by itself: ssh HOST", ExitNetwork}, true
 	case errors.As(err, &path):
-		return explanation{path.Error(), "set XDG_RUNTIME_DIR to a shorter directory", exitFailure}, true
+		return Failure{path.Error(), "set XDG_RUNTIME_DIR to a shorter directory", ExitHere}, true
 	case errors.As(err, &unsupported) && unsupported.Feature == sshconn.FeatureFront:
 		message := "ssh is run by " + unsupported.Detail + ", and the native transport would go past that"
-		return explanation{message, "--transport=openssh, or none", exitUsage}, true
+		return Failure{message, "--transport=openssh, or none", ExitUsage}, true
 	case errors.As(err, &unsupported):
-		return explanation{unsupportedWords(unsupported), unsupportedHint(unsupported), unsupportedCode(unsupported)}, true
+		return Failure{unsupportedWords(unsupported), unsupportedHint(unsupported), unsupportedCode(unsupported)}, true
 	case errors.As(err, &algorithm) && len(algorithm.Theirs) == 0:
 		message := fmt.Sprintf("the configuration allows no %s that the native transport has", algorithm.What)
-		return explanation{message, "--transport=openssh", exitNetwork}, true
+		return Failure{message, "--transport=openssh", ExitNetwork}, true
 	}
-	return explanation{}, false
+	return Failure{}, false
 }
 
 func unsupportedWords(e *sshconn.UnsupportedError) string {
@@ -50,9 +50,9 @@ func unsupportedWords(e *sshconn.UnsupportedError) string {
 
 func unsupportedCode(e *sshconn.UnsupportedError) int {
 	if e.Feature == sshconn.FeatureHostKey {
-		return exitHostKey
+		return ExitHostKey
 	}
-	return exitAuth
+	return ExitAuth
 }
 
 func unsupportedHint(e *sshconn.UnsupportedError) string {

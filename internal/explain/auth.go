@@ -1,4 +1,4 @@
-package main
+package explain
 
 import (
 	"errors"
@@ -10,33 +10,33 @@ import (
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
-func explainAuth(err error) (explanation, bool) {
+func auth(err error) (Failure, bool) {
 	var auth *sshconn.AuthError
 	var expired *keeper.ExpiredError
 	if errors.As(err, &expired) {
-		return explanation{expired.Error(), "log in by ssh once, and set a new one: ssh " + expired.User + "@" + expired.Host, exitAuth}, true
+		return Failure{expired.Error(), "log in by ssh once, and set a new one: ssh " + expired.User + "@" + expired.Host, ExitAuth}, true
 	}
 	if !errors.As(err, &auth) {
-		return explanation{}, false
+		return Failure{}, false
 	}
-	e := explanation{code: exitAuth}
-	e.message = fmt.Sprintf("%s did not let you in as %s: ", auth.Host, auth.User)
+	f := Failure{Code: ExitAuth}
+	f.Message = fmt.Sprintf("%s did not let you in as %s: ", auth.Host, auth.User)
 	switch {
 	case auth.Disconnect != "":
-		e.message += auth.Disconnect
+		f.Message += auth.Disconnect
 	case auth.Expired:
-		e.message += "the password has expired"
+		f.Message += "the password has expired"
 	case auth.Typed:
-		e.message += fmt.Sprintf("what was typed was not accepted (the server takes %s)", strings.Join(auth.Methods, ","))
+		f.Message += fmt.Sprintf("what was typed was not accepted (the server takes %s)", strings.Join(auth.Methods, ","))
 	case len(auth.Tried) == 0 && auth.Interactive:
-		e.message += fmt.Sprintf("what it asks was not answered (the server takes %s)", strings.Join(auth.Methods, ","))
+		f.Message += fmt.Sprintf("what it asks was not answered (the server takes %s)", strings.Join(auth.Methods, ","))
 	case len(auth.Tried) == 0:
-		e.message += fmt.Sprintf("no key was tried (the server takes %s)", strings.Join(auth.Methods, ","))
+		f.Message += fmt.Sprintf("no key was tried (the server takes %s)", strings.Join(auth.Methods, ","))
 	default:
-		e.message += fmt.Sprintf("none of %s was accepted (the server takes %s)", count(strconv.Itoa(len(auth.Tried)), "key"), strings.Join(auth.Methods, ","))
+		f.Message += fmt.Sprintf("none of %s was accepted (the server takes %s)", count(strconv.Itoa(len(auth.Tried)), "key"), strings.Join(auth.Methods, ","))
 	}
-	e.hint = authHint(auth)
-	return e, true
+	f.Hint = authHint(auth)
+	return f, true
 }
 
 // authHint names the likeliest cure.

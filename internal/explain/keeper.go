@@ -1,0 +1,56 @@
+package explain
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
+)
+
+// A keeper is "the connection in the background" to a person.
+
+// NoneRuns says that no keeper is there at all.
+const NoneRuns = "no connection in the background"
+
+// NoKeeper is a destination without a keeper.
+func NoKeeper(host string) *Failure {
+	return &Failure{NoneRuns + " for " + host, "mosha status lists those that there are", ExitNotUp}
+}
+
+// NoLog is a destination whose keepers have written no log.
+func NoLog(host string) *Failure {
+	return &Failure{"there is no log of a connection to " + host, "mosha status lists the connections in the background", ExitHere}
+}
+
+// background is about keepers that are to be looked at or ended, or that
+// cannot be reached.
+func background(err error) (Failure, bool) {
+	var silent *keeper.SilentError
+	var version *keeper.VersionError
+	var spawn *keeper.SpawnError
+	var file *rundir.FileError
+	switch {
+	case errors.As(err, &file):
+		return Failure{file.Error(), "remove it: mosha has a file of its own there", ExitHere}, true
+	case errors.As(err, &silent):
+		return Failure{"the connection in the background does not answer", "is its process stopped, or the machine overloaded? log: " + silent.Log, ExitNotUp}, true
+	case errors.As(err, &version):
+		return Failure{versionWords(version), "end it: mosha stop HOST", ExitHere}, true
+	case errors.As(err, &spawn):
+		return Failure{fmt.Sprintf("the process in the background did not start: %v", spawn.Err), "log: " + spawn.Log, ExitHere}, true
+	case errors.Is(err, keeper.ErrGone), errors.Is(err, keeper.ErrNoKeeper):
+		return Failure{"the connection in the background ended meanwhile", "try again", ExitHere}, true
+	}
+	return Failure{}, false
+}
+
+// versionWords says which of the two is the older one. Ending the keeper helps
+// either way: the next launch starts one of its own version.
+func versionWords(v *keeper.VersionError) string {
+	age := "a newer"
+	if v.Keeper < v.Client {
+		age = "an older"
+	}
+	return "the connection in the background was made by " + age + " version of mosha"
+}

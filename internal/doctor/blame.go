@@ -38,13 +38,13 @@ func parseConfigLine(s string) (configLine, bool) {
 
 func (l configLine) where() string { return fmt.Sprintf("%s:%d", l.file, l.number) }
 
-// blame is a line on the remote that says what was seen. Both are empty if
-// none is known.
+// blame is a line on the remote that explains what was seen, and where it is.
+// Both are empty if none is known.
 type blame struct{ line, where string }
 
-// blameConfig looks for a line of sshd_config that switches off what one of
-// the keys (lower case) is about. Which of them holds for this user cannot be
-// known here: a Match may not. The first is taken, since the first counts.
+// blameConfig returns the first line of sshd_config that switches something
+// off: the first counts. It cannot know whether that line holds for this user,
+// if it is below a Match.
 func blameConfig(lines []configLine, off func(configLine) bool) blame {
 	match := configLine{}
 	for _, l := range lines {
@@ -66,19 +66,20 @@ func blameConfig(lines []configLine, off func(configLine) bool) blame {
 	return blame{}
 }
 
-// noForwarding is a line that forbids to forward agents.
+// noForwarding reports whether a line forbids agent forwarding.
 func noForwarding(l configLine) bool {
 	return l.key == "allowagentforwarding" && l.value == "no" || l.key == "disableforwarding" && l.value == "yes"
 }
 
-// noUserRC is a line that keeps sshd from running ~/.ssh/rc.
+// noUserRC reports whether a line keeps sshd from running ~/.ssh/rc.
 func noUserRC(l configLine) bool {
 	return l.key == "permituserrc" && l.value == "no" || l.key == "forcecommand" && l.value != "none"
 }
 
 // blameKey looks for an option of the key that was let in (sshd(8),
 // AUTHORIZED_KEYS FILE FORMAT) that takes away what allow would give back.
-// identity is its fingerprint; where that is not known, any key's counts.
+// identity is the key's fingerprint; if it is empty, the options of any key
+// count.
 func blameKey(lines []string, identity, forbid, allow string) blame {
 	for _, line := range lines {
 		key, _, options, _, err := ssh.ParseAuthorizedKey([]byte(line))
@@ -99,7 +100,7 @@ func blameKey(lines []string, identity, forbid, allow string) blame {
 	return blame{}
 }
 
-// blameForwarding says what keeps the server from forwarding the agent.
+// blameForwarding returns what keeps the server from forwarding the agent.
 func (f *facts) blameForwarding(identity string) blame {
 	if b := blameKey(f.keys, identity, "no-agent-forwarding", "agent-forwarding"); b.line != "" {
 		return b
@@ -107,7 +108,7 @@ func (f *facts) blameForwarding(identity string) blame {
 	return blameConfig(f.sshd, noForwarding)
 }
 
-// blameUserRC says what keeps the server from running ~/.ssh/rc.
+// blameUserRC returns what keeps the server from running ~/.ssh/rc.
 func (f *facts) blameUserRC(identity string) blame {
 	if b := blameKey(f.keys, identity, "no-user-rc", "user-rc"); b.line != "" {
 		return b

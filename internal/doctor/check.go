@@ -2,7 +2,7 @@ package doctor
 
 import "fmt"
 
-// Place is where something was looked at.
+// Place is where a check looks.
 type Place string
 
 // The places.
@@ -20,10 +20,10 @@ const (
 	OK   State = "ok"
 	Warn State = "warn" // a session works, something else may not
 	Fail State = "fail" // a session, or the agent in it, does not work
-	Skip State = "skip" // it was not looked at
+	Skip State = "skip" // the doctor did not look
 )
 
-// Names of checks. They stay as they are.
+// Names of checks. Scripts rely on them.
 const (
 	CheckSSH        = "ssh"
 	CheckMosh       = "mosh"
@@ -48,15 +48,16 @@ const (
 	CheckOtherShell = "shell-"
 )
 
-// Check is one thing that was looked at.
+// Check is one thing that the doctor looked at.
 type Check struct {
 	Name  string
 	Place Place
 	State State
-	// Facts are what was seen, by name. Those that come from the remote are
-	// printable ASCII.
+	// Facts are what the doctor saw, by name. Those that come from the remote
+	// are printable ASCII.
 	Facts map[string]string
-	// Problem says what is wrong, or why it was not looked at; nil if State is OK.
+	// Problem is what is wrong, or why the doctor did not look; nil if State is
+	// OK.
 	Problem *Problem
 }
 
@@ -104,27 +105,27 @@ const (
 
 	NoConnection Kind = "no connection" // Err is that of packages keeper and sshconn
 	WrongFamily  Kind = "wrong family"  // Subject is the family, Detail the address
-	NoAddress    Kind = "no address"    // a server behind a proxy did not say its own
+	NoAddress    Kind = "no address"    // a server behind a proxy did not report its own
 	UDPSilent    Kind = "silent"        // Subject is the port
 	UDPRefused   Kind = "refused"       // Subject is the port
 	UDPFails     Kind = "UDP fails"     // Subject is the port, Err the system's
 
 	NoRoom        Kind = "no room"         // MaxSessions
-	OneSession    Kind = "one session"     // the server allows one on a connection, as tinysshd
+	OneSession    Kind = "one session"     // the server allows one session on a connection, as tinysshd
 	Lost          Kind = "lost"            // the connection, in the middle
 	Expired       Kind = "expired"         // the password of the user Subject on the host Detail
-	NoShell       Kind = "no shell"        // Detail is what was said in its place
-	ShellTaken    Kind = "shell taken"     // a start-up file has another shell, the Subject, take the place of commands
+	NoShell       Kind = "no shell"        // Detail is what came in its place
+	ShellTaken    Kind = "shell taken"     // a start-up file runs another shell, the Subject, in place of commands
 	Noise         Kind = "noise"           // Detail is its first line
 	ServerFails   Kind = "server fails"    // Detail is what it said
 	NoForwarding  Kind = "no forwarding"   // Subject is the line that is to blame, Detail where it is
 	LinkOccupied  Kind = "link occupied"   // no link, but a file
 	LinkDead      Kind = "link dead"       // it leads nowhere; Subject says where
 	LinkMute      Kind = "link mute"       // it leads to Subject, where no agent answers
-	LinkElsewhere Kind = "link elsewhere"  // it is in XDG_RUNTIME_DIR, as it cannot be in ~/.ssh
-	LinkNowhere   Kind = "link nowhere"    // nor can it be there
+	LinkElsewhere Kind = "link elsewhere"  // it is in XDG_RUNTIME_DIR, since ~/.ssh cannot hold it
+	LinkNowhere   Kind = "link nowhere"    // neither directory can hold it
 	AgentHides    Kind = "no key seen"     // the agent shows none of its keys there
-	Touch         Kind = "touch"           // all its keys want one
+	Touch         Kind = "touch"           // all its keys want a touch
 	NoAnswer      Kind = "no answer"       // the agent did not sign in time; Subject is the key
 	Refused       Kind = "refused to sign" // Subject is the key, Detail what ssh-add said
 	NoTool        Kind = "no tool"         // Subject is the program that is missing there
@@ -133,7 +134,7 @@ const (
 	HomeFixed     Kind = "home read-only"  // and not set up
 	RCIdle        Kind = "rc does not run" // Subject is the line that is to blame, Detail where it is
 	RCUnseen      Kind = "rc not seen"     // there was nothing for it to do
-	RCDeclines    Kind = "rc declines"     // start-up files changed SSH_AUTH_SOCK before it was run
+	RCDeclines    Kind = "rc declines"     // start-up files changed SSH_AUTH_SOCK before it ran
 	ShellUnset    Kind = "shell unset"     // Subject is the shell; Detail is CheckSetup if that has the cure
 	ShellEmptied  Kind = "shell emptied"   // Subject is the shell, which is set up
 	ShellBeside   Kind = "shell beside"    // Subject is the shell, which set-up is not for; Detail is the login shell

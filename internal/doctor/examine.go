@@ -15,7 +15,7 @@ import (
 	"github.com/mosha-ssh/mosha/internal/text"
 )
 
-// Options say what is examined.
+// Options are what to examine, and how.
 type Options struct {
 	Destination string   // [user@]host, as for ssh
 	SSH         []string // ssh and its options; none: plain ssh
@@ -24,17 +24,17 @@ type Options struct {
 	UDPAddress  string              // an IP address for UDP; "" for that of the connection
 	Env         func(string) string // looks up a variable of the environment
 	Keeper      []string            // the command that runs a keeper
-	// Person answers what the connection needs to know.
+	// Person answers the connection's questions.
 	Person keeper.Person
-	// Waiting, if set, is told that the agent has not signed yet: it may want
-	// a person to confirm that. It is called at most once a signature.
+	// Waiting, if set, is called at most once for each signature, when the
+	// agent has not signed yet: it may want a person to confirm that.
 	Waiting func(key string)
 }
 
-// Examine makes all checks and reports each when it and those before it are
-// known: their order is always the same. A check that cannot be made, as one
-// before it failed, is reported as Skip. It returns when all that was started
-// for the checks has ended, or with ctx.
+// Examine makes all checks, and reports each when it and those before it are
+// known: their order is always the same. It reports a check as Skip if one that
+// it needs has failed. It returns when all that it started has ended, or with
+// ctx.
 func Examine(ctx context.Context, o Options, report func(Check)) {
 	e := &examination{ctx: ctx, options: o, report: report}
 	e.here()
@@ -60,7 +60,7 @@ type examination struct {
 	running  bool  // a keeper ran before
 	held     bool  // the keeper looks after the link, for sessions or since it is kept
 	keysHere int   // how many the agent shows here
-	ran      rcRun // whether ~/.ssh/rc was seen to run
+	ran      rcRun // whether ~/.ssh/rc ran
 	up       *keeper.Connected
 	spec     keeper.Spec
 }
@@ -84,8 +84,8 @@ func (e *examination) here() {
 	}
 }
 
-// connect has the destination's keeper connect, and starts one if none runs.
-// The connection is there for as long as the client.
+// connect makes the destination's keeper connect, and starts one if none runs.
+// The connection lasts as long as the client.
 func (e *examination) connect() (*keeper.Client, Check) {
 	c := newCheck(Between, CheckConnection)
 	switch {
@@ -113,14 +113,14 @@ func (e *examination) connect() (*keeper.Client, Check) {
 	return client, c
 }
 
-// attachTries is how often a keeper is looked for anew, when the one that was
+// attachTries is how often attach looks for a keeper, when the one that it
 // found was just ending.
 const attachTries = 5
 
-// attach waits for the connection. No session is to follow, so that a keeper
-// that is started for this neither sets the remote up nor holds the link. The
-// agent that a running keeper forwards stays the same, and so does the
-// configuration of a connection that works.
+// attach waits for the connection. It announces no session, so that a keeper
+// that it starts neither sets the remote up nor holds the link. The agent that
+// a running keeper forwards stays the same, and so does the configuration of a
+// connection that works.
 func (e *examination) attach() (client *keeper.Client, err error) {
 	a := keeper.Attach{Config: e.config, Env: keeper.Environment(os.Environ()), Transport: e.options.Transport}
 	if !e.running {
@@ -155,10 +155,10 @@ func (e *examination) shell(ctx context.Context, agent bool) (*keeper.RemoteShel
 	return shell, nil
 }
 
-// overConnection makes the checks that need the connection. What the remote is
-// and whether UDP gets through is found out side by side; where the server
-// allows too few sessions for that, one after the other. The agent comes last:
-// it has every session that begins after it run ~/.ssh/rc with a socket.
+// overConnection makes the checks that need the connection. It looks at the
+// remote and at UDP side by side, or one after the other where the server
+// allows too few sessions for that. The agent comes last: every session that
+// begins after it runs ~/.ssh/rc with a socket.
 func (e *examination) overConnection() {
 	if !e.up.Forwarding.OpenSSH {
 		report := e.report
@@ -209,7 +209,7 @@ func isNoRoom(err error) bool {
 	return errors.As(err, &room)
 }
 
-// order has the checks that follow the connection.
+// order lists the checks that follow the connection.
 var order = []struct {
 	place Place
 	name  string
@@ -220,8 +220,8 @@ var order = []struct {
 	{There, CheckSetup}, {There, CheckUserRC}, {There, CheckLoginShell},
 }
 
-// skipRest reports all that needs the connection as skipped because of a check
-// that failed.
+// skipRest skips all checks that need the connection, because of a check that
+// failed.
 func (e *examination) skipRest(failed string) { e.skipFrom(CheckUDP, failed) }
 
 // skipFrom skips the check named first and those after it.

@@ -34,7 +34,7 @@ func ask(ctx context.Context, name string, args ...string) (string, error) {
 	return string(out), err
 }
 
-// moshVersion finds the version in what a program of mosh's says of itself.
+// moshVersion finds the version in what a program of mosh prints.
 var moshVersion = regexp.MustCompile(`mosh ([0-9]+)\.([0-9]+)[0-9A-Za-z.~+-]*`)
 
 // program checks one of mosh's programs here.
@@ -84,7 +84,7 @@ func (e *examination) ssh() Check {
 }
 
 // locale checks what mosh-client asks for: that the character set of the
-// environment's locale is UTF-8 (nl_langinfo(3), CODESET). locale(1) knows,
+// environment's locale is UTF-8 (nl_langinfo(3), CODESET). It asks locale(1),
 // which also knows whether the locale exists.
 func (e *examination) locale() Check {
 	c := newCheck(Here, CheckLocale)
@@ -107,7 +107,7 @@ func (e *examination) locale() Check {
 }
 
 // localeSetting returns the variable that decides about the character set, as
-// in LANG=C, "" if none is set (POSIX, 8.2, Internationalization Variables).
+// in LANG=C, or "" if none is set (POSIX, 8.2, Internationalization Variables).
 func (e *examination) localeSetting() string {
 	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
 		if value := e.options.Env(name); value != "" {
@@ -117,8 +117,8 @@ func (e *examination) localeSetting() string {
 	return ""
 }
 
-// firstUTF8 returns a locale with UTF-8 of those that locale -a prints, C's if
-// it is there.
+// firstUTF8 returns a UTF-8 locale of those that locale -a prints, C's if it is
+// there.
 func firstUTF8(all string) string {
 	found := ""
 	for name := range strings.FieldsSeq(all) {
@@ -134,7 +134,7 @@ var utf8Name = regexp.MustCompile(`(?i)utf-?8`)
 // agentLimit is how long the agent may take to list its keys.
 const agentLimit = 5 * time.Second
 
-// agent checks that an agent with keys is there to be forwarded.
+// agent checks that there is an agent with keys to forward.
 func (e *examination) agent() Check {
 	c := newCheck(Here, CheckAgent)
 	config := e.config
@@ -188,7 +188,7 @@ func listAgent(ctx context.Context, path string) ([]*agent.Key, error) {
 	return agent.NewClient(conn).List()
 }
 
-// wantsTouch says whether a key of this type is in a FIDO token, which a
+// wantsTouch reports whether a key of this type is in a FIDO token, which a
 // person has to touch (PROTOCOL.u2f).
 func wantsTouch(keyType string) bool {
 	switch keyType {

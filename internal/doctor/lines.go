@@ -10,8 +10,8 @@ import (
 	"github.com/mosha-ssh/mosha/internal/text"
 )
 
-// linkState is what the link on the remote is: none, occupied (a file of
-// another kind), live or dead, and the text of a link.
+// linkState is the state of the link on the remote (none, occupied by another
+// kind of file, live or dead) and its text.
 type linkState struct{ state, text string }
 
 func parseLink(rest string) (linkState, bool) {
@@ -25,8 +25,8 @@ func parseLink(rest string) (linkState, bool) {
 	return linkState{}, false
 }
 
-// parseServer returns the server's address in SSH_CONNECTION, not valid if it
-// does not say (ssh(1), ENVIRONMENT).
+// parseServer returns the server's address in SSH_CONNECTION, an invalid one if
+// it has none (ssh(1), ENVIRONMENT).
 func parseServer(rest string) netip.Addr {
 	words := strings.Split(rest, " ")
 	if len(words) != 4 {
@@ -46,10 +46,10 @@ const (
 	placeNone    = "none"
 )
 
-// shellName is what may be the name of a shell.
+// shellName matches what may be the name of a shell.
 var shellName = regexp.MustCompile(`^[A-Za-z0-9._+-]{1,32}$`)
 
-// facts are what the probe sees at once.
+// facts are what the facts part of the probe reports.
 type facts struct {
 	fixed      bool   // the home cannot be written to
 	place      string // where the link is: home, runtime or none
@@ -63,15 +63,15 @@ type facts struct {
 	said       map[string]shellWords
 }
 
-// shellWords are what a fresh login shell said, or that it ended.
+// shellWords are what a fresh login shell reported, or that it ended.
 type shellWords struct {
 	said, ended bool
 	agentPID    int    // above 1 if a start-up file names one
 	sock        string // SSH_AUTH_SOCK
 }
 
-// take reads a line of the facts part. It returns false for one that the
-// script does not print.
+// take reads a line of the facts part. It reports whether the script prints
+// such a line.
 func (f *facts) take(word, rest string) bool {
 	switch word {
 	case "conn":
@@ -107,8 +107,8 @@ func (f *facts) take(word, rest string) bool {
 	return true
 }
 
-// takeShell reads what may come at any time. Of what csh prints beside, and of
-// what it makes no sense of, it says nothing.
+// takeShell reads the lines that may come at any time. It passes over all
+// others, such as what csh prints beside.
 func (f *facts) takeShell(word, rest string) bool {
 	name, rest, _ := strings.Cut(rest, " ")
 	if f.said == nil {
@@ -134,7 +134,7 @@ func (f *facts) takeShell(word, rest string) bool {
 	return true
 }
 
-// complete says whether every shell that was asked has answered or ended.
+// complete reports whether every shell that was asked has answered or ended.
 func (f *facts) complete() bool {
 	for _, name := range f.shells() {
 		if words := f.said[name]; !words.said && !words.ended {
@@ -147,12 +147,12 @@ func (f *facts) complete() bool {
 // shells are those that were asked, the login shell first.
 func (f *facts) shells() []string { return append([]string{f.login}, f.others...) }
 
-// isLink says whether a value of SSH_AUTH_SOCK is the link's name.
+// isLink reports whether a value of SSH_AUTH_SOCK is the link's name.
 func isLink(sock string) bool {
 	return path.IsAbs(sock) && strings.HasSuffix(path.Clean(sock), "/.ssh/ssh_auth_sock")
 }
 
-// serverStart is what the probe says of mosh-server's start.
+// serverStart is what the probe reports of mosh-server's start.
 type serverStart struct {
 	address netip.Addr
 	charmap string
@@ -182,10 +182,10 @@ func (s *serverStart) take(word, rest string) bool {
 	return true
 }
 
-// agentSeen is what the probe says of the forwarded agent.
+// agentSeen is what the probe reports of the forwarded agent.
 type agentSeen struct {
 	path  string // its socket, "" if none is forwarded
-	named bool   // SSH_AUTH_SOCK says so: no start-up file has changed it
+	named bool   // SSH_AUTH_SOCK names it: no start-up file has changed that
 	link  linkState
 	mute  bool     // the link leads elsewhere, and no agent answers there
 	keys  []string // as ssh-add -L prints them

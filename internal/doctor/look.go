@@ -17,13 +17,13 @@ import (
 // start-up files.
 const shellsLimit = 5 * time.Second
 
-// remoteSeen is what was seen of the remote.
+// remoteSeen is what the doctor saw of the remote.
 type remoteSeen struct {
 	facts  facts
 	noise  string
 	states map[string]string // of the sockets that shells named: live, dead or none
 	setup  bootstrap.Report
-	setErr error // why it could not be seen whether the remote is set up
+	setErr error // why the doctor could not see whether the remote is set up
 	err    error // no probe ran
 }
 
@@ -52,7 +52,7 @@ func (e *examination) look() (seen remoteSeen) {
 	return seen
 }
 
-// preview sees what the set-up would do.
+// preview finds out what the set-up would do.
 func (e *examination) preview(seen *remoteSeen) {
 	ctx, cancel := context.WithTimeout(e.ctx, probeLimit)
 	defer cancel()
@@ -62,7 +62,7 @@ func (e *examination) preview(seen *remoteSeen) {
 // errSlow says that the remote did not answer in time.
 var errSlow = errors.New("no answer in time")
 
-// inTime names the time limit as the cause if it was.
+// inTime names the time limit as the cause if it was that.
 func inTime(ctx context.Context, err error) error {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return &shellError{Said: said(err), Err: errSlow}
@@ -70,7 +70,7 @@ func inTime(ctx context.Context, err error) error {
 	return err
 }
 
-// refused is what to report where the remote's shell did not do its part.
+// refused returns the check to report where the remote's shell failed.
 func refused(c Check, err error) Check {
 	var shell *shellError
 	var expired *keeper.ExpiredError
@@ -85,7 +85,7 @@ func refused(c Check, err error) Check {
 	return c.fails(Lost, "", "", err)
 }
 
-// said is what came in the place of the probe's answer.
+// said returns what came in place of the probe's answer.
 func said(err error) string {
 	var shell *shellError
 	if errors.As(err, &shell) {
@@ -94,8 +94,8 @@ func said(err error) string {
 	return ""
 }
 
-// facts reads that part. The shells have their own limit: what they did not
-// say by then they do not say.
+// facts reads the facts part. The shells have their own limit: what they report
+// later does not count.
 func (p *probe) facts(f *facts) error {
 	lines := p.listen()
 	for {
@@ -128,14 +128,14 @@ func (p *probe) awaitShells(lines <-chan spoken, f *facts) error {
 	return nil
 }
 
-// spoken is a line of the probe's, or why there are no more.
+// spoken is a line of the probe, or why there are no more.
 type spoken struct {
 	word, rest string
 	err        error
 }
 
-// listen reads lines in the background until the output ends, with an error as
-// the last. end reads what nobody else does.
+// listen reads lines in the background until the output ends; the last has an
+// error. end reads those that nobody else reads.
 func (p *probe) listen() <-chan spoken {
 	lines := make(chan spoken)
 	p.heard = lines
@@ -153,8 +153,8 @@ func (p *probe) listen() <-chan spoken {
 	return lines
 }
 
-// aftermath asks whether the sockets that shells named live, and has the
-// agents ended that start-up files started for them.
+// aftermath asks the probe which of the sockets that shells named live, and to
+// end the agents that start-up files started for these shells.
 func (p *probe) aftermath(f *facts) map[string]string {
 	states := map[string]string{}
 	for _, name := range f.shells() {

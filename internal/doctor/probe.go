@@ -52,12 +52,13 @@ const probeMarker = "mosha-probe "
 
 const (
 	maxNoise = 256 << 10 // bytes that start-up files may print before the probe begins
-	maxLine  = 4 << 10   // bytes in a line of the probe's
-	maxLines = 4000      // lines of the probe's
+	maxLine  = 4 << 10   // bytes in a line of the probe
+	maxLines = 4000      // lines of the probe
 )
 
 const (
-	// probeLimit is how long a part may take, but for what a person is asked.
+	// probeLimit is how long a part may take, without the time for a person's
+	// answer.
 	probeLimit = 15 * time.Second
 	// endLimit is how long the probe may take to clean up.
 	endLimit = 5 * time.Second
@@ -80,7 +81,7 @@ type probe struct {
 	stop  func() bool
 }
 
-// shellError says that no shell took the probe. Said is what came in its place.
+// shellError says that no shell ran the probe. Said is what came in its place.
 type shellError struct {
 	Said string
 	Err  error
@@ -117,7 +118,7 @@ func scriptFor(part string, vars ...string) string {
 	return remotesh.Opening + "part=" + part + "\n" + remotesh.Vars(vars...) + remotesh.FindAgent + remotesh.FindPlace + probeScript
 }
 
-// awaitMarker skips and notes what start-up files print.
+// awaitMarker skips what start-up files print, and notes its first line.
 func (p *probe) awaitMarker() error {
 	fresh := true // whether a line begins here
 	for skipped := 0; skipped <= maxNoise; {
@@ -137,7 +138,7 @@ func (p *probe) awaitMarker() error {
 	return &shellError{Said: p.noise, Err: errGarbled}
 }
 
-// next returns the next line, parted at its first blank.
+// next returns the next line, divided at its first blank.
 func (p *probe) next() (word, rest string, err error) {
 	line, err := p.out.ReadSlice('\n')
 	if p.lines++; err == nil && p.lines > maxLines {
@@ -150,13 +151,13 @@ func (p *probe) next() (word, rest string, err error) {
 	return string(head), string(tail), nil
 }
 
-// say gives an order.
+// say sends an order.
 func (p *probe) say(order string) error {
 	_, err := p.shell.Write([]byte(order + "\n"))
 	return err
 }
 
-// end has the probe clean up behind itself, and waits for that.
+// end tells the probe to clean up behind itself, and waits for that.
 func (p *probe) end() {
 	timer := time.AfterFunc(endLimit, func() { _ = p.shell.Close() })
 	defer timer.Stop()

@@ -15,7 +15,7 @@ func (c Check) skips(kind Kind, subject string) Check {
 	return c
 }
 
-// newCheck returns a check that is well so far.
+// newCheck returns a check in which nothing is wrong so far.
 func newCheck(place Place, name string) Check {
 	return Check{Name: name, Place: place, State: OK, Facts: map[string]string{}}
 }

@@ -14,11 +14,11 @@ const (
 	// signLimit is how long the agent may take for a signature: a person may
 	// have to confirm it.
 	signLimit = 30 * time.Second
-	// waitingAfter is when a person is told what is waited for.
+	// waitingAfter is how long a person waits before they are told for what.
 	waitingAfter = 3 * time.Second
 )
 
-// signature is what became of the request for one.
+// signature is what became of a request for one.
 type signature struct {
 	tried  bool
 	signed bool
@@ -27,8 +27,8 @@ type signature struct {
 	late   bool   // nobody answered in time
 }
 
-// withAgent forwards the agent, looks for it on the remote, and has it sign
-// there. before is the text of the link, for it to be put back where no link
+// withAgent forwards the agent, looks for it on the remote, and lets it sign
+// there. before is the link as it was, which the probe puts back where no link
 // holder looks after it.
 func (e *examination) withAgent(before linkState) (seen agentSeen, sign signature, err error) {
 	ctx, cancel := context.WithTimeout(e.ctx, probeLimit+signLimit)
@@ -64,7 +64,8 @@ func (e *examination) withAgent(before linkState) (seen agentSeen, sign signatur
 	return seen, sign, nil
 }
 
-// signable returns the first key that no one has to touch, nil if there is none.
+// signable returns the first key that nobody has to touch, nil if there is
+// none.
 func signable(lines []string) ssh.PublicKey {
 	for _, line := range lines {
 		key, _, _, _, err := ssh.ParseAuthorizedKey([]byte(line))
@@ -75,7 +76,7 @@ func signable(lines []string) ssh.PublicKey {
 	return nil
 }
 
-// sign has ssh-add on the remote ask for a signature and verify it.
+// sign lets ssh-add on the remote ask for a signature and verify it.
 func (e *examination) sign(ctx context.Context, p *probe, key ssh.PublicKey) signature {
 	s := signature{tried: true, key: ssh.FingerprintSHA256(key)}
 	ctx, cancel := context.WithTimeout(ctx, signLimit)

@@ -11,8 +11,7 @@ import (
 	"github.com/mosha-ssh/mosha/internal/text"
 )
 
-// reportShell reports whether the remote runs what it is told to, and
-// mosh-server.
+// reportShell reports whether the remote runs commands, and mosh-server.
 func (e *examination) reportShell(seen remoteSeen, start startSeen) {
 	c := newCheck(There, CheckShell)
 	c.Facts["login_shell"] = seen.facts.login
@@ -50,7 +49,7 @@ func (e *examination) reportAgent(seen remoteSeen) {
 }
 
 // link is the check of ~/.ssh/ssh_auth_sock, or of what is in its place, as it
-// was before.
+// was before the doctor came.
 func link(place string, before linkState, agent agentSeen) Check {
 	c := newCheck(There, CheckLink)
 	text := text.ASCII(before.text)
@@ -107,18 +106,18 @@ func (e *examination) signature(forwarding Check, agent agentSeen, sign signatur
 	return c.fails(AgentFails, agent.path, text.ASCII(strings.Join(agent.keys, "; ")), nil)
 }
 
-// rcRun is what was seen of sshd's running ~/.ssh/rc.
+// rcRun is what the doctor saw of sshd's running ~/.ssh/rc.
 type rcRun string
 
 const (
 	rcRan      rcRun = "yes"
 	rcDidNot   rcRun = "no"
-	rcDeclined rcRun = "declined" // it was told of another agent, which it leaves alone, or of none
+	rcDeclined rcRun = "declined" // its environment named another agent, which it leaves alone, or none
 	rcUnseen   rcRun = ""         // there was nothing for it to do
 )
 
-// rcSeen tells by the link whether sshd was seen to run ~/.ssh/rc. The shell
-// that runs it reads the same start-up files as the one that was asked.
+// rcSeen tells by the link whether sshd ran ~/.ssh/rc. The shell that runs it
+// reads the same start-up files as the one that the doctor asked.
 func rcSeen(before linkState, agent agentSeen) rcRun {
 	switch {
 	case agent.path == "" || before.state == "live" || before.state == "occupied":
@@ -131,7 +130,8 @@ func rcSeen(before linkState, agent agentSeen) rcRun {
 	return rcDidNot
 }
 
-// reportDotfiles reports whether the remote is set up, and whether that shows.
+// reportDotfiles reports whether the remote is set up, and whether shells show
+// that.
 func (e *examination) reportDotfiles(seen remoteSeen) {
 	e.report(seen.setupCheck())
 	e.report(seen.userRC(e.ran, seen.facts.blameUserRC(e.up.Identity)))
@@ -145,8 +145,8 @@ func (e *examination) reportDotfiles(seen remoteSeen) {
 	}
 }
 
-// lacks returns the files that set-up would write, those that it cannot write,
-// and why.
+// lacks returns the files that set-up would write, and those that it cannot
+// write, with the reason.
 func (s *remoteSeen) lacks() (missing, unwritable []string, why error) {
 	for _, f := range s.setup.Files {
 		switch f.Action {
@@ -205,7 +205,7 @@ func (s *remoteSeen) shellCheck(c Check, login bool, name string) Check {
 	sock := text.ASCII(words.sock)
 	c.Facts["ssh_auth_sock"] = sock
 	switch {
-	case sock == "" && !bootstrap.SetsUp(name): // nor may it be one that is asked as sh is
+	case sock == "" && !bootstrap.SetsUp(name): // nor may it be one that the probe asks as it asks sh
 		return c.warns(ShellUnknown, name, "", nil)
 	case !words.said && words.ended:
 		return c.warns(ShellElse, name, "", nil)
@@ -223,8 +223,8 @@ func (s *remoteSeen) shellCheck(c Check, login bool, name string) Check {
 	return c.warns(ShellDead, name, sock, nil)
 }
 
-// unset is the check of a shell that has no SSH_AUTH_SOCK. Set-up is for the
-// login shell, and for the ~/.bashrc that is there.
+// unset is the check of a shell that has no SSH_AUTH_SOCK. Set-up writes for
+// the login shell, and into a ~/.bashrc that is there.
 func (s *remoteSeen) unset(c Check, login bool, name string) Check {
 	missing, _, _ := s.lacks()
 	setup := s.setupCheck()

@@ -13,8 +13,8 @@ import (
 	"github.com/mosha-ssh/mosha/internal/text"
 )
 
-// contactLimit is how long a mosh-server may take to answer: what takes longer
-// is no fun to type over, and a person waits.
+// contactLimit is how long a mosh-server may take to answer. Nobody would want
+// to type over a longer way, and a person waits.
 const contactLimit = 4 * time.Second
 
 // startSeen is what became of the start of a mosh-server, and of the handshake
@@ -25,13 +25,13 @@ type startSeen struct {
 	started bool
 	address netip.Addr
 	trip    time.Duration
-	contact error // why the server was not heard
-	err     error // the start could not be tried
+	contact error // why the server's answer did not come
+	err     error // why there was no start
 }
 
-// startServer has a real mosh-server started as a launch does, but without the
-// agent, for which a launch tries whether it can make the link; says to it what
-// mosh-client says first, and ends it again.
+// startServer starts a real mosh-server as a launch does, but without the
+// agent, for which a launch tries to make the link. It sends the server what
+// mosh-client sends first, and ends it again.
 func (e *examination) startServer() (seen startSeen) {
 	ctx, cancel := context.WithTimeout(e.ctx, probeLimit)
 	defer cancel()
@@ -64,8 +64,9 @@ func (e *examination) startServer() (seen startSeen) {
 // connectWord begins the line that has the session's key.
 const connectWord = "MOSH CONNECT "
 
-// read finds the CONNECT line, and what the start says of its own end. On a terminal, which a launch gives it, mosh-server
-// begins a new line for that; here a start-up file's words may stand before it.
+// read finds the CONNECT line, and what the start says of its own end. On a
+// terminal, which a launch gives it, mosh-server begins a new line for that;
+// here a start-up file's words may stand before it.
 func (s *startSeen) read() {
 	for _, line := range s.start.said {
 		if code, ended := mosh.ExitStatus(line); ended {
@@ -78,8 +79,9 @@ func (s *startSeen) read() {
 	}
 }
 
-// meet makes the handshake, with the address that is given, that the connection
-// goes to or, behind a proxy, that the server has.
+// meet makes the handshake with the given address: the one that the connection
+// goes to. If it is empty, as behind a proxy, meet takes the one that the
+// server reports.
 func (s *startSeen) meet(ctx context.Context, address string) {
 	s.address = s.start.address
 	if addr, err := netip.ParseAddr(address); err == nil {
@@ -138,12 +140,13 @@ func (s *startSeen) server() Check {
 	return c.fails(ServerFails, "mosh-server", s.words(), nil)
 }
 
-// lacksLocale says whether the server ended since it found no UTF-8 locale.
+// lacksLocale reports whether the server ended because it found no UTF-8
+// locale.
 func (s *startSeen) lacksLocale() bool {
 	return strings.Contains(strings.Join(s.start.said, "\n"), "needs a UTF-8 native locale")
 }
 
-// words are the last that came from the start.
+// words returns the last words that came from the start.
 func (s *startSeen) words() string {
 	for i := len(s.start.said) - 1; i >= 0; i-- {
 		if words := text.ASCII(s.start.said[i]); words != "" && !strings.Contains(words, connectWord) && mosh.Classify(words) != mosh.Ended {
@@ -153,8 +156,8 @@ func (s *startSeen) words() string {
 	return ""
 }
 
-// locale is the check of what mosh-server needs most: where its own is not
-// UTF-8, it takes the setting here.
+// locale is the check of the server's locale. Where it is not UTF-8,
+// mosh-server takes the setting from here.
 func (s *startSeen) locale(setting string) Check {
 	c := newCheck(There, CheckServerLocale)
 	c.Facts["charmap"] = s.start.charmap

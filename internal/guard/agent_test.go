@@ -22,7 +22,8 @@ import (
 	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 )
 
-// shortDir returns a directory whose name leaves room for a socket's in 104 bytes; t.TempDir's may not.
+// shortDir returns a directory whose name leaves room for a socket's in 104
+// bytes; t.TempDir's may not.
 func shortDir(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "guard")
@@ -33,7 +34,8 @@ func shortDir(t *testing.T) string {
 	return dir
 }
 
-// startAgent runs a real ssh-agent for the length of the test and returns its process and its socket.
+// startAgent runs a real ssh-agent for the length of the test and returns its
+// process and its socket.
 func startAgent(t *testing.T) (*exec.Cmd, string) {
 	t.Helper()
 	socket := filepath.Join(shortDir(t), "agent")
@@ -69,7 +71,8 @@ func dialer(socket string) Dial {
 	}
 }
 
-// guarded returns a socket of which every connection is served as an agent channel, as sshd's is on a remote host.
+// guarded returns a socket of which every connection is served as an agent
+// channel, as sshd's is on a remote host.
 func guarded(t *testing.T, dial Dial, bind []byte) string {
 	t.Helper()
 	path := filepath.Join(shortDir(t), "remote")
@@ -96,7 +99,8 @@ func guarded(t *testing.T, dial Dial, bind []byte) string {
 	return path
 }
 
-// run executes a program with the agent at socket and returns its output and its exit status.
+// run executes a program with the agent at socket and returns its output and
+// its exit status.
 func run(t *testing.T, socket, name string, arg ...string) (string, int) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), name, arg...)
@@ -149,7 +153,8 @@ func TestProgramsThroughGuard(t *testing.T) {
 	mustRun(t, "", "sh", "-c", `ssh-keygen -Y check-novalidate -n file -s "$1.sig" <"$1"`, "sh", data)
 }
 
-// Programs on the remote host must end at once, with a message and not by SIGPIPE, when there is no agent here.
+// Programs on the remote host must end at once, with a message and not by
+// SIGPIPE, when there is no agent here.
 func TestProgramsWithoutAgent(t *testing.T) {
 	remote := guarded(t, dialer(filepath.Join(t.TempDir(), "none")), nil)
 	for range 20 { // a closed channel would race with the client's request
@@ -180,8 +185,9 @@ func TestAgentKilled(t *testing.T) {
 	}
 }
 
-// agents are of the kinds that this must hold for: OpenSSH's, which knows session-bind, GnuPG's and one of x/crypto, which do
-// not, and some that have other ways to say so.
+// agents are of the kinds that this must hold for: OpenSSH's, which knows
+// session-bind, GnuPG's and one of x/crypto, which do not, and some that have
+// other ways to say so.
 func agents(t *testing.T) map[string]Dial {
 	_, socket := startAgent(t)
 	found := map[string]Dial{"ssh-agent": dialer(socket), "gpg-agent": dialer(startGPGAgent(t))}
@@ -239,8 +245,9 @@ func serveSocket(t *testing.T, script func(net.Conn)) string {
 	return path
 }
 
-// startGPGAgent runs a real gpg-agent for the length of the test and returns its socket for ssh. It asks a pinentry of the
-// test's for the passphrase of a key.
+// startGPGAgent runs a real gpg-agent for the length of the test and returns
+// its socket for ssh. It asks a pinentry of the test's for the passphrase of a
+// key.
 func startGPGAgent(t *testing.T) string {
 	t.Helper()
 	home := shortDir(t)
@@ -324,7 +331,8 @@ func addKey(t *testing.T, dial Dial) ssh.PublicKey {
 	return key
 }
 
-// dialThrough returns a client of a guarded channel, and a function that ends it.
+// dialThrough returns a client of a guarded channel, and a function that ends
+// it.
 func dialThrough(t *testing.T, dial Dial, bind []byte) (agent.ExtendedAgent, func()) {
 	return New(dial, zerolog.Nop()).dialThrough(t, bind)
 }
@@ -351,7 +359,8 @@ func TestThousandChannels(t *testing.T) {
 			dial := all[name]
 			key := addKey(t, dial)
 			bind := newHost(t).bind(t)
-			// The queue of ssh-agent holds 128 connections, and how long it takes to drain is the machine's affair.
+			// The queue of ssh-agent holds 128 connections, and how long it
+			// takes to drain is the machine's affair.
 			connected := make(chan struct{}, 100)
 			var clients sync.WaitGroup
 			for range 1000 {

@@ -7,9 +7,10 @@ import (
 	"sync"
 )
 
-// bindAgent tells the agent where the requests come from, unless it has accepted that, and reports whether it has now.
-// What it answers else, be it a failure or something that no protocol knows, means that it does not know session-bind, or is
-// locked.
+// bindAgent tells the agent where the requests come from, unless it has
+// accepted that, and reports whether it has now. Any other answer, a failure or
+// something that no protocol knows, means that the agent does not know
+// session-bind or is locked.
 func (r *relay) bindAgent() (bool, error) {
 	if r.bound {
 		return true, nil
@@ -25,7 +26,8 @@ func (r *relay) bindAgent() (bool, error) {
 	return accepted, nil
 }
 
-// bindSession sends a session-bind message to the agent and awaits its reply; it returns whether the agent accepted it.
+// bindSession sends a session-bind message to the agent and awaits its reply.
+// It reports whether the agent accepted it.
 func bindSession(agent io.ReadWriter, message []byte) (bool, error) {
 	var f frame
 	f.set(message...)
@@ -49,8 +51,9 @@ func midway(err error) error {
 // maxBinding is how many agents are remembered.
 const maxBinding = 8
 
-// binding remembers which agents have accepted a session-bind: when one of them refuses it, it is locked. An agent is known
-// by its socket, and a new one at the same path by the socket's time.
+// binding remembers which agents have accepted a session-bind: when one of them
+// refuses it, it is locked. It knows an agent by its socket, and a new agent at
+// the same path by the socket's time.
 type binding struct {
 	mu      sync.Mutex
 	sockets []os.FileInfo // the newest last

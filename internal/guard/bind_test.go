@@ -17,7 +17,8 @@ import (
 	"golang.org/x/crypto/ssh/knownhosts"
 )
 
-// sessionBind returns the message that tells an agent which SSH connection it is forwarded over: PROTOCOL.agent, section 1.
+// sessionBind returns the message that tells an agent which SSH connection it
+// is forwarded over: PROTOCOL.agent, section 1.
 func sessionBind(hostKey, sessionID, signature []byte) []byte {
 	return append([]byte{agentcExtension}, ssh.Marshal(struct {
 		Name                          string
@@ -44,7 +45,8 @@ func newHost(t *testing.T) host {
 	return host{signer}
 }
 
-// bind returns what the guard is to send for an agent that is forwarded over a connection to the host.
+// bind returns what the guard is to send for an agent that is forwarded over a
+// connection to the host.
 func (h host) bind(t *testing.T) []byte {
 	t.Helper()
 	sessionID := []byte(rand.Text())
@@ -55,15 +57,18 @@ func (h host) bind(t *testing.T) []byte {
 	return sessionBind(h.PublicKey().Marshal(), sessionID, ssh.Marshal(signature))
 }
 
-// list is the answer of an agent that has a key, none that of one that has none, or is locked.
+// list is the answer of an agent that has a key, none that of one that has
+// none, or is locked.
 var list, none = []byte{agentIDsAnswer, 0, 0, 0, 1, 'k'}, []byte{agentIDsAnswer, 0, 0, 0, 0}
 
-// TestBindComesFirst: the agent is told where requests come from before the first of them, and before each further one until
-// it accepts that. What it tells after a refusal is held back until it has refused once more.
+// TestBindComesFirst: the agent is told where requests come from before the
+// first of them, and before each further one until it accepts that. What it
+// tells after a refusal is held back until it has refused once more.
 func TestBindComesFirst(t *testing.T) {
 	const ask, bind = "ask", "bind"
 	success, failure := []byte{agentSuccess}, []byte{agentFailure}
-	// unknown are the answers of an agent that does not know session-bind to a request, and doubted what it is asked for that.
+	// unknown are the answers of an agent that does not know session-bind to a
+	// request, and doubted what it is asked for that.
 	unknown := func(refusal, answer []byte) [][]byte {
 		return slices.Concat([][]byte{refusal, answer}, slices.Repeat([][]byte{refusal}, doubts))
 	}
@@ -138,7 +143,8 @@ func TestBindFails(t *testing.T) {
 	}
 }
 
-// TestUnboundIsNotAsked: what an agent that refuses to be bound is not even asked.
+// TestUnboundIsNotAsked: what an agent that refuses to be bound is not even
+// asked.
 func TestUnboundIsNotAsked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, scripted(func(conn net.Conn) {
@@ -164,8 +170,9 @@ func TestUnboundIsNotAsked(t *testing.T) {
 	})
 }
 
-// An agent shows a key that may be used towards "far" only through "near" to those who come from "near", and one that may
-// only be used from here to nobody there; it can tell only if it was told where a channel comes from.
+// An agent shows a key that may be used towards "far" only through "near" to
+// those who come from "near", and one that may only be used from here to nobody
+// there; it can tell only if it was told where a channel comes from.
 func TestBindMakesAgentKeepConstraints(t *testing.T) {
 	near, far, other := newHost(t), newHost(t), newHost(t)
 	hosts := filepath.Join(t.TempDir(), "known_hosts")
@@ -195,7 +202,8 @@ func TestBindMakesAgentKeepConstraints(t *testing.T) {
 	}
 }
 
-// What came while the agent was locked, and so could not bind, must not pass for local once it is unlocked.
+// What came while the agent was locked, and so could not bind, must not pass
+// for local once it is unlocked.
 func TestBindAfterUnlock(t *testing.T) {
 	near, far := newHost(t), newHost(t)
 	hosts := filepath.Join(t.TempDir(), "known_hosts")

@@ -8,26 +8,29 @@ import (
 )
 
 const (
-	// MaxChannels is how many agent channels of one connection are served at once. Each takes a descriptor of the agent and
-	// at most some 700 KiB here.
+	// MaxChannels is how many agent channels of one connection are served at
+	// once. Each takes a descriptor of the agent and at most some 700 KiB here.
 	MaxChannels = 64
 
-	// doorPatience is how long a channel waits for a place while nothing moves. A request is served within a few round
-	// trips, so a burst of them all come to their turn; channels that stay open do not hold others up.
+	// doorPatience is how long a channel waits for a place while nothing moves.
+	// A request is served within a few round trips, so every channel of a burst
+	// gets its turn. Channels that stay open do not hold others up.
 	doorPatience = 5 * time.Second
 )
 
-// Door lets MaxChannels in, the others in their order as places become free. A channel is turned away when no place was
-// taken or left for doorPatience: those who have the places keep them.
+// Door lets MaxChannels in, and the others in their order as places become
+// free. It turns the waiting channels away when no place was taken or left for
+// doorPatience: the channels that have the places keep them.
 type Door struct {
 	mu    sync.Mutex
 	taken int
 	moved time.Time   // when a place was taken or left last
-	queue []chan bool // who waits; each hears once whether it has a place
+	queue []chan bool // the channels that wait; each hears once whether it has a place
 	stall *time.Timer // runs while anybody waits
 }
 
-// Enter waits for a place. It returns false if there is none to be had, or ctx ended. Who has one must Leave.
+// Enter waits for a place and reports whether the channel has one. It has none
+// if it was turned away or ctx ended. After true, call Leave.
 func (d *Door) Enter(ctx context.Context) bool {
 	turn := d.line()
 	select {
@@ -79,7 +82,7 @@ func (d *Door) Leave() {
 	d.queue = d.queue[1:]
 }
 
-// watchLocked has those who wait turned away when nothing moves any more.
+// watchLocked turns the waiting channels away when nothing moves any more.
 func (d *Door) watchLocked() {
 	if d.stall == nil {
 		d.stall = time.AfterFunc(time.Until(d.moved.Add(doorPatience)), d.look)

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// TestDoorBurst: more than there is room for, each for a moment, all come in, in their order, and never too many at once.
+// TestDoorBurst: more than there is room for, each for a moment, all come in,
+// in their order, and never too many at once.
 func TestDoorBurst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var d Door
@@ -48,8 +49,8 @@ func TestDoorBurst(t *testing.T) {
 	})
 }
 
-// TestDoorStalls: those who hold their places turn the others away, soon, and at once who comes later. When one leaves, the
-// next comes in.
+// TestDoorStalls: those who hold their places turn the others away, soon, and
+// at once who comes later. When one leaves, the next comes in.
 func TestDoorStalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var d Door

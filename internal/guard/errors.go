@@ -11,7 +11,7 @@ const (
 	Agent  Side = "agent"  // the local ssh-agent
 )
 
-// Error is why a channel ended otherwise than by the remote client closing it.
+// Error is why a channel ended, if not because the remote client closed it.
 type Error struct {
 	Side Side
 	Op   string // "dial", "bind", "read" or "write"
@@ -23,7 +23,8 @@ func (e *Error) Error() string { return fmt.Sprintf("%s: %s: %v", e.Side, e.Op, 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// LengthError is a frame whose length is zero or over MaxFrame. What follows it cannot be told apart, so the channel ends.
+// LengthError is a frame whose length is zero or over MaxFrame. The bytes that
+// follow it cannot be told apart, so the channel ends.
 type LengthError struct {
 	Length uint32 // in bytes, as the peer announced it
 }
@@ -32,7 +33,8 @@ func (e *LengthError) Error() string {
 	return fmt.Sprintf("frame of %d bytes, not 1 to %d", e.Length, MaxFrame)
 }
 
-// UnreadError is a client that sends more than one frame ahead of the request that the agent works on.
+// UnreadError is the end of a channel whose client sent more than one frame
+// ahead of the request that the agent works on.
 type UnreadError struct{}
 
 func (e *UnreadError) Error() string {

@@ -7,25 +7,28 @@ import (
 	"io"
 )
 
-// MaxFrame is the longest message, in bytes without its length field, that is passed on: OpenSSH's own limit in both
-// directions (AGENT_MAX_LEN in ssh-agent.c, MAX_AGENT_REPLY_LEN in authfd.c).
+// MaxFrame is the longest message, in bytes without its length field, that is
+// passed on: OpenSSH's own limit in both directions (AGENT_MAX_LEN in
+// ssh-agent.c, MAX_AGENT_REPLY_LEN in authfd.c).
 const MaxFrame = 256 * 1024
 
 const (
 	lengthSize = 4
 
-	// keepSize is the largest buffer that is kept from one frame to the next. An idle channel should cost little, and a
-	// signature with its key fits.
+	// keepSize is the largest buffer that is kept from one frame to the next.
+	// An idle channel should cost little, and a signature with its key fits.
 	keepSize = 4 * 1024
 )
 
-// frame holds one message with its length field, as it goes over the wire. Its memory grows with the bytes that come, not
-// with the length that a peer announces.
+// frame holds one message with its length field, as it goes over the wire. Its
+// memory grows with the bytes that come, not with the length that a peer
+// announces.
 type frame struct {
 	buf bytes.Buffer
 }
 
-// messageType returns the message's type. The frame must hold one, as after a read that gave no error.
+// messageType returns the message's type. The frame must hold one, as after a
+// read that gave no error.
 func (f *frame) messageType() byte { return f.buf.Bytes()[lengthSize] }
 
 // body returns the message, which holds until the next read or set.
@@ -41,8 +44,9 @@ func (f *frame) set(body ...byte) {
 	f.buf.Write(body)
 }
 
-// read replaces the frame by the next one of r, and takes no byte beyond it. The error is io.EOF if r ended where a
-// frame ends, io.ErrUnexpectedEOF if it ended within one, a *LengthError for a length out of range, or r's own.
+// read replaces the frame by the next one of r, and takes no byte beyond it.
+// The error is io.EOF if r ended where a frame ends, io.ErrUnexpectedEOF if it
+// ended within one, a *LengthError for a length out of range, or r's own.
 func (f *frame) read(r io.Reader) error {
 	length, err := f.readLength(r)
 	if err != nil {
@@ -51,7 +55,8 @@ func (f *frame) read(r io.Reader) error {
 	return f.takeBody(r, length)
 }
 
-// readLength begins the frame with the length field of the next one, and returns what that says.
+// readLength begins the frame with the length field of the next one, and
+// returns that length.
 func (f *frame) readLength(r io.Reader) (int64, error) {
 	f.reset()
 	if err := f.take(r, lengthSize); err != nil {
@@ -64,7 +69,7 @@ func (f *frame) readLength(r io.Reader) (int64, error) {
 	return int64(length), nil
 }
 
-// takeBody appends n bytes of r, where they have to come.
+// takeBody appends n bytes of r. If r ends before, that is an error.
 func (f *frame) takeBody(r io.Reader, n int64) error {
 	return midway(f.take(r, n))
 }
@@ -78,7 +83,8 @@ func (f *frame) take(r io.Reader, n int64) error {
 	return err
 }
 
-// write sends the frame in one piece: one packet on an SSH channel, one system call on a socket.
+// write sends the frame in one piece: one packet on an SSH channel, one system
+// call on a socket.
 func (f *frame) write(w io.Writer) error {
 	_, err := w.Write(f.buf.Bytes())
 	return err

@@ -55,7 +55,8 @@ func sameKind(err, want error) bool {
 		errors.As(want, &unread) && errors.As(err, &unread)
 }
 
-// checkFrame tests that f holds what input begins with and that exactly the rest is left unread.
+// checkFrame tests that f holds what input begins with and that exactly the
+// rest is left unread.
 func checkFrame(t *testing.T, f *frame, input []byte, unread int) {
 	t.Helper()
 	var wire bytes.Buffer
@@ -70,7 +71,8 @@ func checkFrame(t *testing.T, f *frame, input []byte, unread int) {
 	}
 }
 
-// A peer's announcement alone must not make us take memory, nor may an idle channel keep what a large frame took.
+// A peer's announcement alone must not make us take memory, nor may an idle
+// channel keep what a large frame took.
 func TestFrameMemory(t *testing.T) {
 	var f frame
 	if err := f.read(bytes.NewReader([]byte{0, 4, 0, 0, 11})); !errors.Is(err, io.ErrUnexpectedEOF) {

@@ -7,16 +7,20 @@ import (
 	"io"
 )
 
-// maxBind bounds ssh's session-bind message, in bytes: it has a host key or a certificate, and a signature.
+// maxBind bounds ssh's session-bind message, in bytes: it has a host key or a
+// certificate, and a signature.
 const maxBind = 32 * 1024
 
-// Greet serves what begins a channel that OpenSSH's ssh forwards: a session-bind message of ssh's own. It is answered here,
-// at once, since ssh does nothing else until it is, and returned for Serve to give to the agent. An ssh before 8.9 sends
-// none: bind is nil, and the agent will take the requests for local ones. What comes first is the remote's then, and is
-// left where it is: many channels may be greeted at once.
+// Greet serves what begins a channel that OpenSSH's ssh forwards: a
+// session-bind message of ssh's own. Greet answers it at once, since ssh waits
+// for that, and returns it for Serve to give to the agent. An ssh before 8.9
+// sends none: then bind is nil, and the agent will take the requests for local
+// ones. What comes first is the remote's then. Greet leaves it in the channel,
+// since many channels may be greeted at once.
 //
-// The channel that is returned has all that comes after the message. The error is io.EOF if the channel ended instead, or
-// an *Error, and the channel is to be closed then. ctx's end closes it.
+// The returned channel has all that comes after the message. The error is
+// io.EOF if the channel ended instead, or an *Error; the caller closes the
+// channel then. ctx's end closes it too.
 func Greet(ctx context.Context, channel io.ReadWriteCloser) (bind []byte, rest io.ReadWriteCloser, err error) {
 	stop := context.AfterFunc(ctx, func() { _ = channel.Close() })
 	defer stop()
@@ -45,8 +49,9 @@ type begun struct {
 	io.WriteCloser
 }
 
-// readBind reads a session-bind message and returns true, or the beginning of another message, that tells them apart. The
-// error is that of read.
+// readBind reads a session-bind message, or as much of another message as tells
+// them apart. It reports whether it is a session-bind. The error is that of
+// read.
 func (f *frame) readBind(r io.Reader) (bool, error) {
 	length, err := f.readLength(r)
 	if err != nil {

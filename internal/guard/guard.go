@@ -15,29 +15,33 @@ import (
 const (
 	dialTimeout = 5 * time.Second
 
-	// dialPause is the wait before the next try when the agent's queue of connections is full.
+	// dialPause is the wait before the next try when the agent's queue of
+	// connections is full.
 	dialPause = 10 * time.Millisecond
 )
 
-// Stats counts what a remote client asked for on one channel, answered or not.
+// Stats counts what a remote client asked for on one channel, with or without
+// an answer.
 type Stats struct {
 	Requests int // complete requests of any type
 	Signs    int // of them, requests for a signature
 }
 
-// Guard serves agent channels, of as many connections as there are. It remembers of the agents what it needs to know to tell
-// one that is locked.
+// Guard serves the agent channels of all connections. It remembers what tells a
+// locked agent.
 type Guard struct {
 	dial    Dial
 	binding binding
 	tally   tally
 }
 
-// Dial opens a fresh connection to the agent, and returns the path of the socket that it dialed, too.
+// Dial opens a fresh connection to the agent. It also returns the path of the
+// socket that it dialed.
 type Dial func(context.Context) (conn net.Conn, path string, err error)
 
-// New returns a guard for the agent that dial reaches. The log gets numbers, never what was in a message, and
-// little more than a line a minute, whatever the remotes do.
+// New returns a guard for the agent that dial reaches. The guard logs numbers,
+// never what was in a message. It logs little more than a line a minute,
+// whatever the remotes do.
 func New(dial Dial, log zerolog.Logger) *Guard {
 	return &Guard{dial: dial, tally: tally{log: log, warned: make(map[string]time.Time)}}
 }
@@ -48,24 +52,30 @@ func (g *Guard) End() { g.tally.tell() }
 // Warn logs something that a remote can cause, once an hour for each kind.
 func (g *Guard) Warn(kind string, err error) { g.tally.warn(kind, err) }
 
-// Serve passes the requests that come on channel to an agent, one at a time, and their replies back, until the remote
-// client closes its side, an error ends the channel, or ctx ends. Then it closes both sides; when it returns, no
-// goroutine of it is left, for which a channel of SSH has to be closed by its other side, too.
+// Serve passes the requests that come on channel to an agent, one at a time,
+// and their replies back, until the remote client closes its side, an error
+// ends the channel, or ctx ends. Then it closes both sides. When it returns,
+// none of its goroutines is left; a channel of SSH has to be closed by its
+// other side for that.
 //
-// The agent is dialed when the first request is there, so that a channel on which nothing is asked costs it nothing. That has
-// five seconds. If it fails, the client's requests are all answered with SSH_AGENT_FAILURE, which makes programs end at
-// once with their usual message; merely closing the channel would kill some of them with SIGPIPE. bind, if not nil, is a
-// session-bind message (PROTOCOL.agent, section 1), without length field, that is sent on that connection before anything
-// else.
+// Serve dials the agent when the first request is there, so that a channel
+// without requests costs the agent nothing. The dial has five seconds. If it
+// fails, Serve answers all requests with SSH_AGENT_FAILURE, which makes
+// programs end at once with their usual message; merely closing the channel
+// would kill some of them with SIGPIPE. bind, if not nil, is a session-bind
+// message (PROTOCOL.agent, section 1) without length field. Serve sends it on
+// that connection before anything else.
 //
-// Requests that would have the agent load a library are answered with a failure here, and all requests while an agent that
-// knows session-bind refuses it.
+// Serve answers with a failure each request that would have the agent load a
+// library, and all requests while an agent that knows session-bind refuses it.
 //
-// A reply may take as long as a person needs to touch a key. A client that only half closes its side, having asked,
-// still gets its reply, which means that a client's going away is not seen while the agent works: a caller who knows that
-// the channel is closed must end ctx.
+// A reply may take as long as a person needs to touch a key. A client that asks
+// and then half closes its side still gets its reply. So Serve does not see a
+// client go away while the agent works: a caller that knows that the channel is
+// closed must end ctx.
 //
-// The error is nil when the client closed the channel after any number of requests, ctx's cause when ctx ended, or an *Error.
+// The error is nil when the client closed the channel after any number of
+// requests, ctx's cause when ctx ended, or an *Error.
 func (g *Guard) Serve(ctx context.Context, channel io.ReadWriteCloser, bind []byte) (Stats, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -85,7 +95,7 @@ func (g *Guard) Serve(ctx context.Context, channel io.ReadWriteCloser, bind []by
 	return r.stats, err
 }
 
-// ended takes a channel into account.
+// ended counts a channel and logs its error.
 func (g *Guard) ended(err error, stats Stats) {
 	failure := (*Error)(nil)
 	failed := errors.As(err, &failure)
@@ -118,13 +128,17 @@ func (g *Guard) ended(err error, stats Stats) {
 //	                     ^    |    a request
 //	                     +----+ request, reply
 //
-// Agents other than OpenSSH's do not know session-bind, nor do old ones of OpenSSH: ssh uses them all the same, and they keep
-// no constraints that depend on it. But a locked agent of OpenSSH refuses it just as well (until August 2026), and then takes
-// the connection for a local one once it is unlocked. So the answer of a doubtful one that tells anything, as a locked agent
-// never does, is held back until the agent has been asked again: if it is bound now, it was locked before, and the
-// request is put again.
+// Agents other than OpenSSH's do not know session-bind, nor do old ones of
+// OpenSSH. ssh uses them all the same, and they keep no constraints that depend
+// on it. But a locked agent of OpenSSH refuses session-bind just as well (until
+// August 2026), and takes the connection for a local one once it is unlocked. A
+// locked agent's answers tell nothing. So the guard holds an answer of a
+// doubtful agent that tells something back until it has tried to bind the agent
+// again: if the agent is bound now, it was locked before, and the guard puts
+// the request again.
 //
-// From each state the client's end of stream, an error or the context's end leads out.
+// From each state the client's end of stream, an error or the context's end
+// leads out.
 type relay struct {
 	guard   *Guard
 	channel io.Writer
@@ -141,8 +155,8 @@ type relay struct {
 	stats           Stats
 }
 
-// run serves requests until the client has no more. The error is that of the agent that could not be had, or of what ended
-// the channel.
+// run serves requests until the client has no more. The error says why no agent
+// was reached, or what ended the channel.
 func (r *relay) run(ctx context.Context) error {
 	defer func() { r.unconnect() }()
 	for {
@@ -167,8 +181,8 @@ func (r *relay) run(ctx context.Context) error {
 	}
 }
 
-// serve makes the answer to the request. Here every request is seen whole before the agent sees any of it, so this is the
-// place to decide on it.
+// serve makes the answer to the request. It sees every request whole before the
+// agent sees any of it, so this is the place to decide on it.
 func (r *relay) serve(ctx context.Context) error {
 	if r.request.loadsLibrary() {
 		r.refuse("a request to load a library was refused", nil)
@@ -198,11 +212,13 @@ func (r *relay) serve(ctx context.Context) error {
 	return r.askDoubtful()
 }
 
-// doubts is how often an agent has to refuse session-bind for its answer to be given: one that is locked and unlocked as fast
-// as it can be accepts it in between.
+// doubts is how often an agent has to refuse session-bind before the guard
+// passes its answer on. An agent that is locked and unlocked as fast as
+// possible accepts one in between.
 const doubts = 8
 
-// askDoubtful is ask for an agent that does not know session-bind, or is locked.
+// askDoubtful does what ask does, for an agent that does not know session-bind
+// or is locked.
 func (r *relay) askDoubtful() error {
 	err := r.ask()
 	if err != nil || r.answer.tellsNothing() {
@@ -255,8 +271,9 @@ func (r *relay) unconnect() {
 	}
 }
 
-// connect dials, and dials again while the agent's queue is full: with a Unix socket Linux then says EAGAIN at once, and
-// ssh-agent's queue holds 128 connections.
+// connect dials, and dials again while the agent's queue is full. For a Unix
+// socket Linux says EAGAIN at once then; ssh-agent's queue holds 128
+// connections.
 func connect(ctx context.Context, dial Dial) (net.Conn, string, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
@@ -271,7 +288,7 @@ func connect(ctx context.Context, dial Dial) (net.Conn, string, error) {
 	}
 }
 
-// pause waits for d; it returns false if ctx ended first.
+// pause waits for d. It reports whether ctx lasted that long.
 func pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -283,8 +300,9 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// closeWith closes c when ctx ends. The function that it returns closes it if that has not happened yet, and waits for it
-// if it is happening. What Close says is of no use: both sides are done with.
+// closeWith closes c when ctx ends. The function that it returns closes c at
+// once, unless that has happened, and waits until c is closed. An error of
+// Close does not matter: both sides are done.
 func closeWith(ctx context.Context, c io.Closer) (end func()) {
 	closed := make(chan struct{})
 	closeIt := func() {

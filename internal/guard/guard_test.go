@@ -15,10 +15,12 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// These tests run in a synctest bubble, which fails when a goroutine is left at its end, and in which all waits are for
-// events: five seconds of a time limit pass at once.
+// These tests run in a synctest bubble, which fails when a goroutine is left at
+// its end, and in which all waits are for events: five seconds of a time limit
+// pass at once.
 
-// served is a Serve under test: the client's end of its channel, and how it ended.
+// served is a Serve under test: the client's end of its channel, and how it
+// ended.
 type served struct {
 	client net.Conn
 	cancel context.CancelCauseFunc
@@ -113,7 +115,8 @@ func TestRepliesInTurn(t *testing.T) {
 	})
 }
 
-// Nothing of a message may be on the agent's connection before the message is whole: it may never become so.
+// Nothing of a message may be on the agent's connection before the message is
+// whole: it may never become so.
 func TestPartOfRequestIsNotPassed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, func(context.Context) (net.Conn, string, error) {
@@ -235,7 +238,8 @@ func TestContextEndsChannel(t *testing.T) {
 	}
 }
 
-// A client that has shut down its writing side still gets the reply. (A pipe has no half close, so this takes a socket.)
+// A client that has shut down its writing side still gets the reply. (A pipe
+// has no half close, so this takes a socket.)
 func TestHalfCloseGetsReply(t *testing.T) {
 	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
 	if err != nil {

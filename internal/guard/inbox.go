@@ -9,16 +9,18 @@ import (
 )
 
 const (
-	// maxUnread bounds what a client may send ahead of the answer to its last request, in bytes: one frame, or many short
-	// ones. An SSH channel of x/crypto would hold 2 MiB, which cannot be set.
+	// maxUnread bounds what a client may send ahead of the answer to its last
+	// request, in bytes: one frame, or many short ones. An SSH channel of
+	// x/crypto would hold 2 MiB, and that cannot be changed.
 	maxUnread = lengthSize + MaxFrame
 
 	// chunkSize is how much is read at once.
 	chunkSize = 4 * 1024
 )
 
-// inbox reads what a client sends as it comes, so that it is known and bounded here and not by the transport. One goroutine
-// fills it, another takes messages out.
+// inbox reads what a client sends as it comes, so that the guard knows and
+// bounds it, not the transport. One goroutine fills it, another takes messages
+// out.
 type inbox struct {
 	mu     sync.Mutex
 	taken  sync.Cond // signalled when into was served
@@ -34,8 +36,9 @@ func newInbox() *inbox {
 	return b
 }
 
-// fill reads from r until that ends. If more comes than maxUnread, it calls over once, and forgets from then on what it
-// reads, so that it takes no memory anywhere.
+// fill reads from r until that ends. If more comes than maxUnread, it calls
+// over once. From then on it discards what it reads, so that nothing takes
+// memory for it.
 func (b *inbox) fill(r io.Reader, over func()) {
 	chunk := make([]byte, chunkSize)
 	for {
@@ -51,7 +54,7 @@ func (b *inbox) fill(r io.Reader, over func()) {
 	}
 }
 
-// put takes what was read. It returns false if that is too much.
+// put adds what was read. It reports whether there is room for it.
 func (b *inbox) put(data []byte, err error) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -66,8 +69,10 @@ func (b *inbox) put(data []byte, err error) bool {
 	return false
 }
 
-// next waits for the next message and makes it f's. The error is io.EOF if the stream ended where a message ends,
-// io.ErrUnexpectedEOF if it ended within one, a *LengthError for a length out of range, an *UnreadError, or the stream's own.
+// next waits for the next message and makes it f's. The error is io.EOF if the
+// stream ended where a message ends, io.ErrUnexpectedEOF if it ended within
+// one, a *LengthError for a length out of range, an *UnreadError, or the
+// stream's own.
 func (b *inbox) next(f *frame) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -79,7 +84,7 @@ func (b *inbox) next(f *frame) error {
 	return b.got
 }
 
-// deliver serves whoever waits, if there is a whole message or will be none.
+// deliver ends the wait of next, if there is a whole message or will be none.
 func (b *inbox) deliver() {
 	if b.into == nil {
 		return
@@ -99,7 +104,8 @@ func (b *inbox) deliver() {
 	b.taken.Signal()
 }
 
-// whole returns the size of the message that the unread bytes begin with, 0 if it is not complete.
+// whole returns the size of the message that the unread bytes begin with, 0 if
+// it is not complete.
 func (b *inbox) whole() (size int, err error) {
 	if b.unread.Len() >= lengthSize {
 		length := binary.BigEndian.Uint32(b.unread.Bytes())

@@ -10,7 +10,8 @@ import (
 	"testing/synctest"
 )
 
-// TestUnread: what a client may send ahead of an answer is bounded, whatever the messages are that it consists of.
+// TestUnread: what a client may send ahead of an answer is bounded, whatever
+// the messages are that it consists of.
 func TestUnread(t *testing.T) {
 	full := encode(make([]byte, MaxFrame)...)
 	for _, c := range []struct {
@@ -54,7 +55,8 @@ func TestUnread(t *testing.T) {
 	}
 }
 
-// TestUnreadIsForgotten: a client that goes on sending after its channel was closed costs nothing.
+// TestUnreadIsForgotten: a client that goes on sending after its channel was
+// closed costs nothing.
 func TestUnreadIsForgotten(t *testing.T) {
 	b := newInbox()
 	overs := 0

@@ -19,7 +19,8 @@ import (
 	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 )
 
-// lockable is a real ssh-agent that may load libraries from a directory, what it says, and whether it began to load one.
+// lockable is a real ssh-agent that may load libraries from a directory, what
+// it says, and whether it began to load one.
 type lockable struct {
 	t       *testing.T
 	socket  string
@@ -91,7 +92,8 @@ func (l *lockable) libraryRequests() map[string][]byte {
 	}
 }
 
-// raw puts a request to whoever listens at socket, and returns its answer's type.
+// raw puts a request to whoever listens at socket, and returns its answer's
+// type.
 func raw(t *testing.T, conn net.Conn, request []byte) byte {
 	t.Helper()
 	send(t, conn, request...)
@@ -102,7 +104,8 @@ func raw(t *testing.T, conn net.Conn, request []byte) byte {
 	return f.messageType()
 }
 
-// reached reports whether a request for a library has reached the agent: its program was started, or it has a key of it.
+// reached reports whether a request for a library has reached the agent: its
+// program was started, or it has a key of it.
 func (l *lockable) reached() bool {
 	l.t.Helper()
 	keys, err := l.owner.List()
@@ -111,8 +114,8 @@ func (l *lockable) reached() bool {
 	return err == nil || len(keys) > 0
 }
 
-// TestLibraryRequests: an agent that takes them from here gets none of them from a remote, bound, locked or not, over
-// either transport.
+// TestLibraryRequests: an agent that takes them from here gets none of them
+// from a remote, bound, locked or not, over either transport.
 func TestLibraryRequests(t *testing.T) {
 	for name := range newLockable(t).libraryRequests() {
 		t.Run(name, func(t *testing.T) {
@@ -169,11 +172,13 @@ func (l *lockable) getsNothing(client net.Conn) {
 	}
 }
 
-// lockTries is how often a remote tries to get something of an agent that is locked and unlocked meanwhile.
+// lockTries is how often a remote tries to get something of an agent that is
+// locked and unlocked meanwhile.
 const lockTries = 40
 
-// TestLockedAndUnlocked has an agent locked and unlocked as fast as it can while a remote asks for a key that it may not see,
-// and for a library. The agent takes who asks for a local one when it has refused a session-bind.
+// TestLockedAndUnlocked has an agent locked and unlocked as fast as it can
+// while a remote asks for a key that it may not see, and for a library. The
+// agent takes who asks for a local one when it has refused a session-bind.
 func TestLockedAndUnlocked(t *testing.T) {
 	l := newLockable(t)
 	l.addConstrained()
@@ -204,8 +209,9 @@ func TestLockedAndUnlocked(t *testing.T) {
 	}
 }
 
-// TestLockedAgentKnown: of an agent that was bound before and refuses that, since it is locked, nothing is had; it serves the
-// same channel, bound, when it is unlocked.
+// TestLockedAgentKnown: of an agent that was bound before and refuses that,
+// since it is locked, nothing is had; it serves the same channel, bound, when
+// it is unlocked.
 func TestLockedAgentKnown(t *testing.T) {
 	l := newLockable(t)
 	key := newKeyFile(t)
@@ -243,7 +249,8 @@ func TestLockedAgentKnown(t *testing.T) {
 	}
 }
 
-// TestAgentReplaced: what is known of an agent does not hold for another at the same path.
+// TestAgentReplaced: what is known of an agent does not hold for another at the
+// same path.
 func TestAgentReplaced(t *testing.T) {
 	l := newLockable(t)
 	guard := New(dialer(l.socket), zerolog.Nop())

@@ -9,11 +9,15 @@ import (
 	"net"
 )
 
-// errNoList is an agent that does not answer a request for its keys with a list.
+// errNoList says that the agent answered a request for its keys with something
+// else.
 var errNoList = errors.New("the agent gave no list of its keys")
 
-// Look asks the agent at path on a connection of its own how many keys it has for this machine. It also finds out whether the agent knows session-bind, so that it is known when it is locked: it gets one for a host key that
-// was made for that. An agent may ask a person to unlock it first; ctx ends the wait.
+// Look asks the agent at path on a connection of its own how many keys it has
+// for this machine. It also sends the agent a session-bind for a host key that
+// it makes for that, to learn whether the agent knows session-bind: the guard
+// tells a locked agent by that. An agent may ask a person to unlock it first;
+// ctx ends the wait.
 func (g *Guard) Look(ctx context.Context, path string) (keys int, err error) {
 	agent, err := (&net.Dialer{}).DialContext(ctx, "unix", path)
 	if err != nil {
@@ -42,7 +46,8 @@ func (g *Guard) Look(ctx context.Context, path string) (keys int, err error) {
 	return keys, nil
 }
 
-// trialBind returns a session-bind message for a connection that does not exist.
+// trialBind returns a session-bind message for a connection that does not
+// exist.
 func trialBind() ([]byte, error) {
 	public, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {

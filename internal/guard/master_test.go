@@ -130,8 +130,9 @@ type spoken struct{ bytes.Reader }
 func (*spoken) Write(p []byte) (int, error) { return len(p), nil }
 func (*spoken) Close() error                { return nil }
 
-// TestMasterLeavesTheRemotesWords where they are until the channel has its turn, but for a few: an old ssh says nothing of
-// its own, and its remote may begin many channels with as much as a message can have.
+// TestMasterLeavesTheRemotesWords where they are until the channel has its
+// turn, but for a few: an old ssh says nothing of its own, and its remote may
+// begin many channels with as much as a message can have.
 func TestMasterLeavesTheRemotesWords(t *testing.T) {
 	for name, first := range map[string][]byte{
 		"a key to add":              append([]byte{agentcAddIdentity}, make([]byte, MaxFrame-1)...),

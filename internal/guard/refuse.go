@@ -2,7 +2,8 @@ package guard
 
 import "bytes"
 
-// Message types of draft-miller-ssh-agent that are looked at; all others pass unseen.
+// Message types of draft-miller-ssh-agent that the guard knows. All others
+// pass.
 const (
 	agentFailure           = 5
 	agentSuccess           = 6
@@ -20,16 +21,20 @@ const (
 )
 
 const (
-	// sessionBindName is the name of the extension, as a string of the protocol.
+	// sessionBindName is the name of the extension, as a string of the
+	// protocol.
 	sessionBindName = "\x00\x00\x00\x18session-bind@openssh.com"
 
-	// providerName is the name of the constraint that names a library for a FIDO key (PROTOCOL.agent, section 3).
+	// providerName is the name of the constraint that names a library for a
+	// FIDO key (PROTOCOL.agent, section 3).
 	providerName = "sk-provider@openssh.com"
 )
 
-// loadsLibrary reports whether the request would have an agent load a library from this machine: one for PKCS#11, or one
-// for FIDO keys, which a constraint names. ssh-agent reads constraints behind a key that is added without any, too. The name is
-// looked for anywhere in the message, since where the constraints begin depends on the kind of key.
+// loadsLibrary reports whether the request would have an agent load a library
+// from this machine: one for PKCS#11, or one for FIDO keys, which a constraint
+// names. ssh-agent reads constraints even behind a key of the message type
+// without constraints. Where they begin depends on the kind of key, so
+// loadsLibrary looks for the name anywhere in the message.
 func (f *frame) loadsLibrary() bool {
 	switch f.messageType() {
 	case agentcAddSmartcard, agentcAddSmartcardID:
@@ -40,14 +45,16 @@ func (f *frame) loadsLibrary() bool {
 	return false
 }
 
-// isSessionBind reports whether the message is a session-bind (PROTOCOL.agent, section 1).
+// isSessionBind reports whether the message is a session-bind (PROTOCOL.agent,
+// section 1).
 func (f *frame) isSessionBind() bool {
 	return f.messageType() == agentcExtension && bytes.HasPrefix(f.body()[1:], []byte(sessionBindName))
 }
 
-// needsBind reports whether the request is refused where the agent is not bound: it would bind the agent to a host that the
-// remote chose in place of the remote's own; or lock and unlock it, between which the agent tells what it would not tell a
-// remote.
+// needsBind reports whether the request is refused where the agent is not
+// bound. Such a request would bind the agent to a host of the remote's choice.
+// Or it would lock or unlock the agent, which in between tells what it would
+// not tell a remote.
 func (f *frame) needsBind() bool {
 	switch f.messageType() {
 	case agentcLock, agentcUnlock:
@@ -56,7 +63,8 @@ func (f *frame) needsBind() bool {
 	return f.isSessionBind()
 }
 
-// tellsNothing reports whether the answer is one that a locked agent gives, or shows no more than that something was done.
+// tellsNothing reports whether a locked agent might give this answer, or it
+// shows no more than that something was done.
 func (f *frame) tellsNothing() bool {
 	switch f.messageType() {
 	case agentFailure, agentExtensionFailure:

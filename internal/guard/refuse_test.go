@@ -34,8 +34,8 @@ func TestLoadsLibrary(t *testing.T) {
 	}
 }
 
-// FuzzRequest: whatever a remote asks, an agent that may not be asked gets no library to load, and what it gets it gets
-// whole.
+// FuzzRequest: whatever a remote asks, an agent that may not be asked gets no
+// library to load, and what it gets it gets whole.
 func FuzzRequest(f *testing.F) {
 	for request := range libraryCases {
 		f.Add([]byte(request))

@@ -15,8 +15,9 @@ const (
 	warnPeriod = time.Hour
 )
 
-// tally writes what the remote asks for to the log: one line for all of it in a minute, and a warning of each kind once an
-// hour. Else a remote could push all other events out of the log by asking: so they stay for days, whatever it does.
+// tally logs what the remote asks for: one line a minute for all of it, and a
+// warning of each kind once an hour. Otherwise a remote could push all other
+// events out of the log by asking.
 type tally struct {
 	log zerolog.Logger
 
@@ -33,7 +34,7 @@ type counts struct {
 	failed                    int // channels that an error ended
 }
 
-// count has how change the counts.
+// count calls how to change the counts.
 func (t *tally) count(how func(*counts)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -43,7 +44,8 @@ func (t *tally) count(how func(*counts)) {
 	how(&t.counted)
 }
 
-// warn logs a warning, unless there was one of that kind lately. There are few kinds.
+// warn logs a warning, unless there was one of that kind lately. There are few
+// kinds.
 func (t *tally) warn(kind string, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -14,7 +14,8 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// TestTally: whatever a remote does in a minute costs a few lines of the log, which count all of it.
+// TestTally: whatever a remote does in a minute costs a few lines of the log,
+// which count all of it.
 func TestTally(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer

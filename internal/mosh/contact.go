@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// ContactError says that a mosh-server was not heard.
+// ContactError says that mosha did not hear a mosh-server.
 type ContactError struct {
 	Server  netip.AddrPort
 	Sent    int   // datagrams that left this machine
@@ -27,22 +27,23 @@ func (e *ContactError) Error() string {
 
 func (e *ContactError) Unwrap() error { return e.Err }
 
-// Refused says that something on the way answered in the server's place: a
-// firewall that rejects, or a host on which nothing listens.
+// Refused reports whether something on the way answered in the server's place:
+// a firewall that rejects, or a host on which nothing listens.
 func (e *ContactError) Refused() bool { return errors.Is(e.Err, syscall.ECONNREFUSED) }
 
 const (
 	// contactInterval is how often mosh-client sends while it hears nothing.
 	contactInterval = 250 * time.Millisecond
-	// maxRefusals is how many errors of the network's are believed.
+	// maxRefusals is how many errors of the network end the attempt.
 	maxRefusals = 4
 )
 
-// Contact says to a server what mosh-client says first, again and again until
-// it answers or ctx ends, and returns the round trip time, without what the
-// server waited before its answer; where the answer does not tell, the time
-// since the first datagram. It is in milliseconds, as mosh's clocks are. The server begins its session with that. The error
-// is a *ContactError, or why there is no socket.
+// Contact sends a server what mosh-client sends first, again and again until it
+// answers or ctx ends. The server begins its session with that. Contact returns
+// the round trip time in milliseconds, as mosh's clocks show it, without the
+// server's wait before its answer; where the answer does not show that, it
+// returns the time since the first datagram. The error is a *ContactError, or
+// why there is no socket.
 func (s Session) Contact(ctx context.Context, server netip.Addr) (time.Duration, error) {
 	box, err := newBox(s.key)
 	if err != nil {
@@ -91,7 +92,7 @@ func (s Session) Contact(ctx context.Context, server netip.Addr) (time.Duration,
 // errQuiet says that nothing came until the next datagram was due.
 var errQuiet = errors.New("nothing came")
 
-// listen waits until then for a datagram that is the server's.
+// listen waits until then for a datagram of the server.
 func (e *ContactError) listen(conn *net.UDPConn, then time.Time, check func([]byte) error) error {
 	_ = conn.SetReadDeadline(then)
 	buf := make([]byte, mtu)

@@ -70,8 +70,9 @@ func TestContact(t *testing.T) {
 	t.Error("the server did not release its command")
 }
 
-// TestContactTimesTheAnswer to the datagram that it answers, not to the last one
-// that went: on this way each direction takes longer than the pause between two.
+// TestContactTimesTheAnswer to the datagram that it answers, not to the last
+// one that went: on this way each direction takes longer than the pause between
+// two.
 func TestContactTimesTheAnswer(t *testing.T) {
 	const oneWay = 2 * contactInterval
 	s := server(t, t.TempDir()+"/began")

@@ -53,9 +53,9 @@ func seal(box cipher.AEAD, sequence uint64, clock uint16, instruction []byte) ([
 // errForeign says that a datagram is not one of this session's server.
 var errForeign = errors.New("not a datagram of this session's server")
 
-// open checks that a datagram came from the server that has the key, and returns
-// the peer's clock as the server last heard it, with the time added that the
-// server has waited since, or notHeard (network.cc, Connection::new_packet).
+// open checks that a datagram came from the server that has the key. It returns
+// our clock as the server last heard it, plus the time that the server has
+// waited since, or notHeard (network.cc, Connection::new_packet).
 func open(box cipher.AEAD, datagram []byte) (heard uint16, err error) {
 	if len(datagram) < sequenceSize+tagSize+2*clockSize || binary.BigEndian.Uint64(datagram)&toClient == 0 {
 		return 0, errForeign
@@ -76,7 +76,7 @@ func newBox(key [16]byte) (cipher.AEAD, error) {
 	return ocb.NewOCBWithNonceAndTagSize(block, nonceSize, tagSize)
 }
 
-// firstInstruction is what mosh-client says first: its window's size, as the
+// firstInstruction is what mosh-client sends first: its window's size, as the
 // step from state 0 to state 1.
 //
 //	protocol_version 2, old_num 0, new_num 1, ack_num 0, throwaway_num 0,

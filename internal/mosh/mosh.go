@@ -1,13 +1,11 @@
-// Package mosh knows the mosh wrapper (mosh(1), version 1.4.0): the argument
-// list it is started with, the one with which it calls its --ssh command, and
-// the lines it wants to read from that command. It starts nothing itself and
-// depends on nothing of ours.
+// Package mosh knows the mosh wrapper (mosh(1), version 1.4.0): the arguments
+// that it takes, those with which it calls its --ssh command, and the lines
+// that it wants to read from that command. The package starts nothing itself.
 //
-// The wrapper runs its --ssh command once, to have mosh-server started, reads
-// "MOSH IP" and "MOSH CONNECT" from that command's output, and then becomes
-// mosh-client. Whoever answers --ssh therefore decides how the server is
-// started; mosha answers with its stand-in, over a connection that is open
-// already.
+// The wrapper runs its --ssh command once to start mosh-server, reads "MOSH IP"
+// and "MOSH CONNECT" from that command's output, and then becomes mosh-client.
+// So the --ssh command decides how the server starts: mosha's stand-in starts
+// it over a connection that is open already.
 package mosh
 
 // Flags are mosh's own options as the user gave them. A zero value means "not
@@ -27,10 +25,10 @@ type Flags struct {
 	RemoteIP         string // --experimental-remote-ip
 }
 
-// Args returns the argument list, without the program's name, that gives
-// mosh the flags, the command ssh in place of "ssh", the destination and the
-// user's command. ssh is empty where mosh must not be given one. A "--" ends
-// the options, so a destination or a command never reads as one.
+// Args returns the argument list, without the program's name, that gives mosh
+// the flags, the command ssh in place of "ssh", the destination and the user's
+// command. ssh is empty where mosh is to get none. A "--" ends the options, so
+// that mosh takes no destination or command for one.
 func (f Flags) Args(ssh, destination string, command []string) []string {
 	var args []string
 	text := func(name, value string) {

@@ -13,17 +13,16 @@ var askIP = regexp.MustCompile(`^sh -c '[^']*MOSH SSH_CONNECTION[^']*' ; `)
 // program with its arguments, whatever shell reads it.
 var wordsOnly = regexp.MustCompile(`^(?:[^'";&|<>(){}$\x60\\\n]|'[^']*'|\\')*$`)
 
-// ServerCommand returns the command that starts the server as it is given to
-// the remote user's shell, which may be any. It is sh(1) that reads it, and
-// before it the script prepare, which sets what the server, and so the session,
-// is to have in its environment: it has that even where no shell reads a
-// start-up file.
+// ServerCommand returns the command that starts the server, for whatever shell
+// the remote user has. sh(1) reads it, and before it the script prepare, which
+// sets the environment of the server and so of the session, even where no shell
+// reads a start-up file.
 //
 // A mosh-server that is not in PATH is looked for in the usual places. The
 // start then prints a [Found] line. One that fails prints an [Ended] line.
 //
-// A --server that is more than a program with arguments is left to the user's
-// shell, without prepare: it may be in that one's language.
+// ServerCommand leaves a --server that is more than a program with arguments to
+// the user's shell, without prepare: it may be in that shell's language.
 func ServerCommand(command, prepare string) string {
 	ask := askIP.FindString(command)
 	server := command[len(ask):]
@@ -39,8 +38,8 @@ func ServerCommand(command, prepare string) string {
 	return anyShell("(" + prepare + ask + server + "\n); c=$?; [ $c -eq 0 ] || echo " + endedPrefix + "$c")
 }
 
-// NamedServer returns what --server said, as it stands in a command of the
-// wrapper's; "" if that is the wrapper's own word.
+// NamedServer returns the value of --server from a command of the wrapper; ""
+// if that is the wrapper's default.
 func NamedServer(command string) string {
 	server, _, _ := strings.Cut(command[len(askIP.FindString(command)):], " 'new'")
 	if server == defaultServer {
@@ -51,10 +50,10 @@ func NamedServer(command string) string {
 
 const defaultServer = "mosh-server"
 
-// places are the directories where mosh-server is although PATH, which a shell
-// that is no login shell may have from nowhere but sshd, does not say so. They
-// are words for a shell: the user's own, package managers of macOS and Linux,
-// Nix and Guix, pkgsrc, MacPorts and the others.
+// places are the directories where mosh-server may be without being in PATH: a
+// shell that is no login shell may have its PATH from sshd alone. They are
+// words for a shell: the user's own directories, package managers of macOS and
+// Linux, Nix and Guix, pkgsrc, MacPorts and the others.
 var places = []string{
 	`"$HOME/.local/bin"`, `"$HOME/bin"`, `/usr/local/bin`,
 	`/opt/homebrew/bin`, `/home/linuxbrew/.linuxbrew/bin`, `"$HOME/.linuxbrew/bin"`,
@@ -63,14 +62,14 @@ var places = []string{
 	`/opt/local/bin`, `/usr/pkg/bin`, `/opt/pkg/bin`, `/opt/bin`, `/opt/mosh/bin`, `/snap/bin`, `/usr/bin`,
 }
 
-// findServer is a script for sh(1) that becomes the server, whose arguments are
-// its own, or ends with 127 as a shell does that finds no such command. PATH
-// stays as it is: the session's shell inherits it.
+// findServer is a script for sh(1) that becomes the server, with the script's
+// arguments. Like a shell that finds no such command, it ends with 127 if there
+// is none. PATH stays as it is: the session's shell inherits it.
 var findServer = `s=` + defaultServer + ` p=$s; command -v $s >/dev/null 2>&1 || { p=; for d in ` + strings.Join(places, " ") +
 	`; do if [ -x "$d/$s" ]; then p=$d/$s; echo "` + foundPrefix + `$p"; break; fi; done; }; ` +
 	`[ -n "$p" ] || exit 127; exec "$p" "$@"`
 
 const (
 	foundPrefix = "MOSHA FOUND " // begins the line that says where the server was found
-	endedPrefix = "MOSHA EXIT "  // begins the one that says how the start failed
+	endedPrefix = "MOSHA EXIT "  // begins the line with the exit status of a start that failed
 )

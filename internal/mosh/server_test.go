@@ -56,8 +56,8 @@ func TestNamedServer(t *testing.T) {
 	}
 }
 
-// TestServerCommand runs the commands that the wrapper makes of what a user says
-// with --server.
+// TestServerCommand runs the commands that the wrapper makes of what a user
+// says with --server.
 func TestServerCommand(t *testing.T) {
 	p := newPerson(t)
 	bin := filepath.Join(p.home, "bin")

@@ -12,8 +12,8 @@ var localeNames = []string{
 	"LC_NAME", "LC_ADDRESS", "LC_TELEPHONE", "LC_MEASUREMENT", "LC_IDENTIFICATION", "LC_ALL",
 }
 
-// ServerStart returns what the wrapper gives its --ssh command to have a server
-// started that runs the given command. env looks up a variable of the
+// ServerStart returns what the wrapper gives its --ssh command to start a
+// server that runs the given command. env looks up a variable of the
 // environment.
 func (f Flags) ServerStart(env func(string) string, command ...string) string {
 	args := []string{"new", "-c", "256"}
@@ -45,9 +45,9 @@ func (f Flags) ServerStart(env func(string) string, command ...string) string {
 	return server
 }
 
-// FamilyFits says whether a connection to that address is of the family, in
-// mosh's words, that was asked for: the server answers from the address that
-// ssh came in on. An address that is not known fits.
+// FamilyFits reports whether a connection to the address is of the wanted
+// family, in mosh's words: the server answers from the address that ssh came in
+// on. An unknown address fits.
 func FamilyFits(family, address string) bool {
 	addr, err := netip.ParseAddr(address)
 	if err != nil {

@@ -14,7 +14,7 @@ type Session struct {
 }
 
 // ConnectError says that a server's start has printed a CONNECT line that no
-// client can use. It does not have the key.
+// client can use. It does not hold the key.
 type ConnectError struct {
 	Problem string // ConnectForm, ConnectPort or ConnectKey
 }
@@ -28,11 +28,11 @@ const (
 
 func (e *ConnectError) Error() string { return "bad " + e.Problem + " in its line MOSH CONNECT" }
 
-// connectPrefix begins the line with which mosh-server says that it is there.
+// connectPrefix begins the line with which mosh-server says that it listens.
 const connectPrefix = "MOSH CONNECT "
 
-// ParseConnect reads a CONNECT line (mosh-server.cc, and mosh-client.cc and
-// crypto.cc for what is taken). The error is a *ConnectError.
+// ParseConnect reads a CONNECT line (written by mosh-server.cc; mosh-client.cc
+// and crypto.cc decide what counts). The error is a *ConnectError.
 func ParseConnect(line string) (Session, error) {
 	rest, ok := strings.CutPrefix(line, connectPrefix)
 	portText, keyText, two := strings.Cut(strings.TrimRight(rest, " \t\r"), " ")

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Request is what the wrapper wants of its --ssh command.
+// Request is what the wrapper asks of its --ssh command.
 type Request struct {
 	Destination string // [user@]host as the wrapper passes it on
 	Command     string // for the remote user's shell: starts mosh-server
@@ -29,8 +29,8 @@ func (e *ArgsError) Error() string {
 //
 //	-n [-tt] [-4|-6] [-S none -o ProxyCommand=...] DESTINATION -- COMMAND
 //
-// WantIP is set when ProxyCommand is there, since it is the proxy that would
-// have printed the address.
+// WantIP is set when ProxyCommand is there, since that proxy would have printed
+// the address.
 func ParseArgs(args []string) (Request, error) {
 	var r Request
 	for i := 0; i < len(args); i++ {
@@ -53,8 +53,8 @@ func ParseArgs(args []string) (Request, error) {
 	return Request{}, &ArgsError{}
 }
 
-// endedLine is how the start that ServerCommand makes says that it failed: the
-// exit status is the login shell's, and some have their own words for it.
+// endedLine is what ServerCommand's start prints when it fails. The exit status
+// alone would not do: it is the login shell's, and some shells have their own.
 var endedLine = regexp.MustCompile(`^` + endedPrefix + `([0-9]{1,3})\s*$`)
 
 // ExitStatus returns what an [Ended] line says.
@@ -67,10 +67,10 @@ func ExitStatus(line string) (code int, ok bool) {
 	return code, err == nil
 }
 
-// detached is how the server says that it goes on in the background.
+// detached is what the server prints when it goes on in the background.
 var detached = regexp.MustCompile(`^\[mosh-server detached, pid = ([1-9][0-9]{0,9})\]\s*$`)
 
-// Line says what a line from the server's start means to the wrapper.
+// Line is what a line from the server's start means to the wrapper.
 type Line int
 
 // What a line can be.
@@ -84,9 +84,9 @@ const (
 )
 
 // Classify tells the lines apart that the remote's start-up files and
-// mosh-server print. An address is taken from the stand-in alone, so a remote
-// that prints one is not believed; nor is a CONNECT line that the wrapper
-// or mosh-client would die of.
+// mosh-server print. Only the stand-in may name an address, so a remote that
+// prints one is not believed. Nor is a CONNECT line that the wrapper or
+// mosh-client would die of.
 func Classify(line string) Line {
 	switch {
 	case strings.HasPrefix(line, connectPrefix):
@@ -104,11 +104,11 @@ func Classify(line string) Line {
 	return Other
 }
 
-// Relay passes on what the server's start prints, line by line, and keeps the
+// Relay passes on what the server's start prints, line by line. It holds the
 // CONNECT line back until the session may begin.
 type Relay struct {
 	Print func(line []byte) // for the user, with the line's end
-	Found func(path string) // the server was found outside PATH, says the remote
+	Found func(path string) // the remote says that the server is outside PATH
 
 	connect []byte
 	broken  error
@@ -118,8 +118,8 @@ type Relay struct {
 	long    bool // the line at hand was passed on in part
 }
 
-// maxLine bounds a line that is looked at, in bytes. What is longer is passed
-// on in pieces, none of which is taken for a line of mosh's.
+// maxLine bounds a line that Relay reads, in bytes. It passes a longer one on
+// in pieces, and takes none of them for a line of mosh's.
 const maxLine = 4 << 10
 
 // Write takes the next piece of output.
@@ -140,18 +140,18 @@ func (r *Relay) End() { r.flush(false) }
 // Connect returns the CONNECT line once it has come, nil before.
 func (r *Relay) Connect() []byte { return r.connect }
 
-// Broken returns the *ConnectError of a line that would have been it, nil if there
-// was none.
+// Broken returns the *ConnectError of a CONNECT line that no client can use,
+// nil if there was none.
 func (r *Relay) Broken() error { return r.broken }
 
-// Pid returns the server's process id, "" if it has not said it: it does when
-// it leaves for the background, after CONNECT.
+// Pid returns the server's process id, "" before the server prints it, which it
+// does when it leaves for the background, after CONNECT.
 func (r *Relay) Pid() string { return r.pid }
 
-// Code returns the exit status that an [Ended] line has said, 0 if there was none.
+// Code returns the exit status of an [Ended] line, 0 if there was none.
 func (r *Relay) Code() int { return r.code }
 
-// flush passes on what is there; more says that its line goes on.
+// flush passes on what is there. If more is true, its line goes on.
 func (r *Relay) flush(more bool) {
 	line, whole := r.partial, !r.long && !more
 	r.partial, r.long = nil, more

@@ -13,14 +13,15 @@ import (
 )
 
 const (
-	// slack is how long a gap must be to be one. A busy machine may be late by
+	// slack is how long a gap must be to count. A busy machine may be late by
 	// less, and a daemon that keeps the time puts the clock forward by less.
 	slack = 2 * time.Second
-	// lookEvery is how often the clocks are read where nobody tells of sleep
-	// but the network, which mostly does, as its links come up again; lookSeldom
-	// where the kernel does, and only a process that was frozen without a
-	// signal, or a whole virtual machine, is left to be found. Not more often,
-	// because every look wakes Go's scheduler up, for some 0.1 ms of CPU.
+	// lookEvery is how often the clocks are read where the kernel does not
+	// report sleep. Mostly the network shows it there, as its links come up
+	// again. lookSeldom is for where the kernel reports sleep: then the clocks
+	// have to show only a process that was frozen without a signal, or a whole
+	// virtual machine. Every look wakes Go's scheduler up, for some 0.1 ms of
+	// CPU.
 	lookEvery  = 3 * time.Second
 	lookSeldom = 30 * time.Second
 )
@@ -41,24 +42,24 @@ func clocks() func() reading {
 }
 
 // gap finds time in which nothing ran. Where the monotonic clock stands still
-// during sleep (Linux, macOS), the wall clock runs ahead of it; where it does
-// not, or the process alone was stopped, the next reading comes too late. A wall
-// clock that is put forward looks like the first and may be: a machine without a
-// clock of its own learns from the network how long it slept. One that is put
-// back is no sign of anything.
+// during sleep (Linux, macOS), the wall clock runs ahead of it. Where it does
+// not, or the process alone was stopped, the next reading comes too late. A
+// wall clock that is put forward counts as sleep, and may be that: a machine
+// without a clock of its own learns from the network how long it slept. One
+// that is put back is no sign of anything.
 type gap struct {
 	every time.Duration // between two readings there is at most this
 	last  reading
 }
 
-// found takes a reading and says whether there was a gap since the last one.
+// found takes a reading and reports whether there was a gap since the last one.
 func (g *gap) found(now reading) bool {
 	wall, mono := now.wall.Sub(g.last.wall), now.mono-g.last.mono
 	g.last = now
 	return wall-mono > slack || mono > g.every+slack
 }
 
-// vigil is what wakes are known by.
+// vigil is what shows a wake.
 type vigil struct {
 	read      func() reading
 	every     time.Duration

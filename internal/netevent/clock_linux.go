@@ -9,9 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// watchSet returns a channel that tells, from a goroutine of running, when the
-// wall clock was set or the machine has resumed, until stop is called. What
-// comes while the last news is not yet received is the same news.
+// watchSet starts a goroutine of running that sends on the channel when the
+// wall clock was set or the machine has resumed, until stop is called. News
+// that nobody has received yet stands for all that comes meanwhile.
 func watchSet(running *sync.WaitGroup) (set <-chan struct{}, stop func(), err error) {
 	file, err := openClock()
 	if err != nil {

@@ -93,7 +93,8 @@ func (w *watcher) until(t *testing.T, want string) (before []string) {
 	return nil
 }
 
-// stopAndContinue returns when the process has been stopped and is told to go on.
+// stopAndContinue returns when the process has been stopped and is told to go
+// on.
 func (w *watcher) stopAndContinue(t *testing.T) {
 	t.Helper()
 	check(t, w.process.Signal(unix.SIGSTOP))

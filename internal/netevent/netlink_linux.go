@@ -37,8 +37,8 @@ const maxKnown = 1024
 
 // netlink judges rtnetlink(7) messages. Many of them repeat what is so already:
 // a wireless scan sends the link as it is, a router advertisement every address
-// whose lifetime it extends. So it remembers links and addresses as they were
-// last told; what it has not been told of yet counts as changed.
+// whose lifetime it extends. So netlink remembers the links and addresses of
+// earlier messages. What none of them named counts as changed.
 type netlink struct {
 	links     map[uint32]uint32 // the flags of linkFlags, by interface index
 	addresses map[interfaceAddr]struct{}
@@ -50,7 +50,8 @@ type interfaceAddr struct {
 	addr  netip.Addr
 }
 
-// linkFlags are the flags of netdevice(7) that say whether packets can leave.
+// linkFlags are the flags of netdevice(7) that decide whether packets can
+// leave.
 const linkFlags = unix.IFF_UP | unix.IFF_RUNNING | unix.IFF_LOWER_UP
 
 func newNetlink() *netlink {
@@ -59,14 +60,14 @@ func newNetlink() *netlink {
 	return n
 }
 
-// lost forgets all, because what is remembered may no longer be so.
+// lost forgets all, because it may no longer be so.
 func (n *netlink) lost() {
 	n.links = make(map[uint32]uint32)
 	n.addresses = make(map[interfaceAddr]struct{})
 }
 
-// cause walks the datagram's messages, of which in practice there is one. The
-// last may be cut off.
+// cause walks the datagram's messages. In practice there is one. The last may
+// be cut off.
 func (n *netlink) cause(datagram []byte) (found cause) {
 	for len(datagram) >= unix.SizeofNlMsghdr {
 		length := binary.NativeEndian.Uint32(datagram)
@@ -147,14 +148,16 @@ func (n *netlink) addressChanged(kind uint16, body []byte) bool {
 	return !seen
 }
 
-// usable says whether packets may be sent from an IPv6 address with these
-// ifa_flags: not while it is being tried whether another machine has it.
+// usable reports whether packets may be sent from an IPv6 address with these
+// ifa_flags. They may not while the kernel tries whether another machine has
+// it.
 func usable(flags uint8) bool {
 	return flags&unix.IFA_F_OPTIMISTIC != 0 || flags&(unix.IFA_F_TENTATIVE|unix.IFA_F_DADFAILED) == 0
 }
 
-// localAddr returns the interface's address: IFA_LOCAL, or IFA_ADDRESS, which is
-// the peer's where there are both. It is invalid if there is none.
+// localAddr returns the interface's address, or an invalid one if there is
+// none: IFA_LOCAL, or else IFA_ADDRESS. Where there are both, the latter is the
+// peer's.
 func localAddr(attributes []byte) (addr netip.Addr) {
 	for len(attributes) >= unix.SizeofRtAttr {
 		length := uint64(binary.NativeEndian.Uint16(attributes))
@@ -174,8 +177,8 @@ func localAddr(attributes []byte) (addr netip.Addr) {
 	return addr
 }
 
-// routeMatters takes a struct rtmsg. The table of local addresses changes with
-// these, which are told of anyway, and a cloned route is a cache of another.
+// routeMatters takes a struct rtmsg. Not the table of local addresses, since
+// other messages report these; nor a cloned route, which is a cache of another.
 func routeMatters(body []byte) bool {
 	table, flags := body[4], binary.NativeEndian.Uint32(body[8:])
 	return table != unix.RT_TABLE_LOCAL && flags&unix.RTM_F_CLONED == 0

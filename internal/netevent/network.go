@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// cause is what of the network changed; the empty one is nothing.
+// cause is what changed in the network; "" is nothing.
 type cause string
 
 const (
@@ -17,15 +17,15 @@ const (
 	address cause = "address"
 	route   cause = "route"
 	rule    cause = "rule"
-	// overrun: messages were lost, so that anything may have changed.
+	// overrun: messages were lost, and anything may have changed.
 	overrun cause = "overrun"
 )
 
-// bufferSize holds any message of the routing socket (OpenBSD's RTM_MAXSIZE),
-// and of rtnetlink's, whose link messages may be longer, all that is looked at.
+// bufferSize holds any message of the routing socket (OpenBSD's RTM_MAXSIZE).
+// rtnetlink's link messages may be longer; netlink reads their beginning only.
 const bufferSize = 2048
 
-// socket is where the kernel tells of its network. One goroutine may use it;
+// socket is where the kernel reports its network. One goroutine may use it;
 // another may close its file.
 type socket struct {
 	file   *os.File
@@ -35,14 +35,15 @@ type socket struct {
 
 // judge decides what the kernel's messages mean for a connection.
 type judge interface {
-	// cause returns what one datagram says has changed. It may be cut short.
+	// cause returns what changed according to one datagram, which may be cut
+	// short.
 	cause(datagram []byte) cause
 	// lost says that datagrams were lost.
 	lost()
 }
 
-// newSocket returns the socket of a descriptor, which must be nonblocking, and
-// which it takes over.
+// newSocket takes over a descriptor, which must be nonblocking, and returns its
+// socket.
 func newSocket(fd int, name string, j judge) *socket {
 	return &socket{file: os.NewFile(uintptr(fd), name), buffer: make([]byte, bufferSize), judge: j}
 }

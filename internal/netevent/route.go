@@ -23,7 +23,7 @@ type routing struct {
 // lost does nothing, because nothing is remembered.
 func (*routing) lost() {}
 
-// cause looks at the datagram's message. There is one in each, except where the
+// cause looks at the datagram's message. A datagram has one, except where the
 // kernel answers a sysctl(3).
 func (r *routing) cause(datagram []byte) cause {
 	if len(datagram) < 4 || int(binary.NativeEndian.Uint16(datagram)) < 4 || datagram[2] != r.version {

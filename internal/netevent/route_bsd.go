@@ -34,8 +34,8 @@ func openSocket() (*socket, error) {
 	}), nil
 }
 
-// socketNonblock does in several steps what macOS cannot do in one; no child
-// may be forked in between and inherit the socket.
+// socketNonblock takes several steps, since macOS cannot do this in one. No
+// child may be forked in between and inherit the socket.
 func socketNonblock() (int, error) {
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()

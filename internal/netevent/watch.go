@@ -25,14 +25,14 @@ func (e Event) and(other Event) Event {
 	return Event{Network: e.Network || other.Network, Wake: e.Wake || other.Wake}
 }
 
-// Watch reports events from now on until ctx ends; then, when nothing of it is
-// left running or open, the channel is closed. The first event comes at once,
+// Watch reports events from now on until ctx ends. Then it closes the channel,
+// when nothing of it is left running or open. The first event comes at once,
 // further ones at most every 250 ms, each with all that happened in the
-// meantime, so that the last change is always reported and no storm piles up,
+// meantime. So the last change is always reported and no storm piles up,
 // whether or not somebody receives. On Linux the network is that of the calling
 // thread's namespace.
 //
-// What cannot be watched is logged once, and the rest is watched.
+// Watch logs once what it cannot watch, and watches the rest.
 func Watch(ctx context.Context, log zerolog.Logger) <-chan Event {
 	changes, out := make(chan Event), make(chan Event)
 	report := func(e Event) {

@@ -1,7 +1,6 @@
-// Package secret keeps what a person typed from leaving the memory of this
-// process, as far as the system helps: in a core file, or to another process of
-// the same user that reads along (ptrace, /proc/PID/mem). Root can do so always.
-// It is a leaf.
+// Package secret keeps what a person typed in the memory of this process, as
+// far as the system helps: out of a core file, and from another process of the
+// same user that reads along (ptrace, /proc/PID/mem). Root can always read it.
 package secret
 
 import (
@@ -17,9 +16,9 @@ var (
 	before unix.Rlimit // of core files, of the time before the first Hold
 )
 
-// Hold begins a time in which something secret is in memory. Nobody may trace the
-// process, and it leaves no core file, until each Hold was released. Releasing
-// twice does nothing. Where the system will not have it, nothing happens.
+// Hold begins a time in which something secret is in memory. Until each Hold is
+// released, nobody may trace the process, and it leaves no core file. Releasing
+// twice does nothing. Where the system refuses, Hold does nothing.
 func Hold() (release func()) {
 	mu.Lock()
 	defer mu.Unlock()
@@ -37,8 +36,8 @@ func Hold() (release func()) {
 	})
 }
 
-// Seal has nobody trace the process for as long as it lives: a library may keep
-// copies of a secret that cannot be overwritten.
+// Seal lets nobody trace the process for as long as it lives: a library may
+// keep copies of a secret that cannot be overwritten.
 func Seal() {
 	mu.Lock()
 	defer mu.Unlock()

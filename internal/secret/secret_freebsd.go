@@ -15,7 +15,7 @@ const (
 	traceDisable = 2 // up to the next exec
 )
 
-// hide has the kernel refuse other processes of the same user (procctl(2),
+// hide makes the kernel refuse other processes of the same user (procctl(2),
 // PROC_TRACE_CTL).
 func hide(on bool) {
 	how := int32(traceEnable)

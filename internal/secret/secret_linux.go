@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// hide has the kernel refuse other processes of the same user (prctl(2),
-// PR_SET_DUMPABLE). A program that this one execs begins without.
+// hide makes the kernel refuse other processes of the same user (prctl(2),
+// PR_SET_DUMPABLE). A program that this one execs begins without that.
 func hide(on bool) {
 	dumpable := uintptr(1)
 	if on {
@@ -16,8 +16,8 @@ func hide(on bool) {
 	_ = unix.Prctl(unix.PR_SET_DUMPABLE, dumpable, 0, 0, 0)
 }
 
-// Started gives a process that was started meanwhile its user's limit of core
-// files back: it inherits the one of this time.
+// Started gives a process that was started during a Hold its user's limit of
+// core files back: it has inherited the limit of the Hold.
 func Started(p *os.Process) {
 	mu.Lock()
 	defer mu.Unlock()

@@ -16,8 +16,8 @@ import (
 func TestMatchExecHangs(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "pid")
 	ssh := sshWith(t, `Match exec "echo $$ >`+file+`.new; mv `+file+`.new `+file+`; sleep 1000"`)
-	_, err := ask(t.Context(), patience{limit: 1500 * time.Millisecond, group: true}, ssh, nil, "h")
-	if late := (*TimeoutError)(nil); !errors.As(err, &late) || late.Seconds != 2 || late.Dest != "h" {
+	_, err := ask(t.Context(), patience{limit: 4500 * time.Millisecond, group: true}, ssh, nil, "h")
+	if late := (*TimeoutError)(nil); !errors.As(err, &late) || late.Seconds != 5 || late.Dest != "h" {
 		t.Fatalf("%v", err)
 	}
 	text, err := os.ReadFile(file)

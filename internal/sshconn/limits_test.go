@@ -19,10 +19,10 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// shortSilence is ample for the lab's server, and no multiple of a second.
+// shortSilence is ample for the lab's server on a slow machine, and no multiple of a second.
 const (
-	shortSilence = 1900 * time.Millisecond
-	shortSeconds = 2 // as errors tell it
+	shortSilence = 4900 * time.Millisecond
+	shortSeconds = 5 // as errors tell it
 )
 
 // TestCutPhases cuts the cable in every phase: it is noticed by the silence,

@@ -88,10 +88,10 @@ func order(addrs []netip.Addr, family string) []netip.Addr {
 	return addrs
 }
 
-// connectTCP connects to the address of the destination that answers first,
+// TCP connects to the address of the destination that answers first,
 // within a limit that begins when there is an address to dial, and returns when
 // that was; zero if there was none. As in ssh, the lookup has limits of its own.
-func connectTCP(ctx context.Context, cfg *sshconfig.Config, opts Options, limit time.Duration) (net.Conn, time.Time, error) {
+func TCP(ctx context.Context, cfg *sshconfig.Config, opts Options, limit time.Duration) (net.Conn, time.Time, error) {
 	r := &race{
 		dial: func(ctx context.Context, addr netip.Addr) (net.Conn, error) {
 			to := netip.AddrPortFrom(addr, uint16(cfg.Port))
@@ -108,8 +108,11 @@ func connectTCP(ctx context.Context, cfg *sshconfig.Config, opts Options, limit 
 		r.addrs = []netip.Addr{opts.Address}
 	}
 	conn, err := r.run(ctx)
-	if unresolved := (*ResolveError)(nil); err == nil || errors.As(err, &unresolved) {
-		return conn, r.began, err
+	if err == nil {
+		return newQuick(conn), r.began, nil
+	}
+	if unresolved := (*ResolveError)(nil); errors.As(err, &unresolved) {
+		return nil, r.began, err
 	}
 	return nil, r.began, connectError(cfg, err)
 }

@@ -245,7 +245,7 @@ func (d *dialer) connect(ctx context.Context) (net.Conn, error) {
 	if d.opts.Local != nil {
 		d.opts.Local(conn.LocalAddr())
 	}
-	return newPrompt(conn), nil
+	return conn, nil
 }
 
 func (d *dialer) clientConfig(algos algorithms) *ssh.ClientConfig {

@@ -20,7 +20,7 @@ func (d *dialer) direct(ctx context.Context) (net.Conn, error) {
 // there is an address to dial. Without ConnectTimeout the server then has more,
 // if a person waits for it.
 func (d *dialer) attempt(ctx context.Context, limit time.Duration) (net.Conn, error) {
-	conn, began, err := connectTCP(ctx, d.cfg, d.opts, limit)
+	conn, began, err := TCP(ctx, d.cfg, d.opts, limit)
 	d.deadline = began.Add(d.limit)
 	if err == nil && d.cfg.ConnectTimeout <= 0 && !d.opts.Unattended() {
 		d.limit, d.deadline = authTimeout, time.Now().Add(authTimeout)

@@ -86,6 +86,13 @@ func (m *master) Serve(agent func(AgentOffer)) {
 	}
 }
 
+// Probe is that of Connection. There is nothing that ssh would send on for us:
+// that all was acknowledged says nothing new then.
+func (m *master) Probe() (confirmed, known bool) {
+	confirmed, known = Confirmed(m.transport.Conn)
+	return false, known && !confirmed
+}
+
 // LocalAddr is that of Connection.
 func (m *master) LocalAddr() net.Addr { return m.transport.LocalAddr() }
 

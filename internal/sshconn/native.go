@@ -28,6 +28,20 @@ func (c *Conn) RoundTrip() error {
 	return err
 }
 
+// Probe is that of Connection. A request that wants no answer has TCP send
+// something. It blocks where the server does not end a key exchange, and is then
+// the last one.
+func (c *Conn) Probe() (confirmed, known bool) {
+	confirmed, known = Confirmed(c.transport.Conn)
+	if confirmed && c.probing.CompareAndSwap(false, true) {
+		go func() {
+			defer c.probing.Store(false)
+			_, _, _ = c.SendRequest("keepalive@openssh.com", false, nil)
+		}()
+	}
+	return confirmed, known
+}
+
 // Facts is that of Connection.
 func (c *Conn) Facts() Facts {
 	return Facts{

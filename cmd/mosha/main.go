@@ -18,7 +18,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/mosha-ssh/mosha/internal/explain"
-	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/sshconn/transport"
 )
 
 // version is set when a release is built.
@@ -57,7 +57,7 @@ func main() { os.Exit(run()) }
 
 // run is the whole program but for its exit.
 func run() int {
-	if code, ok := sshconn.Helper(os.Args); ok {
+	if code, ok := transport.Helper(os.Args); ok {
 		return code
 	}
 	var c cli

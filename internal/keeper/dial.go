@@ -11,6 +11,7 @@ import (
 	"github.com/mosha-ssh/mosha/internal/secret"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/sshconn/transport"
 )
 
 var (
@@ -154,7 +155,7 @@ func (a *attempt) run(ctx context.Context, beside bool) (*connection, error) {
 			cancel(errAborted)
 		}
 	}()
-	dialed, err := sshconn.Open(ctx, a.config, a.options)
+	dialed, err := transport.Open(ctx, a.config, a.options)
 	if err != nil {
 		return nil, err
 	}

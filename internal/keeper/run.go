@@ -19,7 +19,7 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 	"github.com/mosha-ssh/mosha/internal/netevent"
-	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/sshconn/transport"
 )
 
 // readyFD is the descriptor on which a spawned keeper reports that it listens.
@@ -86,7 +86,7 @@ func serveSpec(spec Spec, read func(rundir.Dir) (Spec, error), ready func(error)
 	if spec, err = read(dir); err != nil {
 		return ready(err)
 	}
-	sshconn.RemoveMasters(string(dir)) // of a keeper that was killed
+	transport.RemoveMasters(string(dir)) // of a keeper that was killed
 	logger, err := openLog(spec.Dirs.Log(spec.ID()), spec.Config.Dest)
 	if err != nil {
 		return ready(err)

@@ -12,7 +12,7 @@ import (
 	"github.com/mosha-ssh/mosha/internal/keeper/lease"
 	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 	"github.com/mosha-ssh/mosha/internal/link"
-	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/sshconn/transport"
 )
 
 // Status is what a keeper says about itself. Its JSON form is what
@@ -102,7 +102,7 @@ func sweep(dir rundir.Dir, files ...string) error {
 		_ = os.Remove(path)
 	}
 	lease.RemoveFree(dir.Sessions())
-	sshconn.RemoveMasters(string(dir))
+	transport.RemoveMasters(string(dir))
 	lock.Release()
 	dir.Remove()
 	return nil

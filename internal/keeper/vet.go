@@ -5,6 +5,7 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/sshconn/transport"
 )
 
 // working returns the connection, nil if there is none or it may be gone.
@@ -44,12 +45,12 @@ func (k *Keeper) vet(ctx context.Context, conn *connection, config *sshconfig.Co
 	k.mu.Lock()
 	opts.Accepted = k.accepted
 	k.mu.Unlock()
-	var verdict sshconn.Verdict
+	var verdict transport.Verdict
 	var err error
 	judged := make(chan struct{})
 	go func() {
 		defer close(judged)
-		verdict, err = conn.ssh.Facts().Judge(ctx, config, opts)
+		verdict, err = transport.Judge(ctx, conn.ssh.Facts(), config, opts)
 	}()
 	for {
 		select {

@@ -1,9 +1,9 @@
-// Package sshconn opens the SSH connection to a destination as the user's ssh
-// would: over TCP, a ProxyCommand or a ProxyJump, with the host key checked by
-// known_hosts, and authenticated by keys, passwords and what a server asks.
+// Package sshconn is the contract of a connection to a destination: what opens one
+// is asked for, what is known of it, what a person is asked and told meanwhile,
+// and what goes wrong. Package transport opens one.
 //
-//	resolve -> connect -> banner -> kex -> host key -> auth -> *Conn
-//	           \____ ConnectTimeout _____/    |         \_ authTimeout
+//	resolve -> connect -> banner -> kex -> host key -> auth -> Connection
+//	           \____ ConnectTimeout _____/    |         \_ a limit for authentication
 //	                                          \_ a person may take any time
 //
 // Where the caller says so, each silence of the server's has a limit too, from

@@ -2,7 +2,6 @@ package sshconn
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -103,11 +102,6 @@ type DisconnectError struct {
 	Reason  int    // RFC 4253, section 11.1
 	Message string // from the server: not to be trusted on a terminal as it is
 }
-
-// misunderstood says whether the server disconnected, before the login, since it
-// does not understand what this package says (RFC 4253, section 11.1: protocol
-// error, key exchange failed, MAC error, protocol version not supported).
-func (e *DisconnectError) misunderstood() bool { return slices.Contains([]int{2, 3, 5, 8}, e.Reason) }
 
 func (e *DisconnectError) Error() string { return fmt.Sprintf("disconnected by server: %q", e.Message) }
 
@@ -305,4 +299,19 @@ type PathError struct{ Path string }
 
 func (e *PathError) Error() string {
 	return fmt.Sprintf("%s is too long a name for a Unix socket", e.Path)
+}
+
+// KnownHostsCommandError says that KnownHostsCommand ran and failed, with which
+// ssh gives up.
+type KnownHostsCommandError struct {
+	Program string
+	Status  int    // exit status, -1 if it was ended
+	Message string // the last line that it wrote to stderr, or why it was ended
+}
+
+func (e *KnownHostsCommandError) Error() string {
+	if e.Message == "" {
+		return fmt.Sprintf("KnownHostsCommand %s ended with status %d", e.Program, e.Status)
+	}
+	return fmt.Sprintf("KnownHostsCommand %s: %s", e.Program, e.Message)
 }

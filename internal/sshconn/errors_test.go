@@ -1,27 +1,11 @@
 package sshconn
 
 import (
-	"encoding/json"
-	"reflect"
 	"strings"
 	"testing"
-)
 
-// asJSON proves that an error's data survives the way to another process.
-func asJSON(t *testing.T, err error) {
-	t.Helper()
-	b, failed := json.Marshal(err)
-	if failed != nil {
-		t.Fatal(failed)
-	}
-	again := reflect.New(reflect.TypeOf(err).Elem()).Interface()
-	if failed := json.Unmarshal(b, again); failed != nil {
-		t.Fatal(failed)
-	}
-	if !reflect.DeepEqual(err, again) {
-		t.Errorf("%+v came back as %+v", err, again)
-	}
-}
+	"github.com/mosha-ssh/mosha/internal/lab/labtest"
+)
 
 func TestErrors(t *testing.T) {
 	for _, err := range []error{
@@ -40,7 +24,7 @@ func TestErrors(t *testing.T) {
 		&HostKeyError{Problem: KeyChanged, Host: "h", KeyType: "RSA"},
 		&AuthError{User: "u", Host: "h", Methods: []string{"publickey"}, Tried: []TriedKey{{Type: "t"}}, Skipped: []SkippedKey{{File: "f"}}},
 	} {
-		asJSON(t, err)
+		labtest.AsJSON(t, err)
 		if text := err.Error(); text == "" || strings.Contains(text, "\n") {
 			t.Errorf("%T reads %q", err, text)
 		}

@@ -112,3 +112,16 @@ type MasterPlace struct {
 	// Program is the path of a program whose main calls Helper first.
 	Program string
 }
+
+// What carries a connection.
+const (
+	TransportAuto    = "auto"    // the native one, unless it cannot
+	TransportNative  = "native"  // golang.org/x/crypto/ssh
+	TransportOpenSSH = "openssh" // an ssh that is a ControlMaster
+)
+
+// Choice says which transport is to carry a connection, or carries it.
+type Choice struct {
+	Transport string // one of the Transport constants; of a connection never TransportAuto
+	Reason    string // why OpenSSH was chosen automatically; "" otherwise
+}

@@ -2,7 +2,6 @@ package sshconn
 
 import (
 	"errors"
-	"sync"
 )
 
 // Kinds of Prompt, with what is answered.
@@ -84,43 +83,4 @@ type Stage struct {
 	Port    int
 	Address string // ip:port that was dialed last; "": none was yet, or a proxy is to connect
 	Proxied bool
-}
-
-// oneByOne has tell called by one goroutine at a time.
-func oneByOne(tell func(Notice)) func(Notice) {
-	if tell == nil {
-		return nil
-	}
-	var one sync.Mutex
-	return func(n Notice) {
-		one.Lock()
-		defer one.Unlock()
-		tell(n)
-	}
-}
-
-// unrepeated does not tell again what a program has said before, as in an
-// attempt over the other transport.
-func unrepeated(tell func(Notice)) func(Notice) {
-	if tell == nil {
-		return nil
-	}
-	told := make(map[string]bool)
-	return oneByOne(func(n Notice) {
-		if n.Kind == NoticeProgram {
-			if told[n.Text] {
-				return
-			}
-			told[n.Text] = true
-		}
-		tell(n)
-	})
-}
-
-// programSays returns what tells a line of a program; nil if nobody is there.
-func programSays(tell func(Notice)) func(line string) {
-	if tell == nil {
-		return nil
-	}
-	return func(line string) { tell(Notice{Kind: NoticeProgram, Text: Bounded(line)}) }
 }

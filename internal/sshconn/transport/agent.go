@@ -1,0 +1,72 @@
+package transport
+
+import (
+	"context"
+	"net"
+	"time"
+
+	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/rs/zerolog"
+	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/agent"
+)
+
+// agentTimeout bounds what an agent answers by itself: connecting and, where
+// nobody is there, session-bind and the list of keys. With a person there an
+// agent may ask them to unlock it before it lists anything, as it may before it
+// signs.
+const agentTimeout = 10 * time.Second
+
+// agentLimit is how long an agent may take to list its keys, 0 if there is no
+// limit.
+func agentLimit(o *sshconn.Options) time.Duration {
+	if o.Unattended() {
+		return agentTimeout
+	}
+	return 0
+}
+
+// dialAgent connects to the agent's socket.
+func dialAgent(ctx context.Context, path string) (net.Conn, error) {
+	d := net.Dialer{Timeout: agentTimeout}
+	return d.DialContext(ctx, "unix", path)
+}
+
+// agentKeys binds the agent's connection to the session, as OpenSSH does before
+// it signs, and lists the keys, within the limit: none if it is 0.
+func agentKeys(conn net.Conn, bind *binding, limit time.Duration, log zerolog.Logger) ([]identity, error) {
+	if limit > 0 {
+		if err := conn.SetDeadline(time.Now().Add(limit)); err != nil {
+			return nil, err
+		}
+	}
+	client := agent.NewClient(conn)
+	if bind != nil {
+		// An agent that does not know session-bind is used unbound.
+		_, err := client.Extension(sessionBind, bind.body(false))
+		log.Debug().Err(err).Msg("agent bound to the session")
+	}
+	signers, err := client.Signers()
+	if err != nil {
+		return nil, err
+	}
+	var keys []identity
+	for _, s := range signers {
+		id := identity{public: s.PublicKey(), agent: s}
+		if key, ok := id.public.(*agent.Key); ok {
+			id.source = key.Comment
+			id.public = parsed(key)
+		}
+		keys = append(keys, id)
+	}
+	return keys, conn.SetDeadline(time.Time{}) // a signature may take its time
+}
+
+// parsed returns the agent's key as x/crypto's own type, which shows
+// certificates as such; a key of a kind that it does not know stays as it is.
+func parsed(key *agent.Key) ssh.PublicKey {
+	if public, err := ssh.ParsePublicKey(key.Blob); err == nil {
+		return public
+	}
+	return key
+}

@@ -1,0 +1,145 @@
+package transport
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"io"
+	"net"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"golang.org/x/crypto/ssh"
+)
+
+// serverFor returns the two ends of a connection without authentication.
+func serverFor(t *testing.T) (*Conn, *ssh.ServerConn) {
+	t.Helper()
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := ssh.NewSignerFromKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := &ssh.ServerConfig{NoClientAuth: true}
+	config.AddHostKey(signer)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	ours, err := net.Dial("tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs, err := listener.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan *ssh.ServerConn, 1)
+	go func() {
+		conn, channels, requests, err := ssh.NewServerConn(theirs, config)
+		if err != nil {
+			t.Error(err)
+		}
+		go ssh.DiscardRequests(requests)
+		go func() {
+			for range channels {
+			}
+		}()
+		served <- conn
+	}()
+	conn, channels, requests, err := ssh.NewClientConn(ours, "", &ssh.ClientConfig{HostKeyCallback: ssh.FixedHostKey(signer.PublicKey())})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &Conn{Conn: conn, NewChannels: channels, Requests: requests, binding: &binding{}}, <-served
+}
+
+// TestAgentChannelTakesNoMore: what a server sends beside the stream of an agent
+// channel, where nobody expects anything, is not kept.
+func TestAgentChannelTakesNoMore(t *testing.T) {
+	conn, server := serverFor(t)
+	defer conn.Conn.Close()
+	defer server.Close()
+	accepted := make(chan *sshconn.AgentChannel, 1)
+	go func() {
+		for offered := range conn.NewChannels {
+			offer := &nativeOffer{conn: conn, channel: offered}
+			channel, err := offer.Accept()
+			if err != nil || !offer.Waits() {
+				t.Errorf("%v; it waits: %t", err, offer.Waits())
+			}
+			accepted <- channel
+		}
+	}()
+	channel, requests, err := server.OpenChannel("auth-agent@openssh.com", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go ssh.DiscardRequests(requests)
+	wrote := make(chan error, 1)
+	go func() {
+		_, err := channel.Stderr().Write(make([]byte, 8<<20)) // four windows
+		wrote <- err
+	}()
+	select {
+	case err := <-wrote:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(2 * time.Minute):
+		t.Fatal("the server has to wait, since what it sent is kept")
+	}
+	channel.Close()
+	(<-accepted).Forget(t.Context())
+}
+
+// TestMasterAcceptsOn: an agent channel that could not be accepted, as when
+// there is no descriptor left, is not the last.
+func TestMasterAcceptsOn(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a")
+	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	channels, requests := make(chan ssh.NewChannel), make(chan *ssh.Request)
+	close(channels)
+	close(requests)
+	m := &master{agents: listener, channels: channels, requests: requests}
+	offers, served := make(chan sshconn.AgentOffer), make(chan struct{})
+	if err := listener.SetDeadline(time.Unix(1, 0)); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer close(served)
+		m.Serve(func(offer sshconn.AgentOffer) { offers <- offer })
+	}()
+	select {
+	case <-served:
+		t.Fatal("it accepts no more")
+	case <-time.After(2 * acceptRest): // that it fails at least once
+	}
+	if err := listener.SetDeadline(time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	client, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	offer := <-offers
+	channel, err := offer.Accept()
+	if err != nil || offer.Waits() {
+		t.Fatalf("%v; it waits: %t", err, offer.Waits())
+	}
+	go channel.Close()
+	if _, err := io.ReadAll(client); err != nil {
+		t.Error(err)
+	}
+	listener.Close()
+	<-served
+}

@@ -1,0 +1,113 @@
+package transport
+
+import (
+	"crypto/rsa"
+	"slices"
+
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
+	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/sshconn/knownhosts"
+	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/agent"
+)
+
+// curve25519LibSSH is supported by x/crypto as another name of
+// curve25519-sha256, but not listed.
+const curve25519LibSSH = "curve25519-sha256@libssh.org"
+
+// algorithms are what the configuration allows and x/crypto has, in the
+// configuration's order.
+type algorithms struct {
+	ssh.Config
+	hostKeys []string
+}
+
+// choose intersects. It fails with *AlgorithmError if nothing is left: an empty
+// list would mean x/crypto's defaults.
+func choose(cfg *sshconfig.Config) (algorithms, error) {
+	good, weak := ssh.SupportedAlgorithms(), ssh.InsecureAlgorithms()
+	var a algorithms
+	a.KeyExchanges = both(cfg.KexAlgorithms, append(good.KeyExchanges, curve25519LibSSH), weak.KeyExchanges)
+	a.Ciphers = both(cfg.Ciphers, good.Ciphers, weak.Ciphers)
+	a.MACs = both(cfg.MACs, good.MACs, weak.MACs)
+	a.hostKeys = both(cfg.HostKeyAlgorithms, good.HostKeys, weak.HostKeys)
+	if len(a.MACs) == 0 {
+		// Ciphers with a MAC of their own need no other.
+		a.Ciphers = slices.DeleteFunc(a.Ciphers, func(name string) bool { return !aead[name] })
+		a.MACs = good.MACs
+	}
+	for _, list := range []struct {
+		what       string
+		configured []string
+		left       []string
+	}{
+		{"key exchange", cfg.KexAlgorithms, a.KeyExchanges},
+		{"cipher", cfg.Ciphers, a.Ciphers},
+		{"host key", cfg.HostKeyAlgorithms, a.hostKeys},
+	} {
+		if len(list.left) == 0 {
+			return algorithms{}, &sshconn.AlgorithmError{What: list.what, Ours: list.configured}
+		}
+	}
+	return a, nil
+}
+
+// aead are the ciphers that need no MAC.
+var aead = map[string]bool{
+	ssh.CipherAES128GCM:        true,
+	ssh.CipherAES256GCM:        true,
+	ssh.CipherChaCha20Poly1305: true,
+}
+
+// both returns the configured names that are supported. Without any
+// configuration the good ones are taken; weak ones have to be configured.
+func both(configured, good, weak []string) []string {
+	if len(configured) == 0 {
+		return good
+	}
+	var left []string
+	for _, name := range configured {
+		if slices.Contains(good, name) || slices.Contains(weak, name) {
+			left = append(left, name)
+		}
+	}
+	return left
+}
+
+// acceptedFor returns the signature algorithms for a key of that type which
+// PubkeyAcceptedAlgorithms allows, in its order.
+func acceptedFor(keyType string, accepted []string) []string {
+	var algos []string
+	for _, name := range accepted {
+		if knownhosts.KeyType(name) == keyType {
+			algos = append(algos, knownhosts.SignatureAlgorithm(name))
+		}
+	}
+	return algos
+}
+
+// minRSASize is what OpenSSH asks of every RSA key, in bits.
+const minRSASize = 1024
+
+// longEnough says whether a key, or the one that a certificate certifies, is no
+// RSA key shorter than RequiredRSASize.
+func longEnough(key ssh.PublicKey, required int) bool {
+	if offered, ok := key.(*agent.Key); ok {
+		key = parsed(offered)
+	}
+	bits := rsaBits(plainKey(key))
+	return bits == 0 || bits >= max(required, minRSASize)
+}
+
+// rsaBits is the size of an RSA key, 0 of any other.
+func rsaBits(key ssh.PublicKey) int {
+	switch key := key.(type) {
+	case *knownhosts.OpaqueKey:
+		return key.Bits
+	case ssh.CryptoPublicKey:
+		if number, ok := key.CryptoPublicKey().(*rsa.PublicKey); ok {
+			return number.N.BitLen()
+		}
+	}
+	return 0
+}

@@ -1,0 +1,15 @@
+package transport
+
+import "net"
+
+// Confirmed reports whether the other machine has acknowledged, by TCP, all that
+// was sent to it. known is false where that cannot be seen: behind a proxy, and
+// on some systems.
+func Confirmed(c net.Conn) (yes, known bool) {
+	direct, ok := c.(*quick)
+	if !ok {
+		return false, false
+	}
+	left, err := unconfirmed(direct.raw)
+	return left == 0, err == nil
+}

@@ -1,0 +1,11 @@
+//go:build !linux && !darwin
+
+package transport
+
+import (
+	"errors"
+	"syscall"
+)
+
+// unconfirmed cannot be told here.
+func unconfirmed(syscall.RawConn) (int, error) { return 0, errors.ErrUnsupported }

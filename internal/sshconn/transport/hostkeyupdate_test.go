@@ -1,0 +1,465 @@
+//go:build linux
+
+package transport
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mosha-ssh/mosha/internal/lab"
+	"github.com/mosha-ssh/mosha/internal/lab/labtest"
+	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/rs/zerolog"
+	"golang.org/x/crypto/ssh"
+)
+
+// compareUpdate lets ssh and a served connection meet the server's offer, and
+// compares the files afterwards.
+func (o *oracle) compareUpdate(about string, files map[string]string, lines ...string) {
+	o.t.Helper()
+	lines = append(slices.Clone(o.common), append(lines, "BatchMode yes")...)
+	o.restore(files)
+	// ssh has looked at the offer, and at the proof, before the command's end.
+	if out, err := o.run(append(o.ssh(lines...), "-n", "site", "true")); err != nil {
+		o.t.Fatalf("%s: %v: %s", about, err, out)
+	}
+	want := o.contents(files, lines)
+	o.restore(files)
+	o.serve(about, lines)
+	if got := o.contents(files, lines); got != want {
+		o.t.Errorf("%s\nconfiguration %q\nfiles %q\nDial leaves %q\nssh leaves  %q", about, lines, files, got, want)
+	}
+}
+
+// serve connects, and returns when the server's offer has been looked at, or
+// when it is plain that it will not be.
+func (o *oracle) serve(about string, lines []string) {
+	o.t.Helper()
+	cfg := o.config(lines...)
+	opts := options(cfg)
+	o.dial(&opts)
+	var log syncBuffer
+	opts.Log = zerolog.New(&log)
+	conn, err := Dial(o.t.Context(), cfg, opts)
+	if err != nil {
+		o.t.Fatalf("%s: %v", about, err)
+	}
+	defer conn.Close()
+	go conn.Serve(func(offer sshconn.AgentOffer) { offer.Refuse(ssh.Prohibited) })
+	if conn.updater == nil || cfg.UpdateHostKeys != "yes" {
+		if err := conn.RoundTrip(); err != nil {
+			o.t.Fatal(err)
+		}
+		return
+	}
+	err = lab.Eventually(o.t.Context(), "the offer is looked at", func() (bool, error) {
+		return strings.Contains(log.String(), "offer of host keys looked at") || strings.Contains(log.String(), "host keys are not updated"), nil
+	})
+	if err != nil {
+		o.t.Fatalf("%s: %v\n%s", about, err, log.String())
+	}
+}
+
+func TestUpdateHostKeysAsSSH(t *testing.T) {
+	t.Parallel()
+	o := newOracle(t, lab.SshdConfig{HostKeys: hostKeyTypes, Extra: []string{"HostKeyAlgorithms +ssh-rsa"}})
+	host, other := o.lines(), newKeyLines(o.site, "other")
+	ed, rsa, ec := o.name+host["ssh-ed25519"], o.name+host["ssh-rsa"], o.name+host["ecdsa-sha2-nistp256"]
+	old := o.name + other["ecdsa-sha2-nistp256"]
+	yes := "UpdateHostKeys yes"
+	type row struct {
+		name, known string
+		lines       []string
+	}
+	for _, test := range labtest.Rows(8, []row{
+		{"learns two", ed, []string{yes}},
+		{"learns two over RSA", rsa, []string{yes}},
+		{"over RSA with SHA-256", rsa, []string{yes, "HostKeyAlgorithms rsa-sha2-256,ssh-ed25519"}},
+		{"over RSA with SHA-1", rsa, []string{yes, "HostKeyAlgorithms ssh-rsa,ssh-ed25519"}},
+		{"knows all", ed + rsa + ec, []string{yes}},
+		{"forgets one", ed + rsa + ec + old, []string{yes}},
+		{"learns and forgets", "# x\nx junk\n" + ed + old + "y" + other["ssh-rsa"], []string{yes}},
+		{"is off", ed + old, []string{"UpdateHostKeys no"}},
+		{"is off by default, with files of one's own", ed + old, nil},
+		{"asks nobody", ed + old, []string{"UpdateHostKeys ask"}},
+		{"hashed", ed, []string{yes, "HashKnownHosts yes"}},
+		{"wildcard", "[127.0.*]:*" + host["ssh-ed25519"], []string{yes}},
+		{"three names", "a,b," + ed, []string{yes}},
+		{"two names", "a," + ed, []string{yes}},
+		{"known elsewhere", ed + "elsewhere" + host["ssh-ed25519"], []string{yes}},
+		{"new one known elsewhere", ed + "elsewhere" + host["ssh-rsa"], []string{yes}},
+		{"old one known elsewhere", ed + old + "elsewhere" + other["ecdsa-sha2-nistp256"], []string{yes}},
+		{"revocation", ed + "@revoked " + o.name + other["ssh-rsa"], []string{yes}},
+		{"without the port", "127.0.0.1" + host["ssh-ed25519"], []string{yes}},
+		{"alias", "alias" + host["ssh-ed25519"], []string{yes, "HostKeyAlias Alias"}},
+		{"fewer algorithms", ed, []string{yes, "HostKeyAlgorithms ssh-ed25519,rsa-sha2-256"}},
+		{"accepted by nobody", "", []string{yes, "StrictHostKeyChecking accept-new"}},
+		{"changed and let pass", o.name + other["ssh-ed25519"], []string{yes, "StrictHostKeyChecking no"}},
+		{"localhost", ed, []string{yes, "NoHostAuthenticationForLocalhost yes"}},
+		{"known to the command", "", []string{yes, "KnownHostsCommand /bin/cat " + o.write("printed", ed)}},
+		{"last line without an end", strings.TrimSuffix(old+ed, "\n"), []string{yes}},
+	}) {
+		o.compareUpdate(test.name, map[string]string{"known_hosts": test.known}, test.lines...)
+	}
+	both := "UserKnownHostsFile " + o.path("known_hosts") + " " + o.path("second")
+	o.compareUpdate("several files", map[string]string{"known_hosts": "x" + other["ssh-rsa"], "second": ed + old}, yes, both)
+	o.compareUpdate("several files, all known", map[string]string{"known_hosts": ed, "second": rsa + ec}, yes, both)
+	o.compareUpdate("global file", map[string]string{"known_hosts": old, "global": ed}, yes, "GlobalKnownHostsFile "+o.path("global"))
+	o.compareUpdate("file that is both", map[string]string{"known_hosts": ed}, yes, "GlobalKnownHostsFile "+o.path("known_hosts"))
+}
+
+func TestUpdateHostKeysWithAddressAsSSH(t *testing.T) {
+	t.Parallel()
+	o := newAddressOracle(t)
+	host, other := o.lines(), newKeyLines(o.site, "other")
+	both := "box," + o.address
+	for name, known := range map[string]string{
+		"both":                    both + host["ssh-ed25519"],
+		"address is not known":    "box" + host["ssh-ed25519"],
+		"lines of their own":      "box" + host["ssh-ed25519"] + o.address + host["ssh-ed25519"],
+		"old ones":                both + host["ssh-ed25519"] + both + other["ssh-rsa"] + o.address + other["ecdsa-sha2-nistp256"],
+		"another address":         "box,[10.9.9.9]:2222" + host["ssh-ed25519"],
+		"another host's":          both + host["ssh-ed25519"] + "x," + o.address + host["ssh-ed25519"],
+		"another host's old ones": both + host["ssh-ed25519"] + "x," + o.address + other["ssh-rsa"],
+	} {
+		for _, hash := range []string{"no", "yes"} {
+			o.compareUpdate(name+", hash "+hash, map[string]string{"known_hosts": known}, "UpdateHostKeys yes", "HashKnownHosts "+hash)
+		}
+	}
+}
+
+func TestCertificateIsNotUpdated(t *testing.T) {
+	t.Parallel()
+	o := newOracle(t, lab.SshdConfig{HostKeys: []string{"ed25519", "rsa"}, Extra: []string{"HostCertificate {dir}/host-cert.pub"}})
+	ca := o.newKey("ca", "ed25519")
+	key := o.write("host.pub", strings.TrimPrefix(o.lines()["ssh-ed25519"], " "))
+	o.site.run("ssh-keygen", "-q", "-s", ca, "-I", "host", "-h", "-n", "127.0.0.1", key)
+	if err := o.sshd.Restart(); err != nil {
+		t.Fatal(err)
+	}
+	o.compareUpdate("certificate", map[string]string{"known_hosts": "@cert-authority * " + o.read("ca.pub")}, "UpdateHostKeys yes")
+	o.compareUpdate("authority without the port", map[string]string{"known_hosts": "@cert-authority 127.0.0.1 " + o.read("ca.pub")}, "UpdateHostKeys yes")
+	o.site.run("ssh-keygen", "-q", "-s", ca, "-I", "host", "-h", "-n", "elsewhere", key)
+	if err := o.sshd.Restart(); err != nil {
+		t.Fatal(err)
+	}
+	o.compare("bad certificate of an authority that the command knows", map[string]string{"known_hosts": "", "printed": "@cert-authority * " + o.read("ca.pub")},
+		"StrictHostKeyChecking no", "KnownHostsCommand /bin/cat "+o.path("printed"))
+	o.compareUpdate("its plain key", map[string]string{"known_hosts": o.name + o.lines()["ssh-ed25519"]}, "UpdateHostKeys yes")
+}
+
+// TestUpdateHostKeysAsk has a person who is there while it connects.
+func TestUpdateHostKeysAsk(t *testing.T) {
+	t.Parallel()
+	o := newOracle(t, lab.SshdConfig{HostKeys: []string{"ed25519", "rsa"}})
+	all := o.name + o.lines()["ssh-ed25519"] + o.name + o.lines()["ssh-rsa"]
+	known := o.name + o.lines()["ssh-ed25519"] + o.name + newKeyLines(o.site, "other")["ecdsa-sha2-nistp256"]
+	for _, test := range []struct {
+		known   string
+		answers []string
+		changes bool
+	}{
+		{known, []string{"yes"}, true},
+		{known, []string{"what", "YES"}, true},
+		{known, []string{"no"}, false},
+		{known, []string{""}, false},
+		{all, nil, false},
+		{"", []string{"yes", "yes"}, true}, // first whether it is the host's key at all
+	} {
+		o.write("known_hosts", test.known)
+		p := &person{answers: test.answers}
+		cfg := o.config("UpdateHostKeys ask")
+		opts := options(cfg)
+		opts.Ask = p.ask
+		conn, err := Dial(t.Context(), cfg, opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		works(t, conn)
+		conn.Close()
+		if len(p.asked) != len(test.answers) {
+			t.Errorf("asked %+v, want %d questions", p.asked, len(test.answers))
+		}
+		if after := o.read("known_hosts"); (after == all) != (test.changes || test.known == all) {
+			t.Errorf("answers %q leave %q", test.answers, after)
+		}
+		for i, q := range p.asked {
+			if q.Kind == sshconn.AskUpdate && (len(q.Learned) != 1 || q.Learned[0].Type != "RSA" || q.Again != (i > 0 && p.asked[i-1].Kind == sshconn.AskUpdate)) {
+				t.Errorf("asked %+v", q)
+			}
+		}
+	}
+}
+
+// TestUpdateHostKeysAskFails: the connection is there all the same.
+func TestUpdateHostKeysAskFails(t *testing.T) {
+	o := newOracle(t, lab.SshdConfig{HostKeys: []string{"ed25519", "rsa"}})
+	known := o.name + o.lines()["ssh-ed25519"]
+	o.write("known_hosts", known)
+	cfg := o.config("UpdateHostKeys ask")
+	opts := options(cfg)
+	labtest.LeavesNothing(t, func() {
+		opts.Ask = func(context.Context, sshconn.HostKeyQuestion) (string, error) { return "", errors.New("terminal gone") }
+		conn, err := Dial(t.Context(), cfg, opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn.Close()
+	})
+	if o.read("known_hosts") != known {
+		t.Errorf("known_hosts became %q", o.read("known_hosts"))
+	}
+}
+
+// TestUpdateHostKeysAskIsNotAnswered has a server that offers a key and then does
+// not prove it: ConnectTimeout holds, and nobody is asked.
+func TestUpdateHostKeysAskIsNotAnswered(t *testing.T) {
+	for name, instead := range map[string]func(*ssh.ServerConn) error{
+		"silent": func(*ssh.ServerConn) error { return io.EOF },
+		"requests without end": func(c *ssh.ServerConn) error {
+			_, _, err := c.SendRequest("more@example.com", false, nil)
+			return err
+		},
+		"channels without end": func(c *ssh.ServerConn) error {
+			_, _, err := c.OpenChannel("session", nil)
+			if refused := (*ssh.OpenChannelError)(nil); errors.As(err, &refused) {
+				return nil
+			}
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) { testNotProved(t, instead, name == "channels without end") })
+	}
+}
+
+// testNotProved: with forgets, it is the server that may leave something behind,
+// a channel that x/crypto forgets as the connection ends.
+func testNotProved(t *testing.T, instead func(*ssh.ServerConn) error, forgets bool) {
+	signers, keys := makeKeys(t)
+	config := &ssh.ServerConfig{NoClientAuth: true}
+	config.AddHostKey(signers[0])
+	addr := server(t, func(conn net.Conn) { offerOnly(conn, config, testOffer(keys[:2]...), instead) })
+	cfg := configTo(t, addr, "UpdateHostKeys ask", "ConnectTimeout 1", "HostKeyAlgorithms ssh-ed25519,ecdsa-sha2-nistp256")
+	known := fmt.Sprintf("[127.0.0.1]:%d %s", cfg.Port, ssh.MarshalAuthorizedKey(keys[0]))
+	if err := os.WriteFile(cfg.UserKnownHostsFiles[0], []byte(known), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	opts := options(cfg)
+	opts.Ask = func(_ context.Context, q sshconn.HostKeyQuestion) (string, error) {
+		t.Errorf("asked %+v", q)
+		return "no", nil
+	}
+	connects := func() {
+		err := cancelled(t.Context(), cfg, opts)
+		if failed := (*sshconn.TimeoutError)(nil); !errors.As(err, &failed) || failed.Phase != sshconn.PhaseAuth || failed.Seconds != 1 {
+			t.Errorf("%#v", err)
+		}
+	}
+	if forgets {
+		connects()
+	} else {
+		labtest.LeavesNothing(t, connects)
+	}
+}
+
+// offerOnly is a server that offers keys, and answers all but the request to
+// prove them. Instead of that it does something else until that fails.
+func offerOnly(conn net.Conn, config *ssh.ServerConfig, offer []byte, instead func(*ssh.ServerConn) error) {
+	served, channels, requests, err := ssh.NewServerConn(conn, config)
+	if err != nil {
+		return // the client has gone
+	}
+	go func() {
+		for c := range channels {
+			_ = c.Reject(ssh.Prohibited, "")
+		}
+	}()
+	_, _, _ = served.SendRequest(hostKeysRequest, false, offer)
+	for r := range requests {
+		if r.Type != proveRequest {
+			_ = r.Reply(false, nil)
+			continue
+		}
+		go func() {
+			for instead(served) == nil {
+			}
+		}()
+	}
+}
+
+// TestUpdateHostKeysAskHasTime for the person, whom no clock hurries.
+func TestUpdateHostKeysAskHasTime(t *testing.T) {
+	o := newOracle(t, lab.SshdConfig{HostKeys: []string{"ed25519", "rsa"}})
+	o.write("known_hosts", o.name+o.lines()["ssh-ed25519"])
+	cfg := o.config("UpdateHostKeys ask")
+	cfg.ConnectTimeout = shortSilence
+	opts := options(cfg)
+	asked := 0
+	opts.Ask = func(context.Context, sshconn.HostKeyQuestion) (string, error) {
+		asked++
+		time.Sleep(shortSilence + time.Second)
+		return "yes", nil
+	}
+	conn, err := Dial(t.Context(), cfg, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	works(t, conn)
+	conn.Close()
+	if asked != 1 {
+		t.Errorf("asked %d times", asked)
+	}
+}
+
+// testOffer is the payload of an offer of these keys.
+func testOffer(keys ...ssh.PublicKey) (payload []byte) {
+	for _, key := range keys {
+		payload = appendString(payload, key.Marshal())
+	}
+	return payload
+}
+
+func readKey(t testing.TB, file string) (ssh.Signer, ssh.PublicKey) {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := ssh.ParsePrivateKey(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signer, signer.PublicKey()
+}
+
+// makeKeys makes an ed25519, an ECDSA and an RSA key.
+func makeKeys(t testing.TB) (signers []ssh.Signer, keys []ssh.PublicKey) {
+	t.Helper()
+	for _, keyType := range []string{"ed25519", "ecdsa", "rsa"} {
+		file := t.TempDir() + "/key"
+		if out, err := exec.Command("ssh-keygen", "-q", "-t", keyType, "-N", "", "-f", file).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		signer, key := readKey(t, file)
+		signers, keys = append(signers, signer), append(keys, key)
+	}
+	return signers, keys
+}
+
+func anyKey(ssh.PublicKey) bool { return true }
+
+func TestParseOffer(t *testing.T) {
+	signers, keys := makeKeys(t)
+	cert := &ssh.Certificate{Key: keys[0], CertType: ssh.HostCert, ValidPrincipals: []string{"host"}, ValidBefore: ssh.CertTimeInfinity}
+	if err := cert.SignCert(rand.Reader, signers[1]); err != nil {
+		t.Fatal(err)
+	}
+	good := testOffer(keys...)
+	var many []byte
+	for range maxOfferedKeys + 1 {
+		many = appendString(many, []byte("x"))
+	}
+	for _, test := range []struct {
+		name    string
+		payload []byte
+		keys    int // -1: refused
+	}{
+		{"empty", nil, 0},
+		{"three", good, 3},
+		{"certificate", append(testOffer(cert), good...), 3},
+		{"unknown type", append(appendString(nil, appendString(nil, []byte("ssh-frob"))), good...), 3},
+		{"trailing bytes in a key", append(appendString(nil, append(keys[0].Marshal(), 0)), testOffer(keys[1])...), 1},
+		{"twice", append(good, testOffer(keys[0])...), -1},
+		{"cut short", good[:len(good)-1], -1},
+		{"trailing bytes", append(slices.Clone(good), 0), -1},
+		{"as many as may be", many[5:], 0},
+		{"too many", many, -1},
+	} {
+		got, err := parseOffer(test.payload, anyKey)
+		if bad := (*sshconn.ProtocolError)(nil); errors.As(err, &bad) != (test.keys < 0) || err == nil && len(got) != test.keys {
+			t.Errorf("%s: %d keys, %v", test.name, len(got), err)
+		}
+	}
+	if got, err := parseOffer(good, func(k ssh.PublicKey) bool { return k.Type() == "ssh-rsa" }); err != nil || len(got) != 1 {
+		t.Errorf("filtered: %d keys, %v", len(got), err)
+	}
+}
+
+// TestCheckProofs has a server that lies.
+func TestCheckProofs(t *testing.T) {
+	signers, keys := makeKeys(t)
+	session := []byte("session")
+	sign := func(i int, algorithm string, data []byte) []byte {
+		t.Helper()
+		signature, err := signers[i].(ssh.AlgorithmSigner).SignWithAlgorithm(rand.Reader, data, algorithm)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return appendString(nil, ssh.Marshal(signature))
+	}
+	proof := func(i int, algorithm string) []byte { return sign(i, algorithm, proofData(session, keys[i])) }
+	join := func(parts ...[]byte) []byte { return slices.Concat(parts...) }
+	ed, ec := proof(0, ssh.KeyAlgoED25519), proof(1, ssh.KeyAlgoECDSA256)
+	for _, test := range []struct {
+		name  string
+		reply []byte
+		rsa   string
+		weak  int // -1: refused
+	}{
+		{"good", join(ed, ec, proof(2, ssh.KeyAlgoRSASHA512)), "", 0},
+		{"as in the key exchange", join(ed, ec, proof(2, ssh.KeyAlgoRSASHA256)), ssh.KeyAlgoRSASHA256, 0},
+		{"SHA-1 as in the key exchange", join(ed, ec, proof(2, ssh.KeyAlgoRSA)), ssh.KeyAlgoRSA, 0},
+		{"weak", join(ed, ec, proof(2, ssh.KeyAlgoRSA)), "", 1},
+		{"other than in the key exchange", join(ed, ec, proof(2, ssh.KeyAlgoRSASHA256)), ssh.KeyAlgoRSASHA512, -1},
+		{"weaker than in the key exchange", join(ed, ec, proof(2, ssh.KeyAlgoRSA)), ssh.KeyAlgoRSASHA512, -1},
+		{"none", nil, "", -1},
+		{"one is missing", join(ed, ec), "", -1},
+		{"one too many", join(ed, ec, proof(2, ssh.KeyAlgoRSASHA512), ed), "", -1},
+		{"wrong order", join(ec, ed, proof(2, ssh.KeyAlgoRSASHA512)), "", -1},
+		{"another session", join(sign(0, ssh.KeyAlgoED25519, proofData([]byte("x"), keys[0])), ec, proof(2, ssh.KeyAlgoRSASHA512)), "", -1},
+		{"another key", join(sign(0, ssh.KeyAlgoED25519, proofData(session, keys[1])), ec, proof(2, ssh.KeyAlgoRSASHA512)), "", -1},
+		{"junk", join(appendString(nil, []byte("x")), ec, proof(2, ssh.KeyAlgoRSASHA512)), "", -1},
+	} {
+		weak, err := checkProofs(test.reply, session, keys, test.rsa)
+		if bad := (*sshconn.ProtocolError)(nil); errors.As(err, &bad) != (test.weak < 0) || err == nil && len(weak) != test.weak {
+			t.Errorf("%s: %d weak, %v", test.name, len(weak), err)
+		}
+	}
+}
+
+func FuzzOffer(f *testing.F) {
+	signers, keys := makeKeys(f)
+	f.Add(testOffer(keys...), []byte{}, "")
+	signature, err := signers[0].Sign(rand.Reader, proofData(nil, keys[0]))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(testOffer(keys[0]), appendString(nil, ssh.Marshal(signature)), ssh.KeyAlgoRSASHA256)
+	f.Add([]byte{0, 0, 0, 1}, []byte{0xff, 0xff, 0xff, 0xff}, "")
+	f.Fuzz(func(t *testing.T, payload, reply []byte, rsaAlgorithm string) {
+		offered, err := parseOffer(payload, anyKey)
+		if err != nil {
+			return
+		}
+		if len(offered) > maxOfferedKeys || len(offered)*4 > len(payload) {
+			t.Errorf("%d keys in %d bytes", len(offered), len(payload))
+		}
+		weak, err := checkProofs(reply, nil, offered, rsaAlgorithm)
+		if err == nil && len(reply) < 4*len(offered) {
+			t.Errorf("%d keys are proven by %d bytes", len(offered), len(reply))
+		}
+		if slices.ContainsFunc(weak, func(k ssh.PublicKey) bool { return k.Type() != ssh.KeyAlgoRSA || rsaAlgorithm != "" }) {
+			t.Errorf("too weak: %v", weak)
+		}
+	})
+}

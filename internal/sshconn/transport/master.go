@@ -1,0 +1,154 @@
+package transport
+
+import (
+	"errors"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"golang.org/x/crypto/ssh"
+)
+
+// master is a Connection that OpenSSH's ssh carries as a ControlMaster.
+//
+//	keeper ==sessions==> control socket -> ssh -> relay in this process -> server
+//	guard  <==agent====  agent socket  <- ssh
+//
+// It ends when any of these does: ssh when the relay closes its end, the
+// control connection with ssh.
+type master struct {
+	transport *transport
+	dir       masterDir
+	passing   *net.UnixListener // where ssh comes for the connection
+	asking    *net.UnixListener // where its questions come
+	agents    *net.UnixListener // where its agent channels come
+	process   *sshProcess
+
+	mux      ssh.Conn
+	channels <-chan ssh.NewChannel
+	requests <-chan *ssh.Request
+	facts    sshconn.Facts
+
+	close sync.Once
+	done  chan struct{} // closed when nothing of it is left
+}
+
+// attach begins to use the control socket of an ssh that has connected.
+func (m *master) attach() error {
+	conn, err := net.Dial("unix", m.dir.control())
+	if err != nil {
+		return err
+	}
+	m.mux, m.channels, m.requests, err = ssh.NewControlClientConn(conn)
+	if err != nil {
+		conn.Close()
+	}
+	return err
+}
+
+// OpenChannel is that of Connection.
+func (m *master) OpenChannel(kind string, extra []byte) (ssh.Channel, <-chan *ssh.Request, error) {
+	return m.mux.OpenChannel(kind, extra)
+}
+
+// RoundTrip opens a session and closes it: a master passes on no global
+// request. That the server opens no more sessions is an answer too.
+func (m *master) RoundTrip() error {
+	channel, requests, err := m.OpenChannel("session", nil)
+	if rejected := (*ssh.OpenChannelError)(nil); errors.As(err, &rejected) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	go ssh.DiscardRequests(requests)
+	return channel.Close()
+}
+
+// Serve is that of Connection.
+func (m *master) Serve(agent func(sshconn.AgentOffer)) {
+	go ssh.DiscardRequests(m.requests)
+	go func() {
+		for offered := range m.channels {
+			_ = offered.Reject(ssh.UnknownChannelType, "not served here")
+		}
+	}()
+	for {
+		conn, err := m.agents.AcceptUnix()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil { // no descriptors, for the moment
+			time.Sleep(acceptRest)
+			continue
+		}
+		agent(&masterOffer{conn: conn})
+	}
+}
+
+// Probe is that of Connection. There is nothing that ssh would send on for us:
+// that all was acknowledged says nothing new then.
+func (m *master) Probe() (confirmed, known bool) {
+	confirmed, known = Confirmed(m.transport.Conn)
+	return false, known && !confirmed
+}
+
+// LocalAddr is that of Connection.
+func (m *master) LocalAddr() net.Addr { return m.transport.LocalAddr() }
+
+// Facts is that of Connection.
+func (m *master) Facts() sshconn.Facts { return m.facts }
+
+// Wait is that of Connection. The error is a *MasterError where ssh ended by
+// itself.
+func (m *master) Wait() error {
+	_ = m.mux.Wait() // always an end of the stream
+	lost := m.transport.lost()
+	m.Close()
+	if _, final := m.process.stderr.said(); !lost && final != "" && !m.process.killed() {
+		return &sshconn.MasterError{Status: m.process.cmd.ProcessState.ExitCode(), Message: final}
+	}
+	return nil
+}
+
+// Close is that of Connection. The connection to the server is closed first, so
+// that nothing waits for ssh.
+func (m *master) Close() error {
+	m.close.Do(func() {
+		defer close(m.done)
+		m.transport.Close()
+		for _, l := range []*net.UnixListener{m.passing, m.asking, m.agents} {
+			if l != nil {
+				l.Close()
+			}
+		}
+		if m.mux != nil {
+			m.mux.Close()
+		}
+		if m.process != nil {
+			m.process.end()
+		}
+		m.dir.remove()
+	})
+	<-m.done
+	return nil
+}
+
+// acceptRest is the wait before the next try where no connection could be
+// accepted.
+const acceptRest = 100 * time.Millisecond
+
+// masterOffer is an agent channel that ssh has accepted already.
+type masterOffer struct{ conn *net.UnixConn }
+
+// Accept returns the channel. ssh itself begins it with session-bind.
+func (o *masterOffer) Accept() (*sshconn.AgentChannel, error) {
+	return &sshconn.AgentChannel{ReadWriteCloser: o.conn}, nil
+}
+
+// Waits is that of AgentOffer.
+func (o *masterOffer) Waits() bool { return false }
+
+// Refuse is that of AgentOffer.
+func (o *masterOffer) Refuse(ssh.RejectionReason) { o.conn.Close() }

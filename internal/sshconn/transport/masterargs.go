@@ -1,0 +1,88 @@
+package transport
+
+import (
+	"slices"
+	"strings"
+
+	"al.essio.dev/pkg/shellescape"
+
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
+)
+
+// masterArgs returns the command line of an ssh that is a ControlMaster and
+// nothing else, with its sockets in dir. asks says that somebody can answer
+// its questions. An ssh that is unattended, which no person ran, adds no key to
+// the agent.
+//
+// Of several values of an option ssh takes the first, so ours stand before the
+// user's and override the configuration too.
+func masterArgs(cfg *sshconfig.Config, dir masterDir, connection []sshOption, asks, unattended bool) []string {
+	args := slices.Clone(cfg.Program())
+	for _, option := range append([]sshOption{
+		{"ControlMaster", "yes"},
+		{"ControlPath", pathValue(dir.control())},
+		{"ControlPersist", "no"},
+		{"ForwardAgent", pathValue(dir.agent())},
+		{"ForwardX11", "no"},
+		{"ClearAllForwardings", "yes"},
+		{"PermitLocalCommand", "no"},
+		{"RemoteCommand", "none"},
+		{"ServerAliveInterval", "0"}, // the keeper asks
+		{"LogLevel", "DEBUG1"},
+		{"BatchMode", yesNo(!asks)},
+	}, connection...) {
+		args = append(args, "-o", option.name+"="+option.value)
+	}
+	if unattended {
+		args = append(args, "-o", "AddKeysToAgent=no")
+	}
+	if cfg.CanonicalizeHostname {
+		args = append(args, "-o", "CanonicalizeHostname=always") // behind a ProxyCommand, too
+	}
+	if cfg.ForkAfterAuthentication {
+		args = append(args, "-o", "ForkAfterAuthentication=no") // unknown before OpenSSH 8.7
+	}
+	args = append(args, cfg.ConnectionOptions()...)
+	return append(args, "-N", "-T", "--", cfg.Dest)
+}
+
+// sshOption is an option of ssh_config.
+type sshOption struct{ name, value string }
+
+// passedOn are the options by which ssh gets its connection from this process
+// (ProxyUseFdpass): it is reached, watched and ended like the native transport's,
+// and an ssh whose keeper was killed loses it.
+func passedOn(dir masterDir) []sshOption {
+	return []sshOption{
+		{"ProxyCommand", escapePercent(shellescape.Quote(dir.passProgram()))}, {"ProxyUseFdpass", "yes"},
+		{"VisualHostKey", "no"}, // the key is shown from here
+	}
+}
+
+// pathValue writes a path as the value of an option that may be in quotes and
+// in which percent tokens count.
+func pathValue(path string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, `%`, `%%`).Replace(path) + `"`
+}
+
+func escapePercent(s string) string { return strings.ReplaceAll(s, "%", "%%") }
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+// masterEnv returns the environment of that ssh but for when it is to ask by the
+// askpass program: with BatchMode it asks nothing.
+func masterEnv(env []string, dir masterDir, agentSocket string) []string {
+	env = slices.DeleteFunc(slices.Clone(env), func(v string) bool {
+		name, _, _ := strings.Cut(v, "=")
+		return name == "SSH_AUTH_SOCK" || name == "SSH_ASKPASS" || name == "SSH_ASKPASS_REQUIRE" || name == "SSH_ASKPASS_PROMPT"
+	})
+	if agentSocket != "" {
+		env = append(env, "SSH_AUTH_SOCK="+agentSocket)
+	}
+	return append(env, "SSH_ASKPASS="+dir.askProgram())
+}

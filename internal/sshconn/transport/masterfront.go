@@ -1,0 +1,216 @@
+package transport
+
+import (
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"al.essio.dev/pkg/shellescape"
+
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
+	"github.com/mosha-ssh/mosha/internal/sshconn"
+)
+
+// An ssh that is run by another program (sshconfig.Config.Front) makes its
+// connection itself, by its own configuration: the program may have another way
+// for what ssh dials, and nothing of ours goes past it. So does one that has to
+// see the server's address (GSSAPITrustDns). So there is no relay, and what is
+// known of the connection is what ssh says of it:
+//
+//	keeper ==sessions==> control socket -> ssh -> server
+//	                                        ^ run by the program in front
+
+// dialsItself says whether ssh is to make its connection itself.
+func dialsItself(cfg *sshconfig.Config) bool {
+	return cfg.Front != "" || cfg.GSSAPITrustDNS && (cfg.GSSAPIAuthentication || cfg.GSSAPIKeyExchange) && !hasProxy(cfg)
+}
+
+// ownConn stands for the connection that ssh makes.
+type ownConn struct {
+	net.Conn // nil: nothing is read or written here
+	remote   atomic.Pointer[net.TCPAddr]
+}
+
+func (*ownConn) Close() error        { return nil }
+func (*ownConn) LocalAddr() net.Addr { return proxyAddr{} }
+
+// RemoteAddr returns the address that ssh has dialed, if that can be a machine's:
+// a program in front may make addresses up.
+func (c *ownConn) RemoteAddr() net.Addr {
+	if addr := c.remote.Load(); addr != nil {
+		return addr
+	}
+	return proxyAddr{}
+}
+
+// What ssh says of a connection that it makes itself.
+var (
+	saysConnecting = regexp.MustCompile(`^debug1: Connecting to .* \[(.+)\] port (\d+)\.$`)
+	saysVersion    = regexp.MustCompile(`^debug1: Remote protocol version \S+, remote software version (.*)$`)
+)
+
+const (
+	saysHostKey  = "debug1: Server host key: "
+	saysEntering = "debug1: Entering interactive session." // the control socket is there
+)
+
+// overhear follows a connection that ssh makes itself, as watchMaster follows a
+// relay. Once the server has said its version a banner of its may have any line in
+// it, and so may that of a host on the way: an address counts before that, and
+// where there is none.
+func (d *dialer) overhear(line string) {
+	d.fetched.Store(true) // ssh is there
+	begun, _, _ := d.transport.seen()
+	if m := saysConnecting.FindStringSubmatch(line); m != nil && !begun && !hasProxy(d.cfg) {
+		addr, err := netip.ParseAddr(m[1])
+		port, _ := strconv.ParseUint(m[2], 10, 16)
+		if conn, ok := d.transport.Conn.(*ownConn); ok && err == nil && !addr.IsMulticast() && !addr.IsUnspecified() {
+			conn.remote.Store(net.TCPAddrFromAddrPort(netip.AddrPortFrom(addr, uint16(port))))
+		}
+		d.begin(sshconn.PhaseBanner)
+	}
+	if m := saysVersion.FindStringSubmatch(line); m != nil {
+		d.transport.overheard(sniffPackets, strings.HasPrefix(m[1], "OpenSSH_"))
+		d.begin(sshconn.PhaseKex)
+	}
+	if strings.HasPrefix(line, saysHostKey) && !d.transport.secured() {
+		d.transport.overheard(sniffDone, d.transport.openSSH())
+		d.begin(sshconn.PhaseAuth)
+		d.watch.start(authTimeout, authTimeout)
+	}
+}
+
+// startFronted starts an ssh by the program in front of it.
+//
+// Where that gives ssh a terminal, as sshpass does, ssh asks there; else it has
+// none and asks by our program. The ssh to a jump host is one of ours, as always
+// (jump.go).
+func (d *dialer) startFronted(dir masterDir, env []string, words *sshWords) (*sshProcess, error) {
+	jump := exec.Command(d.cfg.JumpProgram())
+	leadOn(jump, dir, jumpOptions(&d.opts))
+	way, err := d.ownWay(jump.Args[0])
+	if err != nil {
+		return nil, err
+	}
+	args := masterArgs(d.cfg, dir, way, !d.cfg.BatchMode, d.opts.Unattended())
+	if os.Getenv("DISPLAY") == "" {
+		env = append(env, "DISPLAY=none") // or ssh would not run SSH_ASKPASS
+	}
+	w, cmd, err := newWarden(args, d.cfg.JumpProgram(), dir)
+	if err != nil {
+		return nil, err
+	}
+	p := newSSHProcess(cmd, append(env, jump.Env...), words)
+	p.warden = w
+	words.heard = func(line string) {
+		d.overhear(line)
+		if line == saysEntering {
+			d.entered.Store(true)
+			p.getReady() // the program in front may have its standard output, too
+		}
+	}
+	err = p.start()
+	w.handOver()
+	if err != nil {
+		w.dismiss()
+	}
+	return p, err
+}
+
+// ownWay are the options of an ssh that makes its connection itself. A host key
+// that is not the known one it may not let pass: nobody here sees the key.
+func (d *dialer) ownWay(jumpProgram string) ([]sshOption, error) {
+	var options []sshOption
+	if d.cfg.StrictHostKeyChecking == "no" {
+		const option, value = "StrictHostKeyChecking", "accept-new"
+		with := append(slices.Clone(d.cfg.Program()), "-o", option+"="+value)
+		found, err := sshconfig.Resolve(d.keys.ctx, with, d.cfg.Dest)
+		if err != nil {
+			return nil, err
+		}
+		if found.StrictHostKeyChecking == "no" { // it is in a script, before what we say
+			return nil, &sshconn.HostKeyError{Problem: sshconn.KeyUnseen, Host: hostKeyHost(d.cfg), Strict: "no"}
+		}
+		options = append(options, sshOption{option, value})
+	}
+	jump, err := d.cfg.JumpArgs()
+	if err != nil || len(jump) == 0 {
+		return options, err
+	}
+	words := slices.Concat([]string{jumpProgram}, jumpOptions(&d.opts), jump[1:])
+	return append(options, sshOption{"ProxyCommand", escapePercent(shellescape.QuoteCommand(words))}, sshOption{"ProxyUseFdpass", "no"}), nil
+}
+
+// wardenScript runs the program in front of ssh, and ends it and ssh when the
+// pipe on descriptor 3 is closed, by this process or by its end. The program may
+// have put ssh into another process group or session, so ssh is first told over
+// its control socket. Descriptor 4 is closed when that is done.
+const wardenScript = `control=$1
+shift
+"$@" 3<&- 4>&- &
+child=$!
+exec >/dev/null 2>&1
+{
+	trap "" HUP INT TERM
+	read -r end
+	"$0" -F none -o "$control" -O exit mosha
+	kill -s TERM "$child"
+} <&3 &
+guard=$!
+exec 3<&- 4>&-
+wait "$child"
+code=$?
+kill -s KILL "$guard"
+exit "$code"
+`
+
+// wardenPatience is how long the script may take to end ssh.
+const wardenPatience = 2 * time.Second
+
+// warden is this process's side of wardenScript.
+type warden struct {
+	alive, done  *os.File
+	theirs, says *os.File // the script's ends
+}
+
+// newWarden returns the command that runs args under the script. ssh is one that
+// can talk to a master.
+func newWarden(args []string, ssh string, dir masterDir) (*warden, *exec.Cmd, error) {
+	w := &warden{}
+	var err error
+	if w.theirs, w.alive, err = os.Pipe(); err != nil {
+		return nil, nil, err
+	}
+	if w.done, w.says, err = os.Pipe(); err != nil {
+		w.alive.Close()
+		w.theirs.Close()
+		return nil, nil, err
+	}
+	cmd := exec.Command("/bin/sh", append([]string{"-c", wardenScript, ssh, "ControlPath=" + pathValue(dir.control())}, args...)...)
+	cmd.ExtraFiles = []*os.File{w.theirs, w.says}
+	return w, cmd, nil
+}
+
+// handOver closes the script's ends here.
+func (w *warden) handOver() {
+	w.theirs.Close()
+	w.says.Close()
+}
+
+// dismiss has the script end all, and waits for that.
+func (w *warden) dismiss() {
+	if w == nil {
+		return
+	}
+	w.alive.Close()
+	_ = w.done.SetReadDeadline(time.Now().Add(wardenPatience))
+	_, _ = w.done.Read(make([]byte, 1))
+	w.done.Close()
+}

@@ -1,0 +1,95 @@
+package transport
+
+import (
+	"io"
+	"net"
+	"sync"
+
+	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/sshconn/knownhosts"
+)
+
+// relayBuffer is how much is copied at once, in bytes. Little, as a buffer for
+// each direction stays for as long as the connection.
+const relayBuffer = 16 << 10
+
+// relay hands the connection to the ssh that comes for it, once, and copies
+// until either side has closed its end. It then closes both.
+func (d *dialer) relay(listener *net.UnixListener) {
+	conn, err := listener.AcceptUnix()
+	listener.Close()
+	if err != nil {
+		return
+	}
+	d.fetched.Store(true)
+	defer conn.Close()
+	defer d.transport.Close()
+	var down sync.WaitGroup
+	down.Go(func() {
+		copyBytes(conn, &gate{d: d})
+		_ = conn.CloseWrite() // ssh ends then, and closes its end
+	})
+	copyBytes(d.transport, conn)
+	d.transport.Close()
+	down.Wait()
+}
+
+func copyBytes(to io.Writer, from io.Reader) {
+	_, _ = io.CopyBuffer(struct{ io.Writer }{to}, struct{ io.Reader }{from}, make([]byte, relayBuffer))
+}
+
+// gate is what the server says. It judges the host key when the server shows it,
+// as the native transport does, and hands nothing more on to ssh before: what
+// ssh says of a key cannot be told for sure from what a server has it say.
+type gate struct {
+	d    *dialer
+	open bool
+}
+
+func (g *gate) Read(p []byte) (int, error) {
+	n, err := g.d.transport.Read(p)
+	if g.open || !g.d.transport.secured() {
+		return n, err
+	}
+	if refusal := g.d.judge(); refusal != nil {
+		g.d.refused.Store(&refusal)
+		go g.d.abort()
+		return 0, refusal
+	}
+	g.open = true
+	return n, err
+}
+
+// errUnseen says that the server has shown no host key in a way that cannot be
+// read in more than one way.
+var errUnseen = &sshconn.ProtocolError{Phase: sshconn.PhaseKex, Message: "the server's host key cannot be seen in its key exchange"}
+
+// leftToSSH says whether ssh alone decides about the host key, and refuses one
+// that is not the known one: nobody here sees it, or can read it.
+func (d *dialer) leftToSSH() bool { return d.itself || d.left.Load() }
+
+// judge decides about the key that the server has shown.
+func (d *dialer) judge() error {
+	_, found, reply := d.transport.seen()
+	switch {
+	case d.transport.kerberos():
+		d.begin(sshconn.PhaseAuth)
+		d.watch.start(authTimeout, authTimeout)
+		return nil
+	case !found:
+		return errUnseen
+	}
+	key, err := knownhosts.ParseKey(reply.hostKey)
+	switch {
+	case err != nil && d.cfg.StrictHostKeyChecking == "no": // ssh would take any
+		return errUnseen
+	case err != nil: // such as a certificate by a key that only ssh can read
+		d.left.Store(true)
+		d.begin(sshconn.PhaseAuth)
+		d.watch.start(authTimeout, authTimeout)
+		return nil
+	}
+	err = d.hostKey("", d.transport.RemoteAddr(), key)
+	d.silence.rest() // it is ssh's turn
+	return err
+}

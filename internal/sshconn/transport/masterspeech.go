@@ -1,0 +1,175 @@
+package transport
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
+	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/text"
+)
+
+// speech picks from what an ssh writes to its standard error what a person is
+// to see who is there while it connects: what ssh would show by the user's
+// LogLevel, but for debugging and for what is said in words of our own (notes,
+// questions, errors).
+//
+//	the host key --the login begins--> the login --connected or failed--> nothing
+//	 (all waits)                      (ssh's own last line waits)
+//
+// ssh's own lines end with CR LF (log.c, do_log), a server's banner as the
+// server has it, LF as a rule. A line of ssh's own waits until ssh goes on: if
+// it does not, that line was its last word and is part of the error. Before the
+// login all waits, since there the error says all that ssh does in many lines.
+// A question of ssh's lets all go that waits.
+type speech struct {
+	cfg  *sshconfig.Config
+	tell func(sshconn.Notice)
+
+	login   bool
+	waiting []string // lines that wait
+	ready   []string // lines to be sent
+	lines   int      // how many were, and are to be
+	bytes   int
+}
+
+// maxNoticeLines is how many lines one notice has.
+const maxNoticeLines = 50
+
+// newSpeech returns nil if nobody listens.
+func newSpeech(cfg *sshconfig.Config, tell func(sshconn.Notice)) *speech {
+	if tell == nil || cfg.IsMute() {
+		return nil
+	}
+	return &speech{cfg: cfg, tell: tell}
+}
+
+// What ssh says that is worded here, or that LogLevel INFO would not show.
+var (
+	saysLogin      = regexp.MustCompile(`^debug1: (SSH2_MSG_SERVICE_ACCEPT received$|Authentications that can continue: )`)
+	saysElsewhere  = regexp.MustCompile(`^(Permission denied, please try again\.|Host key verification failed\.)$|^(Connection (closed|reset) by|Disconnected from|Disconnecting) `)
+	saysUnsafeFile = regexp.MustCompile(`^(@{20,}|@ +WARNING: UNPROTECTED PRIVATE KEY FILE! +@|Permissions 0\d+ for '.*' are too open\.|` +
+		`It is required that your private key files are NOT accessible by others\.|This private key will be ignored\.)$`)
+	saysVerbose = regexp.MustCompile(`^(Authenticated (to|using|with) |Canonicalized DNS aliased hostname |\w+: (invalid marker|truncated line) at )`)
+)
+
+// hear takes a line without its end. own says that it ends as ssh's own do.
+func (s *speech) hear(line string, own bool) {
+	switch {
+	case s == nil:
+	case own && isDebug(line):
+		if !s.login && saysLogin.MatchString(line) {
+			s.begin()
+		}
+		if s.login {
+			s.release()
+		}
+	case !s.login:
+		s.wait(line)
+	default:
+		s.hearLogin(line, own)
+	}
+}
+
+// begin notes that the login begins, for which ssh has taken the host key. Of a
+// key that is not the known one a note says more (letPass), of a revoked one the
+// error does.
+func (s *speech) begin() {
+	s.login = true
+	refused := func(line string) bool {
+		return strings.Contains(line, saysKeyChanged) || strings.Contains(line, saysKeyRevoked)
+	}
+	if slices.ContainsFunc(s.waiting, refused) {
+		s.waiting = nil
+	}
+}
+
+// hearLogin takes a line after the login has begun.
+func (s *speech) hearLogin(line string, own bool) {
+	if !saysSignFailed.MatchString(line) {
+		s.release()
+	}
+	switch {
+	case !own:
+		if !s.cfg.IsHushed() {
+			s.pass(line)
+		}
+	case saysElsewhere.MatchString(line), saysDenied.MatchString(line), saysDisconnect.MatchString(line), saysUnsafeFile.MatchString(line):
+	case s.skipped(line):
+	default:
+		s.wait(line)
+	}
+}
+
+// skipped tells, in the words of the native transport, that a key file is not
+// used, if that is what the line says.
+func (s *speech) skipped(line string) bool {
+	m := saysNotLoaded.FindStringSubmatch(line)
+	if m == nil || !slices.Contains(s.cfg.IdentityFiles, m[1]) {
+		return false
+	}
+	if reason := skipReason(m[2]); reason == sshconn.SkipPermissions || reason == sshconn.SkipUnreadable {
+		s.send()
+		s.tell(sshconn.Notice{Kind: sshconn.NoticeSkipped, File: m[1], Reason: reason, Text: sshconn.Bounded(m[2])})
+	}
+	return true
+}
+
+// wait has a line wait until ssh goes on.
+func (s *speech) wait(line string) {
+	unwanted := saysAdded.MatchString(line) || !s.cfg.IsVerbose() && saysVerbose.MatchString(line)
+	if !unwanted && len(s.waiting) < maxSSHLines {
+		s.waiting = append(s.waiting, line)
+	}
+}
+
+// release lets all go that waits, as far as LogLevel lets it.
+func (s *speech) release() {
+	if s == nil {
+		return
+	}
+	for _, line := range s.waiting {
+		if !s.cfg.IsHushed() || saysSignFailed.MatchString(line) {
+			s.pass(line)
+		}
+	}
+	s.waiting = nil
+}
+
+// releaseBut is release without the last line, if it is that one.
+func (s *speech) releaseBut(final string) {
+	if s == nil {
+		return
+	}
+	if last := len(s.waiting) - 1; last >= 0 && strings.TrimSpace(text.Clean(s.waiting[last])) == final {
+		s.waiting = s.waiting[:last]
+	}
+	s.release()
+}
+
+// pass makes a line ready to be sent, up to a bound.
+func (s *speech) pass(line string) {
+	if s.lines >= maxSSHLines || s.bytes+len(line) > sshconn.MaxShown {
+		return
+	}
+	s.lines++
+	s.bytes += len(line) + 1
+	s.ready = append(s.ready, line)
+}
+
+// send tells what is ready.
+func (s *speech) send() {
+	if s == nil {
+		return
+	}
+	for len(s.ready) > 0 {
+		n, size := 0, 0
+		for n < len(s.ready) && n < maxNoticeLines && (n == 0 || size+len(s.ready[n]) < sshconn.MaxText) {
+			size += len(s.ready[n]) + 1
+			n++
+		}
+		s.tell(sshconn.Notice{Kind: sshconn.NoticeBanner, Text: sshconn.Bounded(strings.Join(s.ready[:n], "\n") + "\n")})
+		s.ready = s.ready[n:]
+	}
+}

@@ -1,0 +1,174 @@
+package transport
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
+	"github.com/mosha-ssh/mosha/internal/sshconn"
+)
+
+// What OpenSSH's ssh says, with LogLevel DEBUG1, in versions 8.4 to 10.
+// It speaks English always. The last word before it ends decides; a server
+// that puts such lines into its banner can only bring about a refusal, which
+// it can have anyway.
+var (
+	saysNegotiation = regexp.MustCompile(`^Unable to negotiate with .*: no matching (.+) found\. Their offer: (.*)$`)
+	saysDenied      = regexp.MustCompile(`Permission denied \(([^)]*)\)\.?$`)
+	saysDisconnect  = regexp.MustCompile(`^Received disconnect from .* port \d+:(\d+): ?(.*)$`)
+	saysOffer       = regexp.MustCompile(`^debug1: Offering public key: (.*) ([A-Z0-9-]+) ((?:SHA\d+|MD5):\S+)(.*)$`)
+	saysAccept      = regexp.MustCompile(`^debug1: Server accepts key: (.*) ([A-Z0-9-]+) ((?:SHA\d+|MD5):\S+)(.*)$`)
+	saysMethods     = regexp.MustCompile(`^debug1: Authentications that can continue: (\S+)$`)
+	saysSignFailed  = regexp.MustCompile(`^sign_and_send_pubkey: signing failed for .*: (.*)$`)
+	saysNotLoaded   = regexp.MustCompile(`^Load key "(.*)": (.*)$`)
+	saysOffending   = regexp.MustCompile(`^(?:debug1: )?Offending (\S+) key in (.*):(\d+)$`)
+	saysAdded       = regexp.MustCompile(`^Warning: Permanently added '(.*)' \((.*)\) to the list of known hosts\.$`)
+)
+
+const (
+	saysKeyFailed  = "Host key verification failed."
+	saysKeyChanged = "REMOTE HOST IDENTIFICATION HAS CHANGED"
+	saysKeyRevoked = "REVOKED HOST KEY"
+	saysNoAgent    = "ssh_get_authentication_socket"
+	saysAgentEmpty = "agent contains no identities"
+)
+
+// sshFailure is how an ssh ended that could not connect.
+type sshFailure struct {
+	cfg      *sshconfig.Config
+	lines    []string
+	final    string
+	attended bool // somebody could be asked
+	typed    bool // something was typed for the login
+	auth     bool // it ended while it authenticated
+}
+
+// explain returns what happened as the native transport would say it, nil if
+// the lines do not tell.
+func (f *sshFailure) explain() error {
+	if m := saysNegotiation.FindStringSubmatch(f.final); m != nil {
+		return &sshconn.AlgorithmError{What: negotiated(m[1]), Theirs: strings.Split(m[2], ",")}
+	}
+	for _, line := range f.tail() {
+		if m := saysDenied.FindStringSubmatch(line); m != nil {
+			return f.authError(strings.Split(m[1], ","), "")
+		}
+		if m := saysDisconnect.FindStringSubmatch(line); m != nil {
+			if f.auth {
+				return f.authError(nil, m[2])
+			}
+			reason, _ := strconv.Atoi(m[1])
+			return &sshconn.DisconnectError{Reason: reason, Message: m[2]}
+		}
+	}
+	return nil
+}
+
+// tail returns the last lines, without those for debugging, the last first.
+func (f *sshFailure) tail() []string {
+	var last []string
+	for i := len(f.lines) - 1; i >= 0 && len(last) < 3; i-- {
+		if !isDebug(f.lines[i]) {
+			last = append(last, f.lines[i])
+		}
+	}
+	return last
+}
+
+// negotiated is the native transport's word for a kind of algorithm.
+func negotiated(what string) string {
+	switch what {
+	case "key exchange method":
+		return "key exchange"
+	case "host key type":
+		return "host key"
+	}
+	return what
+}
+
+// unseenKeyError is the refusal of a key that was not seen here, as far as ssh has
+// said why: that may be lost among a server's words.
+func (f *sshFailure) unseenKeyError() error {
+	e := &sshconn.HostKeyError{Problem: sshconn.KeyDisputed, Host: hostKeyHost(f.cfg), Strict: f.cfg.StrictHostKeyChecking}
+	for _, line := range f.lines {
+		if m := saysOffending.FindStringSubmatch(line); m != nil {
+			e.KnownType, e.File = m[1], m[2]
+			e.Line, _ = strconv.Atoi(m[3])
+		}
+		switch {
+		case strings.Contains(line, saysKeyChanged):
+			e.Problem = sshconn.KeyChanged
+		case strings.Contains(line, saysKeyRevoked):
+			e.Problem = sshconn.KeyRevoked
+		}
+	}
+	return e
+}
+
+// authError puts together what ssh has said of the login. methods are those of
+// its last word, nil if that has none.
+func (f *sshFailure) authError(methods []string, disconnect string) error {
+	e := &sshconn.AuthError{User: f.cfg.User, Host: f.cfg.HostName, Disconnect: disconnect, Typed: f.typed}
+	for _, line := range f.lines {
+		if m := saysOffer.FindStringSubmatch(line); m != nil {
+			e.Tried = append(e.Tried, sshconn.TriedKey{
+				Type: m[2], Fingerprint: m[3], Source: m[1], FromAgent: strings.Contains(m[4], " agent"),
+			})
+		} else if m := saysMethods.FindStringSubmatch(line); m != nil {
+			e.Methods = strings.Split(m[1], ",")
+		} else if m := saysSignFailed.FindStringSubmatch(line); m != nil && len(e.Tried) > 0 {
+			e.Tried[len(e.Tried)-1].Problem = m[1]
+		} else if m := saysNotLoaded.FindStringSubmatch(line); m != nil {
+			e.Skipped = append(e.Skipped, sshconn.SkippedKey{File: m[1], Reason: skipReason(m[2]), Detail: m[2]})
+		} else if strings.Contains(line, saysNoAgent) {
+			e.Agent = sshconn.AgentAbsent
+		} else if strings.Contains(line, saysAgentEmpty) {
+			e.Agent = sshconn.AgentEmpty
+		}
+	}
+	if methods != nil {
+		e.Methods = methods
+	}
+	e.Interactive = !f.attended && (f.cfg.PasswordAuthentication && slices.Contains(e.Methods, "password") ||
+		f.cfg.KbdInteractive && slices.Contains(e.Methods, "keyboard-interactive"))
+	return e
+}
+
+// skipReason classifies why ssh did not load a key file (ssherr.c).
+func skipReason(why string) string {
+	switch {
+	case strings.Contains(why, "bad permissions"):
+		return sshconn.SkipPermissions
+	case strings.Contains(why, "incorrect passphrase"):
+		return sshconn.SkipEncrypted
+	case strings.Contains(why, "No such file"):
+		return sshconn.SkipMissing
+	}
+	return sshconn.SkipUnreadable
+}
+
+// acceptedKey returns the SHA256 fingerprint of the key that was accepted, "" if none
+// was or FingerprintHash is another.
+func acceptedKey(lines []string) (identity string) {
+	for _, line := range lines {
+		if m := saysAccept.FindStringSubmatch(line); m != nil {
+			identity = m[3]
+		}
+	}
+	if !strings.HasPrefix(identity, "SHA256:") {
+		return ""
+	}
+	return identity
+}
+
+// addedNotes are about what ssh has written down of a key that was not seen here.
+func addedNotes(cfg *sshconfig.Config, lines []string) (notes []sshconn.Note) {
+	for _, line := range lines {
+		if m := saysAdded.FindStringSubmatch(line); m != nil && len(cfg.UserKnownHostsFiles) > 0 && !cfg.IsHushed() {
+			notes = append(notes, sshconn.Note{Kind: sshconn.NoteAdded, Host: hostKeyHost(cfg), KeyType: m[2], File: cfg.UserKnownHostsFiles[0]})
+		}
+	}
+	return notes
+}

@@ -1,0 +1,211 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"os/exec"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
+	"github.com/mosha-ssh/mosha/internal/sshconn"
+)
+
+// Open connects to the destination and authenticates, over the transport that
+// the options want. Where that is left open, it is the native one, unless the
+// configuration or the server needs what that cannot do and OpenSSH can:
+//
+//	configuration --needs OpenSSH--------------------------> OpenSSH
+//	     \--> native --connected, refused, no network------> the outcome
+//	              \----lacks an algorithm or a method, or
+//	                   does not understand the server-------> OpenSSH
+//
+// A host key that was refused, or an authentication that failed, is never tried
+// again. When ctx ends, Open returns ctx's cause at once. Other errors are those
+// of Dial, and *MasterError, *PathError or the system's where ssh cannot be had.
+func Open(ctx context.Context, cfg *sshconfig.Config, opts sshconn.Options) (sshconn.Connection, error) {
+	opts.Tell = unrepeated(opts.Tell)
+	switch {
+	case opts.Choice.Transport == sshconn.TransportNative && cfg.Front != "":
+		return nil, &sshconn.UnsupportedError{Feature: sshconn.FeatureFront, Detail: cfg.Front}
+	case opts.Choice.Transport == sshconn.TransportNative:
+		return openNative(ctx, cfg, opts)
+	case cfg.Front != "" && opts.Choice.Transport == sshconn.TransportAuto:
+		opts.Choice = sshconn.Choice{Transport: sshconn.TransportOpenSSH, Reason: (&sshconn.UnsupportedError{Feature: sshconn.FeatureFront, Detail: cfg.Front}).Error()}
+		return openMaster(ctx, cfg, opts)
+	case opts.Choice.Transport == sshconn.TransportOpenSSH:
+		return openMaster(ctx, cfg, opts)
+	}
+	if why := beyondNative(cfg); why != nil {
+		return fallBack(ctx, cfg, opts, why)
+	}
+	opts.Alone = opts.Alone || opts.Master.Dir == ""
+	seen, tell := newShown(), opts.Tell
+	opts.Tell = seen.remember(tell)
+	conn, err := Dial(ctx, cfg, opts)
+	if err == nil {
+		return conn, nil
+	}
+	if why := needsOpenSSH(cfg, err); why != nil && ctx.Err() == nil {
+		opts.Tell = seen.leaveOut(tell)
+		return fallBack(ctx, cfg, opts, why)
+	}
+	return nil, err
+}
+
+func openNative(ctx context.Context, cfg *sshconfig.Config, opts sshconn.Options) (sshconn.Connection, error) {
+	opts.Alone = true
+	conn, err := Dial(ctx, cfg, opts)
+	if err != nil {
+		return nil, err
+	}
+	return conn, nil
+}
+
+func openMaster(ctx context.Context, cfg *sshconfig.Config, opts sshconn.Options) (sshconn.Connection, error) {
+	conn, err := dialMaster(ctx, cfg, opts)
+	if err != nil {
+		return nil, err
+	}
+	conn.facts.Choice = opts.Choice
+	return conn, nil
+}
+
+// fallBack connects over OpenSSH, because of what the native transport lacks.
+func fallBack(ctx context.Context, cfg *sshconfig.Config, opts sshconn.Options, why error) (sshconn.Connection, error) {
+	opts.Choice = sshconn.Choice{Transport: sshconn.TransportOpenSSH, Reason: reason(why)}
+	opts.Log.Info().Str("reason", opts.Choice.Reason).AnErr("error", why).Msg("OpenSSH is to carry the connection")
+	conn, err := openMaster(ctx, cfg, opts)
+	var master *sshconn.MasterError
+	var path *sshconn.PathError
+	if errors.As(err, &master) && master.Early || errors.As(err, &path) || errors.Is(err, errNoPlace) {
+		opts.Log.Warn().Err(err).Msg("OpenSSH cannot carry it")
+		return nil, why
+	}
+	return conn, err
+}
+
+// beyondNative returns what the configuration asks for that the native
+// transport cannot do, nil if it asks for nothing of that kind.
+func beyondNative(cfg *sshconfig.Config) error {
+	if cfg.VerifyHostKeyDNS == "yes" {
+		return &sshconn.UnsupportedError{Feature: sshconn.FeatureHostKeyDNS, Detail: "VerifyHostKeyDNS"}
+	}
+	// The server may prove by Kerberos who it is, and no key of it need be known.
+	if cfg.GSSAPIKeyExchange && hasTicket() {
+		return &sshconn.UnsupportedError{Feature: sshconn.FeatureMethod, Detail: "GSSAPIKeyExchange"}
+	}
+	ours := func(method string) bool { return slices.Contains(nativeMethods, method) }
+	if p := cfg.PreferredAuthentications; len(p) > 0 && !slices.ContainsFunc(p, ours) {
+		return &sshconn.UnsupportedError{Feature: sshconn.FeatureMethod, Detail: strings.Join(p, ",")}
+	}
+	return nil
+}
+
+// nativeMethods are the authentication methods of the native transport.
+var nativeMethods = []string{"publickey", "keyboard-interactive", "password"}
+
+// delegation returns the method by which ssh logs in before it tries a key, if that
+// brings the person's tickets along to the session; nil if it does not.
+func delegation(cfg *sshconfig.Config, offered []string) *sshconn.UnsupportedError {
+	order := cfg.PreferredAuthentications
+	if len(order) == 0 {
+		order = openSSHOrder
+	}
+	const method = "gssapi-with-mic"
+	at, key := slices.Index(order, method), slices.Index(order, "publickey")
+	first := at >= 0 && (key < 0 || at < key)
+	if cfg.GSSAPIAuthentication && cfg.GSSAPIDelegateCredentials && first && slices.Contains(offered, method) && hasTicket() {
+		return &sshconn.UnsupportedError{Feature: sshconn.FeatureMethod, Detail: method}
+	}
+	return nil
+}
+
+// openSSHMethod returns a method that the server offers, that is configured and
+// that may succeed, of those that only OpenSSH has; nil if there is none. In
+// its order they come before what a person is asked for.
+func openSSHMethod(cfg *sshconfig.Config, offered []string) *sshconn.UnsupportedError {
+	for _, method := range []struct {
+		name    string
+		enabled bool
+	}{
+		{"gssapi-with-mic", cfg.GSSAPIAuthentication && hasTicket()},
+		{"hostbased", cfg.HostbasedAuthentication},
+	} {
+		preferred := len(cfg.PreferredAuthentications) == 0 || slices.Contains(cfg.PreferredAuthentications, method.name)
+		if method.enabled && preferred && slices.Contains(offered, method.name) {
+			return &sshconn.UnsupportedError{Feature: sshconn.FeatureMethod, Detail: method.name}
+		}
+	}
+	return nil
+}
+
+// ticketTimeout bounds klist, which asks nobody.
+const ticketTimeout = 2 * time.Second
+
+// hasTicket says whether this user has a Kerberos ticket. GSSAPIAuthentication
+// alone says little: some systems have it in everybody's configuration.
+func hasTicket() bool {
+	ctx, cancel := context.WithTimeout(context.Background(), ticketTimeout)
+	defer cancel()
+	return exec.CommandContext(ctx, "klist", "-s").Run() == nil
+}
+
+// needsOpenSSH returns why OpenSSH may connect where the native transport has
+// failed with err, nil if it would fail as well.
+func needsOpenSSH(cfg *sshconfig.Config, err error) error {
+	var unsupported *sshconn.UnsupportedError
+	var algorithm *sshconn.AlgorithmError
+	var protocol *sshconn.ProtocolError
+	var disconnect *sshconn.DisconnectError
+	switch {
+	case errors.As(err, &unsupported):
+		return unsupported
+	case errors.As(err, &algorithm) && inOpenSSH(cfg, algorithm):
+		return algorithm
+	case errors.As(err, &protocol) && !protocol.Begun:
+		return protocol
+	case errors.As(err, &disconnect) && misunderstood(disconnect):
+		return disconnect
+	}
+	return nil
+}
+
+// misunderstood reports whether the server disconnected, before the login, since
+// it does not understand what the native transport says (RFC 4253, section 11.1:
+// protocol error, key exchange failed, MAC error, protocol version not
+// supported).
+func misunderstood(e *sshconn.DisconnectError) bool {
+	return slices.Contains([]int{2, 3, 5, 8}, e.Reason)
+}
+
+// reason is why OpenSSH was chosen, for a person: a library's words go to the
+// log.
+func reason(why error) string {
+	var protocol *sshconn.ProtocolError
+	var disconnect *sshconn.DisconnectError
+	if errors.As(why, &protocol) || errors.As(why, &disconnect) {
+		return "the native transport and the server do not understand each other"
+	}
+	return why.Error()
+}
+
+// inOpenSSH says whether OpenSSH has the algorithm that was missing. ssh -G
+// lists those that it has and that the user allows.
+func inOpenSSH(cfg *sshconfig.Config, e *sshconn.AlgorithmError) bool {
+	if len(e.Theirs) == 0 {
+		return true // none of what the user allows is in the native transport
+	}
+	lists := map[string][]string{
+		"key exchange": cfg.KexAlgorithms, "host key": cfg.HostKeyAlgorithms,
+		"client to server cipher": cfg.Ciphers, "server to client cipher": cfg.Ciphers,
+		"client to server MAC": cfg.MACs, "server to client MAC": cfg.MACs,
+		"client to server compression": openSSHCompression, "server to client compression": openSSHCompression,
+	}
+	return slices.ContainsFunc(lists[e.What], func(name string) bool { return slices.Contains(e.Theirs, name) })
+}
+
+// openSSHCompression is what ssh offers, whatever is configured (kex.c,
+// compression_alg_list).
+var openSSHCompression = []string{"none", "zlib@openssh.com"}

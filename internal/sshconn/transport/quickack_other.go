@@ -1,0 +1,8 @@
+//go:build !linux
+
+package transport
+
+import "syscall"
+
+// acknowledge does nothing: only Linux can be asked to.
+func acknowledge(syscall.RawConn) {}

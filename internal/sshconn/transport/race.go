@@ -1,0 +1,195 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"math"
+	"net"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/mosha-ssh/mosha/internal/sshconn"
+)
+
+// headStart is how long an address has to answer before the next is dialed
+// beside it (RFC 8305, section 5, Connection Attempt Delay).
+const headStart = 250 * time.Millisecond
+
+// race connects to the first of several addresses that answers.
+//
+//	step: the next address is dialed, or the name looked up, or, after again,
+//	      the first address dialed once more
+//
+//	+--> waiting --no answer for a while--> step --+
+//	|       |  \---a dial failed----------> step --+
+//	|       |   \--more addresses---------> step --+
+//	+-------|--------------------------------------+
+//	        +--an address answers--> it wins, the others end
+//	        +--all have failed-----> the error that says most
+//
+// An address that is known beforehand does not wait for the lookup, which
+// begins when that has not answered. The clock begins with the first dial.
+type race struct {
+	dial   func(context.Context, netip.Addr) (net.Conn, error)
+	lookup func(context.Context) ([]netip.Addr, error)
+	// again is after how long a SYN goes out to an address beside an earlier one
+	// without answer: a dead network loses it, and the kernel repeats it after
+	// 1, 3 and 7 s only. Zero leaves it to the kernel.
+	again time.Duration
+	limit time.Duration // of the time from the first dial on; 0: none
+
+	began time.Time   // the first dial
+	clock *time.Timer // ends the race at its limit
+
+	addrs    []netip.Addr  // all that are known
+	next     int           // index of the one to dial next; len(addrs): all are dialed
+	pending  int           // dials under way
+	results  chan dialed   // of dials
+	lookups  chan resolved // of the lookup; nil: not begun
+	looked   error         // why the lookup failed
+	resolved bool          // the lookup is over
+	failed   error         // why a dial failed, the one that says most
+}
+
+type dialed struct {
+	conn net.Conn
+	err  error
+}
+
+type resolved struct {
+	addrs []netip.Addr
+	err   error
+}
+
+// run races until the limit or until ctx ends. It leaves no connection open but the one that it
+// returns. The error is a dial's, the lookup's, ctx's or a deadline's.
+func (r *race) run(ctx context.Context) (net.Conn, error) {
+	within, cancel := context.WithCancel(ctx)
+	defer cancel()
+	r.results = make(chan dialed)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	r.clock = time.NewTimer(math.MaxInt64)
+	defer r.clock.Stop()
+	for {
+		step := false
+		select {
+		case <-timer.C:
+			step = true
+		case got := <-r.lookups:
+			r.learn(got)
+			step = r.next < len(r.addrs)
+		case got := <-r.results:
+			if got.err == nil {
+				return got.conn, nil
+			}
+			r.lose(got.err)
+			step = r.next < len(r.addrs) || r.lookups == nil
+		case <-r.clock.C:
+			return nil, r.late(context.DeadlineExceeded)
+		case <-ctx.Done():
+			return nil, r.late(ctx.Err())
+		}
+		if step {
+			r.step(within)
+			timer.Reset(r.pause())
+		}
+		if r.resolved && r.pending == 0 && r.next == len(r.addrs) {
+			return nil, r.lost()
+		}
+	}
+}
+
+// step begins what is to be done next.
+func (r *race) step(ctx context.Context) {
+	switch {
+	case r.next < len(r.addrs):
+		r.start(ctx)
+	case r.lookups == nil:
+		r.lookups = make(chan resolved, 1)
+		go func() {
+			addrs, err := r.lookup(ctx)
+			r.lookups <- resolved{addrs, err}
+		}()
+	case r.again > 0 && len(r.addrs) > 0:
+		r.next = 0
+		r.start(ctx)
+	}
+}
+
+// pause is the time from this step to the next, if nothing happens.
+func (r *race) pause() time.Duration {
+	switch {
+	case r.next < len(r.addrs), r.lookups == nil:
+		return headStart
+	case r.again > 0:
+		return r.again
+	}
+	return math.MaxInt64
+}
+
+// start dials the next address.
+func (r *race) start(ctx context.Context) {
+	if r.began.IsZero() {
+		r.began = time.Now()
+		if r.limit > 0 {
+			r.clock.Reset(r.limit)
+		}
+	}
+	addr := r.addrs[r.next]
+	r.next++
+	r.pending++
+	go func() {
+		conn, err := r.dial(ctx, addr)
+		select {
+		case r.results <- dialed{conn, err}:
+		case <-ctx.Done(): // another has won
+			if err == nil {
+				conn.Close()
+			}
+		}
+	}()
+}
+
+// learn takes what the lookup gave.
+func (r *race) learn(got resolved) {
+	r.resolved, r.looked = true, got.err
+	for _, addr := range got.addrs {
+		if !slices.Contains(r.addrs, addr) {
+			r.addrs = append(r.addrs, addr)
+		}
+	}
+}
+
+// lose notes a failed dial. That a machine refused says more than that another
+// could not be reached.
+func (r *race) lose(err error) {
+	r.pending--
+	if r.failed == nil || cause(r.failed) != sshconn.CauseRefused {
+		r.failed = err
+	}
+}
+
+// lost is the error when nothing is left to try.
+func (r *race) lost() error {
+	if r.failed == nil {
+		return r.looked
+	}
+	return r.failed
+}
+
+// late is the error when the time is over, or the race was ended, as why says.
+// If only the lookup was waited for, that says more: it ends with ctx.
+func (r *race) late(why error) error {
+	switch {
+	case !errors.Is(why, context.DeadlineExceeded):
+	case len(r.addrs) == 0 && r.lookups != nil:
+		if got := <-r.lookups; got.err != nil {
+			return got.err
+		}
+	case r.failed != nil && cause(r.failed) == sshconn.CauseRefused:
+		return r.failed
+	}
+	return why
+}

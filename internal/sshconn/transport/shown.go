@@ -1,0 +1,116 @@
+package transport
+
+import (
+	"strings"
+	"sync"
+
+	"github.com/mosha-ssh/mosha/internal/sshconn"
+)
+
+// shown is what the attempt over the native transport had a person see. The one
+// over OpenSSH after it meets the same server and files, and what ssh says of
+// them is not shown again.
+type shown struct {
+	mu    sync.Mutex
+	lines map[string]bool
+	files map[string]bool
+}
+
+func newShown() *shown { return &shown{lines: make(map[string]bool), files: make(map[string]bool)} }
+
+// remember returns tell, nil for nil, that remembers.
+func (s *shown) remember(tell func(sshconn.Notice)) func(sshconn.Notice) {
+	if tell == nil {
+		return nil
+	}
+	return func(n sshconn.Notice) {
+		s.mu.Lock()
+		switch n.Kind {
+		case sshconn.NoticeSkipped:
+			s.files[n.File] = true
+		case sshconn.NoticeHostKey:
+			s.addLocked(knownKeyWords + n.Key)
+			s.addLocked(n.Text)
+		case sshconn.NoticeBanner:
+			s.addLocked(n.Text)
+		}
+		s.mu.Unlock()
+		tell(n)
+	}
+}
+
+// knownKeyWords are those of ssh before a known key's fingerprint
+// (sshconnect.c, check_host_key); later versions have a colon behind them.
+const knownKeyWords = "Host key fingerprint is "
+
+func (s *shown) addLocked(text string) {
+	for line := range strings.Lines(text) {
+		s.lines[shownLine(line)] = true
+	}
+}
+
+func shownLine(line string) string {
+	line = strings.TrimRight(line, "\r\n")
+	return strings.Replace(line, "Host key fingerprint is: ", knownKeyWords, 1)
+}
+
+// leaveOut returns tell, nil for nil, without what is remembered.
+func (s *shown) leaveOut(tell func(sshconn.Notice)) func(sshconn.Notice) {
+	if tell == nil {
+		return nil
+	}
+	return func(n sshconn.Notice) {
+		s.mu.Lock()
+		again := n.Kind == sshconn.NoticeSkipped && s.files[n.File]
+		if n.Kind == sshconn.NoticeBanner {
+			n.Text = s.newLocked(n.Text)
+			again = strings.TrimSpace(n.Text) == ""
+		}
+		s.mu.Unlock()
+		if !again {
+			tell(n)
+		}
+	}
+}
+
+// newLocked returns the lines of a text that were not shown.
+func (s *shown) newLocked(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		if !s.lines[shownLine(line)] {
+			b.WriteString(line)
+		}
+	}
+	return b.String()
+}
+
+// oneByOne has tell called by one goroutine at a time.
+func oneByOne(tell func(sshconn.Notice)) func(sshconn.Notice) {
+	if tell == nil {
+		return nil
+	}
+	var one sync.Mutex
+	return func(n sshconn.Notice) {
+		one.Lock()
+		defer one.Unlock()
+		tell(n)
+	}
+}
+
+// unrepeated does not tell again what a program has said before, as in an
+// attempt over the other transport.
+func unrepeated(tell func(sshconn.Notice)) func(sshconn.Notice) {
+	if tell == nil {
+		return nil
+	}
+	told := make(map[string]bool)
+	return oneByOne(func(n sshconn.Notice) {
+		if n.Kind == sshconn.NoticeProgram {
+			if told[n.Text] {
+				return
+			}
+			told[n.Text] = true
+		}
+		tell(n)
+	})
+}

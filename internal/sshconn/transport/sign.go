@@ -1,0 +1,64 @@
+package transport
+
+import (
+	"io"
+	"time"
+
+	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"golang.org/x/crypto/ssh"
+)
+
+// agentPatience is how long the agent may take before a person is told that it
+// may be them who is waited for.
+const agentPatience = 5 * time.Second
+
+// reportingSigner notes why a key could not sign, and lets it take its time: a
+// person may have to touch it.
+type reportingSigner struct {
+	ssh.MultiAlgorithmSigner
+	key  *sshconn.TriedKey
+	auth *authenticator
+}
+
+func (s *reportingSigner) SignWithAlgorithm(rand io.Reader, data []byte, algorithm string) (*ssh.Signature, error) {
+	s.auth.silence.rest()
+	defer s.auth.silence.wake()
+	waited := func() {}
+	if s.key.FromAgent {
+		waited = s.announce()
+	}
+	signature, err := s.MultiAlgorithmSigner.SignWithAlgorithm(rand, data, algorithm)
+	waited()
+	if err != nil {
+		s.key.Problem = err.Error()
+	} else if s.key.FromAgent && onToken(plainKey(s.PublicKey())) {
+		s.auth.person.say(sshconn.Notice{Kind: sshconn.NoticeSigned})
+	}
+	return signature, err
+}
+
+// announce says that a signature may wait for a person: of a key on a FIDO
+// token at once, of any other when it takes long. It returns what ends that.
+func (s *reportingSigner) announce() (end func()) {
+	public := plainKey(s.PublicKey())
+	if token, ok := tokenNames[public.Type()]; ok {
+		s.auth.person.say(sshconn.Notice{Kind: sshconn.NoticeTouch, Key: token + " " + fingerprintFor(s.auth.cfg, public)})
+		return func() {}
+	}
+	return s.auth.person.sayLate(sshconn.Notice{Kind: sshconn.NoticeWait, Key: keyTypeName(public) + " " + fingerprintFor(s.auth.cfg, public)})
+}
+
+// sayLate shows a notice unless the function that it returns is called soon.
+// After that nothing is shown.
+func (p *prompter) sayLate(n sshconn.Notice) (end func()) {
+	said := make(chan struct{})
+	timer := time.AfterFunc(agentPatience, func() {
+		defer close(said)
+		p.say(n)
+	})
+	return func() {
+		if !timer.Stop() {
+			<-said
+		}
+	}
+}

@@ -1,0 +1,93 @@
+package transport
+
+import (
+	"sync"
+	"time"
+)
+
+// silence ends a connection whose server says nothing for too long when it is
+// its turn: since it was last heard, since we wrote, or since a person or the
+// agent was done.
+//
+//	idle --begin--> running --rest--> resting
+//	                   ^                 |
+//	                   '------wake-------'
+//	any of them --end--> ended
+//
+// The clock runs in no state but running. How long it ran at most is what the
+// server has taken for its slowest answer.
+type silence struct {
+	limit time.Duration // 0: none
+	watch *watch
+
+	mu      sync.Mutex
+	state   silenceState
+	since   time.Time // when it began to run
+	longest time.Duration
+}
+
+type silenceState int
+
+const (
+	silenceIdle silenceState = iota
+	silenceRunning
+	silenceResting
+	silenceEnded
+)
+
+func newSilence(limit time.Duration, close func()) *silence {
+	return &silence{limit: limit, watch: newWatch(close)}
+}
+
+// begin starts the clock for the first time.
+func (s *silence) begin() { s.move(silenceIdle, silenceRunning) }
+
+// restart gives the server its whole time again, if it is its turn.
+func (s *silence) restart() { s.move(silenceRunning, silenceRunning) }
+
+// rest stops the clock while something else is waited for than the server.
+func (s *silence) rest() { s.move(silenceRunning, silenceResting) }
+
+// wake ends rest.
+func (s *silence) wake() { s.move(silenceResting, silenceRunning) }
+
+// end stops the clock for good.
+func (s *silence) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.measure()
+	s.state = silenceEnded
+	s.watch.stop()
+}
+
+// measure notes for how long the clock has run. s.mu is held.
+func (s *silence) measure() {
+	if s.state == silenceRunning {
+		s.longest = max(s.longest, time.Since(s.since))
+	}
+}
+
+// slowest returns how long the server was silent at most, once the clock has
+// ended.
+func (s *silence) slowest() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.longest
+}
+
+// move goes from one state to another, and does nothing in any other state.
+func (s *silence) move(from, to silenceState) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state != from {
+		return
+	}
+	s.measure()
+	s.state, s.since = to, time.Now()
+	switch {
+	case to != silenceRunning:
+		s.watch.stop()
+	case s.limit > 0:
+		s.watch.start(s.limit, s.limit)
+	}
+}

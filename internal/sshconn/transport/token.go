@@ -1,0 +1,42 @@
+package transport
+
+import (
+	"errors"
+	"io"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/text"
+)
+
+// errOnToken says that only the token of a FIDO key can sign, which nobody here
+// can talk to but OpenSSH.
+var errOnToken = errors.New("the key is on a FIDO token")
+
+// onToken says whether a key file of that type holds no key but the handle of
+// one that is on a FIDO token.
+func onToken(key ssh.PublicKey) bool {
+	return key.Type() == ssh.KeyAlgoSKED25519 || key.Type() == ssh.KeyAlgoSKECDSA256
+}
+
+// tokenNames are how ssh names the types of FIDO keys to people.
+var tokenNames = map[string]string{ssh.KeyAlgoSKED25519: "ED25519-SK", ssh.KeyAlgoSKECDSA256: "ECDSA-SK"}
+
+// tokenSigner stands for a FIDO key file. It lets the server be asked whether
+// it takes the key, and notes it if so.
+type tokenSigner struct {
+	auth *authenticator
+	id   identity
+}
+
+func (s *tokenSigner) PublicKey() ssh.PublicKey { return s.id.public }
+
+func (s *tokenSigner) Sign(rand io.Reader, data []byte) (*ssh.Signature, error) {
+	return s.SignWithAlgorithm(rand, data, "")
+}
+
+func (s *tokenSigner) SignWithAlgorithm(io.Reader, []byte, string) (*ssh.Signature, error) {
+	s.auth.beyond = &sshconn.UnsupportedError{Feature: sshconn.FeatureSecurityKey, Detail: text.Clean(s.id.source)}
+	return nil, errOnToken
+}

@@ -16,15 +16,16 @@ import (
 //	# <<< mosha <<<
 //
 // VERSION grows with every change of a body. "new" says that the file did not
-// exist before, "new+2" that the two directories it is in did not either. CHECKSUM is cksum's of the body, so that a block that was
-// edited by hand is known from one of an older version.
+// exist before, "new+2" that the two directories it is in did not either.
+// CHECKSUM is cksum's of the body. It tells a block that was edited by hand
+// from one of an older version.
 const (
 	blockVersion = 5
 	beginPrefix  = "# >>> mosha"
 	beginSuffix  = " >>>"
 	endLine      = "# <<< mosha <<<"
 	maxVersion   = 9999
-	maxDirs      = 8 // that are made for a file
+	maxDirs      = 8 // that set-up makes for a file
 )
 
 var (
@@ -52,14 +53,15 @@ var (
 	rcAloneBody = rcBody + body(rcAloneFile) // a ~/.ssh/rc that we create
 )
 
-// body returns what follows the first empty line of an embedded file: before
-// it stand the words for its reader and for shellcheck.
+// body returns what follows the first empty line of an embedded file: the lines
+// before it are for its reader and for shellcheck.
 func body(file string) string {
 	_, body, _ := strings.Cut(file, "\n\n")
 	return body
 }
 
-// rc returns the body of rc.sh with the function that it shares with the holder.
+// rc returns the body of rc.sh with the function that it shares with the
+// holder.
 func rc() string {
 	var loops strings.Builder
 	for line := range strings.Lines(body(remotesh.Loops)) {
@@ -95,7 +97,7 @@ func (h header) String() string {
 	return fmt.Sprintf("%s %d%v %d%s", beginPrefix, h.version, h.origin, h.checksum, beginSuffix)
 }
 
-// parseHeader reads a block's first line; ok is false for a line that String
+// parseHeader reads a block's first line. ok is false for a line that String
 // does not make.
 func parseHeader(line string) (h header, ok bool) {
 	words := strings.Fields(line)

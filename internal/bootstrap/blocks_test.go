@@ -55,8 +55,8 @@ func (a agents) start(name string) string {
 	return socket
 }
 
-// sshdName returns the name of a socket of an sshd up to 10.0: it has the pid of
-// a process that is called so and lives as long as the test.
+// sshdName returns the name of a socket of an sshd up to 10.0: it has the pid
+// of a process that is called so and lives as long as the test.
 func (a agents) sshdName() string {
 	t := a.l.t
 	t.Helper()

@@ -2,8 +2,8 @@ package bootstrap
 
 import "sync"
 
-// crcTable is that of the polynomial of POSIX cksum, 0x04C11DB7, most
-// significant bit first, which hash/crc32 does not offer.
+// crcTable is for the polynomial of POSIX cksum, 0x04C11DB7, most significant
+// bit first, which hash/crc32 does not offer.
 var crcTable = sync.OnceValue(func() *[256]uint32 {
 	var table [256]uint32
 	for i := range table {

@@ -9,7 +9,7 @@ import (
 
 const (
 	diffContext = 3   // lines around a change
-	diffLine    = 200 // bytes of such a line that are shown: a file may be anything
+	diffLine    = 200 // how many bytes of such a line to show: a file may be anything
 	diffBlock   = 100 // lines of a block, which has fewer
 )
 

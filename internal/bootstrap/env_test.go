@@ -264,7 +264,8 @@ func testEnv(t *testing.T, l *local, a agents, c envCase, w way) {
 	}
 }
 
-// TestEnvInOtherShells has a POSIX shell read the block, as it reads ~/.profile.
+// TestEnvInOtherShells has a POSIX shell read the block, as it reads
+// ~/.profile.
 func TestEnvInOtherShells(t *testing.T) {
 	t.Parallel()
 	eachShell(t, func(t *testing.T, l *local) {

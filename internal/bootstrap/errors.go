@@ -18,13 +18,13 @@ const (
 	Edited                       // the block was changed by hand
 	Unfinished                   // the block lacks its first or its last line
 	Several                      // more than one block
-	Needed                       // what the person has in ~/.ssh/rc sets the link
+	Needed                       // the person's own lines in ~/.ssh/rc set the link
 	Private                      // the link leads to an agent that no sshd forwards; Detail has where
 	ReadOnly                     // the file system is read-only
 	Full                         // no space left
 	Quota                        // over quota
 	Denied                       // no permission to write in the directory
-	Busy                         // it kept changing while it was to be written
+	Busy                         // it changed at every attempt to write it
 	WriteError                   // anything else; Detail has the words of the remote
 )
 

@@ -99,8 +99,9 @@ func TestAnotherUsersDirectory(t *testing.T) {
 	})
 }
 
-// TestAnotherUsersWay has another user name a socket of the person's in the list of sockets by a way that she can lead
-// elsewhere later. It runs alone, as TestHolderFindsTheSocket does.
+// TestAnotherUsersWay has another user name a socket of the person's in the
+// list of sockets by a way that she can lead elsewhere later. It runs alone, as
+// TestHolderFindsTheSocket does.
 func TestAnotherUsersWay(t *testing.T) {
 	eachShell(t, func(t *testing.T, l *local) {
 		l.forwarding.OpenSSH = true

@@ -196,8 +196,8 @@ func testCannotWrite(t *testing.T, l *local, own, _ string) {
 }
 
 func testSignals(t *testing.T, l *local, own, _ string) {
-	// Where the tests run under nohup(1), a shell would have SIGHUP ignored, and cannot trap it then. One that is caught
-	// here is its default there.
+	// Where the tests run under nohup(1), a shell would have SIGHUP ignored,
+	// and cannot trap it then. One that is caught here is its default there.
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)

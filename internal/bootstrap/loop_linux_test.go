@@ -92,8 +92,9 @@ func TestLoginFromASessionByAnotherAccount(t *testing.T) {
 	_ = h.Close()
 }
 
-// TestConnectionsBesideALogin has another user connect from the same port to the same port, by other addresses of the
-// machine, so that her connections are found, too, where that of a login from a session is looked for.
+// TestConnectionsBesideALogin has another user connect from the same port to
+// the same port, by other addresses of the machine, so that her connections are
+// found, too, where that of a login from a session is looked for.
 func TestConnectionsBesideALogin(t *testing.T) {
 	eachShell(t, func(t *testing.T, l *local) {
 		for _, others := range []int{0, 1, 2, 4, 8, 64} {

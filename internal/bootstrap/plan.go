@@ -2,10 +2,11 @@ package bootstrap
 
 import "bytes"
 
-// maxFile is the size in bytes up to which a file is read and written.
+// maxFile is the size in bytes up to which set-up reads and writes a file.
 const maxFile = 1 << 20
 
-// fileKind is what the remote says that a file is, once its links are followed.
+// fileKind is what the remote reports a file to be, once it has followed the
+// file's links.
 type fileKind string
 
 const (
@@ -18,7 +19,7 @@ const (
 	huge       fileKind = "huge"
 )
 
-// leftAlone is why a file of a kind is not written.
+// leftAlone is why set-up does not write a file of a kind.
 var leftAlone = map[fileKind]Reason{
 	dangling:   Dangling,
 	loop:       LinkLoop,
@@ -35,46 +36,45 @@ type remoteFile struct {
 	dirs    int    // of missing: how many directories that it is to be in are missing too
 }
 
-// home is what the remote's listing says.
+// home is the remote's listing.
 type home struct {
 	shell string // the login shell
 	files map[string]remoteFile
 	link  remoteLink
 }
 
-// remoteLink is what the remote says of the link at remotesh.LinkPath.
+// remoteLink is what the remote reports of the link at remotesh.LinkPath.
 type remoteLink struct {
 	kind linkKind
 	text string // what it leads to, cut
 }
 
-// linkKind is what a link leads to; it is empty if there is none, or if the
+// linkKind is what a link leads to. It is empty if there is none, or if the
 // task is not about it.
 type linkKind string
 
 const (
-	linkDead      linkKind = "dead"      // to a socket at which nobody listens, or to none
+	linkDead      linkKind = "dead"      // to a socket at which nobody listens, or to no socket
 	linkForwarded linkKind = "forwarded" // to an agent that an sshd forwards
 	linkPrivate   linkKind = "private"   // to another live agent
 )
 
-// step is what is to be done about a file. What is to be written is a wish
-// until the remote has done it.
+// step is what to do about a file. It is a wish until the remote has done it.
 type step struct {
 	name   string
 	action Action
 	reason Reason // of Skipped
 	detail string // of Skipped: what the remote said, printable
-	edit   edit   // of what is to be written
-	dirs   int    // of Removed: how many directories are to go with it
+	edit   edit   // what to write
+	dirs   int    // of Removed: how many directories go with it
 	old    []byte
 }
 
-// writes tells whether the remote has something to do.
+// writes reports whether the remote has something to do.
 func (s step) writes() bool { return s.action != InPlace && s.action != Skipped }
 
-// planFile decides about a file that is to hold the body created, if the file
-// is ours alone, or else the body added.
+// planFile decides about a file. It is to hold the body created if it is ours
+// alone, else the body added.
 func planFile(name string, f remoteFile, created, added string) step {
 	switch f.kind {
 	case missing:
@@ -85,7 +85,7 @@ func planFile(name string, f remoteFile, created, added string) step {
 	return step{name: name, action: Skipped, reason: leftAlone[f.kind]}
 }
 
-// planContent decides about a file that is there. A block of a newer version
+// planContent decides about a file that exists. A block of a newer version
 // stays: another laptop's mosha wrote it.
 func planContent(s step, created, added string) step {
 	f, ok := findBlock(s.old)

@@ -9,8 +9,8 @@ import (
 	"github.com/mosha-ssh/mosha/internal/remotesh"
 )
 
-// What many have in their start-up files without mosha: it starts an agent where
-// none is.
+// What many have in their start-up files without mosha: it starts an agent
+// where none is.
 const (
 	recipeSh   = "if [ -z \"$SSH_AUTH_SOCK\" ]; then\n  eval \"$(ssh-agent -s)\" >/dev/null\nfi\n"
 	recipeFish = "if not set -q SSH_AUTH_SOCK\n    eval (ssh-agent -c) >/dev/null\nend\n"

@@ -87,7 +87,7 @@ func readHome(r *remotesh.Reader) (home, error) {
 	}
 }
 
-// readLink takes the line about the link. There is one at most.
+// readLink reads the line about the link. There is one at most.
 func (h *home) readLink(line string) error {
 	words := strings.SplitN(line, " ", 3)
 	if len(words) != 3 || h.link.kind != "" {
@@ -101,8 +101,8 @@ func (h *home) readLink(line string) error {
 	return remotesh.Garbled(line)
 }
 
-// readFile takes the line about a file, and reads its bytes. Each file is
-// listed once at most.
+// readFile reads the line about a file, and the file's bytes. A listing has
+// each file once at most.
 func (h *home) readFile(r *remotesh.Reader, line string) error {
 	words := strings.Split(line, " ")
 	if len(words) != 5 || words[0] != "file" || !slices.Contains(listed, words[1]) {
@@ -118,7 +118,7 @@ func (h *home) readFile(r *remotesh.Reader, line string) error {
 	f := remoteFile{kind: fileKind(words[2]), linked: links > 0}
 	size, err := strconv.ParseUint(words[3], 10, 32)
 	switch {
-	case err != nil && f.kind != huge: // whose size may be any
+	case err != nil && f.kind != huge: // its size may be any
 		return remotesh.Garbled(line)
 	case f.kind == missing && size <= maxDirs:
 		f.dirs = int(size)
@@ -133,8 +133,8 @@ func (h *home) readFile(r *remotesh.Reader, line string) error {
 	return nil
 }
 
-// order returns the order that carries out a step, and its block; of a preview
-// the one that tries whether that could be done.
+// order returns the order that carries out a step, with its block. In a preview
+// it returns the order that tries whether the step would succeed.
 func (t task) order(s step) []byte {
 	before, after := sums(s.old), sums(s.edit.apply(s.old))
 	verb, arguments := "put", fmt.Sprintf("%d %d %d %s %s", s.edit.start, s.edit.end+1, len(s.edit.block), before, after)
@@ -152,12 +152,12 @@ func (t task) order(s step) []byte {
 	return append(fmt.Appendf(nil, "%s %s %s\n", verb, s.name, arguments), s.edit.block...)
 }
 
-// sums returns the two words by which a file's content is known.
+// sums returns the two words that identify a file's content.
 func sums(content []byte) string { return fmt.Sprintf("%d %d", cksum(content), len(content)) }
 
 // outcome is the remote's answer to an order.
 type outcome struct {
-	changed bool // the file was no longer what the order was about
+	changed bool // the file had changed since the listing
 	reason  Reason
 	detail  string
 }
@@ -187,8 +187,8 @@ func readOutcome(r *remotesh.Reader, name string) (outcome, error) {
 // failSteps are the steps at which the script fails on a file.
 var failSteps = []string{"open", "mkdir", "write", "verify", "attributes", "rename", "remove"}
 
-// classify makes a reason of a step that failed and of what the remote's
-// programs said about it. A shell script has no errno: their words, in the C
+// classify makes a reason of the step that failed and of what the remote's
+// programs printed. A shell script has no errno: the programs' words, in the C
 // locale, are all there is.
 func classify(step, words string) Reason {
 	if step == "attributes" {
@@ -207,7 +207,8 @@ func classify(step, words string) Reason {
 	return WriteError
 }
 
-// errnoWords are strerror's for the errors that a person can do something about.
+// errnoWords are strerror's for the errors that a person can do something
+// about.
 var errnoWords = []struct {
 	words  string
 	reason Reason

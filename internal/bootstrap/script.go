@@ -17,15 +17,15 @@ var (
 	ordersScript string
 )
 
-// A task is what is to be done about the dotfiles of a home.
+// A task is what to do about the dotfiles of a home.
 type task struct {
 	extra   string // what the script needs beside files.sh and orders.sh
 	plan    func(home) []step
-	preview bool // nothing is to be written
+	preview bool // it writes nothing
 }
 
-// The tasks. What only some of them need travels only for them: a set-up is
-// part of every launch.
+// The tasks. Their scripts have no more than they need: a set-up is part of
+// every launch.
 var (
 	settingUp      = task{plan: plan}
 	undoing        = task{extra: remotesh.FindAgent + undoScript, plan: planUndo}
@@ -33,7 +33,7 @@ var (
 	previewUndoing = task{extra: remotesh.FindAgent + undoScript + checkScript, plan: planUndo, preview: true}
 )
 
-// script returns what the remote's shell is to read.
+// script returns the script of the task.
 func (t task) script() []byte {
 	return []byte(remotesh.Opening + "{\n" + remotesh.Strip(filesScript+t.extra+ordersScript) + "}\n")
 }

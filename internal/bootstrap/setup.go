@@ -29,7 +29,7 @@ var actions = [...]string{
 
 func (a Action) String() string { return name(actions[:], int(a)) }
 
-// A FileResult says what became of one file, or in a preview would.
+// A FileResult is what became of one file, or in a preview what would.
 type FileResult struct {
 	Path   string // as in ~/.ssh/rc or $ZDOTDIR/.zshenv
 	Action Action
@@ -37,29 +37,29 @@ type FileResult struct {
 	Diff   []byte // of a preview: the change in diff's unified format, bounded, its bytes as they are
 }
 
-// A Report has one result for every file that the task is about, of a set-up
-// ~/.ssh/rc first. Others do not appear.
+// A Report has one result for every file that the task is about. In a set-up's,
+// ~/.ssh/rc is the first.
 type Report struct {
 	Files []FileResult
 }
 
-// maxRounds is how often a file is tried that changes while it is written.
+// maxRounds is how often a task tries a file that changes meanwhile.
 const maxRounds = 3
 
-// Setup puts our blocks into the remote's dotfiles. A file that cannot be
-// written is a row of the report, not an error. The error is a *remotesh.Error or
-// what the runner returned; a *remotesh.Error of kind Interrupted wraps the
-// context's cause. Two set-ups may run at once: a file is replaced only if it
-// still is what was read, and only by a complete one.
+// Setup puts our blocks into the remote's dotfiles. A file that it cannot write
+// is a row of the report, not an error. The error is a *remotesh.Error or what
+// the runner returned; a *remotesh.Error of kind Interrupted wraps the
+// context's cause. Two set-ups may run at once: Setup replaces a file only if
+// it still is what was listed, and only by a complete one.
 func Setup(ctx context.Context, r remotesh.Runner) (Report, error) { return settingUp.run(ctx, r) }
 
-// PreviewSetup writes nothing. Its report says what Setup would do, with a diff
-// of each file.
+// PreviewSetup writes nothing. It reports what Setup would do, with a diff of
+// each file.
 func PreviewSetup(ctx context.Context, r remotesh.Runner) (Report, error) {
 	return previewSetup.run(ctx, r)
 }
 
-// run does a task over one shell.
+// run carries a task out over one shell.
 func (t task) run(ctx context.Context, r remotesh.Runner) (Report, error) {
 	report, err := t.converse(ctx, r)
 	if err != nil && ctx.Err() != nil {
@@ -96,15 +96,15 @@ func (t task) converse(ctx context.Context, r remotesh.Runner) (Report, error) {
 		if again && round < maxRounds {
 			next = "list\n"
 		}
-		// What is done is done, even if the connection ends here.
+		// The files are written, even if the connection ends here.
 		if _, err := shell.Write([]byte(next)); err != nil || next == "quit\n" {
 			return report, nil
 		}
 	}
 }
 
-// carryOut gives the orders for all steps at once and reads the answers. again
-// says that a file had changed meanwhile.
+// carryOut sends the orders for all steps at once and reads the answers. again
+// is true if a file had changed meanwhile.
 func (s *remote) carryOut(steps []step) (again bool, results []FileResult, err error) {
 	var orders bytes.Buffer
 	for _, st := range steps {
@@ -130,8 +130,8 @@ func (s *remote) carryOut(steps []step) (again bool, results []FileResult, err e
 	return again, results, nil
 }
 
-// asks tells whether there is an order for a step. Whether a link could be
-// removed shows with the files beside it.
+// asks reports whether there is an order for a step. A preview has none for the
+// link: whether it could be removed shows with the files beside it.
 func (t task) asks(s step) bool { return s.writes() && (!t.preview || s.name != remotesh.LinkPath) }
 
 // result returns what became of a file.
@@ -149,7 +149,7 @@ func (t task) result(s step, out outcome) FileResult {
 	return r
 }
 
-// action returns what a reason makes of a file: left alone, or failed.
+// action returns what a reason makes of a file: Skipped or Failed.
 func (r Reason) action() Action {
 	if r < ReadOnly {
 		return Skipped
@@ -157,9 +157,8 @@ func (r Reason) action() Action {
 	return Failed
 }
 
-// merge adds the results of a further round. What an earlier round wrote
-// stays written, though a later one finds it in place, or nothing there to
-// take back.
+// merge adds the results of a further round. What an earlier round wrote counts
+// as written, though a later one finds it in place, or nothing to take back.
 func (r *Report) merge(results []FileResult) {
 	for _, earlier := range r.Files {
 		if earlier.Cause != nil || earlier.Action == InPlace {

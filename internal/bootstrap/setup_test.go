@@ -208,7 +208,8 @@ func TestSetupsAtOnce(t *testing.T) {
 	all.Wait()
 	compare(t, ".bashrc", envBlock+debianBashrc, l.read(".bashrc"))
 	compare(t, ".profile", profileBlock, l.read(".profile"))
-	// Whoever comes between the directory and the file takes the directory for an older one.
+	// Whoever comes between the directory and the file takes the directory for
+	// an older one.
 	if rc := l.read(".ssh/rc"); rc != rcDirBlock && rc != rcNewBlock {
 		t.Errorf(".ssh/rc is %q", rc)
 	}

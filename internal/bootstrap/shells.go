@@ -7,8 +7,8 @@ import (
 	"slices"
 )
 
-// The files that are written, and for which shells, in their home directory
-// unless the first word says another. files.sh knows them too.
+// The files that set-up writes: in the home directory, unless the first word
+// names another. files.sh knows them too.
 const (
 	rcName      = ".ssh/rc"
 	bashrcName  = ".bashrc"
@@ -22,17 +22,19 @@ const (
 )
 
 var (
-	// loginNames are the files of which a login bash reads the first there is.
+	// loginNames are the files of which a login bash reads the first that
+	// exists.
 	loginNames = []string{".bash_profile", ".bash_login", profileName}
-	// envNames are what people have $ENV name, which shells of the sh family
-	// read at a prompt.
+	// envNames are what $ENV usually names; shells of the sh family read that
+	// file at a prompt.
 	envNames = []string{".shrc", ".ashrc", ".kshrc", ".mkshrc"}
-	// listed are all of them. Undo takes them in this order.
+	// listed are all of them, in Undo's order.
 	listed = slices.Concat([]string{rcName, bashrcName}, loginNames,
 		[]string{zshenvName, zdotName, fishName, xdgFishName, tcshrcName, cshrcName}, envNames)
 )
 
-// profileShells are those of the sh family that read ~/.profile at a login.
+// profileShells are the shells of the sh family that read ~/.profile at a
+// login.
 var profileShells = []string{"sh", "dash", "ash", "busybox", "ksh", "ksh93", "mksh", "lksh", "oksh", "loksh", "pdksh", "posh"}
 
 // SetsUp reports whether Setup has files for a login shell, by its name.
@@ -49,9 +51,8 @@ func shown(name string) string {
 	return "~/" + name
 }
 
-// plan decides what the files of a home need. ~/.bashrc counts where bash is
-// not the login shell too, if it is there: a shell that is not a login shell
-// may be started from it.
+// plan decides what the files of a home need. A ~/.bashrc that exists counts
+// even where bash is not the login shell: bash may be started from that shell.
 func plan(h home) []step {
 	steps := []step{planFile(rcName, h.files[rcName], rcAloneBody, rcBody)}
 	shell := path.Base(h.shell)
@@ -77,8 +78,8 @@ func plan(h home) []step {
 	return steps
 }
 
-// planFirst decides about the first of these files that was listed: the remote
-// lists one, where there is a choice of places.
+// planFirst decides about the first of these files that the listing has: where
+// there is a choice of places, the remote lists one.
 func planFirst(h home, body string, names ...string) []step {
 	for _, name := range names {
 		if f, ok := h.files[name]; ok {
@@ -89,7 +90,7 @@ func planFirst(h home, body string, names ...string) []step {
 }
 
 // planCsh decides about the file that tcsh reads: ~/.tcshrc, or ~/.cshrc where
-// that cannot be opened.
+// tcsh cannot open the former.
 func planCsh(h home) []step {
 	switch h.files[tcshrcName].kind {
 	case "", missing, dangling, loop, unreadable:
@@ -99,8 +100,8 @@ func planCsh(h home) []step {
 }
 
 // planKsh decides about the files of a shell of the sh family: ~/.profile at a
-// login, and at a prompt what $ENV names. Where it leads only the shell itself
-// knows, so of the usual names those count that are there.
+// login, and at a prompt what $ENV names. Only the shell itself knows where
+// $ENV leads, so those of the usual names count that exist.
 func planKsh(h home) []step {
 	steps := planFirst(h, envBody, profileName)
 	for _, name := range envNames {
@@ -111,11 +112,11 @@ func planKsh(h home) []step {
 	return steps
 }
 
-// planLogin decides about the file that a login bash reads. One that leads to
-// ~/.bashrc, by itself and not in a function to be called, needs nothing. Any other gets the same block as ~/.bashrc: reading
-// a ~/.bashrc that its owner keeps out of login shells would change more than
-// the agent. Where there is none, one is created if there is a ~/.bashrc for it
-// to lead to.
+// planLogin decides about the file that a login bash reads. One that reads
+// ~/.bashrc by itself, not in a function, needs nothing. Any other gets the
+// same block as ~/.bashrc: reading a ~/.bashrc that its owner keeps out of
+// login shells would change more than the agent. Where there is no login file,
+// planLogin creates one if there is a ~/.bashrc for it to read.
 func planLogin(h home, bashrc bool) []step {
 	for _, name := range loginNames {
 		f := h.files[name]
@@ -140,13 +141,12 @@ func planLogin(h home, bashrc bool) []step {
 // "$HOME/.bashrc"`, also behind a condition, but not /etc/bash.bashrc.
 var sourcesBashrc = regexp.MustCompile(`(?:^|[\s;&|{(])(?:\.|source)\s+["']?(?:[^\s"';&|#]*["']?/["']?)?\.bashrc(?:[\s"';&|)}]|$)`)
 
-// notRun is behind what a login shell does not run by itself: a comment, the
-// definition of a function, an alias.
+// notRun matches the beginning of what a login shell does not run by itself: a
+// comment, the definition of a function, an alias.
 var notRun = regexp.MustCompile(`(?:^|\s)#|(?:^|[\s;&|{(])(?:function\s|alias\s|[^\s(){};&|"'$=]+\s*\(\s*\))`)
 
-// leadsToBashrc tells whether a login file reads ~/.bashrc. What is not clear
-// does not count, such as all that follows a brace without its pair: a block
-// too many does no harm.
+// leadsToBashrc reports whether a login file reads ~/.bashrc. In doubt it does
+// not, such as behind a brace without its pair: a block too many does no harm.
 func leadsToBashrc(content []byte) bool {
 	var body functionBody
 	for line := range lines(content) {
@@ -165,13 +165,13 @@ func leadsToBashrc(content []byte) bool {
 	return false
 }
 
-// functionBody is where a function's body begins and ends, by its braces.
+// functionBody finds where a function's body begins and ends, by its braces.
 type functionBody struct {
 	awaited bool // the opening brace is yet to come
 	depth   int  // how many braces are open
 }
 
-// begin takes what notRun found, to the end of its line.
+// begin takes what notRun matched, to the end of its line.
 func (b *functionBody) begin(text []byte) {
 	text = bytes.TrimSpace(text)
 	if !bytes.HasPrefix(text, []byte("#")) && !bytes.HasPrefix(text, []byte("alias")) {
@@ -180,7 +180,7 @@ func (b *functionBody) begin(text []byte) {
 	}
 }
 
-// takes tells whether a line is part of a body.
+// takes reports whether a line is part of a body.
 func (b *functionBody) takes(text []byte) bool {
 	if !b.awaited && b.depth == 0 {
 		return false

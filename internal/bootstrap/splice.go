@@ -24,9 +24,9 @@ type found struct {
 	fault      Reason
 }
 
-// findBlock looks for our block. ok is false where there is no trace of one;
-// fault is set, to Edited, Unfinished or Several, where there is something that
-// had better be left alone.
+// findBlock looks for our block. ok is false where there is no trace of one.
+// fault is Edited, Unfinished or Several where mosha had better leave the file
+// alone.
 func findBlock(content []byte) (f found, ok bool) {
 	var begins, ends []span
 	for line := range lines(content) {
@@ -78,8 +78,8 @@ func lines(content []byte) func(yield func(span) bool) {
 	}
 }
 
-// insertAt returns where a new block goes: to the top, since what follows may
-// return early, but after a line that says which interpreter the file is for.
+// insertAt returns where a new block goes: to the top, since the lines of the
+// file may return early, but after a line that names the file's interpreter.
 func insertAt(content []byte) int {
 	if !bytes.HasPrefix(content, []byte("#!")) {
 		return 0

@@ -288,7 +288,8 @@ func (w *window) told() string {
 	return w.answer()
 }
 
-// home lists the account's files, but for what the shells, sshd and tests keep there.
+// home lists the account's files, but for what the shells, sshd and tests keep
+// there.
 func (s *site) home() string {
 	s.t.Helper()
 	out, err := s.account.Command(s.t.Context(), "sh", "-c",

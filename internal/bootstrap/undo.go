@@ -9,24 +9,25 @@ import (
 )
 
 // Undo takes out of the remote's dotfiles what Setup has put into them, for
-// whichever shell and in whichever version, and removes the link, unless that is
-// the person's own. A file is then what it was before, or gone if set-up created
-// it and nothing else is in it, and so are the directories that set-up made for
-// it. What a link leads to by now stays, empty, as the link is not set-up's. A
-// block that was edited, or of which only a part is left, stays and is a row of
-// the report: what of it is whose is for a person to say. So is a file that
-// cannot be looked at. The errors are Setup's.
+// whichever shell and in whichever version. It removes the link, unless that is
+// the person's own. A file is then what it was before. If set-up created it and
+// nothing else is in it, it is gone, with the directories that set-up made for
+// it; but the file that a link leads to by now stays, empty, as the link is not
+// set-up's. A block that was edited, or of which only a part is left, stays and
+// is a row of the report: only a person can tell which lines are theirs. A file
+// that Undo cannot read is a row too. The errors are Setup's.
 //
-// It knows nothing of other machines: a holder that runs points the link again.
+// Undo knows nothing of other machines: a holder that runs there points the
+// link again.
 func Undo(ctx context.Context, r remotesh.Runner) (Report, error) { return undoing.run(ctx, r) }
 
-// PreviewUndo writes nothing. Its report says what Undo would do, with a diff
-// of each file.
+// PreviewUndo writes nothing. It reports what Undo would do, with a diff of
+// each file.
 func PreviewUndo(ctx context.Context, r remotesh.Runner) (Report, error) {
 	return previewUndoing.run(ctx, r)
 }
 
-// planUndo decides what is to be taken back.
+// planUndo decides what to take back.
 func planUndo(h home) []step {
 	var steps []step
 	if h.link.kind != "" {
@@ -40,9 +41,9 @@ func planUndo(h home) []step {
 	return steps
 }
 
-// planUnlink decides about the link. It stays where the person's own lines make
-// one of that name, as many did by hand before: in ~/.ssh/rc, or to an agent
-// that no sshd forwards.
+// planUnlink decides about the link. It stays where it is the person's own:
+// where their lines in ~/.ssh/rc make one of that name, as many did by hand
+// before, or where it leads to an agent that no sshd forwards.
 func planUnlink(l remoteLink, rc remoteFile) step {
 	if l.kind == linkPrivate {
 		return step{name: remotesh.LinkPath, action: Skipped, reason: Private, detail: text.ASCII(l.text)}
@@ -57,8 +58,8 @@ func planUnlink(l remoteLink, rc remoteFile) step {
 	return step{name: remotesh.LinkPath, action: Removed}
 }
 
-// planRemoval decides about a file in which our block may be; ok is false if it
-// is not.
+// planRemoval decides about a file that may have our block. ok is false if it
+// has none.
 func planRemoval(name string, f remoteFile) (s step, ok bool) {
 	switch f.kind {
 	case data:

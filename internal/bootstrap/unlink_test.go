@@ -12,8 +12,8 @@ import (
 	"github.com/mosha-ssh/mosha/internal/remotesh"
 )
 
-// TestUndoOfTheLink: it goes if nobody listens at its end or mosha may have made
-// it, and stays if a person has it lead to an agent of that machine.
+// TestUndoOfTheLink: it goes if nobody listens at its end or mosha may have
+// made it, and stays if a person has it lead to an agent of that machine.
 func TestUndoOfTheLink(t *testing.T) {
 	t.Parallel()
 	eachShell(t, func(t *testing.T, outer *local) {

@@ -13,14 +13,14 @@ import (
 )
 
 // BuildMosha puts the program mosha into dir, where everyone may run it, and
-// returns its path. It is compiled once in a process, with the race detector
-// if this program has it. It must be called from within the module.
+// returns its path. It compiles once in a process, with the race detector if
+// this program has it. Call it from within the module.
 func BuildMosha(dir string) (string, error) {
 	return build(dir, "github.com/mosha-ssh/mosha/cmd/mosha")
 }
 
 // built holds every compiled program as an open file without a name, so that
-// nothing is left of it when this process ends in whatever way.
+// nothing is left of it, however this process ends.
 var built = struct {
 	sync.Mutex
 	programs map[string]*os.File

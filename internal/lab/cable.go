@@ -19,7 +19,8 @@ const (
 )
 
 // Cable joins a machine to the lab's switch. A new one passes everything at
-// once. All its methods may be called at any time, also while packets are under way.
+// once. All its methods may be called at any time, also while packets are under
+// way.
 type Cable struct {
 	out, in *lane
 }
@@ -33,13 +34,14 @@ func (c *Cable) SetDelay(dir Direction, d time.Duration) {
 	c.each(dir, func(p *lane) { p.delay = max(d, 0) })
 }
 
-// SetLoss loses that fraction (0 to 1) of the packets in each direction.
-// Which, is decided by the lab's seed.
+// SetLoss loses that fraction (0 to 1) of the packets in each direction. The
+// lab's seed decides which.
 func (c *Cable) SetLoss(fraction float64) {
 	c.each(Both, func(p *lane) { p.loss = fraction })
 }
 
-// Cut loses every packet from now on, also those under way. Neither end is told.
+// Cut loses every packet from now on, also those under way. Neither end is
+// told.
 func (c *Cable) Cut() { c.CutDirection(Both) }
 
 // CutDirection is Cut for one direction.
@@ -99,7 +101,7 @@ func (s *netSwitch) disconnect(addrs ...netip.Addr) {
 	}
 }
 
-// route sends an IP packet on. Without a machine for it, it is lost.
+// route sends an IP packet on, or drops it if no machine has its address.
 func (s *netSwitch) route(packet []byte) {
 	dst, ok := destination(packet)
 	if !ok {
@@ -113,7 +115,8 @@ func (s *netSwitch) route(packet []byte) {
 	}
 }
 
-// destination reads the address from an IPv4 (RFC 791) or IPv6 (RFC 8200) header.
+// destination reads the address from an IPv4 (RFC 791) or IPv6 (RFC 8200)
+// header.
 func destination(packet []byte) (netip.Addr, bool) {
 	switch {
 	case len(packet) >= 20 && packet[0]>>4 == 4:

@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// waitDelay is how long a command's pipes may stay open after it has ended, as
-// they do when it leaves a child behind that holds them.
+// waitDelay is how long a command's pipes may stay open after its end, as they
+// do when it leaves a child behind that holds them.
 const waitDelay = 5 * time.Second
 
 // Cmd is an exec.Cmd that is started on a machine of the lab.

@@ -13,8 +13,8 @@ import (
 )
 
 // writeFile writes what content gives into a file, which it makes if need be,
-// and sets its mode unless that is 0. No child may be forked meanwhile: it would
-// hold the file open for writing, and nobody could execute it (ETXTBSY,
+// and sets its mode unless that is 0. No child may be forked meanwhile: it
+// would hold the file open for writing, and nobody could execute it (ETXTBSY,
 // golang/go#22315).
 func writeFile(path string, flag int, mode fs.FileMode, content io.Reader, owner *User) error {
 	syscall.ForkLock.RLock()

@@ -39,8 +39,8 @@ func (m *Machine) Dropbear(port int) (*OtherServer, error) {
 }
 
 // Tinysshd runs tinysshd(8) on the machine. It allows one session a connection.
-// It trusts no home below a directory that others may write, whatever its mode
-// says besides, so that root alone may write /tmp there from then on.
+// It trusts no home below a directory that others may write, sticky or not, so
+// that root alone may write /tmp there from then on.
 func (m *Machine) Tinysshd(port int) (*OtherServer, error) {
 	if err := m.place.do(m.shieldTmp); err != nil {
 		return nil, err
@@ -56,8 +56,8 @@ func (m *Machine) Tinysshd(port int) (*OtherServer, error) {
 	return m.serve(port, public, "tinysshd", "-v", keys)
 }
 
-// shieldTmp puts a /tmp of root's in the place of everybody's, with nothing in it
-// but the lab's directory.
+// shieldTmp replaces everybody's /tmp by one of root's, with nothing in it but
+// the lab's directory.
 func (m *Machine) shieldTmp() error {
 	const aside = "/mnt"
 	if err := unix.Mount(m.lab.dir, aside, "", unix.MS_BIND, ""); err != nil {
@@ -117,7 +117,7 @@ func (m *Machine) serve(port int, shown, name string, args ...string) (*OtherSer
 }
 
 // spawn runs the program for a connection, which is its standard input and
-// output. What it says goes to the log.
+// output. Its standard error goes to the log.
 func (s *OtherServer) spawn(cmd *Cmd, conn net.Conn) error {
 	defer conn.Close()
 	tcp, ok := conn.(*net.TCPConn)
@@ -142,10 +142,10 @@ func (s *OtherServer) spawn(cmd *Cmd, conn net.Conn) error {
 	return nil
 }
 
-// Connections returns how many there were.
+// Connections returns how many connections there were.
 func (s *OtherServer) Connections() int { return int(s.connections.Load()) }
 
-// Log returns what its processes have said.
+// Log returns what its processes have logged.
 func (s *OtherServer) Log() string {
 	log, _ := os.ReadFile(s.log)
 	return string(log)

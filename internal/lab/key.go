@@ -37,7 +37,7 @@ func (u *User) NewKey(name, keyType string, args ...string) (Key, error) {
 	return Key{Path: file, Pub: strings.TrimSpace(pub)}, err
 }
 
-// keyKind is what ssh-keygen is told of a key's type. An RSA key is of the
+// keyKind returns ssh-keygen's arguments for a key's type. An RSA key is of the
 // shortest length that ssh takes, since a long one takes long to make.
 func keyKind(keyType string) []string {
 	if keyType == "rsa" {

@@ -38,13 +38,14 @@ type Lab struct {
 // Option changes how New makes a lab.
 type Option func(*Lab)
 
-// Seed sets what decides which packets a cable loses. It is 1 by default.
+// Seed sets the seed that decides which packets a cable loses. It is 1 by
+// default.
 func Seed(seed uint64) Option { return func(l *Lab) { l.seed = seed } }
 
 // New makes a lab with the machines laptop and devbox, which know each other by
 // these names (and as devbox4 and devbox6 by IPv4 and IPv6 only). The error is
-// a *Missing if the computer lacks something. Users and directories of labs
-// whose process has died are removed first. The caller closes the lab.
+// a *Missing if the computer lacks something. New first removes users and
+// directories of labs whose process has died. The caller closes the lab.
 func New(opts ...Option) (*Lab, error) {
 	if err := checkMissing(); err != nil {
 		return nil, err
@@ -63,9 +64,9 @@ func New(opts ...Option) (*Lab, error) {
 	return l, nil
 }
 
-// heedSignals lets the lab's programs begin with the signals that this process
-// was made to ignore, as a shell does with what it starts in the background:
-// a program inherits what is ignored and not what is caught.
+// heedSignals catches the signals that this process ignores, as a shell makes
+// what it starts in the background do: the lab's programs would inherit that,
+// but not what is caught.
 func heedSignals() {
 	for _, s := range []os.Signal{unix.SIGINT, unix.SIGQUIT, unix.SIGHUP} {
 		if signal.Ignored(s) {

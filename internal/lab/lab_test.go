@@ -154,8 +154,8 @@ func populate(l *lab.Lab) (*lab.User, error) {
 	)
 }
 
-// goroutines returns the stacks of those that are in the lab's code. Their number
-// alone says nothing: the runtime and the tests have some of their own.
+// goroutines returns the stacks of those that are in the lab's code. Their
+// number alone says nothing: the runtime and the tests have some of their own.
 func goroutines() []string {
 	stacks := make([]byte, 1<<20)
 	stacks = stacks[:runtime.Stack(stacks, true)]

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// maxQueued bounds the bytes that are under way in one direction; beyond it
+// maxQueued bounds the bytes that are under way in one direction. Beyond it
 // packets are lost, as in a full router. It is 150 ms of 1.7 Gbit/s.
 const maxQueued = 32 << 20
 
@@ -109,8 +109,8 @@ func (p *lane) run() {
 	}
 }
 
-// next takes the first packet out of the queue if it is due. If not, it
-// returns how long that takes; 0 if the queue is empty.
+// next takes the first packet out of the queue if it is due. If not, it returns
+// how long that takes, or 0 if the queue is empty.
 func (p *lane) next() (packet []byte, wait time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// Missing says what the lab needs and does not find on this computer.
+// Missing lists what the lab needs and does not find on this computer.
 type Missing struct {
 	// What has one entry for each: "root", "/dev/net/tun" or a program's name.
 	What []string

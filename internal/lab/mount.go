@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Hide makes programs (absolute paths) absent on this machine, for good. The
-// processes that run already keep them.
+// Hide makes programs (absolute paths) absent on this machine, for good.
+// Processes that run already keep them.
 func (m *Machine) Hide(paths ...string) error {
 	for _, path := range paths {
 		if err := m.cover(filepath.Dir(path)); err != nil {
@@ -39,8 +39,8 @@ func (m *Machine) Replace(path, content string, mode os.FileMode) error {
 	})
 }
 
-// cover puts a writable overlay on dir, so that changes in it are seen by this
-// machine only. What is written is kept in memory.
+// cover puts a writable overlay on dir, so that this machine alone sees changes
+// in it. They are kept in memory.
 func (m *Machine) cover(dir string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -64,7 +64,7 @@ func (m *Machine) cover(dir string) error {
 }
 
 // mountOverlay covers dir by an overlay whose upper layer is a new file system
-// on upper: one in memory, as an overlay cannot be the upper layer of another,
+// on upper. That is in memory: an overlay cannot be the upper layer of another,
 // and a container's root often is one.
 func mountOverlay(dir, upper string) error {
 	if err := unix.Mount("tmpfs", upper, "tmpfs", 0, "mode=0755"); err != nil {
@@ -87,7 +87,7 @@ func mountOverlay(dir, upper string) error {
 }
 
 // LimitHome puts the home on a file system of that many bytes, which starts
-// empty, so that a test can fill it. It is seen by the user's machine only.
+// empty, so that a test can fill it. Only the user's machine sees it.
 func (u *User) LimitHome(bytes int) error {
 	options := fmt.Sprintf("size=%d,mode=0700,uid=%d,gid=%d", bytes, u.UID, u.GID)
 	return u.Machine.place.do(func() error {
@@ -113,7 +113,7 @@ func (u *User) ReadOnlyHome() error {
 }
 
 // SystemOpenSSH gives the machine this computer's own OpenSSH, where
-// scripts/with-openssh has put another in its place. It is for before anything
+// scripts/with-openssh has put another in its place. Call it before anything
 // runs on the machine.
 func (m *Machine) SystemOpenSSH() error {
 	return m.place.do(func() error {

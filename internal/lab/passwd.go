@@ -29,17 +29,15 @@ const (
 	passwdLock = "/run/moshalab.lock"
 	passwdFile = "/etc/passwd"
 
-	// Users get random numbers from this range, so that one does not soon get
-	// that of another who was removed.
+	// Users get random numbers from this range, so that none soon gets the
+	// number of one that was removed.
 	minUID, maxUID = 20000, 60000
 )
 
-// Who a user or a directory belongs to is said by a lock, not by its age or by
-// a process id: the lab's directory holds a file that the lab has locked
-// (flock(2)) for as long as it lives, and a user's home is in that directory.
-
-// makeDir makes the lab's directory and locks it, after the remains of dead
-// labs have been removed.
+// makeDir removes the remains of dead labs, makes the lab's directory, and locks
+// a file in it (flock(2)) for as long as the lab lives. That lock tells whether a
+// directory belongs to a living lab, not its age nor a process id. A user belongs
+// to the lab in whose directory its home is.
 func (l *Lab) makeDir() error {
 	global, err := lockFile(passwdLock, unix.LOCK_EX)
 	if err != nil {
@@ -79,7 +77,7 @@ func lockFile(path string, how int) (*os.File, error) {
 	return f, nil
 }
 
-// alive says whether the lab that made the directory still runs.
+// alive reports whether the lab that made the directory still runs.
 func alive(dir string) bool {
 	f, err := os.Open(filepath.Join(dir, lockName))
 	if err != nil {
@@ -129,10 +127,10 @@ func deadDirs() ([]string, error) {
 	return slices.DeleteFunc(dirs, func(dir string) bool { return !ownedBy(dir, 0) || alive(dir) }), err
 }
 
-// sees says whether the process is on a machine of the lab with that
-// directory: there, /etc/hosts is the lab's. It tells root's processes apart,
-// which have no user of the lab; a namespace's number would not do, as it is
-// used again.
+// sees reports whether the process is on a machine of the lab with that
+// directory: there, /etc/hosts is the lab's. It is for root's processes, which
+// have no user of the lab. A namespace's number would not do: the kernel uses
+// it again.
 func sees(pid int, dir string) bool {
 	mounts, err := os.ReadFile(fmt.Sprintf("/proc/%d/mountinfo", pid))
 	if err != nil {
@@ -220,7 +218,7 @@ func removeUser(name string, uid int) error {
 	return deleteUser(name, uid)
 }
 
-// deleteUser removes a user who runs nothing, and what he left in /tmp.
+// deleteUser removes a user who runs nothing, and their files in /tmp.
 func deleteUser(name string, uid int) error {
 	if err := passwd("userdel", "--force", name); err != nil {
 		return err
@@ -241,8 +239,8 @@ func deleteUser(name string, uid int) error {
 	return nil
 }
 
-// passwd runs useradd or userdel. Someone other than a lab may hold the lock
-// on the files; then it is tried again.
+// passwd runs useradd or userdel. It tries again while something other than a
+// lab holds the lock on the files.
 func passwd(name string, args ...string) error {
 	// useradd(8), userdel(8): can't update password file, group file
 	const exitPasswd, exitGroup = 1, 10

@@ -12,17 +12,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// errClosed is returned for what is asked of a closed lab.
+// errClosed says that the lab is closed.
 var errClosed = errors.New("lab is closed")
 
 // place is where a machine's processes live: network, mount and UTS namespaces
 // of their own, without a name. One OS thread stays in them for as long as the
-// place is open, and every process of the machine is started by that thread:
-// a child inherits the namespaces of the thread that forks it, and a parent
-// death signal is sent when that very thread ends.
+// place is open, and starts every process of the machine. A child inherits the
+// namespaces of the thread that forks it, and the kernel sends a parent death
+// signal when that very thread ends.
 //
-// The thread never goes back to Go's pool. Its goroutine stays locked to it and
-// so ends it, so that no thread in a foreign namespace can run other code.
+// The thread never goes back to Go's pool: its goroutine stays locked to it and
+// so ends it. So no thread in a foreign namespace can run other code.
 type place struct {
 	calls  chan func()
 	quit   chan struct{}
@@ -127,8 +127,8 @@ func (p *place) visit(fn func() error) error {
 	return <-result
 }
 
-// enter moves the calling thread into the place. The thread must not be given
-// back to the pool.
+// enter moves the calling thread into the place. The thread must not go back to
+// the pool.
 func (p *place) enter() error {
 	if err := unix.Unshare(unix.CLONE_FS); err != nil {
 		return fmt.Errorf("unshare: %w", err)
@@ -141,8 +141,8 @@ func (p *place) enter() error {
 	return nil
 }
 
-// close ends the place's thread and lets go of the namespaces. What still runs
-// in them keeps them alive.
+// close ends the place's thread and gives the namespaces up. Processes that
+// still run in them keep them alive.
 func (p *place) close() {
 	p.close1.Do(func() {
 		close(p.quit)

@@ -57,15 +57,15 @@ func (u *User) WaitGone(ctx context.Context, word string) error {
 	return nil
 }
 
-// has says whether the process is in the place's network namespace.
+// has reports whether the process is in the place's network namespace.
 func (p *place) has(pid int) bool {
 	var st unix.Stat_t
 	err := unix.Stat(fmt.Sprintf("/proc/%d/ns/net", pid), &st)
 	return err == nil && st.Ino == p.netID
 }
 
-// processes lists the living processes that match. Zombies are dead; only
-// their parent has not looked yet. Match does not know the arguments.
+// processes lists the living processes that match. Zombies are dead: only their
+// parent has not looked yet. Match gets no arguments.
 func processes(match func(Proc) bool) []Proc {
 	dirs, _ := filepath.Glob("/proc/[0-9]*")
 	var found []Proc
@@ -87,8 +87,9 @@ func readProc(dir string) (Proc, bool) {
 	return p, ok
 }
 
-// readStatus reads /proc/PID/status as proc(5) describes it. The owner of the
-// directory is not the process's user if it is not dumpable, as ssh-agent is.
+// readStatus reads /proc/PID/status as proc(5) describes it. The directory's
+// owner would not do: it is not the process's user if that is not dumpable, as
+// ssh-agent is not.
 func readStatus(dir string) (Proc, bool) {
 	status, err := os.ReadFile(dir + "/status")
 	if err != nil {
@@ -146,8 +147,8 @@ func (l *Lab) killAll() error {
 	})
 }
 
-// killEvery kills what matches until nothing does, as what is killed may have
-// just forked.
+// killEvery kills what matches until nothing does: a process may have forked
+// just before.
 func killEvery(match func(Proc) bool) error {
 	var left []Proc
 	err := Eventually(context.Background(), "processes killed", func() (bool, error) {

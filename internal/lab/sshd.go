@@ -57,9 +57,9 @@ func (m *Machine) Sshd(config SshdConfig) (*Sshd, error) {
 }
 
 // StartSshd starts an sshd outside of any lab, on the loopback addresses, as
-// the user who calls it, who is the one that can log in. The listener ends with
-// ctx or by Stop, sessions by KillSessions. Root is not needed. config.Dir, a
-// private directory that the caller removes, is required; Port 0 is a free one.
+// the calling user, who alone can log in. It needs no root. The listener ends
+// with ctx or by Stop, sessions by KillSessions. config.Dir is required: a
+// private directory that the caller removes. Port 0 is a free one.
 func StartSshd(ctx context.Context, config SshdConfig) (*Sshd, error) {
 	const attempts = 5                   // someone else may take the free port first
 	dir, err := filepath.Abs(config.Dir) // sshd changes to /
@@ -88,7 +88,8 @@ func StartSshd(ctx context.Context, config SshdConfig) (*Sshd, error) {
 	return nil, failed
 }
 
-// Dir is where its files are, for more of them that root alone can write.
+// Dir is where its files are. Tests put more files there that root alone can
+// write.
 func (s *Sshd) Dir() string { return s.dir }
 
 // String names the sshd by its machine and port.
@@ -150,13 +151,13 @@ func (s *Sshd) startLocked() error {
 	return nil
 }
 
-// errPortTaken says that another program has sshd's port, at least at one of
-// its addresses. Sshd itself is content with any one address.
+// errPortTaken says that another program has sshd's port at one of its
+// addresses at least. Sshd itself is content with any one address.
 var errPortTaken = errors.New("address already in use")
 
-// listensLocked says whether the listener is ready at all its addresses. It
-// says so in its title, so that no probing connection is needed, which would
-// be counted. What it has logged after the first bytes is about this start.
+// listensLocked reports whether the listener is ready at all its addresses. It
+// goes by the listener's title: a probing connection would be counted. The log
+// behind its first bytes is about this start.
 func (s *Sshd) listensLocked(logged int) (bool, error) {
 	select {
 	case <-s.ended:
@@ -191,8 +192,8 @@ func (s *Sshd) Log() string {
 }
 
 // Connections returns how many TCP connections it has accepted since its first
-// start, but for those that ended before a word was said: a client that dials
-// two addresses, since the first is slow, drops one of them. It needs LogLevel
+// start, without those that ended before a word: a client that dials two
+// addresses, since the first is slow, drops one of them. It needs LogLevel
 // VERBOSE, the default here, or more.
 func (s *Sshd) Connections() int { return connections(s.Log()) }
 
@@ -233,7 +234,7 @@ func (s *Sshd) stopLocked() error {
 		return nil
 	default:
 	}
-	// While it is stopped, no session is added to those that it leaves.
+	// While it is stopped, it adds no session to those that it leaves.
 	err := s.cmd.Process.Signal(unix.SIGSTOP)
 	s.orphans = s.sessionsLocked(s.orphans)
 	for _, signal := range []os.Signal{unix.SIGTERM, unix.SIGCONT} {
@@ -272,8 +273,8 @@ func (s *Sshd) NewHostKey() error {
 
 // KillSessions kills (SIGKILL) every process that sshd has for a connection,
 // also those from before a Restart, but not the listener and not what users
-// run. It returns when they are gone. All are stopped first: one that forks
-// meanwhile would leave a child that nobody finds.
+// run. It returns when they are gone. It stops all of them first: one that
+// forks meanwhile would leave a child that nobody finds.
 func (s *Sshd) KillSessions() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -291,9 +292,9 @@ func (s *Sshd) KillSessions() error {
 	})
 }
 
-// sessionsLocked returns these processes, which are sshd's, and those below them
-// and the listener that are: for each connection a privileged monitor and, after
-// authentication, one that has become the user.
+// sessionsLocked returns the known processes and those below them and the
+// listener that are sshd's own: for each connection a privileged monitor and,
+// after authentication, one that has become the user.
 func (s *Sshd) sessionsLocked(known []int) []int {
 	all := processes(func(Proc) bool { return true })
 	found := slices.Clone(known)
@@ -308,6 +309,6 @@ func (s *Sshd) sessionsLocked(known []int) []int {
 	return found
 }
 
-// isSession tells sshd's own processes from those it has started. From OpenSSH
-// 9.8 on they are of other programs, sshd-session and sshd-auth.
+// isSession tells sshd's own processes from those that it has started. From
+// OpenSSH 9.8 on its own are those of sshd-session and sshd-auth.
 func isSession(p Proc) bool { return strings.HasPrefix(p.Name, "sshd") }

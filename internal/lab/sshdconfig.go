@@ -11,11 +11,12 @@ import (
 	"strings"
 )
 
-// SshdConfig says how an sshd is to be. The zero value is a usual one.
+// SshdConfig configures an sshd. The zero value is a usual one.
 type SshdConfig struct {
 	// Port is 22 on a machine, and a free one outside, if it is 0.
 	Port int
-	// HostKeys are the types of the host keys: ed25519 (the default), rsa, ecdsa.
+	// HostKeys are the types of the host keys: ed25519 (the default), rsa,
+	// ecdsa.
 	HostKeys []string
 	// Extra are lines of sshd_config(5). A keyword in them replaces the lab's
 	// own setting of it, if there is one. Match blocks come last.
@@ -29,8 +30,7 @@ type SshdConfig struct {
 	Dir string
 }
 
-// settings are the lab's own lines of sshd_config, for which Extra may have
-// others.
+// settings are the lab's own lines of sshd_config, which Extra may replace.
 func (s *Sshd) settings() []string {
 	c := s.config
 	lines := []string{
@@ -48,11 +48,13 @@ func (s *Sshd) settings() []string {
 		"AuthorizedKeysFile " + orElse(c.AuthorizedKeysFile, ".ssh/authorized_keys"),
 	}
 	if s.version.AtLeast(9, 8) {
-		// Tests end connections as they come. Before, sshd does not know the word.
+		// Tests end connections as they come. Before, sshd does not know the
+		// word.
 		lines = append(lines, "PerSourcePenalties no")
 	}
 	if s.machine == nil {
-		// The keys are in a throwaway directory, whose parents anyone may write.
+		// The keys are in a throwaway directory, whose parents anyone may
+		// write.
 		lines = append(lines, "StrictModes no", "ListenAddress 127.0.0.1", "ListenAddress ::1")
 	}
 	return lines
@@ -90,8 +92,8 @@ func keyword(line string) string {
 	return strings.ToLower(fields[0])
 }
 
-// makePrivsepDir makes the directory that root's sshd insists on, and which
-// the distribution's service makes only when it starts.
+// makePrivsepDir makes the directory that root's sshd insists on. The
+// distribution's service makes it only when it starts.
 func makePrivsepDir() error {
 	if os.Geteuid() != 0 {
 		return nil

@@ -18,7 +18,7 @@ import (
 )
 
 // Terminal is a window in which a command runs: a pseudo-terminal whose output
-// goes into a terminal emulator, so that the screen can be read as a person
+// goes into a terminal emulator, so that a test can read the screen as a person
 // would.
 type Terminal struct {
 	master *os.File
@@ -33,7 +33,7 @@ type Terminal struct {
 	changed    chan struct{} // closed and replaced at every output
 }
 
-// ScreenError says that the screen never showed what was waited for.
+// ScreenError says that the screen never showed what a test waited for.
 type ScreenError struct {
 	Pattern string
 	Screen  string
@@ -50,7 +50,7 @@ func (e *ScreenError) Unwrap() error { return e.Err }
 var ErrEnded = errors.New("command ended")
 
 // Terminal runs the command in a new terminal of that size (0 is allowed). If
-// the caller does not close it, Close of the lab does.
+// the caller does not close it, the lab's Close does.
 func (u *User) Terminal(cols, rows int, cmd *Cmd) (*Terminal, error) {
 	master, slave, err := openPTY(cols, rows)
 	if err != nil {
@@ -148,7 +148,7 @@ func (t *Terminal) Transcript() []byte {
 }
 
 // WaitFor waits until the screen matches the regular expression, in which ^ and
-// $ stand at every line, as after (?m): a prompt is matched by `\$$`. The wait ends
+// $ match at every line, as after (?m): `\$$` matches a prompt. The wait ends
 // with a *ScreenError when ctx is done (after 5 min if it has no deadline) or
 // the command has written its last (ErrEnded).
 func (t *Terminal) WaitFor(ctx context.Context, pattern string) error {
@@ -196,7 +196,7 @@ func (t *Terminal) wait(ctx context.Context, pattern string, matches func() bool
 	}
 }
 
-// Resize changes the window's size, of which the command is told (SIGWINCH).
+// Resize changes the window's size. The kernel tells the command (SIGWINCH).
 func (t *Terminal) Resize(cols, rows int) error {
 	t.emulator.Resize(max(cols, 1), max(rows, 1))
 	raw, err := t.master.SyscallConn()

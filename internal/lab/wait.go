@@ -17,7 +17,7 @@ const (
 	waitLimit = 5 * time.Minute
 )
 
-// NeverError says that what was waited for did not happen in time.
+// NeverError says that something did not happen in time.
 type NeverError struct {
 	What string
 	// Err is the condition's own error, or the context's.

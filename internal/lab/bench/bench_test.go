@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// measured runs the benchmark and returns its output. What the figures are is
-// nothing to be tested; that there are figures is.
+// measured runs the benchmark and returns its output. Tests look for figures,
+// not at them.
 func measured(t *testing.T, opts options) string {
 	t.Helper()
 	var out bytes.Buffer

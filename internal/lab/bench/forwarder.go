@@ -60,8 +60,8 @@ func (s *site) withMosha(p *pair) *forwarder {
 	}
 }
 
-// withAutossh is the recipe that mosha is to replace. A gate time of 0 has
-// autossh try again also when its first attempt fails.
+// withAutossh is the recipe that mosha replaces. A gate time of 0 makes autossh
+// try again also when its first attempt fails.
 func withAutossh(p *pair, interval, count int) *forwarder {
 	p.me.Setenv("AUTOSSH_GATETIME", "0")
 	return &forwarder{
@@ -81,9 +81,9 @@ func withAutossh(p *pair, interval, count int) *forwarder {
 func (p *pair) link() string { return p.dev.Path(".ssh/ssh_auth_sock") }
 
 // followRecipe sets the remote up as people do by hand: every connection takes
-// the link. What mosha writes would not do for autossh, because there a
-// command in the background leaves a link alone that leads to a socket, and
-// after a lost connection there is one.
+// the link. What mosha writes would not do for autossh: by it a command in the
+// background leaves a link alone that leads to a socket, and after a lost
+// connection there is one.
 func (p *pair) followRecipe() error {
 	return errors.Join(
 		p.dev.WriteFile(".ssh/rc", `[ -z "$SSH_AUTH_SOCK" ] || ln -sf "$SSH_AUTH_SOCK" ~/.ssh/ssh_auth_sock`+"\n", 0o600),

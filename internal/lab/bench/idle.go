@@ -31,8 +31,8 @@ type footprint struct {
 }
 
 // measureIdle prints what each forwarder uses while nobody asks it anything,
-// and mosha's again after many reconnects. They run one after the other:
-// processes of one program share memory, which counts less for each then.
+// and what mosha's uses after many reconnects. They run one after the other:
+// processes of one program share memory, which then counts less for each.
 func measureIdle(ctx context.Context, s *site, opts options, w io.Writer) error {
 	forwarders, err := s.forwarders(ctx)
 	if err != nil {
@@ -102,7 +102,7 @@ func (s *site) idle(ctx context.Context, f *forwarder, opts options, reconnects 
 // errNeverBack says that a forwarder did not come back within recoveryLimit.
 var errNeverBack = errors.New("the agent never came back")
 
-// reconnect has the forwarder lose its connection n times.
+// reconnect makes the forwarder lose its connection n times.
 func (s *site) reconnect(ctx context.Context, f *forwarder, n int) error {
 	for range n {
 		if err := s.sshd.KillSessions(); err != nil {
@@ -115,7 +115,7 @@ func (s *site) reconnect(ctx context.Context, f *forwarder, n int) error {
 	return nil
 }
 
-// errNotFound says that nothing runs that is to be measured.
+// errNotFound says that nothing runs that could be measured.
 var errNotFound = errors.New("no process forwards the agent")
 
 // footprint returns what the forwarder's processes use for that long.
@@ -140,8 +140,8 @@ func (r *running) footprint(ctx context.Context, lasts time.Duration) (footprint
 }
 
 // cpuTime sums what the processes have used of any CPU since they began. The
-// kernel's own clock of each (clock_getcpuclockid(3)) counts nanoseconds; that in
-// /proc counts ticks of 10 ms.
+// kernel's own clock of each (clock_getcpuclockid(3)) counts nanoseconds; that
+// in /proc counts ticks of 10 ms.
 func cpuTime(all []lab.Proc) (sum time.Duration, err error) {
 	const schedClock = 2 // CPUCLOCK_SCHED
 	for _, p := range all {

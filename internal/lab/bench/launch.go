@@ -20,9 +20,9 @@ type launcher struct {
 	name    string
 	pair    *pair
 	command []string
-	// open brings up what is to be there before the launches at one round trip
-	// time, and returns what ends it. before runs ahead of every launch. Both
-	// are not measured, and nil if there is nothing to do.
+	// open brings up what the launches at one round trip time need, and returns
+	// what ends it. before runs ahead of every launch. Neither is measured.
+	// Each is nil if there is nothing to do.
 	open   func(context.Context) (end func() error, err error)
 	before func(context.Context) error
 }
@@ -38,7 +38,7 @@ const (
 )
 
 // measureLaunches prints a table for each round trip time. The launchers take
-// turns, so that a machine that has less time for a while has it for all.
+// turns, so that a slow moment of the machine hits all of them.
 func measureLaunches(ctx context.Context, s *site, opts options, w io.Writer) error {
 	runs := opts.runsOr(launchRuns)
 	launchers, err := s.launchers(ctx)
@@ -144,7 +144,7 @@ func (p *pair) openMaster(ctx context.Context) (end func() error, err error) {
 	})
 }
 
-// openKeeper has a session opened, which keeps the keeper up.
+// openKeeper opens a session, which keeps the keeper up.
 func (s *site) openKeeper(ctx context.Context, p *pair) (end func() error, err error) {
 	quiet := p.processes()
 	window, err := p.window(ctx, s.mosha, "devbox")
@@ -178,7 +178,7 @@ func takeTurns(ctx context.Context, launchers []*launcher, runs int) (results []
 }
 
 // launch measures one launch, leaves the session, and returns when all that it
-// has started is gone.
+// started is gone.
 func (l *launcher) launch(ctx context.Context) (time.Duration, error) {
 	if l.before != nil {
 		if err := l.before(ctx); err != nil {

@@ -7,9 +7,9 @@
 //	idle      memory and CPU of what forwards an agent that nobody uses
 //	recovery  from an outage's end until the agent works again
 //
-// It must be called as root from within the module. What is to be reached is
-// judged below each table. Whether it is does not change the exit status: that
-// says only whether everything could be measured.
+// Call it as root from within the module. Below each table it judges whether
+// the targets are held. That does not change the exit status, which tells only
+// whether everything could be measured.
 package main
 
 import (
@@ -47,7 +47,7 @@ func main() {
 	}
 }
 
-// options say what is measured.
+// options are what to measure.
 type options struct {
 	tables []string
 	runs   int // of each measurement; 0: as many as the table asks for
@@ -68,8 +68,8 @@ func (o options) runsOr(usual int) int {
 	return usual
 }
 
-// A table measures what the options say and writes the result to w. Takes says
-// about how long that will be.
+// A table measures what the options want and writes the result to w. takes
+// returns about how long that will be.
 type table struct {
 	name    string
 	takes   func(options) time.Duration

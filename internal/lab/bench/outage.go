@@ -34,9 +34,9 @@ func roam(s *site) error {
 	return err
 }
 
-// move ends a blackhole in another network. Nothing reaches the old address
-// from Roam's beginning on, so healing first lets no answer slip through, and
-// what the laptop sends when it is told of the new address is not lost.
+// move ends a blackhole in another network. It heals first, so that what the
+// laptop sends as it hears of the new address is not lost. No answer slips
+// through: from Roam's beginning on nothing reaches the old address.
 func move(s *site) error {
 	s.lab.Cable.Heal()
 	return roam(s)
@@ -88,9 +88,8 @@ func parseOutage(entry string) (outage, error) {
 	return o, nil
 }
 
-// happen lets the outage pass, while somebody keeps asking through every
-// socket, and returns the moment at which the network, or what the server has,
-// is such again that a connection can be made.
+// happen lets the outage pass while somebody keeps asking through every socket.
+// It returns the moment from which on a connection can be made again.
 func (o outage) happen(ctx context.Context, s *site, sockets []string) (over time.Time, err error) {
 	if o.begin != nil {
 		if err := o.begin(s); err != nil {

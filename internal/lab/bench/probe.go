@@ -13,7 +13,7 @@ import (
 )
 
 // requestLimit ends a request that gets no answer: the socket of a connection
-// that is lost without anybody knowing takes requests and stays silent.
+// whose loss nobody has noticed takes requests and stays silent.
 const requestLimit = time.Second
 
 // errNoKeys says that an agent answered and has no keys.
@@ -45,9 +45,9 @@ func gap(since time.Duration) time.Duration {
 	return max(50*time.Millisecond, since/50)
 }
 
-// recovery returns how long after began the first request succeeded of those
-// that were begun after it too. None waits for another one. It returns never
-// if that takes longer than the limit, and when ctx ends.
+// recovery returns how long after began a request first succeeded, of those
+// that began after it. No request waits for another one. It returns never if
+// that takes longer than the limit, and when ctx ends.
 func recovery(ctx context.Context, socket string, began time.Time) time.Duration {
 	ctx, cancel := context.WithDeadline(ctx, began.Add(recoveryLimit))
 	defer cancel()

@@ -17,8 +17,8 @@ const (
 	// recoveryRuns is how often each recovery is measured, at recoveryRTT.
 	recoveryRuns = 7
 	recoveryRTT  = 50 * time.Millisecond
-	// recoveryLimit is how long a forwarder has; after it, it counts as never
-	// having come back.
+	// recoveryLimit is how long a forwarder has. After it, the forwarder counts
+	// as never having come back.
 	recoveryLimit = 3 * time.Minute
 	never         = time.Duration(math.MaxInt64)
 )
@@ -61,7 +61,7 @@ func measureRecoveries(ctx context.Context, s *site, opts options, w io.Writer) 
 	return nil
 }
 
-// recoveriesTake counts on the slowest forwarder needing most of a minute.
+// recoveriesTake assumes that the slowest forwarder needs most of a minute.
 func recoveriesTake(opts options) time.Duration {
 	const overhead, slowest = 5 * time.Second, 45 * time.Second
 	var sum time.Duration
@@ -71,8 +71,8 @@ func recoveriesTake(opts options) time.Duration {
 	return sum * time.Duration(opts.runsOr(recoveryRuns))
 }
 
-// suffer starts all forwarders, has them go through the outage, and returns
-// how long after its end the agent works through each again.
+// suffer starts all forwarders, lets the outage happen to them, and returns how
+// long after its end the agent works through each again.
 func (s *site) suffer(ctx context.Context, forwarders []*forwarder, o outage, settle time.Duration) ([]time.Duration, error) {
 	all, err := startAll(ctx, forwarders)
 	if err != nil {
@@ -108,8 +108,8 @@ func startAll(ctx context.Context, forwarders []*forwarder) ([]*running, error) 
 	return all, group.Wait()
 }
 
-// endAll makes sure that what came back did so in the session, too, and ends
-// all sessions.
+// endAll checks that each agent that came back works in the session too, and
+// ends all sessions.
 func endAll(ctx context.Context, all []*running, took []time.Duration) error {
 	var group errgroup.Group
 	for i, r := range all {

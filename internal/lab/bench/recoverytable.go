@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// What is to be reached after every outage.
+// The targets for every outage.
 const (
 	medianTarget = time.Second
 	worstTarget  = 2 * time.Second

@@ -44,8 +44,8 @@ func (s *site) equip() (err error) {
 	return err
 }
 
-// pair is one person: a user on the laptop with a key in an agent, and the
-// user on the devbox whom it lets in. Each candidate has a pair of its own, so
+// pair is one person: a user on the laptop with a key in an agent, and a user
+// on the devbox whom that key lets in. Each candidate has a pair of its own, so
 // that none finds what another has left.
 type pair struct{ me, dev *lab.User }
 
@@ -89,9 +89,9 @@ func (p *pair) window(ctx context.Context, command ...string) (*lab.Terminal, er
 	return window, window.WaitOutput(ctx, prompt)
 }
 
-// ours are the programs that a launch brings and that must be gone before the
-// next. What they start in passing, such as the sleep of a shell that waits,
-// comes and goes.
+// ours are the programs that a launch starts and that must be gone before the
+// next. What these start in passing, such as the sleep of a shell that waits,
+// does not count.
 var ours = []string{"mosha", "mosh", "mosh-client", "mosh-server", "ssh", "sshd"}
 
 // processes counts what the pair runs, on both sides.

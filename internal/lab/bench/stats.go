@@ -23,7 +23,7 @@ func (s sample) quantile(fraction float64) time.Duration {
 
 func (s sample) median() time.Duration { return s.quantile(0.5) }
 
-// verdict says whether a target is held.
+// verdict returns the words for a target that is held, or not.
 func verdict(held bool) string {
 	if held {
 		return "held"

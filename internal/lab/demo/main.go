@@ -5,8 +5,9 @@
 //	demo MOSHA            a person lands in a mosh session
 //	demo MOSHA COMMAND    only this command runs in it; its output and its exit status are the demo's
 //
-// Key, agent, sshd, and the home directories on both sides are made for it and removed at its end. It runs as whoever
-// calls it, and neither reads nor writes anything in that person's home directory.
+// It makes key, agent, sshd, and the home directories of both sides, and
+// removes them at its end. It runs as the calling user, and neither reads nor
+// writes anything in that person's home directory.
 package main
 
 import (
@@ -32,8 +33,9 @@ func run(args []string) (status int, err error) {
 	if len(args) < 1 || len(args) > 2 {
 		return 2, errors.New("usage: demo MOSHA [COMMAND]")
 	}
-	// A signal ends mosha, and with it the demo in its usual way. Ctrl-C is mosha's to handle: it gets it from the
-	// terminal itself, and in a session it is a key like others. (Not signal.Ignore, which mosha would inherit.)
+	// A signal ends mosha, and with it the demo in its usual way. mosha gets a
+	// Ctrl-C from the terminal itself, and in a session it is a key like
+	// others. (Not signal.Ignore, which mosha would inherit.)
 	signal.Notify(make(chan os.Signal, 1), unix.SIGINT)
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGHUP, unix.SIGTERM)
 	defer stop()

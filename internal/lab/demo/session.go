@@ -17,7 +17,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// command is mosha with args. When ctx ends it gets the signal of a closed terminal, and ends its session in good order.
+// command is mosha with args. When ctx ends it gets the signal of a closed
+// terminal, and ends its session in good order.
 func (s *stage) command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, s.mosha, args...)
 	cmd.Env = s.environ()
@@ -30,7 +31,8 @@ func (s *stage) command(ctx context.Context, args ...string) *exec.Cmd {
 func (s *stage) launch(command ...string) []string {
 	args := []string{"--ssh=ssh -F " + s.path("laptop/config")}
 	if os.Geteuid() != 0 {
-		// sshd gives a terminal to the group tty, which only root can do, unless devpts is mounted with gid=5 as usual.
+		// sshd gives a terminal to the group tty, which only root can do,
+		// unless devpts is mounted with gid=5 as usual.
 		args = append(args, "--no-ssh-pty")
 	}
 	args = append(args, "demo")
@@ -47,8 +49,9 @@ func (s *stage) runShell(ctx context.Context) (int, error) {
 	return exitStatus(cmd.Run())
 }
 
-// runCommand runs a command line for sh in a session on a terminal of its own. What mosh paints there is a screen, so the
-// session leaves the command's output and its exit status in files.
+// runCommand runs a command line for sh in a session on a terminal of its own.
+// What mosh paints there is a screen, so the session leaves the command's
+// output and its exit status in files.
 func (s *stage) runCommand(ctx context.Context, line string) (int, error) {
 	const script = `sh -c "$1" >"$2/output" 2>&1; echo $? >"$2/status"`
 	cmd := s.command(ctx, s.launch("sh", "-c", script, "sh", line, s.dir)...)
@@ -67,7 +70,8 @@ func (s *stage) runCommand(ctx context.Context, line string) (int, error) {
 	return s.showResult(status, screen.String())
 }
 
-// showResult prints the command's output and returns its exit status; if it has not run, what mosha has said.
+// showResult prints the command's output and returns its exit status. If the
+// command has not run, it prints what mosha said.
 func (s *stage) showResult(status int, screen string) (int, error) {
 	output, err := os.ReadFile(s.path("output"))
 	if err != nil {
@@ -83,8 +87,8 @@ func (s *stage) showResult(status int, screen string) (int, error) {
 	return strconv.Atoi(strings.TrimSpace(string(text)))
 }
 
-// exitStatus turns the end of a process into its exit status, as a shell does. That a signal ended the demo is no error to
-// tell whoever sent it.
+// exitStatus turns the end of a process into its exit status, as a shell does.
+// If a signal ended the demo, there is no error to report: somebody sent it.
 func exitStatus(err error) (int, error) {
 	if errors.Is(err, context.Canceled) {
 		return 1, nil

@@ -28,7 +28,8 @@ type stage struct {
 	sshd  *lab.Sshd
 }
 
-// newStage makes a stage. Its processes end by strike, not with ctx, so that they end in an order.
+// newStage makes a stage. Its processes end by strike, not with ctx, so that
+// they end in an order.
 func newStage(ctx context.Context, mosha string) (*stage, error) {
 	mosha, err := filepath.Abs(mosha)
 	if err != nil {
@@ -66,8 +67,9 @@ func (s *stage) makeHomes(context.Context) error {
 	return nil
 }
 
-// startFiles tell a person in the session where they are, with a prompt of its own and two lines at its begin: the login
-// shell, on this same machine, is the one that they have outside. A .zshrc also spares zsh's questionnaire.
+// startFiles tell a person in the session where they are, by a prompt of its
+// own and two lines at the beginning: the login shell, on this same machine, is
+// the one that they have outside. A .zshrc also spares zsh's questionnaire.
 var startFiles = map[string]string{
 	".profile":                 ". ~/.greet\nPS1='demo$ '\n[ -z \"$BASH_VERSION\" ] || . ~/.bashrc\n",
 	".bashrc":                  "PS1='demo:\\w$ '\n",
@@ -112,8 +114,8 @@ func (s *stage) makeKey(ctx context.Context) error {
 	return os.Remove(key) // from here on the agent alone has it
 }
 
-// startSshd lets sessions have a home of their own. PermitUserRC is no, because sshd looks for ~/.ssh/rc in the person's
-// real one.
+// startSshd lets sessions have a home of their own. PermitUserRC is no, because
+// sshd looks for ~/.ssh/rc in the person's real one.
 func (s *stage) startSshd(ctx context.Context) (err error) {
 	settings := []string{
 		"PermitUserRC no",
@@ -130,15 +132,17 @@ func (s *stage) startSshd(ctx context.Context) (err error) {
 	return err
 }
 
-// rootIsLocked says whether root calls this and has no password to log in with, as where everyone uses sudo. Without PAM
-// sshd then refuses root's keys, too. Only root can read this file, and others' sshd does not ask.
+// rootIsLocked reports whether root calls this and has no password to log in
+// with, as where everyone uses sudo. Without PAM sshd then refuses root's keys,
+// too. Only root can read this file, and others' sshd does not ask.
 func rootIsLocked() bool {
 	shadow, err := os.ReadFile("/etc/shadow")
 	return err == nil && os.Geteuid() == 0 && strings.Contains("\n"+string(shadow), "\nroot:!")
 }
 
-// configureSSH makes the host "demo" known to ssh and so to mosha. Every file is named, since ssh takes the defaults from
-// the home directory that the password file has.
+// configureSSH makes the host "demo" known to ssh and so to mosha. Every file
+// is named, since ssh takes the defaults from the home directory that the
+// password file has.
 func (s *stage) configureSSH(context.Context) error {
 	me, err := user.Current()
 	if err != nil {
@@ -163,7 +167,8 @@ func (s *stage) configureSSH(context.Context) error {
 	)
 }
 
-// environ is the environment of the laptop's side: the person's own, but with the stage's home, agent and locale.
+// environ is the environment of the laptop's side: the person's own, but with
+// the stage's home, agent and locale.
 func (s *stage) environ() []string {
 	env := []string{
 		"HOME=" + s.path("laptop"),

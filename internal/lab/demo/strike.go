@@ -15,17 +15,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// adoptOrphans makes this process the parent of all that it has started and whose own parent ends: keeper, mosh-server, and
-// what a person leaves running in a session. So descendants finds them.
+// adoptOrphans makes this process the parent of all that it has started and
+// whose own parent ends: keeper, mosh-server, and what a person leaves running
+// in a session. So descendants finds them.
 func adoptOrphans() error {
 	return unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 }
 
-// strike takes the stage down: keeper, what is left of sessions, sshd, agent, files.
+// strike takes the stage down: keeper, what is left of sessions, sshd, agent,
+// files.
 func (s *stage) strike() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	// The keeper ends by itself after its last session, so it does not matter what this says.
+	// The keeper ends by itself after its last session, so it does not matter
+	// what this says.
 	_ = s.command(ctx, "stop", "--all").Run()
 	var err error
 	if s.sshd != nil {
@@ -38,8 +41,9 @@ func (s *stage) strike() error {
 	return errors.Join(err, endDescendants(ctx), os.RemoveAll(s.dir))
 }
 
-// endDescendants ends what still runs. What is asked first can clean up: sshd removes the directory of its agent socket. A
-// mosh-server whose client was killed takes longer than that.
+// endDescendants ends what still runs. What is asked first can clean up: sshd
+// removes the directory of its agent socket. A mosh-server whose client was
+// killed takes longer than that.
 func endDescendants(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
@@ -80,8 +84,9 @@ func descendants() []int {
 	return found
 }
 
-// readStat reads proc(5), stat: "pid (name) state parent ...", in which the name may contain anything. A process in state Z
-// has ended, only its parent has not asked yet.
+// readStat reads proc(5), stat: "pid (name) state parent ...", in which the
+// name may contain anything. A process in state Z has ended, only its parent
+// has not asked yet.
 func readStat(file string) (pid, parent int, ok bool) {
 	stat, err := os.ReadFile(file)
 	if err != nil { // gone

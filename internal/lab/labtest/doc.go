@@ -1,5 +1,5 @@
-// Package labtest makes a lab for a test: one that fails the test when it
-// cannot be built, and that is closed when the test ends. It also says how
-// much of a long table a test is to try, writes programs for tests, and finds what
+// Package labtest makes a lab for a test. The test fails if the lab cannot be
+// built, and the lab is closed when the test ends. The package also decides how
+// much of a long table a test tries, writes programs for tests, and finds what
 // a test left behind.
 package labtest

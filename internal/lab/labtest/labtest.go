@@ -8,9 +8,9 @@ import (
 	"github.com/mosha-ssh/mosha/internal/lab"
 )
 
-// New returns a lab that is closed when t ends. When it cannot be built, the
-// test fails; it is never skipped, because a skipped test proves nothing. The
-// logs of the lab's sshd's are printed if the test fails.
+// New returns a lab that is closed when t ends. If it cannot be built, the test
+// fails: a skipped test would prove nothing. If the test fails, New prints the
+// logs of the lab's sshd's.
 func New(t testing.TB, opts ...lab.Option) *lab.Lab {
 	t.Helper()
 	l, err := lab.New(opts...)

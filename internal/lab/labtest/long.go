@@ -2,5 +2,5 @@
 
 package labtest
 
-// Whole reports whether tests are to try every row of their tables.
+// Whole reports whether tests try every row of their tables.
 const Whole = true

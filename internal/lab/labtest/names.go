@@ -11,7 +11,8 @@ import (
 	"testing"
 )
 
-// NameServer makes Go's resolver ask over what dial returns, until the test ends.
+// NameServer makes Go's resolver ask over what dial returns, until the test
+// ends.
 func NameServer(t testing.TB, dial func(context.Context) (net.Conn, error)) {
 	system := net.DefaultResolver
 	t.Cleanup(func() { net.DefaultResolver = system })

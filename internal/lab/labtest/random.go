@@ -7,13 +7,13 @@ import (
 	"testing"
 )
 
-// usualSeed makes a test's cases the same each time, so that what fails was
-// broken by the change at hand.
+// usualSeed makes a test's cases the same each time, so that a failure comes
+// from the change at hand.
 const usualSeed = 1
 
 // Rand returns numbers for a test that makes its cases by chance: the same each
 // time, or those of the seed in MOSHA_SEED, or others each time if that is
-// "random". The seed is in the test's log.
+// "random". It logs the seed.
 func Rand(t testing.TB) *rand.Rand {
 	t.Helper()
 	seed := uint64(usualSeed)

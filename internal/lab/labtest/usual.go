@@ -2,6 +2,6 @@
 
 package labtest
 
-// Whole reports whether tests are to try every row of their tables, as `make
-// long` has them do, and not only those that stand for the others.
+// Whole reports whether tests try every row of their tables, as in `make long`,
+// or only those that stand for the others.
 const Whole = false

@@ -1,4 +1,4 @@
-// Command hello says whether it runs, for the test of building programs.
+// Command hello prints a word, for the test of building programs.
 package main
 
 import "os"

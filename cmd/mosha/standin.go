@@ -18,6 +18,7 @@ import (
 	"github.com/mosha-ssh/mosha/internal/keeper"
 	"github.com/mosha-ssh/mosha/internal/keeper/lease"
 	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
+	"github.com/mosha-ssh/mosha/internal/link"
 	"github.com/mosha-ssh/mosha/internal/mosh"
 	"github.com/mosha-ssh/mosha/internal/remotesh"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
@@ -225,7 +226,7 @@ func (s *serverStart) settle(ready keeper.Ready) {
 		say("%s", explain.Written(ready.Written, s.request.Destination))
 	}
 	for _, warning := range ready.Warnings {
-		var forward *keeper.ForwardError
+		var forward *link.ForwardError
 		var noKeys *keeper.NoKeysError
 		s.lacks = s.lacks || errors.As(warning, &forward) && forward.Lacks() || errors.As(warning, &noKeys) && !noKeys.Others
 		warn(warning)

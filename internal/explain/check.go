@@ -6,6 +6,7 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/doctor"
 	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/link"
 	"github.com/mosha-ssh/mosha/internal/mosh"
 )
 
@@ -116,7 +117,7 @@ func adviceThere(c doctor.Check, host string) (Failure, bool) {
 	case doctor.NoRoom:
 		return Failure{Message: "the server allows no more sessions on the connection", Hint: serverCure(p, "raise MaxSessions in sshd_config there", "have it allow more")}, true
 	case doctor.OneSession:
-		message, hint := forwardWords(&keeper.ForwardError{Reason: "one session"})
+		message, hint := forwardWords(&link.ForwardError{Reason: "one session"})
 		return Failure{Message: message, Hint: hint}, true
 	case doctor.Lost:
 		return Failure{Message: "the connection was lost meanwhile: " + errWords(p.Err), Hint: "run it again; mosha log " + host + " says more", Code: ExitNetwork}, true

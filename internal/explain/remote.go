@@ -7,6 +7,7 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/bootstrap"
 	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/link"
 	"github.com/mosha-ssh/mosha/internal/remotesh"
 )
 
@@ -35,7 +36,7 @@ func BadServer(host string, err error) *Failure {
 // remote is about what a session goes without, and about set-up.
 func remote(err error) (Failure, bool) {
 	var setup *keeper.SetupError
-	var forward *keeper.ForwardError
+	var forward *link.ForwardError
 	var noKeys *keeper.NoKeysError
 	var room *keeper.RoomError
 	f := Failure{Code: ExitRemote}
@@ -108,7 +109,7 @@ func noKeysWords(err *keeper.NoKeysError) string {
 	return "the SSH agent at " + err.Path + " has no keys, so the session has none"
 }
 
-func forwardWords(err *keeper.ForwardError) (message, hint string) {
+func forwardWords(err *link.ForwardError) (message, hint string) {
 	switch err.Reason {
 	case "refused":
 		message, hint = "the server forwards no agent, so the session has none", "has your key an option there that forbids it?"

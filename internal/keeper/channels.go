@@ -31,9 +31,9 @@ func (c *connection) forwardAgent(s *session) error {
 // forwarding says what is known of the socket that the server makes for the
 // agent.
 func (c *connection) forwarding() remotesh.Forwarding {
-	c.k.mu.Lock()
-	defer c.k.mu.Unlock()
-	return remotesh.Forwarding{OpenSSH: c.ssh.Facts().OpenSSH, Known: c.remains.agent}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return remotesh.Forwarding{OpenSSH: c.ssh.Facts().OpenSSH, Known: c.found}
 }
 
 // offered serves an agent channel that the server opens, if it was asked to

@@ -61,13 +61,12 @@ type connection struct {
 	trip    time.Duration // of a question and its answer as last measured, 0: not yet
 	ended   bool          // it is gone
 	why     error         // how it ended, if that is known
-	remains remains       // what is left of it on the server if it breaks
-	owner   link.Owner
 
 	mu        sync.Mutex
-	holder    *holder
-	beginning *holder   // that is being started
-	ends      link.Ends // as the server sees them
+	holder    *link.Holder
+	beginning *link.Holder // that is being started
+	ends      link.Ends    // as the server sees them
+	found     string       // the agent's socket on the server, once a holder has found it
 	settingUp bool
 	setup     chan struct{} // closed when the last set-up ended, or is waited for no longer; nil: none began
 	unwritten []error       // what that could not do
@@ -142,7 +141,7 @@ func (c *connection) putQuestions() {
 		h := c.holder
 		c.mu.Unlock()
 		if h != nil {
-			h.order(link.Ping(token))
+			h.Ping(token)
 		} else if c.ssh.RoundTrip() == nil {
 			c.pulse.Answered(token)
 		}
@@ -276,7 +275,7 @@ func (c *connection) close() {
 	h := c.holder
 	c.mu.Unlock()
 	if h != nil {
-		h.quit(farewell)
+		h.Quit(farewell)
 	}
 	c.drop()
 	<-c.done

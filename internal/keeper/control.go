@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/mosha-ssh/mosha/internal/link"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
@@ -289,7 +290,7 @@ func (k *Keeper) follow(ctx context.Context, conn *connection, c call) (reply, e
 		return reply{Done: true}, k.leases.Add(c.Lease)
 	case opKeep:
 		if conn.ssh.Facts().OneSession {
-			return reply{}, &ForwardError{Reason: "one session"}
+			return reply{}, &link.ForwardError{Reason: "one session"}
 		}
 		before := k.isKept()
 		k.stay(true)

@@ -25,6 +25,7 @@ import (
 	"github.com/mosha-ssh/mosha/internal/guard"
 	"github.com/mosha-ssh/mosha/internal/keeper/lease"
 	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
+	"github.com/mosha-ssh/mosha/internal/link"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
@@ -67,6 +68,7 @@ type Keeper struct {
 	uses     chan struct{} // one slot; somebody uses the keeper
 	launched chan struct{} // one slot; the agents are to be asked for their keys
 	guard    *guard.Guard
+	claims   *link.Claims
 
 	mu     sync.Mutex
 	change chan struct{} // closed and replaced with every change below
@@ -83,7 +85,6 @@ type Keeper struct {
 	identity   string        // the key that was let in last
 	alarm      error         // another host key was shown in the middle of a connection
 	accepted   ssh.PublicKey // the host key that a person accepted, which the files need not have
-	remains    []remains     // on the server, of this connection and of earlier ones, the oldest first
 	choice     sshconn.Choice
 	oneSession bool // the server allows one on a connection, so none can be held for the link
 
@@ -101,8 +102,6 @@ type Keeper struct {
 	keyed     map[string]bool // whether the agent at a path has keys; not there: not known
 	noKeys    string          // path of the newest launch's agent if that has none
 	asking    map[string]bool // the agents that were asked for their keys and have not answered yet
-	actor     bool            // a person's launch here was the last act that we know of
-	claiming  bool            // a person wants the link here, and it was not said to be so yet
 	kept      bool            // by mosha keep, until stopped
 	linger    time.Duration
 	lingering time.Time // until when the keeper stays after its last session
@@ -117,9 +116,10 @@ func newKeeper(spec Spec, log zerolog.Logger) *Keeper {
 	k := &Keeper{
 		spec: spec, log: log, started: time.Now(), asks: make(chan ask),
 		uses: make(chan struct{}, 1), launched: make(chan struct{}, 1), keyed: make(map[string]bool), asking: make(map[string]bool), change: make(chan struct{}), state: Idle, since: time.Now(),
-		kept: spec.Kept, linger: spec.Linger, agents: spec.Agents, actor: spec.Actor, choice: spec.Choice,
+		kept: spec.Kept, linger: spec.Linger, agents: spec.Agents, choice: spec.Choice,
 	}
 	k.guard = guard.New(k.dialAgent, log)
+	k.claims = link.NewClaims(spec.Actor, k.saveOrLog)
 	if len(k.agents) == 0 {
 		k.usesLocked(os.Getenv("SSH_AUTH_SOCK"))
 	}
@@ -246,7 +246,7 @@ func (k *Keeper) save() error {
 	}
 	k.mu.Lock()
 	k.spec.Kept, k.spec.Linger, k.spec.Lingering = k.kept, k.linger, k.lingering
-	k.spec.Agents, k.spec.Actor, k.spec.Choice = k.agents, k.actor, k.choice
+	k.spec.Agents, k.spec.Actor, k.spec.Choice = k.agents, k.claims.Ours(), k.choice
 	spec := k.spec
 	k.mu.Unlock()
 	return spec.save(spec.Dirs.Of(spec.ID()).Spec())

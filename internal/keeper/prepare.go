@@ -20,7 +20,7 @@ import (
 func (c *connection) begin(act bool) {
 	if c.ssh.Facts().OneSession {
 		c.held.Do(func() {
-			c.unlink(&ForwardError{Reason: "one session"})
+			c.unlink(&link.ForwardError{Reason: "one session"})
 			close(c.holding)
 		})
 		return
@@ -32,7 +32,7 @@ func (c *connection) begin(act bool) {
 	c.held.Do(func() {
 		c.began.Store(true)
 		c.goWork(func() {
-			late := func() { c.unlinked = &ForwardError{Reason: "slow"} }
+			late := func() { c.unlinked = &link.ForwardError{Reason: "slow"} }
 			c.awaited(c.holding, func() {
 				c.hold(wish{brief: true})
 				if !act { // else the set-up has it come back
@@ -165,7 +165,7 @@ func (c *connection) firstWritten() []string {
 // hold starts the link holder and keeps it for as long as the connection
 // lasts. The remote's login shell may take any time to start it.
 func (c *connection) hold(w wish) {
-	h, err := startHolder(c, w)
+	h, err := c.startHolder(w)
 	if isRejected(err) {
 		c.mu.Lock()
 		c.crowded = true
@@ -182,41 +182,97 @@ func (c *connection) hold(w wish) {
 		return // it had to make room
 	}
 	c.unlink(err)
-	if c.k.claims() { // since the link was reclaimed
-		h.order(link.Claim)
-	}
 	c.pulse.Now()
 	c.goWork(func() {
-		h.listen(c)
-		if !h.dismissed.Load() {
+		h.Listen()
+		if c.heldBy(h) {
 			c.drop() // what holds the link is gone: begin anew
 		}
 	})
 }
 
-// installs makes a holder that has begun the connection's, unless it was
-// dismissed meanwhile.
-func (c *connection) installs(h *holder) bool {
+// startHolder starts the link holder. The error says why the agent cannot be
+// used; with a holder beside it the script runs all the same and answers the
+// pulse. One that was dismissed meanwhile is a *RoomError.
+func (c *connection) startHolder(w wish) (*link.Holder, error) {
+	s, err := c.session(c.ctx, w)
+	if err != nil {
+		return nil, &link.ForwardError{Reason: "holder", Err: err}
+	}
+	h := link.NewHolder(s, c.k.claims, link.Config{
+		Log: c.log, Every: c.pulse.Rest, Forwarding: c.forwarding(), Unverified: c.ssh.Facts().Unverified,
+		Found: c.finds, Pong: c.pulse.Answered, Lacks: c.unlink,
+	})
+	c.mu.Lock()
+	c.beginning = h
+	c.mu.Unlock()
+	if err = c.forwardAgent(s); err == nil {
+		err = s.shell()
+	}
+	if err == nil {
+		var lacks error
+		if lacks, err = h.Take(); err == nil {
+			return h, lacks
+		}
+	}
+	c.mu.Lock()
+	if c.beginning == h {
+		c.beginning = nil
+	} else {
+		err = c.noRoom()
+	}
+	c.mu.Unlock()
+	_ = s.Close() // it may wait for the server
+	return nil, &link.ForwardError{Reason: "holder", Err: err}
+}
+
+// finds notes the agent's socket on the server.
+func (c *connection) finds(agent string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if h.dismissed.Load() {
+	c.found = agent
+}
+
+// installs makes a holder that has begun the connection's, unless it was
+// dismissed meanwhile.
+func (c *connection) installs(h *link.Holder) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.beginning != h {
 		return false
 	}
-	c.holder, c.beginning, c.ends = h, nil, h.ends
+	c.holder, c.beginning, c.ends = h, nil, h.Ends()
 	return true
+}
+
+// heldBy reports whether a holder is still the connection's: it was not
+// dismissed.
+func (c *connection) heldBy(h *link.Holder) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.holder == h
 }
 
 // claim takes the link for a person, whoever has it. Should the connection
 // break before that is answered, the next one claims it.
 func (c *connection) claim() {
-	c.k.update(func() { c.k.actor, c.k.claiming = true, true })
-	c.k.saveOrLog()
+	c.k.claims.Claim()
 	c.mu.Lock()
 	h := c.holder
 	c.mu.Unlock()
 	if h != nil {
-		h.order(link.Claim)
+		h.Claim()
 	}
+}
+
+// owner returns whose the link is, 0 if that is not known.
+func (c *connection) owner() link.Owner {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.holder == nil {
+		return 0
+	}
+	return c.holder.Owner()
 }
 
 // unlink notes why the agent cannot be used in sessions, nil if it can.
@@ -227,45 +283,6 @@ func (c *connection) unlink(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.unlinked = err
-}
-
-// claims says whether a person wants the link here, and it was not said to be
-// so yet.
-func (k *Keeper) claims() bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.claiming
-}
-
-// linked notes what became of the link, which was claimed or reclaimed. One
-// that was kept is that of a machine on which a person has acted since.
-func (c *connection) linked(outcome link.Outcome, claimed bool) {
-	c.log.Info().Int("state", int(outcome.State)).AnErr("cause", outcome.Cause).Msg("link")
-	switch {
-	case outcome.State == link.Kept:
-		c.owns(link.OwnerOther)
-	case claimed:
-		c.k.update(func() { c.k.claiming = false })
-	}
-}
-
-// owns notes whose the link is. When it is another machine's although it was
-// ours to take back, a person has acted there since; unless one acted here,
-// whose claim is under way.
-func (c *connection) owns(owner link.Owner) {
-	c.k.mu.Lock()
-	news, lost := owner != c.owner, c.k.actor && !c.k.claiming && owner == link.OwnerOther
-	c.k.mu.Unlock()
-	if !news && !lost {
-		return
-	}
-	c.k.update(func() {
-		c.owner = owner
-		c.k.actor = c.k.actor && !lost
-	})
-	if lost {
-		c.k.saveOrLog()
-	}
 }
 
 // expired returns the *ExpiredError of a connection on which nothing can be
@@ -307,7 +324,7 @@ func isRemote(err error) bool {
 // agent has no keys where that is the one reason why the session has none.
 func (c *connection) lacking() []error {
 	warnings := c.warned()
-	forward := (*ForwardError)(nil)
+	forward := (*link.ForwardError)(nil)
 	for _, warning := range warnings {
 		if errors.As(warning, &forward) {
 			return warnings

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/mosha-ssh/mosha/internal/link"
 	"github.com/mosha-ssh/mosha/internal/remotesh"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
@@ -255,19 +256,17 @@ func (c *connection) dismissHolder() {
 	running, beginning := c.holder, c.beginning
 	c.holder, c.beginning, c.crowded = nil, nil, true
 	c.mu.Unlock()
-	for _, h := range []*holder{running, beginning} {
+	for _, h := range []*link.Holder{running, beginning} {
 		if h == nil {
 			continue
 		}
 		c.log.Info().Bool("begun", h == running).Msg("the link holder makes room: the server allows too few sessions")
-		h.dismissed.Store(true)
 		if h == running {
-			c.k.update(func() { c.owner = 0 }) // not known for now
-			h.quit(farewell)
+			h.Quit(farewell)
 		} else {
-			h.leave(farewell)
+			h.Leave(farewell)
 		}
-		_ = h.session.Close()
+		_ = h.Close()
 	}
 }
 

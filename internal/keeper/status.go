@@ -74,7 +74,7 @@ func (k *Keeper) status() *Status {
 		s.Problems = append(s.Problems, shortened(k.alarm))
 	}
 	if k.conn != nil {
-		s.Link = linkWords[k.conn.owner]
+		s.Link = linkWords[k.conn.owner()]
 		for _, err := range k.conn.warned() {
 			s.Problems = append(s.Problems, shortened(err))
 		}

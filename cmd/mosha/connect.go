@@ -25,7 +25,7 @@ import (
 	"github.com/mosha-ssh/mosha/internal/mosh"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
-	"github.com/mosha-ssh/mosha/internal/sshconn/transport"
+	"github.com/mosha-ssh/mosha/internal/sshconn/dial"
 )
 
 // connectCmd is a launch. All flags but the first ones are mosh's own.
@@ -140,7 +140,7 @@ func (c *connectCmd) findUDPAddress(ctx context.Context) error {
 	if c.UDPAddress == "" {
 		return nil
 	}
-	addr, err := transport.Lookup(ctx, c.UDPAddress, c.flags().AddressFamily())
+	addr, err := dial.Lookup(ctx, c.UDPAddress, c.flags().AddressFamily())
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/sshconn/dial"
 )
 
 // direct connects without a proxy. While the keeper comes back by itself, it is
@@ -22,7 +23,7 @@ func (d *dialer) direct(ctx context.Context) (net.Conn, error) {
 // there is an address to dial. Without ConnectTimeout the server then has more,
 // if a person waits for it.
 func (d *dialer) attempt(ctx context.Context, limit time.Duration) (net.Conn, error) {
-	conn, began, err := TCP(ctx, d.cfg, d.opts, limit)
+	conn, began, err := dial.TCP(ctx, d.cfg, d.opts, limit)
 	d.deadline = began.Add(d.limit)
 	if err == nil && d.cfg.ConnectTimeout <= 0 && !d.opts.Unattended() {
 		d.limit, d.deadline = authTimeout, time.Now().Add(authTimeout)

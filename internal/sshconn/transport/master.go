@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/sshconn/dial"
 	"golang.org/x/crypto/ssh"
 )
 
@@ -90,7 +91,7 @@ func (m *master) Serve(agent func(sshconn.AgentOffer)) {
 // Probe is that of Connection. There is nothing that ssh would send on for us:
 // that all was acknowledged says nothing new then.
 func (m *master) Probe() (confirmed, known bool) {
-	confirmed, known = Confirmed(m.transport.Conn)
+	confirmed, known = dial.Confirmed(m.transport.Conn)
 	return false, known && !confirmed
 }
 

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/sshconn/dial"
 	"golang.org/x/crypto/ssh"
 )
 
@@ -33,7 +34,7 @@ func (c *Conn) RoundTrip() error {
 // something. It blocks where the server does not end a key exchange, and is then
 // the last one.
 func (c *Conn) Probe() (confirmed, known bool) {
-	confirmed, known = Confirmed(c.transport.Conn)
+	confirmed, known = dial.Confirmed(c.transport.Conn)
 	if confirmed && c.probing.CompareAndSwap(false, true) {
 		go func() {
 			defer c.probing.Store(false)

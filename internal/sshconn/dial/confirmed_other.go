@@ -1,6 +1,6 @@
 //go:build !linux && !darwin
 
-package transport
+package dial
 
 import (
 	"errors"

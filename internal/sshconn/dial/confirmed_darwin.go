@@ -1,4 +1,4 @@
-package transport
+package dial
 
 import (
 	"syscall"
@@ -7,9 +7,9 @@ import (
 )
 
 // unconfirmed returns how many bytes of a TCP connection wait to be sent or to
-// be acknowledged (tcp(7), SIOCOUTQ).
+// be acknowledged (SO_NWRITE, sys/socket.h).
 func unconfirmed(c syscall.RawConn) (left int, err error) {
-	failed := c.Control(func(fd uintptr) { left, err = unix.IoctlGetInt(int(fd), unix.SIOCOUTQ) })
+	failed := c.Control(func(fd uintptr) { left, err = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_NWRITE) })
 	if failed != nil {
 		err = failed
 	}

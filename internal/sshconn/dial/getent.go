@@ -1,4 +1,4 @@
-package transport
+package dial
 
 import (
 	"context"
@@ -47,7 +47,7 @@ func getent(ctx context.Context, name string) ([]netip.Addr, error) {
 	return addrs, nil
 }
 
-// plainName says whether a name may be an argument: a host name that is no
+// plainName reports whether a name may be an argument: a host name that is no
 // option. Not all getents know "--".
 func plainName(name string) bool {
 	return name != "" && len(name) <= maxName && name[0] != '-' && !strings.ContainsFunc(name, func(r rune) bool {

@@ -20,9 +20,10 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/mosha-ssh/mosha/internal/lab"
 	"github.com/mosha-ssh/mosha/internal/lab/labtest"
-	"golang.org/x/sys/unix"
 )
 
 // roles are what this test program does when a test runs it once more.

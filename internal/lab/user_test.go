@@ -13,10 +13,11 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/mosha-ssh/mosha/internal/lab"
-	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
+
+	"github.com/mosha-ssh/mosha/internal/lab"
+	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 )
 
 func addUser(t testing.TB, m *lab.Machine, opts ...lab.UserOption) *lab.User {

@@ -39,10 +39,10 @@ func (e *FarError) Error() string {
 // ErrNoAddress says that nobody knows where mosh's UDP is to go.
 var ErrNoAddress = errors.New("the server behind the proxy did not report its address")
 
-// CheckPath says whether mosh's UDP can get to the address under which a server
-// behind a proxy knows itself, as far as that can be told without sending
-// anything: *PathError or, if it is only doubtful, *FarError. client is the
-// other end of the SSH connection as that server sees it.
+// CheckPath checks whether mosh's UDP can get to the address under which a
+// server behind a proxy knows itself, as far as that can be told without
+// sending anything: *PathError or, if it is only doubtful, *FarError. client is
+// the other end of the SSH connection as that server sees it.
 func CheckPath(server netip.Addr, client netip.AddrPort) error {
 	switch {
 	case server.IsUnspecified(), server.IsMulticast(), server.Is6() && server.IsLinkLocalUnicast():
@@ -69,14 +69,14 @@ func systemSaid(err error) string {
 	return err.Error()
 }
 
-// isOurs says whether a socket of this machine has the address, so that a
+// isOurs reports whether a socket of this machine has the address, so that a
 // server that sees it at the other end of a connection is this machine too.
 func isOurs(addr netip.AddrPort) bool {
 	if !addr.IsValid() {
 		return false
 	}
 	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
-		// As Go sets it, an address in use could be had all the same.
+		// As Go sets it, one can listen at an address in use all the same.
 		return c.Control(func(fd uintptr) { _ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEADDR, 0) })
 	}}
 	listener, err := config.Listen(context.Background(), "tcp", addr.String())
@@ -88,13 +88,14 @@ func isOurs(addr netip.AddrPort) bool {
 }
 
 // privateNets are the networks whose addresses mean another machine in each
-// place: RFC 1918, RFC 6598 (carriers, and overlay networks), RFC 3927, RFC 4193.
+// place: RFC 1918, RFC 6598 (carriers, and overlay networks), RFC 3927, RFC
+// 4193.
 var privateNets = []netip.Prefix{
 	netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("192.168.0.0/16"),
 	netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("169.254.0.0/16"), netip.MustParsePrefix("fc00::/7"),
 }
 
-// isFar says whether an address is private although ours, from which packets
+// isFar reports whether an address is private although ours, from which packets
 // would go there, is not of the same network.
 func isFar(server, ours netip.Addr) bool {
 	for _, private := range privateNets {

@@ -7,8 +7,9 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/mosha-ssh/mosha/internal/lab"
 	"golang.org/x/sys/unix"
+
+	"github.com/mosha-ssh/mosha/internal/lab"
 )
 
 // forwarder is a way to have the laptop's agent in a mosh session.

@@ -14,8 +14,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mosha-ssh/mosha/internal/lab"
 	"golang.org/x/sys/unix"
+
+	"github.com/mosha-ssh/mosha/internal/lab"
 )
 
 // What an idle keeper may use.

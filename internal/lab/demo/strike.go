@@ -11,8 +11,9 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/mosha-ssh/mosha/internal/lab"
 	"golang.org/x/sys/unix"
+
+	"github.com/mosha-ssh/mosha/internal/lab"
 )
 
 // adoptOrphans makes this process the parent of all that it has started and

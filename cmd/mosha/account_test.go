@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/lab"
 )
 
@@ -108,7 +108,7 @@ func TestHomeOfRootAlone(t *testing.T) {
 	window := w.shellWithout(`the session has the agent only until the connection breaks: ~/\.ssh/ssh_auth_sock cannot be set`, "devbox")
 	w.do(window, "echo $SSH_AUTH_SOCK", `/tmp/ssh-\S+/agent\.\d+`)
 	w.agentIsNow(window, w.key)
-	w.becomes("a status that says so", func(s keeper.Status) bool {
+	w.becomes("a status that says so", func(s control.Status) bool {
 		return s.Link == "failed" && strings.Contains(strings.Join(s.Problems, "; "), "until the connection breaks")
 	})
 	r := w.examine("devbox")

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/lab"
 )
 
@@ -64,7 +64,7 @@ func TestPassword(t *testing.T) {
 
 	tries := strings.Count(w.sshd.Log(), "Failed password")
 	w.must(w.sshd.KillSessions())
-	w.becomes("nothing is tried without the person", func(s keeper.Status) bool { return s.State == keeper.NeedsAuth })
+	w.becomes("nothing is tried without the person", func(s control.Status) bool { return s.State == control.NeedsAuth })
 	second := w.run("devbox")
 	w.answer(second, prompt+"$", secret)
 	w.must(second.WaitFor(w.ctx(), `\$ ?$`))
@@ -160,7 +160,7 @@ func TestPassphrase(t *testing.T) {
 	w.must(window.WaitOutput(w.ctx(), "if this connection is lost, it needs you again, unless an agent has the key: ssh-add "))
 	w.must(window.WaitFor(w.ctx(), `\$ ?$`))
 	w.must(w.sshd.KillSessions())
-	w.becomes("it waits for the person", func(s keeper.Status) bool { return s.State == keeper.NeedsAuth })
+	w.becomes("it waits for the person", func(s control.Status) bool { return s.State == control.NeedsAuth })
 
 	w.must(w.me.AppendFile(".ssh/config", "  AddKeysToAgent yes\n"))
 	_, _, _ = w.local("stop", "devbox")
@@ -173,7 +173,7 @@ func TestPassphrase(t *testing.T) {
 		t.Errorf("the agent has %q", keys)
 	}
 	w.must(w.sshd.KillSessions())
-	w.becomes("it comes back by itself", func(s keeper.Status) bool { return s.State == keeper.Up && s.Reconnects > 0 })
+	w.becomes("it comes back by itself", func(s control.Status) bool { return s.State == control.Up && s.Reconnects > 0 })
 	w.agentIs(second, w.key)
 	w.noSecret(window, second)
 	if shown := string(second.Transcript()); strings.Contains(shown, "needs you again") {

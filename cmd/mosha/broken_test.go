@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/lab"
 	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 )
@@ -58,7 +58,7 @@ func TestBrokenTwice(t *testing.T) {
 			begin()
 			ended()
 			t.Logf("requests from the outage had ended after %v", time.Since(over))
-			w.becomes("up with a link of its own", func(s keeper.Status) bool { return s.State == keeper.Up && s.Link == "own" })
+			w.becomes("up with a link of its own", func(s control.Status) bool { return s.State == control.Up && s.Link == "own" })
 			if text := w.target(); strings.HasPrefix(text, "/./") {
 				t.Errorf("the link is not that of a person's act: %s", text)
 			}

@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/lab"
 	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 )
@@ -112,7 +112,7 @@ func testOutage(t *testing.T, o outage) {
 	t.Logf("the agent was back after %v", time.Since(over))
 	ended()
 	t.Logf("requests from the outage had ended after %v", time.Since(over))
-	w.becomes("up with one session", func(s keeper.Status) bool { return s.State == keeper.Up && s.Sessions == 1 })
+	w.becomes("up with one session", func(s control.Status) bool { return s.State == control.Up && s.Sessions == 1 })
 	w.exit(window)
 	w.nothingLeft()
 }

@@ -19,7 +19,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/mosha-ssh/mosha/internal/explain"
-	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/keeper/lease"
 	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 	"github.com/mosha-ssh/mosha/internal/mosh"
@@ -197,11 +197,11 @@ func (c *connectCmd) checkPrediction() error {
 
 // launch is a destination whose connection is up.
 type launch struct {
-	spec   keeper.Spec
-	person keeper.Person
+	spec   control.Spec
+	person control.Person
 	tell   teller
-	client *keeper.Client
-	up     *keeper.Connected
+	client *control.Client
+	up     *control.Connected
 }
 
 // prepare finds out what the destination is and has its keeper connect.
@@ -210,7 +210,7 @@ func (c *connectCmd) prepare(ctx context.Context) (*launch, error) {
 	if err != nil {
 		return nil, err
 	}
-	attach := keeper.Attach{Session: true, Linger: time.Duration(c.Linger), Transport: c.Transport}
+	attach := control.Attach{Session: true, Linger: time.Duration(c.Linger), Transport: c.Transport}
 	return dest.open(ctx, c.flags().AddressFamily(), attach)
 }
 
@@ -222,8 +222,8 @@ var errNoTerminal = errors.New("standard input is not a terminal, and a mosh ses
 type destination struct {
 	config *sshconfig.Config
 	dirs   rundir.Dirs
-	person keeper.Person // answers the keeper's questions
-	tell   teller        // says what takes long
+	person control.Person // answers the keeper's questions
+	tell   teller         // says what takes long
 }
 
 // teller says a line.
@@ -235,7 +235,7 @@ func find(ctx context.Context, ssh, host string) (*destination, error) {
 }
 
 // findFor is find for a person who has several.
-func findFor(ctx context.Context, ssh, host string, who keeper.Person, tell teller) (*destination, error) {
+func findFor(ctx context.Context, ssh, host string, who control.Person, tell teller) (*destination, error) {
 	words, err := sshconfig.Words(ssh)
 	if err != nil {
 		return nil, err
@@ -251,7 +251,7 @@ func findFor(ctx context.Context, ssh, host string, who keeper.Person, tell tell
 }
 
 // open has the destination's keeper connect, for this terminal's agent.
-func (d *destination) open(ctx context.Context, family string, attach keeper.Attach) (*launch, error) {
+func (d *destination) open(ctx context.Context, family string, attach control.Attach) (*launch, error) {
 	l := d.launch(family)
 	if err := l.connect(ctx, d.fromHere(attach)); err != nil {
 		return nil, d.kept(err)
@@ -267,14 +267,14 @@ func (d *destination) kept(err error) error {
 }
 
 func (d *destination) launch(family string) *launch {
-	return &launch{person: d.person, tell: d.tell, spec: keeper.Spec{Dirs: d.dirs, Config: d.config, Family: family}}
+	return &launch{person: d.person, tell: d.tell, spec: control.Spec{Dirs: d.dirs, Config: d.config, Family: family}}
 }
 
 // fromHere adds what the connection is to go by from now on: what is configured
 // for it, and this terminal's agent and environment.
-func (d *destination) fromHere(attach keeper.Attach) keeper.Attach {
+func (d *destination) fromHere(attach control.Attach) control.Attach {
 	attach.AgentSocket, attach.Config = os.Getenv("SSH_AUTH_SOCK"), d.config
-	attach.Env = keeper.Environment(os.Environ())
+	attach.Env = control.Environment(os.Environ())
 	return attach
 }
 
@@ -283,14 +283,14 @@ func (d *destination) fromHere(attach keeper.Attach) keeper.Attach {
 const attachTries = 5
 
 // connect finds or spawns the keeper and waits until its connection is up.
-func (l *launch) connect(ctx context.Context, attach keeper.Attach) error {
+func (l *launch) connect(ctx context.Context, attach control.Attach) error {
 	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
 	for range attachTries {
 		stop := afterAWhile(l.tell, func() string { return "waiting for the process in the background to start" })
-		l.client, err = keeper.Find(ctx, l.spec, []string{self, "keeper"})
+		l.client, err = control.Find(ctx, l.spec, []string{self, "keeper"})
 		stop()
 		if err == nil {
 			l.up, err = l.client.Attach(attach, l.person)
@@ -298,7 +298,7 @@ func (l *launch) connect(ctx context.Context, attach keeper.Attach) error {
 		if err != nil && l.client != nil { // or it would count as one who can be asked
 			l.client.Close()
 		}
-		if !errors.Is(err, keeper.ErrGone) && !errors.Is(err, keeper.ErrNoKeeper) {
+		if !errors.Is(err, control.ErrGone) && !errors.Is(err, control.ErrNoKeeper) {
 			break
 		}
 	}

@@ -8,8 +8,9 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/doctor"
 	"github.com/mosha-ssh/mosha/internal/explain"
-	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
+	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
 // doctorCmd says what works and what does not. Its flags are those of a launch
@@ -93,14 +94,14 @@ type diagnosis struct {
 }
 
 // Answer puts the connection's question to the person.
-func (d *diagnosis) Answer(ctx context.Context, q keeper.Inquiry) ([][]byte, error) {
+func (d *diagnosis) Answer(ctx context.Context, q control.Inquiry) ([][]byte, error) {
 	answers, err := (&person{tty: &console, stop: d.stop}).Answer(ctx, q)
 	d.unasked = d.unasked || errors.Is(err, errNoTTY)
 	return answers, err
 }
 
 // Tell shows a notice.
-func (d *diagnosis) Tell(n keeper.Notice) { (&person{tty: &console}).Tell(n) }
+func (d *diagnosis) Tell(n sshconn.Notice) { (&person{tty: &console}).Tell(n) }
 
 func (d *diagnosis) take(c doctor.Check) {
 	if d.stop.Err() != nil {

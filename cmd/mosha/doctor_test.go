@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/lab"
 )
 
@@ -339,7 +339,7 @@ func TestDoctorOnAKeeperThatWaits(t *testing.T) {
 	w.must(err)
 	w.must(w.sshd.NewHostKey())
 	w.must(w.sshd.KillSessions())
-	w.becomes("needs-auth", func(s keeper.Status) bool { return s.State == keeper.NeedsAuth })
+	w.becomes("needs-auth", func(s control.Status) bool { return s.State == control.NeedsAuth })
 	r := w.examine("devbox")
 	r.fails(5, map[string]string{"connection": `^the host key of devbox has CHANGED`})
 	r.is("keeper", "warn", `^it waits for you: `)
@@ -349,7 +349,7 @@ func TestDoctorOnAKeeperThatWaits(t *testing.T) {
 	w.knowHost()
 	w.must(w.me.Command(w.ctx(), "sed", "-i", "1d", ".ssh/known_hosts").Run())
 	w.examine("devbox").well2(t, "keeper")
-	if s := w.status(); s.State != keeper.Up || s.Sessions != 1 {
+	if s := w.status(); s.State != control.Up || s.Sessions != 1 {
 		t.Errorf("the keeper is %s with %d sessions", s.State, s.Sessions)
 	}
 	w.exit(window)

@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/lab"
 )
 
@@ -352,7 +352,7 @@ func TestDoctorWithFewSessions(t *testing.T) {
 	r.is("setup", "warn", "^not set up: ~/.ssh/rc, ")
 	w.nothingLeft()
 	window := w.shell("devbox")
-	w.becomes("the link holder back, which made room for the set-up", func(s keeper.Status) bool { return s.Link == "own" })
+	w.becomes("the link holder back, which made room for the set-up", func(s control.Status) bool { return s.Link == "own" })
 	w.examine("devbox").is("shell", "fail", `allows no more sessions`)
 	w.agentIsNow(window, w.key)
 	w.exit(window)
@@ -513,7 +513,7 @@ func TestDoctorOnALostConnection(t *testing.T) {
 	w := newWorld(t)
 	window := w.shell("devbox")
 	w.lab.Cable.Cut()
-	w.becomes("lost", func(s keeper.Status) bool { return s.State == keeper.Lost })
+	w.becomes("lost", func(s control.Status) bool { return s.State == control.Lost })
 	doctor := w.runSized(150, 50, "doctor", "devbox")
 	w.must(doctor.WaitFor(w.ctx(), `  warn  .*the connection is lost, and another is being tried for`))
 	w.lab.Cable.Heal()

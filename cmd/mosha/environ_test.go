@@ -5,7 +5,7 @@ package main_test
 import (
 	"testing"
 
-	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 )
 
 // TestNewestEnvironment: a token was renewed and the agent's socket is another
@@ -27,7 +27,7 @@ func TestNewestEnvironment(t *testing.T) {
 			w.must(w.agent.Add(w.key))
 			w.keepIn("second", "secret-two", transport)
 			w.must(w.sshd.KillSessions())
-			w.becomes("up again", func(s keeper.Status) bool { return s.State == keeper.Up && s.Reconnects > 0 })
+			w.becomes("up again", func(s control.Status) bool { return s.State == control.Up && s.Reconnects > 0 })
 
 			w.must(w.me.WriteFile("token", "", 0o600))
 			if found := w.listing(w.me, `grep -rsl -D skip secret- . "$XDG_RUNTIME_DIR" || :`); found != "" {

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 )
 
 // TestAccountExpired: a server that ends the login has said why, and is not put down
@@ -64,7 +64,7 @@ func TestPasswordExpired(t *testing.T) {
 	w.agentThere()
 	expire()
 	w.must(w.sshd.KillSessions())
-	w.becomes("back, and of no use", func(s keeper.Status) bool { return s.Reconnects == 1 && len(s.Problems) > 0 })
+	w.becomes("back, and of no use", func(s control.Status) bool { return s.Reconnects == 1 && len(s.Problems) > 0 })
 	if _, stderr, code := w.local("keep", "devbox"); code != 6 || !w.status().Kept { // as it was told before
 		t.Errorf("exit %d, kept %v: %s", code, w.status().Kept, stderr)
 	}

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/lab"
 )
 
@@ -256,7 +256,7 @@ func TestRuntimeDirectoryOpenToOthers(t *testing.T) {
 	if left := w.listing(w.me, `ls -A "$XDG_RUNTIME_DIR" | grep -v "^agent"; stat -c %a "$XDG_RUNTIME_DIR" /tmp/mosha-$(id -u)`); left != "777\n700\n" {
 		t.Errorf("the open directory has, and the modes are: %s", left)
 	}
-	if s := w.status(); s.State != keeper.Up {
+	if s := w.status(); s.State != control.Up {
 		t.Errorf("status: %+v", s)
 	}
 	w.exit(window)

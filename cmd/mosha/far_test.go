@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 )
 
@@ -24,7 +24,7 @@ func TestFarAway(t *testing.T) {
 			window := w.shell("devbox")
 			w.lab.Cable.SetRTT(4 * time.Second)
 			w.must(w.sshd.KillSessions())
-			w.becomes("up again", func(s keeper.Status) bool { return s.State == keeper.Up && s.Reconnects > 0 })
+			w.becomes("up again", func(s control.Status) bool { return s.State == control.Up && s.Reconnects > 0 })
 			w.lab.Cable.SetRTT(0)
 			w.agentIs(window, w.key)
 			w.exit(window)

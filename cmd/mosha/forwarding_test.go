@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 )
 
@@ -92,7 +92,7 @@ func (w *world) seesNoForwarding(ownAgent, cause string) {
 	socket := w.hasOwnAgent(ownAgent)
 	window := w.shellWithout("the server forwards no agent", "devbox")
 	s := w.status()
-	if s.State != keeper.Up || s.Link == "own" || !strings.Contains(strings.Join(s.Problems, "\n"), "agent forwarding: refused") {
+	if s.State != control.Up || s.Link == "own" || !strings.Contains(strings.Join(s.Problems, "\n"), "agent forwarding: refused") {
 		w.t.Errorf("with %q there, the status is %+v", socket, s)
 	}
 	r := w.examine("devbox")
@@ -122,7 +122,7 @@ func TestForwardedAgentBesideOnesOwn(t *testing.T) {
 				socket := w.hasOwnAgent(ownAgents[own])
 				w.forwards(socket)
 				window := w.shell("devbox")
-				w.becomes("link own", func(s keeper.Status) bool { return s.Link == "own" && len(s.Problems) == 0 })
+				w.becomes("link own", func(s control.Status) bool { return s.Link == "own" && len(s.Problems) == 0 })
 				link := w.remote("readlink .ssh/ssh_auth_sock")
 				if link == socket {
 					t.Errorf("the link leads to %s", link)

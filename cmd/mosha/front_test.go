@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/lab"
 	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 )
@@ -67,7 +67,7 @@ func TestFrontIsNotBypassed(t *testing.T) {
 			f.must(f.way.KillSessions())
 			f.must(lab.Eventually(f.ctx(), "up again", func() (bool, error) {
 				s := f.stands()
-				return s.State == keeper.Up && s.Reconnects == 1, nil
+				return s.State == control.Up && s.Reconnects == 1, nil
 			}))
 			f.agentIs(window, f.key)
 			f.runs("--setup-only", f.ssh, "devbox")
@@ -119,9 +119,9 @@ func newFronted(t *testing.T) *fronted {
 }
 
 // stands is the status of the keeper of this ssh.
-func (f *fronted) stands() keeper.Status {
+func (f *fronted) stands() control.Status {
 	f.t.Helper()
-	var s keeper.Status
+	var s control.Status
 	if out, _, _ := f.local("status", "--json", f.ssh, "devbox"); out != "" {
 		f.must(json.Unmarshal([]byte(out), &s))
 	}
@@ -197,14 +197,14 @@ func TestFrontThatIsInTheWay(t *testing.T) {
 func TestFrontTypes(t *testing.T) {
 	t.Parallel()
 	w := newSecretWorld(t)
-	status := func(ssh string) (s keeper.Status) {
+	status := func(ssh string) (s control.Status) {
 		t.Helper()
 		if out, _, _ := w.local("status", "--json", ssh, "devbox"); out != "" {
 			w.must(json.Unmarshal([]byte(out), &s))
 		}
 		return s
 	}
-	becomes := func(ssh string, state keeper.State, reconnects int) {
+	becomes := func(ssh string, state control.State, reconnects int) {
 		t.Helper()
 		w.must(lab.Eventually(w.ctx(), string(state), func() (bool, error) {
 			s := status(ssh)
@@ -214,7 +214,7 @@ func TestFrontTypes(t *testing.T) {
 	pass := "--ssh=sshpass -p " + secret + " ssh"
 	w.runs("keep", pass, "devbox")
 	w.must(w.sshd.KillSessions())
-	becomes(pass, keeper.Up, 1)
+	becomes(pass, control.Up, 1)
 	w.runs("stop", pass, "devbox")
 	w.nothingLeft()
 
@@ -227,7 +227,7 @@ func TestFrontTypes(t *testing.T) {
 	}
 	failed := strings.Count(w.sshd.Log(), "Failed password")
 	w.must(w.sshd.KillSessions())
-	becomes(nice, keeper.NeedsAuth, 0)
+	becomes(nice, control.NeedsAuth, 0)
 	if n := strings.Count(w.sshd.Log(), "Failed password"); n != failed {
 		t.Errorf("%d wrong passwords were sent", n-failed)
 	}

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 )
 
 // TestJumpHostWithAMaster: the configuration has a master made for every hop,
@@ -22,7 +22,7 @@ func TestJumpHostWithAMaster(t *testing.T) {
 		t.Fatalf("exit code %d: %s", code, stderr)
 	}
 	w.must(roam(w))
-	w.becomes("up again", func(s keeper.Status) bool { return s.State == keeper.Up && s.Reconnects > 0 })
+	w.becomes("up again", func(s control.Status) bool { return s.State == control.Up && s.Reconnects > 0 })
 	if _, stderr, code := w.local("stop", "devbox"); code != 0 {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
@@ -70,12 +70,12 @@ func TestLaunchPastADeadMaster(t *testing.T) {
 	}
 	w.must(cut(w))
 	w.must(roam(w))
-	w.becomes("lost", func(s keeper.Status) bool { return s.State == keeper.Lost })
+	w.becomes("lost", func(s control.Status) bool { return s.State == control.Lost })
 	launch := w.me.Command(w.ctx(), w.mosha, w.withTransport([]string{"keep", "devbox"})...)
 	var stderr strings.Builder
 	launch.Stderr = &stderr
 	w.must(launch.Start())
-	w.becomes("taken up", func(s keeper.Status) bool { return s.State == keeper.Connecting })
+	w.becomes("taken up", func(s control.Status) bool { return s.State == control.Connecting })
 	w.must(heal(w))
 	if err := launch.Wait(); err != nil {
 		t.Errorf("%v: %s", err, stderr.String())

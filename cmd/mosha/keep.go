@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/mosha-ssh/mosha/internal/explain"
-	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/mosh"
 )
 
@@ -42,7 +42,7 @@ func (c keepCmd) keep(ctx context.Context, host string, who *person) error {
 	if err != nil {
 		return err
 	}
-	launch, err := dest.open(ctx, mosh.Flags{}.AddressFamily(), keeper.Attach{Session: true, Transport: c.Transport})
+	launch, err := dest.open(ctx, mosh.Flags{}.AddressFamily(), control.Attach{Session: true, Transport: c.Transport})
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/lab"
 )
 
@@ -117,7 +117,7 @@ func TestKeepTakesCorrectedConfig(t *testing.T) {
 	w.runs("keep", "devbox")
 	w.agentThere()
 	w.must(w.sshd.KillSessions())
-	w.becomes("up again", func(s keeper.Status) bool { return s.State == keeper.Up && s.Reconnects == 2 })
+	w.becomes("up again", func(s control.Status) bool { return s.State == control.Up && s.Reconnects == 2 })
 	w.runs("stop", "--all")
 	w.nothingLeft()
 }
@@ -169,8 +169,8 @@ func TestLingerComesBack(t *testing.T) {
 	w.exit(w.shell("--linger=1h", "devbox"))
 	lingers := func(reconnects int) {
 		t.Helper()
-		w.becomes("up without a session", func(s keeper.Status) bool {
-			return s.State == keeper.Up && s.Sessions == 0 && s.Reconnects == reconnects
+		w.becomes("up without a session", func(s control.Status) bool {
+			return s.State == control.Up && s.Sessions == 0 && s.Reconnects == reconnects
 		})
 		w.agentThere()
 	}
@@ -190,7 +190,7 @@ func TestStatusJSON(t *testing.T) {
 	w.lab.Cable.SetRTT(40 * time.Millisecond)
 	window := w.shell("devbox")
 	w.do(window, "ssh-add -l", w.fingerprint())
-	w.becomes("measured", func(s keeper.Status) bool { return s.Trip > 0 && s.Link != "" && s.Requests > 0 })
+	w.becomes("measured", func(s control.Status) bool { return s.Trip > 0 && s.Link != "" && s.Requests > 0 })
 	s := w.status()
 	if s.Destination != "devbox" || s.HostName != "devbox" || s.User != w.dev.Name || s.Port != 22 {
 		t.Errorf("of whom: %+v", s)
@@ -206,7 +206,7 @@ func TestStatusJSON(t *testing.T) {
 	}
 	w.must(w.sshd.Stop())
 	w.must(w.sshd.KillSessions())
-	w.becomes("lost", func(s keeper.Status) bool { return s.State != keeper.Up && s.Lost > 0 })
+	w.becomes("lost", func(s control.Status) bool { return s.State != control.Up && s.Lost > 0 })
 	if trip := w.status().Trip; trip != 0 {
 		t.Errorf("a round trip of %v s while it is lost", trip)
 	}
@@ -215,7 +215,7 @@ func TestStatusJSON(t *testing.T) {
 		t.Errorf("exit %d while it is lost, want 3", code)
 	}
 	w.must(w.sshd.Restart())
-	w.becomes("up again", func(s keeper.Status) bool { return s.State == keeper.Up && s.Link == "own" })
+	w.becomes("up again", func(s control.Status) bool { return s.State == control.Up && s.Link == "own" })
 	if s := w.status(); s.Reconnects != 1 || s.Lost != 0 {
 		t.Errorf("after a loss: %+v", s)
 	}

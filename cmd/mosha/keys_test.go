@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/crypto/ssh/agent"
 
-	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/lab"
 )
 
@@ -55,7 +55,7 @@ func TestAgentWithoutKeys(t *testing.T) {
 	// The connection that comes back logs in with the keys that there are.
 	ups := w.status().Reconnects
 	w.must(w.sshd.KillSessions())
-	w.becomes("up again", func(s keeper.Status) bool { return s.State == keeper.Up && s.Reconnects > ups })
+	w.becomes("up again", func(s control.Status) bool { return s.State == control.Up && s.Reconnects > ups })
 	w.agentIs(first, w.key)
 
 	w.must(empty.Add(second))

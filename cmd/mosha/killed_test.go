@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/lab"
 )
 
@@ -33,12 +33,12 @@ func TestKeeperKilled(t *testing.T) {
 		if now := w.keeper(); now == killed {
 			t.Errorf("the keeper that was killed runs: %d", now)
 		}
-		w.becomes("up with both sessions", func(s keeper.Status) bool { return s.State == keeper.Up && s.Sessions == 2 })
+		w.becomes("up with both sessions", func(s control.Status) bool { return s.State == control.Up && s.Sessions == 2 })
 		w.remote("rm begin ended waiting")
 	}
 	w.exit(first)
 	w.agentIsNow(second, w.key)
-	w.becomes("up with the second", func(s keeper.Status) bool { return s.State == keeper.Up && s.Sessions == 1 })
+	w.becomes("up with the second", func(s control.Status) bool { return s.State == control.Up && s.Sessions == 1 })
 	w.exit(second)
 	w.nothingLeft()
 }
@@ -113,7 +113,7 @@ func TestKeptKeeperKilled(t *testing.T) {
 	w.runs("keep", "devbox")
 	wake := w.killedBefore()
 	w.runs("--setup-only", "devbox")
-	kept := func(s keeper.Status) bool { return s.State == keeper.Up && s.Kept }
+	kept := func(s control.Status) bool { return s.State == control.Up && s.Kept }
 	w.becomes("kept", kept)
 	w.agentThere()
 	now := w.keeper()
@@ -171,7 +171,7 @@ func TestKeeperAndGuardianKilled(t *testing.T) {
 	}
 	second := w.shell("devbox")
 	w.agentIs(window, w.key)
-	w.becomes("up with both sessions", func(s keeper.Status) bool { return s.State == keeper.Up && s.Sessions == 2 })
+	w.becomes("up with both sessions", func(s control.Status) bool { return s.State == control.Up && s.Sessions == 2 })
 	w.exit(second)
 	w.agentIsNow(window, w.key)
 	w.exit(window)

@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/lab"
 	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 )
@@ -101,7 +101,7 @@ func TestLaunchesBesideASession(t *testing.T) {
 // link holder, which is complete then.
 func (w *world) quiet(sessions int) {
 	w.t.Helper()
-	w.becomes("the sessions that live", func(s keeper.Status) bool { return s.Sessions == sessions && s.Link == "own" })
+	w.becomes("the sessions that live", func(s control.Status) bool { return s.Sessions == sessions && s.Link == "own" })
 }
 
 // weight is what a keeper holds, here and on the devbox.

@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/lab"
 	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 )
@@ -22,8 +22,8 @@ func newLaptops(t *testing.T) (a, b *world) {
 // links waits until the keepers of both laptops have seen whose the link is.
 func links(a *world, ofA string, b *world, ofB string) {
 	a.t.Helper()
-	a.becomes("link: "+ofA, func(s keeper.Status) bool { return s.Link == ofA })
-	b.becomes("link: "+ofB, func(s keeper.Status) bool { return s.Link == ofB })
+	a.becomes("link: "+ofA, func(s control.Status) bool { return s.Link == ofA })
+	b.becomes("link: "+ofB, func(s control.Status) bool { return s.Link == ofB })
 }
 
 // TestLastLaunchOwnsTheLink, and at its end it is the other's again.
@@ -140,9 +140,9 @@ func TestLoginBorrowsTheLink(t *testing.T) {
 	b.must(login.WaitFor(b.ctx(), `\$ ?$`))
 	b.agentIsNow(login, b.key)
 	a.agentIsNow(onA, b.key)
-	a.becomes("link: other", func(s keeper.Status) bool { return s.Link == "other" })
+	a.becomes("link: other", func(s control.Status) bool { return s.Link == "other" })
 	a.must(roam(a)) // takes nothing
-	a.becomes("another connection", func(s keeper.Status) bool { return s.Reconnects == 1 && s.Link == "other" })
+	a.becomes("another connection", func(s control.Status) bool { return s.Reconnects == 1 && s.Link == "other" })
 	a.agentIsNow(onA, b.key)
 	b.exit(login)
 	t.Logf("the agent was back after %v", a.agentIs(onA, a.key))
@@ -193,7 +193,7 @@ func TestSleeperWakesTooLate(t *testing.T) {
 			again := a.shell("devbox")
 			a.agentIsNow(again, a.key)
 			b.must(both(move, heal, wakeKeeper)(b))
-			b.becomes("up again, with the other's link", func(s keeper.Status) bool { return s.State == keeper.Up && s.Link == "other" })
+			b.becomes("up again, with the other's link", func(s control.Status) bool { return s.State == control.Up && s.Link == "other" })
 			b.agentIsNow(onB, a.key)
 			a.agentIsNow(onA, a.key)
 			a.exit(again)

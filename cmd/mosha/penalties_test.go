@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 )
 
 // TestRecoveryIsNotPunished: what comes back after losses of every kind is not
@@ -26,7 +26,7 @@ func TestRecoveryIsNotPunished(t *testing.T) {
 				w.must(blow(w))
 				w.agentIs(window, w.key)
 			}
-			w.becomes("up", func(s keeper.Status) bool { reconnects = s.Reconnects; return s.State == keeper.Up })
+			w.becomes("up", func(s control.Status) bool { reconnects = s.Reconnects; return s.State == control.Up })
 			if reconnects < 4 {
 				t.Errorf("%d reconnects", reconnects)
 			}

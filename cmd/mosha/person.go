@@ -8,7 +8,7 @@ import (
 	"os"
 	"strings"
 
-	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 	"github.com/mosha-ssh/mosha/internal/text"
 )
@@ -42,7 +42,7 @@ type asked struct {
 
 // Answer puts the questions one after the other. The first one that is not
 // answered ends it.
-func (p *person) Answer(ctx context.Context, q keeper.Inquiry) ([][]byte, error) {
+func (p *person) Answer(ctx context.Context, q control.Inquiry) ([][]byte, error) {
 	if q.Prompt != nil && len(q.Prompt.Fields) == 0 { // something to read only
 		p.show(lines(q.Prompt.Name) + lines(q.Prompt.Instruction))
 	}
@@ -93,7 +93,7 @@ func (p *person) show(text string) { fmt.Fprint(os.Stderr, p.named(text)) }
 func (p *person) say(format string, args ...any) { say("%s", p.name+fmt.Sprintf(format, args...)) }
 
 // Tell shows a notice.
-func (p *person) Tell(n keeper.Notice) {
+func (p *person) Tell(n sshconn.Notice) {
 	switch n.Kind {
 	case sshconn.NoticeBanner, sshconn.NoticeProgram:
 		p.show(lines(n.Text))
@@ -152,7 +152,7 @@ func skippedWords(file, reason, detail string) string {
 }
 
 // inquiryWords returns the questions, each wanting one answer.
-func inquiryWords(q keeper.Inquiry) []asked {
+func inquiryWords(q control.Inquiry) []asked {
 	switch {
 	case q.HostKey != nil:
 		return []asked{{text: hostKeyText(*q.HostKey), echo: true}}

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 	"github.com/mosha-ssh/mosha/internal/sshconn/knownhosts"
@@ -95,7 +95,7 @@ func TestHostileWords(t *testing.T) {
 			Kind: kind, User: hostile, Host: hostile, File: hostile, Comment: hostile, Name: hostile, Instruction: hostile,
 			Fields: []sshconn.PromptField{{Text: hostile + strings.Repeat("x\n", 500)}},
 		}
-		words := inquiryWords(keeper.Inquiry{Prompt: &p})
+		words := inquiryWords(control.Inquiry{Prompt: &p})
 		if len(words) != 1 {
 			t.Fatalf("%s: %d questions", kind, len(words))
 		}
@@ -125,18 +125,18 @@ func TestLines(t *testing.T) {
 // TestHostKeyQuestions has ssh's own words, and nothing that a terminal obeys.
 func TestHostKeyQuestions(t *testing.T) {
 	for _, test := range []struct {
-		question keeper.Question
+		question sshconn.HostKeyQuestion
 		want     string
 	}{
-		{keeper.Question{Kind: sshconn.AskAddress, Host: "box", Address: "192.0.2.1", KeyType: "RSA",
+		{sshconn.HostKeyQuestion{Kind: sshconn.AskAddress, Host: "box", Address: "192.0.2.1", KeyType: "RSA",
 			Offended: knownhosts.Found{File: "/a", Line: 1}, Known: knownhosts.Found{File: "/b", Line: 2}},
 			"Warning: the RSA host key for 'box' differs from the key for the IP address '192.0.2.1'\n" +
 				"Offending key for IP in /a:1\nMatching host key in /b:2\nAre you sure you want to continue connecting (yes/no)? "},
-		{keeper.Question{Kind: sshconn.AskAddress, Again: true}, "Please type 'yes' or 'no': "},
-		{keeper.Question{Kind: sshconn.AskUpdate, Learned: []sshconn.KeyName{{Type: "RSA\x1b[2J", Fingerprint: "SHA256:x"}}, Removed: []sshconn.KeyName{{Type: "ECDSA", Fingerprint: "SHA256:y"}}},
+		{sshconn.HostKeyQuestion{Kind: sshconn.AskAddress, Again: true}, "Please type 'yes' or 'no': "},
+		{sshconn.HostKeyQuestion{Kind: sshconn.AskUpdate, Learned: []sshconn.KeyName{{Type: "RSA\x1b[2J", Fingerprint: "SHA256:x"}}, Removed: []sshconn.KeyName{{Type: "ECDSA", Fingerprint: "SHA256:y"}}},
 			"The server has updated its host keys.\nThese changes were verified by the server's existing trusted key.\n" +
 				"Learned new hostkey: RSA" + text.Escape("\x1b[2J") + " SHA256:x\nDeprecating obsolete hostkey: ECDSA SHA256:y\nAccept updated hostkeys? (yes/no): "},
-		{keeper.Question{Kind: sshconn.AskUpdate, Again: true}, "Please enter \"yes\" or \"no\": "},
+		{sshconn.HostKeyQuestion{Kind: sshconn.AskUpdate, Again: true}, "Please enter \"yes\" or \"no\": "},
 	} {
 		if got := hostKeyText(test.question); got != test.want || strings.Contains(got, "\x1b") {
 			t.Errorf("asked %q, want %q", got, test.want)

@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/term"
 
-	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 	"github.com/mosha-ssh/mosha/internal/text"
 )
@@ -153,7 +153,7 @@ func (p *progress) personFor(host string) *worker {
 }
 
 // Answer puts a question.
-func (w *worker) Answer(ctx context.Context, q keeper.Inquiry) (answers [][]byte, err error) {
+func (w *worker) Answer(ctx context.Context, q control.Inquiry) (answers [][]byte, err error) {
 	w.p.ask(func() {
 		if err = ctx.Err(); err == nil { // else it became void while another was open
 			answers, err = w.who.Answer(ctx, q)
@@ -163,7 +163,7 @@ func (w *worker) Answer(ctx context.Context, q keeper.Inquiry) (answers [][]byte
 }
 
 // Tell shows a notice.
-func (w *worker) Tell(n keeper.Notice) {
+func (w *worker) Tell(n sshconn.Notice) {
 	if n.Kind == sshconn.NoticeStage && w.p.several {
 		w.tell("%s", stageWords(n.Stage))
 		return

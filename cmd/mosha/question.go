@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/mosha-ssh/mosha/internal/keeper"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 	"github.com/mosha-ssh/mosha/internal/text"
 )
@@ -18,7 +17,7 @@ var (
 )
 
 // hostKeyText is ssh's own question about a host key.
-func hostKeyText(q keeper.Question) string {
+func hostKeyText(q sshconn.HostKeyQuestion) string {
 	switch {
 	case q.Kind == sshconn.AskAddress:
 		return addressText(q)
@@ -44,7 +43,7 @@ func hostKeyText(q keeper.Question) string {
 }
 
 // otherNames says where else the same key is known.
-func otherNames(b *strings.Builder, q keeper.Question) {
+func otherNames(b *strings.Builder, q sshconn.HostKeyQuestion) {
 	if len(q.OtherNames) == 0 {
 		b.WriteString("This key is not known by any other names.\n")
 		return
@@ -59,7 +58,7 @@ func otherNames(b *strings.Builder, q keeper.Question) {
 }
 
 // addressText is ssh's question about a key that is not that of the address.
-func addressText(q keeper.Question) string {
+func addressText(q sshconn.HostKeyQuestion) string {
 	if q.Again {
 		return "Please type 'yes' or 'no': "
 	}
@@ -75,7 +74,7 @@ func addressText(q keeper.Question) string {
 }
 
 // updateText is ssh's question of UpdateHostKeys=ask.
-func updateText(q keeper.Question) string {
+func updateText(q sshconn.HostKeyQuestion) string {
 	if q.Again {
 		return "Please enter \"yes\" or \"no\": "
 	}

@@ -5,7 +5,7 @@ import (
 	"errors"
 
 	"github.com/mosha-ssh/mosha/internal/explain"
-	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/mosh"
 )
 
@@ -27,13 +27,13 @@ func (c reconnectCmd) reconnect(ctx context.Context, host string, who *person) e
 		return err
 	}
 	l := dest.launch(mosh.Flags{}.AddressFamily())
-	l.client, err = keeper.Connect(ctx, dest.dirs, dest.config.ID())
+	l.client, err = control.Connect(ctx, dest.dirs, dest.config.ID())
 	if err == nil {
 		defer l.client.Close()
-		l.up, err = l.client.Attach(dest.fromHere(keeper.Attach{}), l.person)
+		l.up, err = l.client.Attach(dest.fromHere(control.Attach{}), l.person)
 	}
 	switch {
-	case errors.Is(err, keeper.ErrNoKeeper), errors.Is(err, keeper.ErrGone): // it was just ending
+	case errors.Is(err, control.ErrNoKeeper), errors.Is(err, control.ErrGone): // it was just ending
 		return explain.NoKeeper(host)
 	case err != nil:
 		return dest.kept(err)

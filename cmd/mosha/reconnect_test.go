@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 )
 
 // TestReconnect: a connection that was refused comes back when a person says
@@ -29,7 +29,7 @@ func TestReconnect(t *testing.T) {
 	if code != 0 || !strings.HasSuffix(strings.TrimSpace(window.Screen()), "mosha: devbox: connected") {
 		t.Errorf("exit %d:\n%s", code, window.Screen())
 	}
-	w.becomes("up with its session alone", func(s keeper.Status) bool { return s.State == keeper.Up && s.Sessions == 1 && !s.Kept })
+	w.becomes("up with its session alone", func(s control.Status) bool { return s.State == control.Up && s.Sessions == 1 && !s.Kept })
 	w.agentThere()
 	w.runs("reconnect", "devbox") // once more: nothing is amiss, nothing is said
 	w.exit(session)
@@ -51,14 +51,14 @@ func TestReconnectAtOnce(t *testing.T) {
 	w.runs("keep", "--transport=openssh", "devbox")
 	w.must(w.sshd.Stop())
 	w.must(w.sshd.KillSessions())
-	w.becomes("lost", func(s keeper.Status) bool { return s.State == keeper.Lost || s.State == keeper.Waiting })
+	w.becomes("lost", func(s control.Status) bool { return s.State == control.Lost || s.State == control.Waiting })
 	_, stderr, code := w.local("reconnect", "devbox")
 	if code != 4 || !strings.Contains(stderr, "cannot connect to devbox port 22") {
 		t.Errorf("without a server: exit %d, %s", code, stderr)
 	}
 	w.must(w.sshd.Restart())
 	w.runs("reconnect", "devbox")
-	if s := w.status(); s.State != keeper.Up || !s.Kept || s.Transport != "openssh" {
+	if s := w.status(); s.State != control.Up || !s.Kept || s.Transport != "openssh" {
 		t.Errorf("status: %+v", s)
 	}
 	w.runs("stop", "devbox")

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/lab"
 )
 
@@ -80,7 +80,7 @@ func TestSessionEndsWhileItNeedsAuth(t *testing.T) {
 // so, and why, in words that match the pattern.
 func (w *world) needsAuth(why string) {
 	w.t.Helper()
-	w.becomes("needs-auth", func(s keeper.Status) bool { return s.State == keeper.NeedsAuth })
+	w.becomes("needs-auth", func(s control.Status) bool { return s.State == control.NeedsAuth })
 	out, _, code := w.local("status", "devbox")
 	if code != 3 || !strings.Contains(out, "needs-auth") || !regexp.MustCompile(why).MatchString(out) {
 		w.t.Errorf("status: exit code %d, want 3, needs-auth and %q:\n%s", code, why, out)

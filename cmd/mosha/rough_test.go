@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/lab"
 )
 
@@ -107,7 +107,7 @@ func TestKeepWithOneSession(t *testing.T) {
 	w := newWorld(t, "MaxSessions 1")
 	for _, args := range [][]string{{"keep", "devbox"}, {"--setup-only", "devbox"}} {
 		w.runs(args...)
-		w.becomes("held again", func(s keeper.Status) bool { return s.Link == "own" })
+		w.becomes("held again", func(s control.Status) bool { return s.Link == "own" })
 		w.agentThere()
 	}
 	w.runs("stop", "devbox")

@@ -10,7 +10,7 @@ import (
 	"sync"
 
 	"github.com/mosha-ssh/mosha/internal/explain"
-	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 	"github.com/mosha-ssh/mosha/internal/text"
 )
@@ -84,7 +84,7 @@ func distinct(hosts []string) ([]string, error) {
 }
 
 // work does the job for one host.
-func (j remoteJob) work(ctx context.Context, host string, p *progress) (*keeper.SetupReport, error) {
+func (j remoteJob) work(ctx context.Context, host string, p *progress) (*control.SetupReport, error) {
 	who := p.personFor(host)
 	dest, err := findFor(ctx, j.ssh, host, who, who.tell)
 	if err != nil {
@@ -93,7 +93,7 @@ func (j remoteJob) work(ctx context.Context, host string, p *progress) (*keeper.
 	if other, taken := j.names.LoadOrStore(dest.config.ID(), host); taken {
 		return nil, &sameError{Host: other.(string)}
 	}
-	l, err := dest.open(ctx, j.family, keeper.Attach{Transport: j.transport})
+	l, err := dest.open(ctx, j.family, control.Attach{Transport: j.transport})
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +101,7 @@ func (j remoteJob) work(ctx context.Context, host string, p *progress) (*keeper.
 	notes := slices.DeleteFunc(l.up.Notes, func(n sshconn.Note) bool { return n.Kind == sshconn.NoteTyped }) // the connection is not to stay
 	p.connected(host)
 	who.note(notes)
-	second, err := keeper.Connect(ctx, l.spec.Dirs, l.spec.ID())
+	second, err := control.Connect(ctx, l.spec.Dirs, l.spec.ID())
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +119,7 @@ func (e *sameError) Error() string { return "the same as " + e.Host }
 
 // tell prints a line a file, of several hosts with the host's name, and says
 // what failed. It returns the exit code.
-func (j remoteJob) tell(host string, several bool, report *keeper.SetupReport, err error) int {
+func (j remoteJob) tell(host string, several bool, report *control.SetupReport, err error) int {
 	name := ""
 	if several {
 		name = host + ": "

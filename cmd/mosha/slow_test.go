@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/lab"
 	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 )
@@ -64,7 +64,7 @@ func testSlowSessionStep(t *testing.T, takes time.Duration, transport string) {
 		t.Errorf("%d connections for a launch", n)
 	}
 	w.must(w.sshd.KillSessions())
-	w.becomes("back", func(s keeper.Status) bool { return s.Reconnects == 1 && s.State == keeper.Up })
+	w.becomes("back", func(s control.Status) bool { return s.Reconnects == 1 && s.State == control.Up })
 	w.agentIs(window, w.key)
 	if n := w.sshd.Connections(); n != 2 {
 		t.Errorf("%d connections for a launch and a loss", n)
@@ -121,7 +121,7 @@ func TestSlowKeyLookup(t *testing.T) {
 	window := w.shell("devbox")
 	w.agentIsNow(window, w.key)
 	w.must(w.sshd.KillSessions())
-	w.becomes("back", func(s keeper.Status) bool { return s.Reconnects == 1 && s.State == keeper.Up })
+	w.becomes("back", func(s control.Status) bool { return s.Reconnects == 1 && s.State == control.Up })
 	w.agentIs(window, w.key)
 	w.exit(window)
 	w.nothingLeft()
@@ -180,7 +180,7 @@ func TestLaunchesQueueUp(t *testing.T) {
 				t.Error("nobody was told of the queue")
 			}
 			w.agentIs(window, w.key)
-			w.becomes("the link holder is back", func(s keeper.Status) bool { return s.Link == "own" })
+			w.becomes("the link holder is back", func(s control.Status) bool { return s.Link == "own" })
 			w.exit(window)
 			w.nothingLeft()
 		})

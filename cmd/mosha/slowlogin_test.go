@@ -5,7 +5,7 @@ package main_test
 import (
 	"testing"
 
-	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 )
 
 // TestSlowLoginShell: one that takes longer than a launch waits for it, at each
@@ -15,7 +15,7 @@ func TestSlowLoginShell(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.runs("--setup-only", "devbox")
-	w.becomes("nothing", func(s keeper.Status) bool { return s.State == "" })
+	w.becomes("nothing", func(s control.Status) bool { return s.State == "" })
 	bashrc, err := w.dev.ReadFile(".bashrc")
 	w.must(err)
 	// ~/.ssh/rc is run by the login shell, too: twice that until the link holder runs.
@@ -26,13 +26,13 @@ func TestSlowLoginShell(t *testing.T) {
 	w.must(window.Send("\r")) // it was read
 	w.must(window.WaitFor(w.ctx(), `\$ ?$`))
 	w.agentIs(window, w.key)
-	held := func(s keeper.Status) bool { return s.Link == "own" && len(s.Problems) == 0 }
+	held := func(s control.Status) bool { return s.Link == "own" && len(s.Problems) == 0 }
 	w.becomes("held, without a problem", held)
 	if n := gone(); n != "0" {
 		t.Errorf("the link was gone %s times", n)
 	}
 	w.must(w.sshd.KillSessions())
-	w.becomes("back", func(s keeper.Status) bool { return s.Reconnects == 1 && held(s) })
+	w.becomes("back", func(s control.Status) bool { return s.Reconnects == 1 && held(s) })
 	w.agentIsNow(window, w.key)
 	w.exit(window)
 	w.nothingLeft()

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/lab"
 )
 
@@ -18,7 +18,7 @@ func TestNoSocketsAreLeft(t *testing.T) {
 	window := w.shell("devbox")
 	for n := 1; n <= 3; n++ {
 		w.must(roam(w))
-		w.becomes("up again", func(s keeper.Status) bool { return s.State == keeper.Up && s.Reconnects == n })
+		w.becomes("up again", func(s control.Status) bool { return s.State == control.Up && s.Reconnects == n })
 		w.agentIs(window, w.key)
 	}
 	const list = `find /tmp/ssh-* ~/.ssh/agent -user "$(id -un)" -type s 2>/dev/null || :`

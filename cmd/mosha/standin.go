@@ -15,7 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/mosha-ssh/mosha/internal/explain"
-	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/keeper/lease"
 	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 	"github.com/mosha-ssh/mosha/internal/link"
@@ -55,7 +55,7 @@ func (s standInCmd) Run() error {
 	if err != nil {
 		return err
 	}
-	connect := func() (*keeper.Client, error) { return keeper.Connect(context.Background(), dirs, s.KeeperID) }
+	connect := func() (*control.Client, error) { return control.Connect(context.Background(), dirs, s.KeeperID) }
 	start := &serverStart{request: request, handover: handover, lacks: handover.Lacks, connect: connect}
 	err = start.run()
 	var refused *signalError
@@ -72,7 +72,7 @@ func (s standInCmd) Run() error {
 type serverStart struct {
 	request  mosh.Request
 	handover lease.Handover
-	connect  func() (*keeper.Client, error)
+	connect  func() (*control.Client, error)
 
 	address string // where mosh's UDP is to go
 	settled atomic.Bool
@@ -144,11 +144,11 @@ func (s *serverStart) start(relay *mosh.Relay, command string) (code int, err er
 		return -1, err
 	}
 	defer client.Close()
-	start := keeper.Start{Command: command, Env: s.handover.Env}
+	start := control.Start{Command: command, Env: s.handover.Env}
 	if s.request.Pty {
 		start.Pty = currentTerminal(s.handover.Env)
 	}
-	return client.Start(start, keeper.Server{
+	return client.Start(start, control.Follower{
 		Output:  func(p []byte) { _, _ = relay.Write(p) },
 		Waiting: s.hold,
 		Settled: s.settle,
@@ -214,7 +214,7 @@ func (s *serverStart) heldWords() string {
 }
 
 // settle takes the keeper's word that the remote is ready.
-func (s *serverStart) settle(ready keeper.Ready) {
+func (s *serverStart) settle(ready control.Ready) {
 	if s.settled.Swap(true) {
 		return // by an earlier start
 	}
@@ -227,7 +227,7 @@ func (s *serverStart) settle(ready keeper.Ready) {
 	}
 	for _, warning := range ready.Warnings {
 		var forward *link.ForwardError
-		var noKeys *keeper.NoKeysError
+		var noKeys *control.NoKeysError
 		s.lacks = s.lacks || errors.As(warning, &forward) && forward.Lacks() || errors.As(warning, &noKeys) && !noKeys.Others
 		warn(warning)
 	}
@@ -255,15 +255,15 @@ func (s *serverStart) print(line []byte) {
 
 // endServer ends a server that no client can reach. It would end by itself
 // after a minute.
-func endServer(connect func() (*keeper.Client, error), pid string) {
+func endServer(connect func() (*control.Client, error), pid string) {
 	client, err := connect()
 	if err != nil {
 		return
 	}
 	defer client.Close()
-	_, _ = client.Start(keeper.Start{Command: "kill " + pid}, keeper.Server{
+	_, _ = client.Start(control.Start{Command: "kill " + pid}, control.Follower{
 		Output:  func([]byte) {},
-		Settled: func(keeper.Ready) {},
+		Settled: func(control.Ready) {},
 		Done:    func() bool { return false },
 	})
 }
@@ -278,8 +278,8 @@ func showable(line []byte) string {
 // currentTerminal describes the terminal mosh was started on; mosh-server is
 // started on one of the same kind.
 // Its kind is the one of SetEnv, if there is one, as in ssh.
-func currentTerminal(env []sshconfig.EnvVar) *keeper.Pty {
-	pty := &keeper.Pty{Term: os.Getenv("TERM"), Columns: 80, Rows: 24}
+func currentTerminal(env []sshconfig.EnvVar) *control.Pty {
+	pty := &control.Pty{Term: os.Getenv("TERM"), Columns: 80, Rows: 24}
 	for _, v := range env {
 		if v.Name == "TERM" && len(v.Value) > 0 {
 			pty.Term = string(v.Value)

@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"github.com/mosha-ssh/mosha/internal/explain"
-	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 	"github.com/mosha-ssh/mosha/internal/text"
 )
@@ -44,8 +44,8 @@ func (s statusCmd) Run() error {
 
 // sighting is what one look at the keepers showed.
 type sighting struct {
-	alive   []*keeper.Status
-	unknown []keeper.Unknown // those that did not say
+	alive   []*control.Status
+	unknown []control.Unknown // those that did not say
 	err     error
 }
 
@@ -54,7 +54,7 @@ func (s statusCmd) whom(ctx context.Context) (func(context.Context) sighting, er
 	if s.Host == "" {
 		dirs, err := rundir.Find(os.Getenv)
 		return func(ctx context.Context) sighting {
-			alive, unknown, err := keeper.All(ctx, dirs)
+			alive, unknown, err := control.All(ctx, dirs)
 			return sighting{alive, unknown, err}
 		}, err
 	}
@@ -63,20 +63,20 @@ func (s statusCmd) whom(ctx context.Context) (func(context.Context) sighting, er
 		return nil, err
 	}
 	return func(ctx context.Context) sighting {
-		status, err := keeper.StatusOf(ctx, dest.dirs, dest.config.ID())
-		if errors.Is(err, keeper.ErrNoKeeper) {
+		status, err := control.StatusOf(ctx, dest.dirs, dest.config.ID())
+		if errors.Is(err, control.ErrNoKeeper) {
 			err = explain.NoKeeper(s.Host)
 		}
 		if err != nil {
 			return sighting{err: err}
 		}
-		return sighting{alive: []*keeper.Status{status}}
+		return sighting{alive: []*control.Status{status}}
 	}, nil
 }
 
 // verdict is an error unless the one host that was asked about is up.
 func (s statusCmd) verdict(seen sighting) error {
-	if s.Host == "" || len(seen.alive) == 1 && seen.alive[0].State == keeper.Up {
+	if s.Host == "" || len(seen.alive) == 1 && seen.alive[0].State == control.Up {
 		return nil
 	}
 	return &exitError{Code: explain.ExitNotUp}
@@ -126,7 +126,7 @@ func table(seen sighting, width int) string {
 	return b.String()
 }
 
-func rows(all []*keeper.Status, width int) string {
+func rows(all []*control.Status, width int) string {
 	g := grid{{title: "HOST"}, {title: "STATE"}, {title: "SESSIONS", spare: 5}, {title: "ROUND TRIP", spare: 3},
 		{title: "CONNECTED SINCE", spare: 4}, {title: "RECONNECTS", spare: 2}, {title: "AGENT REQUESTS", spare: 1}, {title: "AGENT"}}
 	for _, s := range all {
@@ -138,41 +138,41 @@ func rows(all []*keeper.Status, width int) string {
 
 // remarks are the lines below the table: what a connection lacks, and what a
 // person can do about it.
-func remarks(s *keeper.Status) []string {
+func remarks(s *control.Status) []string {
 	lines := s.Problems
 	if s.Reason != "" {
 		lines = append([]string{"OpenSSH carries the connection: " + s.Reason}, lines...)
 	}
-	if s.State == keeper.NeedsAuth {
+	if s.State == control.NeedsAuth {
 		lines = append(lines[:len(lines):len(lines)], "it tries again when you do: mosha reconnect "+s.Destination)
 	}
 	return lines
 }
 
-func unknownLine(u keeper.Unknown) string {
+func unknownLine(u control.Unknown) string {
 	f := explain.Error(u.Err)
 	return fmt.Sprintf("%s: %s (%s)", u.ID, f.Message, f.Hint)
 }
 
-func stateWords(s *keeper.Status) string {
+func stateWords(s *control.Status) string {
 	switch s.State {
-	case keeper.Lost:
+	case control.Lost:
 		return fmt.Sprintf("lost for %.0f s", math.Floor(s.Lost))
-	case keeper.Waiting:
+	case control.Waiting:
 		return fmt.Sprintf("retrying in %.0f s", math.Ceil(s.Retry))
 	}
 	return text.Escape(string(s.State))
 }
 
-func sessionWords(s *keeper.Status) string {
+func sessionWords(s *control.Status) string {
 	if s.Kept {
 		return fmt.Sprintf("%d, kept", s.Sessions)
 	}
 	return fmt.Sprint(s.Sessions)
 }
 
-func sinceWords(s *keeper.Status) string {
-	if s.State != keeper.Up {
+func sinceWords(s *control.Status) string {
+	if s.State != control.Up {
 		return orNone("")
 	}
 	return s.Since.Local().Format("2006-01-02 15:04")

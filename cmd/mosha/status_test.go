@@ -8,22 +8,22 @@ import (
 	"unicode/utf8"
 
 	"github.com/mosha-ssh/mosha/internal/explain"
-	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 )
 
 func TestTable(t *testing.T) {
 	since := time.Date(2026, 1, 2, 3, 4, 5, 0, time.Local)
 	got := table(sighting{
-		alive: []*keeper.Status{
-			{Destination: "devbox", State: keeper.Up, Since: since, Trip: 0.0523, Sessions: 2, Reconnects: 3, Requests: 40, Link: "own"},
-			{Destination: "me@b", State: keeper.Lost, Since: since, Lost: 61.9, Trip: 0.0004, Kept: true, Link: "other"},
-			{Destination: "c", State: keeper.Waiting, Since: since, Lost: 300, Retry: 4.1, Trip: 1.2345, Sessions: 1, Problems: []string{"no \x1b[5mroute"}},
-			{Destination: "d", State: keeper.NeedsAuth, Since: since, Sessions: 1, Problems: []string{"not let in"}},
-			{Destination: "e", State: keeper.Connecting, Since: since},
+		alive: []*control.Status{
+			{Destination: "devbox", State: control.Up, Since: since, Trip: 0.0523, Sessions: 2, Reconnects: 3, Requests: 40, Link: "own"},
+			{Destination: "me@b", State: control.Lost, Since: since, Lost: 61.9, Trip: 0.0004, Kept: true, Link: "other"},
+			{Destination: "c", State: control.Waiting, Since: since, Lost: 300, Retry: 4.1, Trip: 1.2345, Sessions: 1, Problems: []string{"no \x1b[5mroute"}},
+			{Destination: "d", State: control.NeedsAuth, Since: since, Sessions: 1, Problems: []string{"not let in"}},
+			{Destination: "e", State: control.Connecting, Since: since},
 		},
-		unknown: []keeper.Unknown{
-			{ID: "0123456789abcdef", Err: &keeper.SilentError{Log: "/log"}},
-			{ID: "fedcba9876543210", Err: &keeper.VersionError{Keeper: 1, Client: 2}},
+		unknown: []control.Unknown{
+			{ID: "0123456789abcdef", Err: &control.SilentError{Log: "/log"}},
+			{ID: "fedcba9876543210", Err: &control.VersionError{Keeper: 1, Client: 2}},
 		},
 	}, 0)
 	want := strings.TrimPrefix(`
@@ -54,12 +54,12 @@ func TestTableFits(t *testing.T) {
 	since := time.Date(2026, 1, 2, 3, 4, 5, 0, time.Local)
 	long := "someone@" + strings.Repeat("a-long-name.", 9) + "example.com"
 	seen := sighting{
-		alive: []*keeper.Status{
-			{Destination: "devbox", State: keeper.Up, Since: since, Trip: 0.0523, Sessions: 2, Reconnects: 3, Requests: 40, Link: "own"},
-			{Destination: long, State: keeper.Waiting, Since: since, Retry: 29.5, Kept: true, Sessions: 12, Reconnects: 1234567, Requests: 123456789, Link: "failed",
+		alive: []*control.Status{
+			{Destination: "devbox", State: control.Up, Since: since, Trip: 0.0523, Sessions: 2, Reconnects: 3, Requests: 40, Link: "own"},
+			{Destination: long, State: control.Waiting, Since: since, Retry: 29.5, Kept: true, Sessions: 12, Reconnects: 1234567, Requests: 123456789, Link: "failed",
 				Problems: []string{"dial tcp: " + strings.Repeat("words and ", 20) + strings.Repeat("x", 300)}},
 		},
-		unknown: []keeper.Unknown{{ID: "0123456789abcdef", Err: &keeper.SilentError{Log: "/" + strings.Repeat("deep/", 40) + "log"}}},
+		unknown: []control.Unknown{{ID: "0123456789abcdef", Err: &control.SilentError{Log: "/" + strings.Repeat("deep/", 40) + "log"}}},
 	}
 	for width, titles := range map[int]string{
 		40:  "HOST STATE AGENT",
@@ -86,8 +86,8 @@ func TestTableFits(t *testing.T) {
 }
 
 func TestVerdict(t *testing.T) {
-	up := sighting{alive: []*keeper.Status{{State: keeper.Up}}}
-	lost := sighting{alive: []*keeper.Status{{State: keeper.Lost}}}
+	up := sighting{alive: []*control.Status{{State: control.Up}}}
+	lost := sighting{alive: []*control.Status{{State: control.Lost}}}
 	for _, c := range []struct {
 		host string
 		seen sighting

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/mosha-ssh/mosha/internal/explain"
-	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 )
 
@@ -34,7 +34,7 @@ func (s stopCmd) stop(ctx context.Context, host string, _ *person) error {
 		return err
 	}
 	err = stop(ctx, dest.dirs, dest.config.ID())
-	if errors.Is(err, keeper.ErrNoKeeper) {
+	if errors.Is(err, control.ErrNoKeeper) {
 		return explain.NoKeeper(host)
 	}
 	return err
@@ -51,7 +51,7 @@ func stopAll() error {
 	}
 	return each(ids, "stopped", func(ctx context.Context, id string, _ *person) error {
 		err := stop(ctx, dirs, id)
-		if errors.Is(err, keeper.ErrNoKeeper) {
+		if errors.Is(err, control.ErrNoKeeper) {
 			return nil // what a killed keeper left
 		}
 		return err
@@ -66,11 +66,11 @@ const stopPatience = 10 * time.Second
 func stop(ctx context.Context, dirs rundir.Dirs, id string) error {
 	ctx, cancel := context.WithTimeout(ctx, stopPatience)
 	defer cancel()
-	err := keeper.Stop(ctx, dirs, id)
+	err := control.Stop(ctx, dirs, id)
 	switch {
 	case ctx.Err() != nil:
-		return &keeper.SilentError{Log: dirs.Log(id)}
-	case errors.Is(err, keeper.ErrGone): // it was just ending
+		return &control.SilentError{Log: dirs.Log(id)}
+	case errors.Is(err, control.ErrGone): // it was just ending
 		return nil
 	}
 	return err

@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/lab"
 	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 )
@@ -115,7 +115,7 @@ func TestTransportIsChosen(t *testing.T) {
 				t.Errorf("the log has\n%s", log)
 			}
 			w.must(w.sshd.KillSessions())
-			w.becomes("up again", func(s keeper.Status) bool { return s.State == keeper.Up && s.Reconnects == 1 })
+			w.becomes("up again", func(s control.Status) bool { return s.State == control.Up && s.Reconnects == 1 })
 			w.agentThere()
 			if n := w.sshd.Connections(); n < c.asked+2 || n > c.asked+2+c.unheard {
 				t.Errorf("%d connections, want %d", n, c.asked+2)
@@ -222,7 +222,7 @@ func TestMasterEndsWithItsKeeper(t *testing.T) {
 		t.Errorf("there are %q, %v, want the one directory of one ssh", dirs, err)
 	}
 	w.must(unix.Kill(w.master(), unix.SIGKILL)) // the keeper is left without it
-	w.becomes("up with another", func(s keeper.Status) bool { return s.State == keeper.Up && s.Reconnects == 1 })
+	w.becomes("up with another", func(s control.Status) bool { return s.State == control.Up && s.Reconnects == 1 })
 	w.agentIs(window, w.key)
 	w.exit(window)
 	w.nothingLeft()
@@ -317,7 +317,7 @@ func TestSecurityKey(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 	w.must(w.sshd.KillSessions()) // the token signs again, without anybody
-	w.becomes("up again", func(s keeper.Status) bool { return s.State == keeper.Up && s.Reconnects == 1 })
+	w.becomes("up again", func(s control.Status) bool { return s.State == control.Up && s.Reconnects == 1 })
 	w.agentIs(window, w.key)
 	w.exit(window)
 	w.nothingLeft()

@@ -15,7 +15,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
-	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/lab"
 	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 )
@@ -206,9 +206,9 @@ func (w *world) ask(window *lab.Terminal, key lab.Key, command, answer string) {
 }
 
 // status is what mosha says of the devbox's keeper: nothing where none runs.
-func (w *world) status() keeper.Status {
+func (w *world) status() control.Status {
 	w.t.Helper()
-	var s keeper.Status
+	var s control.Status
 	if out, _, _ := w.local("status", "--json", "devbox"); out != "" {
 		w.must(json.Unmarshal([]byte(out), &s))
 	}
@@ -216,9 +216,9 @@ func (w *world) status() keeper.Status {
 }
 
 // becomes waits until the devbox's keeper says of itself what is wanted.
-func (w *world) becomes(what string, wanted func(keeper.Status) bool) {
+func (w *world) becomes(what string, wanted func(control.Status) bool) {
 	w.t.Helper()
-	var last keeper.Status
+	var last control.Status
 	err := lab.Eventually(w.ctx(), what, func() (bool, error) {
 		last = w.status()
 		return wanted(last), nil

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"sync"
 
-	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 	"github.com/mosha-ssh/mosha/internal/mosh"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
@@ -20,12 +20,12 @@ type Options struct {
 	Destination string   // [user@]host, as for ssh
 	SSH         []string // ssh and its options; none: plain ssh
 	Flags       mosh.Flags
-	Transport   string              // as keeper.Attach has it
+	Transport   string              // as control.Attach has it
 	UDPAddress  string              // an IP address for UDP; "" for that of the connection
 	Env         func(string) string // looks up a variable of the environment
 	Keeper      []string            // the command that runs a keeper
 	// Person answers the connection's questions.
-	Person keeper.Person
+	Person control.Person
 	// Waiting, if set, is called at most once for each signature, when the
 	// agent has not signed yet: it may want a person to confirm that.
 	Waiting func(key string)
@@ -61,8 +61,8 @@ type examination struct {
 	held     bool  // the keeper looks after the link, for sessions or since it is kept
 	keysHere int   // how many the agent shows here
 	ran      rcRun // whether ~/.ssh/rc ran
-	up       *keeper.Connected
-	spec     keeper.Spec
+	up       *control.Connected
+	spec     control.Spec
 }
 
 // here makes the checks of this machine.
@@ -86,7 +86,7 @@ func (e *examination) here() {
 
 // connect makes the destination's keeper connect, and starts one if none runs.
 // The connection lasts as long as the client.
-func (e *examination) connect() (*keeper.Client, Check) {
+func (e *examination) connect() (*control.Client, Check) {
 	c := newCheck(Between, CheckConnection)
 	switch {
 	case e.config == nil:
@@ -94,14 +94,14 @@ func (e *examination) connect() (*keeper.Client, Check) {
 	case !e.canKeep:
 		return nil, c.skips(NotReached, CheckKeeper)
 	}
-	e.spec = keeper.Spec{Dirs: e.dirs, Config: e.config, Family: e.options.Flags.AddressFamily()}
+	e.spec = control.Spec{Dirs: e.dirs, Config: e.config, Family: e.options.Flags.AddressFamily()}
 	client, err := e.attach()
 	if err != nil {
 		return nil, c.fails(NoConnection, "", "", err)
 	}
 	c.Facts["address"], c.Facts["identity"] = e.up.Address, text.ASCII(e.up.Identity)
 	c.Facts["port"] = strconv.Itoa(e.config.Port)
-	if status, err := keeper.StatusOf(e.ctx, e.dirs, e.config.ID()); err == nil {
+	if status, err := control.StatusOf(e.ctx, e.dirs, e.config.ID()); err == nil {
 		e.held = status.Sessions > 0 || status.Kept || status.Link != ""
 		if status.Trip > 0 {
 			c.Facts["round_trip"] = strconv.FormatFloat(status.Trip, 'f', -1, 64)
@@ -121,20 +121,20 @@ const attachTries = 5
 // that it starts neither sets the remote up nor holds the link. The agent that
 // a running keeper forwards stays the same, and so does the configuration of a
 // connection that works.
-func (e *examination) attach() (client *keeper.Client, err error) {
-	a := keeper.Attach{Config: e.config, Env: keeper.Environment(os.Environ()), Transport: e.options.Transport}
+func (e *examination) attach() (client *control.Client, err error) {
+	a := control.Attach{Config: e.config, Env: control.Environment(os.Environ()), Transport: e.options.Transport}
 	if !e.running {
 		a.AgentSocket = e.options.Env("SSH_AUTH_SOCK")
 	}
 	for range attachTries {
-		client, err = keeper.Find(e.ctx, e.spec, e.options.Keeper)
+		client, err = control.Find(e.ctx, e.spec, e.options.Keeper)
 		if err == nil {
 			if e.up, err = client.Attach(a, e.options.Person); err == nil {
 				return client, nil
 			}
 			client.Close()
 		}
-		if e.ctx.Err() != nil || !errors.Is(err, keeper.ErrGone) && !errors.Is(err, keeper.ErrNoKeeper) {
+		if e.ctx.Err() != nil || !errors.Is(err, control.ErrGone) && !errors.Is(err, control.ErrNoKeeper) {
 			break
 		}
 	}
@@ -142,8 +142,8 @@ func (e *examination) attach() (client *keeper.Client, err error) {
 }
 
 // shell starts a shell on the remote.
-func (e *examination) shell(ctx context.Context, agent bool) (*keeper.RemoteShell, error) {
-	client, err := keeper.Connect(ctx, e.dirs, e.spec.ID())
+func (e *examination) shell(ctx context.Context, agent bool) (*control.RemoteShell, error) {
+	client, err := control.Connect(ctx, e.dirs, e.spec.ID())
 	if err != nil {
 		return nil, err
 	}
@@ -205,7 +205,7 @@ func (e *examination) overConnection() {
 }
 
 func isNoRoom(err error) bool {
-	var room *keeper.RoomError
+	var room *control.RoomError
 	return errors.As(err, &room)
 }
 

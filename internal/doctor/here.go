@@ -15,7 +15,7 @@ import (
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
 
-	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/text"
@@ -209,9 +209,9 @@ func (e *examination) keeper() Check {
 		return c.fails(NoDirs, "", "", err)
 	}
 	e.dirs = dirs
-	status, err := keeper.StatusOf(e.ctx, dirs, e.config.ID())
+	status, err := control.StatusOf(e.ctx, dirs, e.config.ID())
 	switch {
-	case errors.Is(err, keeper.ErrNoKeeper):
+	case errors.Is(err, control.ErrNoKeeper):
 		c.Facts["state"], e.canKeep = "none", true
 		return c
 	case err != nil:
@@ -222,9 +222,9 @@ func (e *examination) keeper() Check {
 	c.Facts["transport"] = status.Transport
 	problems := strings.Join(status.Problems, "; ")
 	switch status.State {
-	case keeper.NeedsAuth:
+	case control.NeedsAuth:
 		return c.warns(KeeperWaits, "", problems, nil)
-	case keeper.Lost, keeper.Waiting:
+	case control.Lost, control.Waiting:
 		return c.warns(KeeperLost, "", problems, nil)
 	}
 	return c

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/mosha-ssh/mosha/internal/bootstrap"
-	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/remotesh"
 )
 
@@ -73,7 +73,7 @@ func inTime(ctx context.Context, err error) error {
 // refused returns the check to report where the remote's shell failed.
 func refused(c Check, err error) Check {
 	var shell *shellError
-	var expired *keeper.ExpiredError
+	var expired *control.ExpiredError
 	switch {
 	case errors.As(err, &expired):
 		return c.fails(Expired, expired.User, expired.Host, err)

@@ -64,7 +64,7 @@ const (
 	endLimit = 5 * time.Second
 )
 
-// A Shell is a POSIX shell that runs on the remote, as keeper.RemoteShell.
+// A Shell is a POSIX shell that runs on the remote, as control.RemoteShell.
 type Shell interface {
 	io.ReadWriteCloser
 	CloseWrite() error

@@ -6,13 +6,13 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
 func auth(err error) (Failure, bool) {
 	var auth *sshconn.AuthError
-	var expired *keeper.ExpiredError
+	var expired *control.ExpiredError
 	if errors.As(err, &expired) {
 		return Failure{expired.Error(), "log in by ssh once, and set a new one: ssh " + expired.User + "@" + expired.Host, ExitAuth}, true
 	}

@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/mosha-ssh/mosha/internal/doctor"
-	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/link"
 	"github.com/mosha-ssh/mosha/internal/mosh"
 )
@@ -122,7 +122,7 @@ func adviceThere(c doctor.Check, host string) (Failure, bool) {
 	case doctor.Lost:
 		return Failure{Message: "the connection was lost meanwhile: " + errWords(p.Err), Hint: "run it again; mosha log " + host + " says more", Code: ExitNetwork}, true
 	case doctor.Expired:
-		return Error(&keeper.ExpiredError{User: p.Subject, Host: p.Detail}), true
+		return Error(&control.ExpiredError{User: p.Subject, Host: p.Detail}), true
 	case doctor.NoShell:
 		return Failure{
 			Message: joined("the server does not run what it is told to%s", instead(p.Detail)),

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/mosha-ssh/mosha/internal/doctor"
-	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/mosh"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
@@ -94,7 +94,7 @@ func TestEveryProblemHasWords(t *testing.T) {
 			t.Errorf("%v: %+v, want code %d", err, a, code)
 		}
 	}
-	if a := Check(problem(doctor.CheckKeeper, doctor.Here, doctor.Fail, doctor.Problem{Kind: doctor.KeeperFails, Err: &keeper.SilentError{}}), Examined{Host: "devbox"}); a.Code != 1 {
+	if a := Check(problem(doctor.CheckKeeper, doctor.Here, doctor.Fail, doctor.Problem{Kind: doctor.KeeperFails, Err: &control.SilentError{}}), Examined{Host: "devbox"}); a.Code != 1 {
 		t.Errorf("a silent keeper: %+v", a)
 	}
 }

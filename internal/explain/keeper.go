@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 )
 
@@ -26,9 +26,9 @@ func NoLog(host string) *Failure {
 // background is about keepers that are to be looked at or ended, or that
 // cannot be reached.
 func background(err error) (Failure, bool) {
-	var silent *keeper.SilentError
-	var version *keeper.VersionError
-	var spawn *keeper.SpawnError
+	var silent *control.SilentError
+	var version *control.VersionError
+	var spawn *control.SpawnError
 	var file *rundir.FileError
 	switch {
 	case errors.As(err, &file):
@@ -39,7 +39,7 @@ func background(err error) (Failure, bool) {
 		return Failure{versionWords(version), "end it: mosha stop HOST", ExitHere}, true
 	case errors.As(err, &spawn):
 		return Failure{fmt.Sprintf("the process in the background did not start: %v", spawn.Err), "log: " + spawn.Log, ExitHere}, true
-	case errors.Is(err, keeper.ErrGone), errors.Is(err, keeper.ErrNoKeeper):
+	case errors.Is(err, control.ErrGone), errors.Is(err, control.ErrNoKeeper):
 		return Failure{"the connection in the background ended meanwhile", "try again", ExitHere}, true
 	}
 	return Failure{}, false
@@ -47,7 +47,7 @@ func background(err error) (Failure, bool) {
 
 // versionWords says which of the two is the older one. Ending the keeper helps
 // either way: the next launch starts one of its own version.
-func versionWords(v *keeper.VersionError) string {
+func versionWords(v *control.VersionError) string {
 	age := "a newer"
 	if v.Keeper < v.Client {
 		age = "an older"

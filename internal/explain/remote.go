@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/mosha-ssh/mosha/internal/bootstrap"
-	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/link"
 	"github.com/mosha-ssh/mosha/internal/remotesh"
 )
@@ -35,10 +35,10 @@ func BadServer(host string, err error) *Failure {
 
 // remote is about what a session goes without, and about set-up.
 func remote(err error) (Failure, bool) {
-	var setup *keeper.SetupError
+	var setup *control.SetupError
 	var forward *link.ForwardError
-	var noKeys *keeper.NoKeysError
-	var room *keeper.RoomError
+	var noKeys *control.NoKeysError
+	var room *control.RoomError
 	f := Failure{Code: ExitRemote}
 	switch {
 	case errors.As(err, &setup):
@@ -55,14 +55,14 @@ func remote(err error) (Failure, bool) {
 	return f, true
 }
 
-func roomHint(err *keeper.RoomError) string {
+func roomHint(err *control.RoomError) string {
 	if !err.OpenSSH {
 		return ""
 	}
 	return "sshd_config there: MaxSessions"
 }
 
-func setupWords(err *keeper.SetupError) (message, hint string) {
+func setupWords(err *control.SetupError) (message, hint string) {
 	var file *bootstrap.FileError
 	if errors.As(err.Err, &file) {
 		return fmt.Sprintf("not written on the remote: %s: %v", strings.Join(err.Paths, ", "), file.Reason), fileHint(file.Reason)
@@ -102,7 +102,7 @@ func fileHint(reason bootstrap.Reason) string {
 	return ""
 }
 
-func noKeysWords(err *keeper.NoKeysError) string {
+func noKeysWords(err *control.NoKeysError) string {
 	if err.Others {
 		return "the SSH agent at " + err.Path + " has no keys: sessions have those of the agent of an earlier launch"
 	}

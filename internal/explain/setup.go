@@ -6,14 +6,14 @@ import (
 	"strings"
 
 	"github.com/mosha-ssh/mosha/internal/bootstrap"
-	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 )
 
 // Unset is Error for what failed while the set-up of a host was to be taken back.
 func Unset(err error, host string) Failure {
 	f := Error(err)
-	var busy *keeper.BusyError
-	var setup *keeper.SetupError
+	var busy *control.BusyError
+	var setup *control.SetupError
 	switch {
 	case errors.As(err, &busy):
 		return Failure{busyWords(busy), "mosha stop " + host + " ends the agent's connection; then do this again", ExitRemote}
@@ -23,7 +23,7 @@ func Unset(err error, host string) Failure {
 	return f
 }
 
-func busyWords(e *keeper.BusyError) string {
+func busyWords(e *control.BusyError) string {
 	switch {
 	case e.Sessions == 1:
 		return "nothing was taken back: a session uses it"
@@ -34,7 +34,7 @@ func busyWords(e *keeper.BusyError) string {
 }
 
 // unsetWords is setupWords for what could not be taken back.
-func unsetWords(err *keeper.SetupError) (message, hint string) {
+func unsetWords(err *control.SetupError) (message, hint string) {
 	var file *bootstrap.FileError
 	if !errors.As(err.Err, &file) {
 		message, hint = scriptWords(err.Err)
@@ -63,7 +63,7 @@ func Written(paths []string, host string) string {
 }
 
 // Outcome says what was done with a file, or in a preview would be.
-func Outcome(f keeper.FileOutcome, preview bool) string {
+func Outcome(f control.FileOutcome, preview bool) string {
 	words := map[bootstrap.Action]string{
 		bootstrap.InPlace:  "already in place",
 		bootstrap.Created:  "created",

@@ -4,13 +4,13 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
 // transport is about what carries the connection.
 func transport(err error) (Failure, bool) {
-	var other *keeper.TransportError
+	var other *control.TransportError
 	var master *sshconn.MasterError
 	var path *sshconn.PathError
 	var unsupported *sshconn.UnsupportedError

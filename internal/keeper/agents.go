@@ -3,6 +3,7 @@ package keeper
 import (
 	"cmp"
 	"context"
+	"errors"
 	"maps"
 	"net"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/mosha-ssh/mosha/internal/guard"
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 )
 
 const (
@@ -70,6 +72,10 @@ func (k *Keeper) paths(path agentPath, new bool) []string {
 	slices.SortStableFunc(found, func(a, b string) int { return cmp.Compare(rank(a), rank(b)) })
 	return found
 }
+
+// errNoAgent reports that neither the configuration nor the environment names an
+// agent.
+var errNoAgent = errors.New("no agent is configured here")
 
 // dialAgent makes a fresh connection to the agent that is forwarded.
 func (k *Keeper) dialAgent(ctx context.Context) (net.Conn, string, error) {
@@ -168,7 +174,7 @@ func (k *Keeper) newestEnv(name string) string {
 	return k.agents[0]
 }
 
-// lacksKeys returns a *NoKeysError if the newest launch's agent is known to have
+// lacksKeys returns a *control.NoKeysError if the newest launch's agent is known to have
 // no keys.
 func (k *Keeper) lacksKeys() error {
 	paths := k.paths(k.config().ForwardedSocket, false)
@@ -177,7 +183,7 @@ func (k *Keeper) lacksKeys() error {
 	if k.noKeys == "" {
 		return nil
 	}
-	return &NoKeysError{Path: k.noKeys, Others: len(paths) > 0 && k.keyed[paths[0]]}
+	return &control.NoKeysError{Path: k.noKeys, Others: len(paths) > 0 && k.keyed[paths[0]]}
 }
 
 // usage counts what the forwarded agent was asked for.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
@@ -31,7 +32,7 @@ func TestHostKeyOfARekey(t *testing.T) {
 			t.Errorf("the log does not say %s:\n%s", said, log)
 		}
 	}
-	k.update(func() { k.enterLocked(Up) })
+	k.update(func() { k.enterLocked(control.Up) })
 	if problems := k.status().Problems; len(problems) != 1 || problems[0] != "ED25519 host key of devbox changed during the connection" {
 		t.Errorf("the status says %q", problems)
 	}

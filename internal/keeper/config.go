@@ -1,6 +1,9 @@
 package keeper
 
-import "github.com/mosha-ssh/mosha/internal/sshconfig"
+import (
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
+)
 
 // config returns what is configured for the destination: what the newest launch
 // found. It is replaced, never changed.
@@ -20,7 +23,7 @@ func (k *Keeper) isFor(config *sshconfig.Config) bool {
 // come, with its environment: the user may have corrected it since the keeper
 // was spawned. Who only looks, or sets up, leaves that of a connection that
 // works as it is. It says whether it did.
-func (k *Keeper) configureLocked(a Attach) bool {
+func (k *Keeper) configureLocked(a control.Attach) bool {
 	if a.Config == nil || !a.Session && k.conn.worksLocked() {
 		return false
 	}

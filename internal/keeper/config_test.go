@@ -1,12 +1,11 @@
 package keeper
 
 import (
-	"errors"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 )
 
@@ -19,9 +18,9 @@ func (l *listening) corrected(change func(*sshconfig.Config)) *sshconfig.Config 
 
 // attachWith has a client attach, until the test ends, and returns where its
 // failure comes.
-func (l *listening) attachWith(a Attach) <-chan error {
+func (l *listening) attachWith(a control.Attach) <-chan error {
 	l.t.Helper()
-	client, err := Connect(l.t.Context(), l.dirs, l.id)
+	client, err := control.Connect(l.t.Context(), l.dirs, l.id)
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -38,12 +37,12 @@ func (l *listening) attachWith(a Attach) <-chan error {
 // takes this one's place too, however long it is.
 func TestAttachConfig(t *testing.T) {
 	l := listenForTest(t)
-	for clients, length := range []int{0, maxLine, maxCall / 2} {
+	for clients, length := range []int{0, 64 << 10, 1 << 19} {
 		config := l.corrected(func(c *sshconfig.Config) {
 			c.IdentityFiles = append(slices.Clone(c.IdentityFiles), "/other")
 			c.SetEnv = []string{"LONG=" + strings.Repeat("x", length)}
 		})
-		l.attachWith(Attach{Config: config, Session: true})
+		l.attachWith(control.Attach{Config: config, Session: true})
 		l.counted(clients + 1)
 		saved, err := loadSpec(l.dirs.Of(l.id).Spec())
 		if err != nil {
@@ -57,27 +56,12 @@ func TestAttachConfig(t *testing.T) {
 	}
 }
 
-// TestAttachConfigTooLong: it is refused at once, where no keeper would read it.
-func TestAttachConfigTooLong(t *testing.T) {
-	l := listenForTest(t)
-	long := l.corrected(func(c *sshconfig.Config) { c.SetEnv = []string{strings.Repeat("x", maxCall)} })
-	select {
-	case err := <-l.attachWith(Attach{Config: long}):
-		if !errors.Is(err, errLineTooLong) {
-			t.Errorf("attached: %v", err)
-		}
-	case <-time.After(5 * time.Minute):
-		t.Fatal("the launch hangs")
-	}
-	l.honest()
-}
-
 // TestAttachConfigOfAnother: one with another ID would be saved as this keeper's.
 func TestAttachConfigOfAnother(t *testing.T) {
 	l := listenForTest(t)
 	before := l.k.config()
 	other := l.corrected(func(c *sshconfig.Config) { c.Port++ })
-	if err := <-l.attachWith(Attach{Config: other, Session: true}); err == nil || err.Error() != errUnknownCall.Error() {
+	if err := <-l.attachWith(control.Attach{Config: other, Session: true}); err == nil || err.Error() != control.ErrUnknownCall.Error() {
 		t.Errorf("attached: %v", err)
 	}
 	if l.k.config() != before {
@@ -102,7 +86,7 @@ func TestLookerLeavesConfig(t *testing.T) {
 		"a look at none":             {nil, false, true},
 	} {
 		k.spec.Config, k.conn = before, c.conn
-		k.use(Attach{Config: &other, Session: c.session})
+		k.use(control.Attach{Config: &other, Session: c.session})
 		if taken := k.config() == &other; taken != c.taken {
 			t.Errorf("%s: taken %v, want %v", name, taken, c.taken)
 		}

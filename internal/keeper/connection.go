@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/mosha-ssh/mosha/internal/guard"
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/keeper/pulse"
 	"github.com/mosha-ssh/mosha/internal/link"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
@@ -214,7 +215,7 @@ func (c *connection) check() { c.pulse.Check() }
 // address returns where mosh-server is to be reached: the address that this
 // side connected to or, behind a proxy, the one that the server reports, with
 // beyond set. It is empty where the server did not, or not yet.
-func (c *connection) address() (address string, beyond *Beyond) {
+func (c *connection) address() (address string, beyond *control.Beyond) {
 	if addr := c.ssh.Facts().Remote; addr.IsValid() {
 		return addr.Addr().Unmap().String(), nil
 	}
@@ -224,14 +225,14 @@ func (c *connection) address() (address string, beyond *Beyond) {
 	if !server.IsValid() {
 		return "", nil
 	}
-	return server.String(), &Beyond{Client: c.ends.Client, Server: server}
+	return server.String(), &control.Beyond{Client: c.ends.Client, Server: server}
 }
 
 // up says what a launcher wants to know of the connection, with these notes.
-func (c *connection) up(notes []sshconn.Note) *Connected {
+func (c *connection) up(notes []sshconn.Note) *control.Connected {
 	address, _ := c.address()
 	facts := c.ssh.Facts()
-	return &Connected{Address: address, Notes: notes, Agent: c.k.forwarded(), Identity: facts.Identity, Forwarding: c.forwarding(), OneSession: facts.OneSession}
+	return &control.Connected{Address: address, Notes: notes, Agent: c.k.forwarded(), Identity: facts.Identity, Forwarding: c.forwarding(), OneSession: facts.OneSession}
 }
 
 // news returns what happened while connecting. What it took of a person, and
@@ -249,16 +250,16 @@ func (c *connection) news() []sshconn.Note {
 
 // tellSettled tells a client when the set-up and the link are done or have
 // failed.
-func (c *connection) tellSettled(ctx context.Context, w *wire) {
+func (c *connection) tellSettled(ctx context.Context, client *control.Conversation) {
 	if !c.settled(ctx) {
 		return
 	}
 	address, beyond := c.address()
-	ready := &settled{Address: address, Beyond: beyond, Written: c.firstWritten()}
+	ready := control.Ready{Address: address, Beyond: beyond, Written: c.firstWritten()}
 	if c.expired() == nil { // which the start says
-		ready.Warnings = encodeAll(c.lacking())
+		ready.Warnings = c.lacking()
 	}
-	_ = w.send(reply{Settled: ready})
+	_ = client.Settled(ready)
 }
 
 // close ends the connection: the holder removes the link first, if it is its

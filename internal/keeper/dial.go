@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/secret"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
@@ -75,9 +76,9 @@ func (k *Keeper) newAttempt(pace *backoff) *attempt {
 		a.options.Identity, a.options.Choice = k.identity, k.choice
 		a.options.Accepted, a.options.Lost = k.accepted, !k.lostAt.IsZero()
 		if k.lostAt.IsZero() || a.attended {
-			k.enterLocked(Connecting)
+			k.enterLocked(control.Connecting)
 		} else if k.conn == nil {
-			k.enterLocked(Lost)
+			k.enterLocked(control.Lost)
 		}
 		if a.attended {
 			a.options.Ask, a.options.Prompt = k.askHostKey, k.prompt
@@ -141,7 +142,7 @@ func (a *attempt) run(ctx context.Context, beside bool) (*connection, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	if a.attended {
-		a.options.Tell = func(n Notice) { a.k.tell(ctx, n) }
+		a.options.Tell = func(n sshconn.Notice) { a.k.tell(ctx, n) }
 		hold := sync.OnceValue(secret.Hold)
 		a.options.Prompt = func(ctx context.Context, p sshconn.Prompt) ([][]byte, error) {
 			hold()
@@ -210,9 +211,9 @@ func (k *Keeper) pause(ctx context.Context, a *attempt, failure error, rest time
 		k.retryAt = time.Now().Add(rest)
 		arrivals, epoch = k.arrivals, a.epoch
 		if refused {
-			k.enterLocked(NeedsAuth)
+			k.enterLocked(control.NeedsAuth)
 		} else if rest > eagerInterval {
-			k.enterLocked(Waiting)
+			k.enterLocked(control.Waiting)
 		}
 	})
 	if refused {
@@ -281,10 +282,26 @@ func (k *Keeper) settle(ctx context.Context, began time.Time, pace *backoff) {
 		arrivals, epoch = k.arrivals, k.epoch
 		if rest > eagerInterval && k.wantedLocked() {
 			k.retryAt = now.Add(rest)
-			k.enterLocked(Waiting)
+			k.enterLocked(control.Waiting)
 		}
 	})
 	if k.doze(ctx, rest, arrivals, epoch, false) {
 		pace.restart(time.Now())
 	}
+}
+
+// isRefusal says that the other side was reached and would not have us, or we
+// not them: trying again in the background changes nothing and may lock an
+// account.
+func isRefusal(err error) bool {
+	var key *sshconn.HostKeyError
+	var auth *sshconn.AuthError
+	var algorithm *sshconn.AlgorithmError
+	var unsupported *sshconn.UnsupportedError
+	var master *sshconn.MasterError
+	var path *sshconn.PathError
+	if errors.As(err, &master) && master.Early || errors.As(err, &path) {
+		return true
+	}
+	return errors.As(err, &key) || errors.As(err, &auth) || errors.As(err, &algorithm) || errors.As(err, &unsupported)
 }

@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
@@ -22,8 +23,8 @@ func TestRefusedTwoPersons(t *testing.T) {
 			done <- k.pause(t.Context(), &attempt{k: k, attended: true}, &sshconn.AuthError{}, 0, new(backoff))
 		}()
 		synctest.Wait()
-		if k.state != NeedsAuth {
-			t.Fatalf("state %s, want %s", k.state, NeedsAuth)
+		if k.state != control.NeedsAuth {
+			t.Fatalf("state %s, want %s", k.state, control.NeedsAuth)
 		}
 		k.mu.Lock() // nobody looks meanwhile
 		change := k.change
@@ -69,7 +70,7 @@ func TestServerThatHangsUp(t *testing.T) {
 		for range 10 {
 			_ = rested(0)
 		}
-		if rest := rested(0); rest < lastInterval*2/3 || k.state != Waiting {
+		if rest := rested(0); rest < lastInterval*2/3 || k.state != control.Waiting {
 			t.Errorf("after a while only %v of rest, in state %s", rest, k.state)
 		}
 		go func() {

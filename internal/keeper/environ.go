@@ -12,29 +12,6 @@ import (
 // that comes back after it was killed has that of the launch that spawned it,
 // until the next one.
 
-const (
-	// maxVariable bounds a variable of a launch, and maxEnv all of them, in
-	// bytes, so that they have room in a call. Few environments have more than
-	// 10 KB.
-	maxVariable = 32 << 10
-	maxEnv      = 256 << 10
-)
-
-// Environment returns what a launcher sends of its environment (environ, in the
-// form of os.Environ): what is too large to be sent is left out.
-func Environment(environ []string) [][]byte {
-	var sent [][]byte
-	left := maxEnv
-	for _, variable := range environ {
-		if len(variable) > min(maxVariable, left) {
-			continue
-		}
-		left -= len(variable)
-		sent = append(sent, []byte(variable))
-	}
-	return sent
-}
-
 // moveInto makes env the environment of this process; none changes nothing.
 func moveInto(env [][]byte) {
 	if len(env) == 0 {

@@ -1,34 +1,15 @@
 package keeper
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 )
-
-// TestEnvironment bounds what a launcher sends.
-func TestEnvironment(t *testing.T) {
-	environ := []string{"FIRST=1", "HUGE=" + strings.Repeat("x", maxVariable), "BYTES=a\xffb\nc"}
-	for i := range 100 {
-		environ = append(environ, fmt.Sprintf("MANY%d=%s", i, strings.Repeat("x", maxVariable/2)))
-	}
-	environ = append(environ, "LAST=1")
-	sent := Environment(environ)
-	has := func(variable string) bool {
-		return slices.ContainsFunc(sent, func(v []byte) bool { return string(v) == variable })
-	}
-	if !has("FIRST=1") || !has("BYTES=a\xffb\nc") || !has("LAST=1") || has(environ[1]) {
-		t.Error("what is small is missing, or what is huge is there")
-	}
-	if n := len(bytes.Join(sent, nil)); n > maxEnv || n < maxEnv-maxVariable {
-		t.Errorf("%d bytes", n)
-	}
-}
 
 // keepEnviron restores this process's environment and directory after the test.
 func keepEnviron(t *testing.T) {
@@ -48,7 +29,7 @@ func TestAttachEnv(t *testing.T) {
 	use := func(session bool, environ ...string) {
 		config := *k.config()
 		config.Dir = t.TempDir()
-		k.use(Attach{Config: &config, Session: session, Env: Environment(environ)})
+		k.use(control.Attach{Config: &config, Session: session, Env: control.Environment(environ)})
 		entered, _ := os.Getwd()
 		if entered == config.Dir != (session || !k.conn.worksLocked()) {
 			t.Errorf("in %s, the launch in %s", entered, config.Dir)
@@ -82,13 +63,13 @@ func TestAttachEnvTooLong(t *testing.T) {
 		token  string
 		length int // of the configuration
 		want   string
-	}{{"one", maxCall / 2, "one"}, {"two", maxCall - maxEnv, "one"}} {
+	}{{"one", 512 << 10, "one"}, {"two", 768 << 10, "one"}} {
 		config := l.corrected(func(config *sshconfig.Config) { config.SetEnv = []string{"LONG=" + strings.Repeat("x", c.length)} })
 		env := []string{"TOKEN=" + c.token}
 		for i := range 7 {
-			env = append(env, fmt.Sprintf("V%d=%s", i, strings.Repeat("x", maxVariable-10)))
+			env = append(env, fmt.Sprintf("V%d=%s", i, strings.Repeat("x", 32<<10-10)))
 		}
-		l.attachWith(Attach{Config: config, Session: true, Env: Environment(env)})
+		l.attachWith(control.Attach{Config: config, Session: true, Env: control.Environment(env)})
 		l.counted(clients + 1)
 		if is := os.Getenv("TOKEN"); is != c.want || !slices.Equal(l.k.config().SetEnv, config.SetEnv) {
 			t.Errorf("TOKEN is %s, want %s", is, c.want)

@@ -2,17 +2,8 @@ package keeper
 
 import (
 	"bytes"
-	"fmt"
 	"time"
 )
-
-// ExpiredError says that the server runs nothing but passwd(1), since the user's
-// password has expired.
-type ExpiredError struct{ User, Host string }
-
-func (e *ExpiredError) Error() string {
-	return fmt.Sprintf("the password of %s on %s has expired", e.User, e.Host)
-}
 
 // saysExpired is what sshd says first, on standard error or the terminal, where it
 // runs passwd in place of what it was told to (session.c, do_pwchange).
@@ -49,7 +40,7 @@ func (s *session) lastWords() []byte {
 	}
 }
 
-// ended is the error of a session whose command has: err, or an *ExpiredError.
+// ended is the error of a session whose command has: err, or an *control.ExpiredError.
 func (s *session) ended(err error) error {
 	if bytes.HasPrefix(s.lastWords(), saysExpired) {
 		return s.expired

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
@@ -16,22 +17,26 @@ type somebody struct {
 	mu    sync.Mutex
 	said  [][]byte
 	err   error
-	asked []Inquiry
-	told  []Notice
-	block bool // until the question is void
+	asked []control.Inquiry
+	told  []sshconn.Notice
+	block bool   // until the question is void
+	hears func() // called with each question; may be nil
 }
 
-func (s *somebody) Answer(ctx context.Context, q Inquiry) ([][]byte, error) {
+func (s *somebody) Answer(ctx context.Context, q control.Inquiry) ([][]byte, error) {
 	s.mu.Lock()
 	s.asked = append(s.asked, q)
 	s.mu.Unlock()
+	if s.hears != nil {
+		s.hears()
+	}
 	if s.block {
 		<-ctx.Done()
 	}
 	return s.said, s.err
 }
 
-func (s *somebody) Tell(n Notice) {
+func (s *somebody) Tell(n sshconn.Notice) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.told = append(s.told, n)
@@ -42,14 +47,14 @@ func (s *somebody) Tell(n Notice) {
 func attachOne(t *testing.T, who *somebody) (k *Keeper, fail func(error) error) {
 	t.Helper()
 	l := listenForTest(t)
-	client, err := Connect(t.Context(), l.dirs, l.id)
+	client, err := control.Connect(t.Context(), l.dirs, l.id)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ended := make(chan error, 1)
 	go func() {
 		defer client.Close()
-		_, err := client.Attach(Attach{}, who)
+		_, err := client.Attach(control.Attach{}, who)
 		ended <- err
 	}()
 	l.counted(1)
@@ -61,12 +66,12 @@ func attachOne(t *testing.T, who *somebody) (k *Keeper, fail func(error) error) 
 
 func TestPrompt(t *testing.T) {
 	typed := []byte("correct horse")
-	who := &somebody{said: [][]byte{typed, []byte(""), []byte(strings.Repeat("x", maxSecret))}}
+	who := &somebody{said: [][]byte{typed, []byte(""), []byte(strings.Repeat("x", 1023))}}
 	k, fail := attachOne(t, who)
 	p := sshconn.Prompt{Kind: sshconn.PromptRound, User: "me", Fields: make([]sshconn.PromptField, 3)}
-	k.tell(t.Context(), Notice{Kind: sshconn.NoticeBanner, Text: "hello\x1b"})
+	k.tell(t.Context(), sshconn.Notice{Kind: sshconn.NoticeBanner, Text: "hello\x1b"})
 	secrets, err := k.prompt(t.Context(), p)
-	if err != nil || len(secrets) != 3 || string(secrets[0]) != "correct horse" || len(secrets[1]) != 0 || len(secrets[2]) != maxSecret {
+	if err != nil || len(secrets) != 3 || string(secrets[0]) != "correct horse" || len(secrets[1]) != 0 || len(secrets[2]) != 1023 {
 		t.Fatalf("got %q, %v", secrets, err)
 	}
 	if err := fail(&sshconn.ClosedError{Host: "devbox"}); !errors.As(err, new(*sshconn.ClosedError)) {
@@ -86,7 +91,7 @@ func TestPromptUnanswered(t *testing.T) {
 	for name, who := range map[string]*somebody{
 		"no terminal":     {err: errors.New("no terminal")},
 		"too few answers": {said: [][]byte{[]byte("one")}},
-		"too long":        {said: [][]byte{[]byte("one"), make([]byte, maxSecret+1)}},
+		"too long":        {said: [][]byte{[]byte("one"), make([]byte, 1023+1)}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			k, _ := attachOne(t, who)
@@ -101,90 +106,13 @@ func TestPromptUnanswered(t *testing.T) {
 // TestPromptVoid: when the attempt is over while a person is asked, they are
 // not waited for, and their answer is not taken for that of another question.
 func TestPromptVoid(t *testing.T) {
-	who := &somebody{block: true, said: [][]byte{[]byte("late")}}
-	k, fail := attachOne(t, who)
 	ctx, cancel := context.WithCancel(t.Context())
-	go func() {
-		k.until(ctx, 0, func() bool { return k.asked == 1 })
-		cancel()
-	}()
+	who := &somebody{block: true, said: [][]byte{[]byte("late")}, hears: cancel}
+	k, fail := attachOne(t, who)
 	if _, err := k.prompt(ctx, sshconn.Prompt{Kind: sshconn.PromptPassword}); !errors.Is(err, context.Canceled) {
 		t.Errorf("a void question: %v", err)
 	}
 	if err := fail(&sshconn.ClosedError{Host: "devbox"}); !errors.As(err, new(*sshconn.ClosedError)) {
 		t.Errorf("the attach ended with %v", err)
-	}
-}
-
-// TestLateAnswer sends the answer to a void question before that to the next.
-func TestLateAnswer(t *testing.T) {
-	l := listenForTest(t)
-	conn := l.dial()
-	_, _ = conn.Write([]byte(`{"mosha":2,"op":"attach","attach":{}}` + "\n"))
-	l.counted(1)
-	w := newWire(conn)
-	ctx, cancel := context.WithCancel(t.Context())
-	first := make(chan error, 1)
-	go func() {
-		_, err := l.k.prompt(ctx, sshconn.Prompt{Kind: sshconn.PromptPassword})
-		first <- err
-	}()
-	question := func() int {
-		for {
-			var r reply
-			if err := w.receive(&r); err != nil {
-				t.Fatal(err)
-			}
-			if r.Ask != nil {
-				return r.Number
-			}
-		}
-	}
-	late := question()
-	cancel()
-	if err := <-first; !errors.Is(err, context.Canceled) {
-		t.Errorf("a void question: %v", err)
-	}
-	second := make(chan [][]byte, 1)
-	go func() {
-		secrets, _ := l.k.prompt(t.Context(), sshconn.Prompt{Kind: sshconn.PromptPassword})
-		second <- secrets
-	}()
-	now := question()
-	for _, number := range []int{late, now} {
-		a := answer{Number: number, OK: true, secrets: [][]byte{{'0' + byte(number)}}}
-		if err := a.send(w); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if secrets := <-second; len(secrets) != 1 || secrets[0][0] != '0'+byte(now) {
-		t.Errorf("got %q", secrets)
-	}
-}
-
-// TestAnswerLeavesNothing: the buffer through which an answer came has nothing
-// of it.
-func TestAnswerLeavesNothing(t *testing.T) {
-	ours, theirs := socketPair(t)
-	sent := answer{Number: 1, OK: true, secrets: [][]byte{[]byte("correct horse")}}
-	if err := sent.send(newWire(theirs)); err != nil {
-		t.Fatal(err)
-	}
-	_ = theirs.CloseWrite()
-	w := newWire(ours)
-	empty, _ := w.in.Peek(0)
-	buffer := empty[:cap(empty)]
-	var c call
-	if err := w.receive(&c); err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Contains(buffer, []byte("correct horse")) {
-		t.Fatal("this is not the buffer")
-	}
-	if err := c.Answer.receive(w); err != nil || string(c.Answer.secrets[0]) != "correct horse" {
-		t.Fatalf("got %q, %v", c.Answer.secrets, err)
-	}
-	if bytes.Contains(buffer, []byte("horse")) {
-		t.Error("the answer is still there")
 	}
 }

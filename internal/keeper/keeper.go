@@ -2,14 +2,25 @@
 // one destination for as long as mosh sessions to it live: it forwards the
 // agent, sets the remote up, has mosh-server started, and reconnects.
 //
-// A launcher finds or spawns the keeper (Find), has the connection brought up
-// and answers its questions (Client.Attach), registers its session (Lease)
-// and becomes mosh. The keeper counts sessions by their leases, which are
+// A launcher finds or spawns the keeper, has the connection brought up and
+// answers its questions, registers its session and becomes mosh (package
+// control). The keeper counts sessions by their leases, which are
 // kernel locks, and ends within two seconds of the last one.
 //
 // keeper.go has the state and the main loop, dial.go the attempts to connect,
 // watch.go the life of a connection, connection.go what runs on it, agents.go
-// the agents that it may forward.
+// the agents that it may forward. Its state (control.State) goes like this:
+//
+//	         attach, or a session lives
+//	idle ------------------------------> connecting -------------> up
+//	 ^                                    ^   |   |               ^  |
+//	 | nobody wants it        time, event |   |   | refused:  it  |  | no answer,
+//	 |                        or attach   |   |   | key,   answers|  | or ended
+//	 +--------- waiting <-----------------+---+   | login         |  v
+//	                                              v              lost
+//	                     an attach <-- needs-auth                 |
+//	                                          ^                   | (dials beside it)
+//	                                          +-------------------+--> up
 package keeper
 
 import (
@@ -23,43 +34,17 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/mosha-ssh/mosha/internal/guard"
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/keeper/lease"
 	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 	"github.com/mosha-ssh/mosha/internal/link"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
-// State is what the connection is doing.
-//
-//	         attach, or a session lives
-//	idle ------------------------------> connecting -------------> up
-//	 ^                                    ^   |   |               ^  |
-//	 | nobody wants it        time, event |   |   | refused:  it  |  | no answer,
-//	 |                        or attach   |   |   | key,   answers|  | or ended
-//	 +--------- waiting <-----------------+---+   | login         |  v
-//	                                              v              lost
-//	                     an attach <-- needs-auth                 |
-//	                                          ^                   | (dials beside it)
-//	                                          +-------------------+--> up
-//
-// needs-auth is left only when a person attaches: what was refused once is not
-// tried again behind their back.
-type State string
-
-// The states of a connection.
-const (
-	Idle       State = "idle"
-	Connecting State = "connecting" // for the first time, or for a person who waits
-	Up         State = "up"
-	Lost       State = "lost"    // trying to come back
-	Waiting    State = "waiting" // for the time of the next attempt
-	NeedsAuth  State = "needs-auth"
-)
-
 // Keeper is the process's one instance. The connection is driven by run alone;
 // all others read its state, change what run goes by, and wait for changes.
 type Keeper struct {
-	spec     Spec
+	spec     saved
 	log      zerolog.Logger
 	started  time.Time
 	leases   *lease.Set
@@ -73,7 +58,7 @@ type Keeper struct {
 	mu     sync.Mutex
 	change chan struct{} // closed and replaced with every change below
 
-	state      State
+	state      control.State
 	since      time.Time // when the state began
 	lostAt     time.Time // when the connection was lost; zero while it is up
 	retryAt    time.Time // of the next attempt, in Waiting
@@ -97,7 +82,6 @@ type Keeper struct {
 	attached  int             // clients that need the connection
 	askable   int             // those of them that can be asked
 	arrivals  int             // of such, counted up only
-	asked     int             // questions, counted up only
 	agents    []string        // SSH_AUTH_SOCK of the launchers, the newest first
 	keyed     map[string]bool // whether the agent at a path has keys; not there: not known
 	noKeys    string          // path of the newest launch's agent if that has none
@@ -111,11 +95,11 @@ type Keeper struct {
 	dropped bool       // nobody is to take this one's place
 }
 
-func newKeeper(spec Spec, log zerolog.Logger) *Keeper {
+func newKeeper(spec saved, log zerolog.Logger) *Keeper {
 	spec.Boot = bootID()
 	k := &Keeper{
 		spec: spec, log: log, started: time.Now(), asks: make(chan ask),
-		uses: make(chan struct{}, 1), launched: make(chan struct{}, 1), keyed: make(map[string]bool), asking: make(map[string]bool), change: make(chan struct{}), state: Idle, since: time.Now(),
+		uses: make(chan struct{}, 1), launched: make(chan struct{}, 1), keyed: make(map[string]bool), asking: make(map[string]bool), change: make(chan struct{}), state: control.Idle, since: time.Now(),
 		kept: spec.Kept, linger: spec.Linger, agents: spec.Agents, choice: spec.Choice,
 	}
 	k.guard = guard.New(k.dialAgent, log)
@@ -186,11 +170,11 @@ func (k *Keeper) until(ctx context.Context, limit time.Duration, cond func() boo
 	}
 }
 
-func (k *Keeper) enter(state State) {
+func (k *Keeper) enter(state control.State) {
 	k.update(func() { k.enterLocked(state) })
 }
 
-func (k *Keeper) enterLocked(state State) {
+func (k *Keeper) enterLocked(state control.State) {
 	if k.state == state {
 		return
 	}
@@ -215,7 +199,7 @@ const firstCaller = 5 * time.Second
 // run keeps the connection up while it is wanted. It returns when it was and
 // no longer is, when it is told to stop, or when ctx ends.
 func (k *Keeper) run(ctx context.Context) {
-	defer k.enter(Idle)
+	defer k.enter(control.Idle)
 	if !k.until(ctx, firstCaller, k.wantedLocked) {
 		return
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mosha-ssh/mosha/internal/bootstrap"
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/link"
 	"github.com/mosha-ssh/mosha/internal/remotesh"
 )
@@ -132,7 +133,7 @@ func (c *connection) setUp() {
 	report, err := bootstrap.Setup(ctx, c)
 	var unwritten []error
 	if err != nil {
-		unwritten = []error{&SetupError{Err: err}}
+		unwritten = []error{&control.SetupError{Err: err}}
 	} else {
 		unwritten = failures(report, false)
 	}
@@ -285,12 +286,12 @@ func (c *connection) unlink(err error) {
 	c.unlinked = err
 }
 
-// expired returns the *ExpiredError of a connection on which nothing can be
+// expired returns the *control.ExpiredError of a connection on which nothing can be
 // started, else nil. A new one may be better: the password belongs to the login.
 func (c *connection) expired() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var expired *ExpiredError
+	var expired *control.ExpiredError
 	if errors.As(c.unlinked, &expired) {
 		return expired
 	}

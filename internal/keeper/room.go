@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/link"
 	"github.com/mosha-ssh/mosha/internal/remotesh"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
@@ -29,15 +30,8 @@ const (
 	askAgain = 200 * time.Millisecond
 )
 
-// RoomError says that the server opens no further session on a connection.
-type RoomError struct {
-	OpenSSH bool // it is OpenSSH's sshd: MaxSessions in sshd_config(5)
-}
-
-func (e *RoomError) Error() string { return "the server opens no more sessions on the connection" }
-
 func isRejected(err error) bool {
-	var room *RoomError
+	var room *control.RoomError
 	return errors.As(err, &room)
 }
 
@@ -99,7 +93,7 @@ type wish struct {
 }
 
 // session returns a session to be used, the one in store if there is one. The
-// error is a *RoomError where the server has no room, a *sshconn.TimeoutError
+// error is a *control.RoomError where the server has no room, a *sshconn.TimeoutError
 // where it does not answer, ctx's, or errNoSession.
 func (c *connection) session(ctx context.Context, w wish) (*session, error) {
 	within, cancel := ctx, context.CancelFunc(func() {})
@@ -120,7 +114,7 @@ func (c *connection) session(ctx context.Context, w wish) (*session, error) {
 	return nil, &sshconn.TimeoutError{Host: config.HostName, Port: config.Port, Phase: sshconn.PhaseSession, Seconds: int(w.limit.Seconds())}
 }
 
-func (c *connection) noRoom() error { return &RoomError{OpenSSH: c.ssh.Facts().OpenSSH} }
+func (c *connection) noRoom() error { return &control.RoomError{OpenSSH: c.ssh.Facts().OpenSSH} }
 
 // tellWaiting tells what is waited for if that takes long, until stop is called.
 func (c *connection) tellWaiting(w wish, crowded *atomic.Bool) (stop func() bool) {
@@ -210,7 +204,7 @@ func (c *connection) open(ctx context.Context) (*session, error) {
 	if err == nil {
 		c.room.count(1)
 		config := c.k.config()
-		s.expired = &ExpiredError{User: config.User, Host: config.HostName}
+		s.expired = &control.ExpiredError{User: config.User, Host: config.HostName}
 	}
 	if err == nil || isRejected(err) {
 		c.answers()

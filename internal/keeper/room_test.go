@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
@@ -206,7 +207,7 @@ func TestSessionAheadIsGone(t *testing.T) {
 			ahead(server.open[len(server.open)-1])
 			before := server.opened
 			said := ""
-			code, err := c.start(t.Context(), Start{}, nil, func(p []byte) { said += string(p) })
+			code, err := c.start(t.Context(), control.Start{}, nil, func(p []byte) { said += string(p) })
 			if code != 7 || err != nil || said != "done\n" || server.opened != before+1 {
 				t.Errorf("code %d, %v, %q, %d sessions more", code, err, said, server.opened-before)
 			}

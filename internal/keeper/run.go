@@ -2,11 +2,9 @@ package keeper
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/signal"
 	"runtime"
@@ -17,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 	"github.com/mosha-ssh/mosha/internal/netevent"
 	"github.com/mosha-ssh/mosha/internal/sshconn/transport"
@@ -30,21 +29,18 @@ const readyFD = 3
 func Run(stdin io.Reader) error {
 	ready := os.NewFile(readyFD, "ready")
 	unix.CloseOnExec(readyFD)
-	var spec Spec
-	err := json.NewDecoder(io.LimitReader(stdin, maxSpec)).Decode(&spec)
-	if err == nil && spec.Config == nil {
-		err = errNoConfig
-	}
+	told, err := control.ReadSpec(stdin)
 	if err != nil {
-		return report(ready, fmt.Errorf("its spec is not understood: %w", err))
+		return control.Report(ready, fmt.Errorf("its spec is not understood: %w", err))
 	}
-	read := func(dir rundir.Dir) (Spec, error) {
+	spec := saved{Spec: told}
+	read := func(dir rundir.Dir) (saved, error) {
 		if before, err := loadSpec(dir.Spec()); err == nil {
 			spec.inherit(before, bootID())
 		}
 		return spec, nil
 	}
-	return serveSpec(spec, read, func(err error) error { return report(ready, err) })
+	return serveSpec(spec, read, func(err error) error { return control.Report(ready, err) })
 }
 
 // Resume is the process of a keeper that takes the place of one that was
@@ -54,19 +50,16 @@ func Resume(path string) error {
 	if err != nil {
 		return fmt.Errorf("its spec is not understood: %w", err)
 	}
-	read := func(dir rundir.Dir) (Spec, error) { return loadSpec(dir.Spec()) }
+	read := func(dir rundir.Dir) (saved, error) { return loadSpec(dir.Spec()) }
 	return serveSpec(spec, read, func(err error) error { return err })
 }
-
-// maxSpec bounds a Spec's JSON, in bytes.
-const maxSpec = 1 << 20
 
 // serveSpec takes the lock, listens, says ready, with nil or with why not, and
 // serves until nobody needs the keeper. The order is fixed: lock, spec, log,
 // signals, leases, socket, ready. Who has the lock reads the spec that goes by
 // what the keeper before left: until then that may have changed it, or have
 // been stopped and removed it.
-func serveSpec(spec Spec, read func(rundir.Dir) (Spec, error), ready func(error) error) error {
+func serveSpec(spec saved, read func(rundir.Dir) (saved, error), ready func(error) error) error {
 	syscall.Umask(0o077)
 	debug.SetGCPercent(gcPercent)
 	// On one thread at a time Go wakes no other to look for work with each
@@ -74,7 +67,7 @@ func serveSpec(spec Spec, read func(rundir.Dir) (Spec, error), ready func(error)
 	runtime.GOMAXPROCS(1)
 	dir := spec.Dirs.Of(spec.ID())
 	// An earlier keeper of this destination may be about to end.
-	wait, cancel := context.WithTimeout(context.Background(), spawnPatience/2)
+	wait, cancel := context.WithTimeout(context.Background(), control.SpawnPatience/2)
 	defer cancel()
 	lock, err := rundir.Acquire(wait, dir.Lock())
 	if err != nil {
@@ -104,7 +97,7 @@ func (k *Keeper) live(ctx context.Context, ready func(error) error) error {
 	if err := k.leases.Find(); err != nil {
 		return ready(err)
 	}
-	listener, err := listenAt(k.dir().Socket())
+	listener, err := control.Listen(k.dir().Socket())
 	if err != nil {
 		return ready(err)
 	}
@@ -117,7 +110,7 @@ func (k *Keeper) live(ctx context.Context, ready func(error) error) error {
 
 	serving, endServing := context.WithCancel(context.Background())
 	var helpers sync.WaitGroup
-	helpers.Go(func() { k.serveControl(serving, listener) })
+	helpers.Go(func() { k.server().Serve(serving, listener) })
 	helpers.Go(func() { k.sense(serving) })
 	helpers.Go(func() { k.rest(serving, trim) })
 	helpers.Go(func() { k.lookAtAgents(serving) })
@@ -159,18 +152,4 @@ func (k *Keeper) sense(ctx context.Context) {
 		k.log.Debug().Bool("network", event.Network).Bool("wake", event.Wake).Msg("disturbance")
 		k.disturb()
 	}
-}
-
-// listenAt makes the control socket. A stale one is removed, since the lock
-// says that nobody listens on it.
-func listenAt(path string) (net.Listener, error) {
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, err
-	}
-	return net.Listen("unix", path)
-}
-
-// report tells the launcher, in one line, and closes the pipe.
-func report(to *os.File, failure error) error {
-	return errors.Join(failure, json.NewEncoder(to).Encode(readiness{Error: encodeError(failure)}), to.Close())
 }

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
@@ -22,9 +23,9 @@ type session struct {
 	gone    chan struct{} // closed when the server has closed it
 	ahead   bool          // opened ahead of its use
 
-	expired *ExpiredError // what it is where it says so
-	heard   chan struct{} // closed when overhear has heard all; nil: it was not called
-	said    []byte        // that it has heard
+	expired *control.ExpiredError // what it is where it says so
+	heard   chan struct{}         // closed when overhear has heard all; nil: it was not called
+	said    []byte                // that it has heard
 }
 
 var (
@@ -36,14 +37,14 @@ var (
 )
 
 // openSession opens a session and drains its requests until it ends, and then
-// calls ended. The error is a *RoomError where the server opens no more of
+// calls ended. The error is a *control.RoomError where the server opens no more of
 // them, ctx's, or errNoSession.
 func openSession(ctx context.Context, conn sshconn.Connection, ended func()) (*session, error) {
 	channel, requests, err := openChannel(ctx, conn)
 	var rejected *ssh.OpenChannelError
 	switch {
 	case errors.As(err, &rejected):
-		return nil, &RoomError{OpenSSH: conn.Facts().OpenSSH}
+		return nil, &control.RoomError{OpenSSH: conn.Facts().OpenSSH}
 	case err != nil && ctx.Err() != nil:
 		return nil, ctx.Err()
 	case err != nil:
@@ -111,7 +112,7 @@ func (s *session) forwardAgent() error {
 }
 
 // terminal asks for a pseudo-terminal without settings of its own (RFC 4254, 6.2).
-func (s *session) terminal(pty Pty) error {
+func (s *session) terminal(pty control.Pty) error {
 	payload := ssh.Marshal(struct {
 		Term                         string
 		Columns, Rows, Width, Height uint32
@@ -149,7 +150,7 @@ func (s *session) request(kind string, payload []byte) error {
 // shellCommand needs no quoting in any login shell.
 const shellCommand = "exec /bin/sh"
 
-// Read reads the command's output. The error is io.EOF, or an *ExpiredError.
+// Read reads the command's output. The error is io.EOF, or an *control.ExpiredError.
 func (s *session) Read(p []byte) (int, error) {
 	n, err := s.channel.Read(p)
 	if err != nil {
@@ -159,7 +160,7 @@ func (s *session) Read(p []byte) (int, error) {
 }
 
 // Write writes to the command's input. The error is errSessionClosed, or an
-// *ExpiredError.
+// *control.ExpiredError.
 func (s *session) Write(p []byte) (int, error) {
 	n, err := s.channel.Write(p)
 	if err != nil {

@@ -3,9 +3,9 @@ package keeper
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/mosha-ssh/mosha/internal/bootstrap"
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/remotesh"
 )
 
@@ -16,39 +16,25 @@ type remoteTask struct {
 }
 
 var remoteTasks = map[string]remoteTask{
-	opSetup: {do: bootstrap.Setup},
-	opUnset: {do: bootstrap.Undo, undoes: true},
-	opTry:   {do: bootstrap.PreviewSetup},
-	opTryUn: {do: bootstrap.PreviewUndo},
-}
-
-// BusyError says that the set-up cannot be taken back, because the keeper is
-// there for sessions or because it is to stay.
-type BusyError struct {
-	Sessions int
-	Kept     bool
-}
-
-func (e *BusyError) Error() string {
-	if e.Sessions == 0 {
-		return "the keeper is to stay until it is stopped"
-	}
-	return fmt.Sprintf("the keeper has %d sessions", e.Sessions)
+	control.OpSetup: {do: bootstrap.Setup},
+	control.OpUnset: {do: bootstrap.Undo, undoes: true},
+	control.OpTry:   {do: bootstrap.PreviewSetup},
+	control.OpTryUn: {do: bootstrap.PreviewUndo},
 }
 
 // runTask does a task and tells the client what became of each file. A keeper
 // that has taken the set-up back ends: what its connection knows of the remote
 // no longer holds.
-func (k *Keeper) runTask(ctx context.Context, w *wire, task remoteTask) error {
-	failures, leave := k.attend(false)
+func (k *Keeper) runTask(ctx context.Context, c *control.Conversation, task remoteTask) error {
+	before, leave := k.attend(false)
 	defer leave()
-	conn, err := k.connected(ctx, failures, nil, nil)
+	conn, err := k.connected(ctx, before, nil, nil)
 	if err != nil {
-		return failed(w, err)
+		return c.Fail(err)
 	}
 	if task.undoes {
 		if busy := k.busy(); busy != nil {
-			return failed(w, busy)
+			return c.Fail(busy)
 		}
 		conn.dismissHolder() // it would set the link again
 		defer k.stop()
@@ -56,20 +42,43 @@ func (k *Keeper) runTask(ctx context.Context, w *wire, task remoteTask) error {
 	ctx, cancel := context.WithTimeout(ctx, setUpLimit)
 	defer cancel()
 	report, err := task.do(ctx, conn)
-	if expired := (*ExpiredError)(nil); errors.As(err, &expired) {
-		return failed(w, expired)
+	if expired := (*control.ExpiredError)(nil); errors.As(err, &expired) {
+		return c.Fail(expired)
 	}
 	if err != nil {
-		return failed(w, &SetupError{Err: err})
+		return c.Fail(&control.SetupError{Err: err})
 	}
-	return w.send(reply{Report: newSetupReport(report)})
+	return c.Report(control.NewSetupReport(report, failures(report, true)))
 }
 
-// busy returns a *BusyError if sessions use the remote, or are to.
+// busy returns a *control.BusyError if sessions use the remote, or are to.
 func (k *Keeper) busy() error {
 	sessions := k.leases.Count()
 	if kept := k.isKept(); kept || sessions > 0 {
-		return &BusyError{Sessions: sessions, Kept: kept}
+		return &control.BusyError{Sessions: sessions, Kept: kept}
 	}
 	return nil
+}
+
+// failures returns an error for each reason for which files were not written:
+// because that failed or, with skipped, because they were left alone as well. A
+// link that is the person's own is no failure.
+func failures(r bootstrap.Report, skipped bool) []error {
+	var all []error
+	byReason := map[bootstrap.Reason]*control.SetupError{}
+	for _, f := range r.Files {
+		var cause *bootstrap.FileError
+		counts := f.Action == bootstrap.Failed || skipped && f.Action == bootstrap.Skipped
+		if !counts || !errors.As(f.Cause, &cause) || cause.Reason == bootstrap.Needed || cause.Reason == bootstrap.Private {
+			continue
+		}
+		known := byReason[cause.Reason]
+		if known == nil {
+			known = &control.SetupError{Err: cause}
+			byReason[cause.Reason] = known
+			all = append(all, known)
+		}
+		known.Paths = append(known.Paths, f.Path)
+	}
+	return all
 }

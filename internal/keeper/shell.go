@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 )
 
 // runShell runs a shell for a client: what the client sends goes to its input,
@@ -11,16 +13,16 @@ import (
 // of that of one that has printed nothing: it tells why. Nothing else is done to
 // the remote. When the client is gone, the shell's input ends, and it
 // has detachLimit to clean up behind itself; for so long the keeper stays.
-func (k *Keeper) runShell(ctx context.Context, w *wire, s Shell, calls <-chan call) error {
+func (k *Keeper) runShell(ctx context.Context, c *control.Conversation, s control.Shell) error {
 	failures, leave := k.attend(false)
 	defer leave()
 	conn, err := k.connected(ctx, failures, nil, nil)
 	if err != nil {
-		return failed(w, err)
+		return c.Fail(err)
 	}
 	session, err := conn.openShell(ctx, s)
 	if err != nil {
-		return failed(w, err)
+		return c.Fail(err)
 	}
 	defer session.Close()
 	// A remote that takes no more input holds feed up.
@@ -30,10 +32,10 @@ func (k *Keeper) runShell(ctx context.Context, w *wire, s Shell, calls <-chan ca
 	silent := true
 	go func() {
 		defer close(printed)
-		copyTo(func(p []byte) { silent = false; _ = w.send(reply{Output: p}) }, session)
+		copyTo(func(p []byte) { silent = false; _ = c.Output(p) }, session)
 	}()
 	fed := make(chan error, 1)
-	go func() { fed <- feed(ctx, w, session, calls) }()
+	go func() { fed <- feed(ctx, c, session) }()
 	select {
 	case <-printed:
 	case err := <-fed: // the client has gone, or the shell takes no more
@@ -49,22 +51,22 @@ func (k *Keeper) runShell(ctx context.Context, w *wire, s Shell, calls <-chan ca
 	}
 	code, err := session.Wait(conn.ctx)
 	if err != nil {
-		return failed(w, errLostInShell)
+		return c.Fail(errLostInShell)
 	}
 	if err := session.ended(nil); err != nil {
-		return failed(w, err)
+		return c.Fail(err)
 	}
 	if said := session.lastWords(); silent && len(said) > 0 {
-		_ = w.send(reply{Output: said})
+		_ = c.Output(said)
 	}
-	_ = w.send(reply{Exit: &code})
+	_ = c.Exit(code)
 	return <-fed
 }
 
 var errLostInShell = errors.New("the connection was lost while a shell ran on it")
 
 // openShell starts the shell.
-func (c *connection) openShell(ctx context.Context, s Shell) (*session, error) {
+func (c *connection) openShell(ctx context.Context, s control.Shell) (*session, error) {
 	session, err := c.session(ctx, wish{limit: turnLimit})
 	if err != nil {
 		return nil, err
@@ -84,22 +86,22 @@ func (c *connection) openShell(ctx context.Context, s Shell) (*session, error) {
 
 // feed writes what the client sends to the shell, a call at a time, each of
 // which is answered when it is written. It returns when the client has gone.
-func feed(ctx context.Context, w *wire, session *session, calls <-chan call) error {
+func feed(ctx context.Context, c *control.Conversation, session *session) error {
 	defer func() { _ = session.CloseWrite() }()
 	for {
 		select {
-		case c := <-calls:
-			switch c.Op {
-			case opInput:
-				if _, err := session.Write(c.Input); err != nil {
+		case call := <-c.More:
+			switch call.Op {
+			case control.OpInput:
+				if _, err := session.Write(call.Input); err != nil {
 					return nil // its end shows on the output
 				}
-			case opEnd:
+			case control.OpEnd:
 				_ = session.CloseWrite()
 			default:
-				return errUnknownCall
+				return control.ErrUnknownCall
 			}
-			if err := w.send(reply{Done: true}); err != nil {
+			if err := c.Done(); err != nil {
 				return nil
 			}
 		case <-ctx.Done():

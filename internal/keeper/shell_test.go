@@ -1,7 +1,7 @@
 package keeper
 
 import (
-	"errors"
+	"bufio"
 	"io"
 	"net"
 	"testing"
@@ -56,47 +56,14 @@ func TestShellEndsUnderItsInput(t *testing.T) {
 		}()
 		c.k.update(func() { c.k.conn = c })
 		ours, theirs := net.Pipe()
-		calls := make(chan call, 1)
-		calls <- call{Op: opInput, Input: []byte("exit\n")}
+		go c.k.server().Converse(t.Context(), theirs, func() {})
 		go func() {
-			w := newWire(theirs)
-			defer w.Close()
-			if err := c.k.runShell(t.Context(), w, Shell{}, calls); err != nil {
-				t.Error(err)
-			}
+			_, _ = ours.Write([]byte(`{"mosha":3,"op":"shell","shell":{}}` + "\n" + `{"mosha":3,"op":"input","input":"ZXhpdAo="}` + "\n"))
 		}()
-		var r reply
-		if err := newWire(ours).receive(&r); err != nil || r.Exit == nil || *r.Exit != 7 {
-			t.Errorf("%+v, %v", r, err)
+		if said, err := bufio.NewReader(ours).ReadString('\n'); said != `{"exit":7}`+"\n" {
+			t.Errorf("%q, %v", said, err)
 		}
 		_ = ours.Close()
 		synctest.Wait()
-	})
-}
-
-// TestShellSaysWhyItEnded also to a client that only writes, and comes too late for
-// the keeper to hear it.
-func TestShellSaysWhyItEnded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ours, theirs := net.Pipe()
-		go func() {
-			w := newWire(theirs)
-			defer w.Close()
-			var c call
-			if err := w.receive(&c); err != nil || w.send(reply{Error: encodeError(&ExpiredError{User: "alice", Host: "devbox"})}) != nil {
-				t.Error(err)
-			}
-		}()
-		c := &Client{w: newWire(ours), stop: func() bool { return true }}
-		shell, err := c.Shell(false)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer shell.Close()
-		synctest.Wait()
-		var expired *ExpiredError
-		if _, err := shell.Write([]byte("true\n")); !errors.As(err, &expired) {
-			t.Errorf("error is %v", err)
-		}
 	})
 }

@@ -2,23 +2,20 @@ package keeper
 
 import (
 	"encoding/json"
-	"errors"
 	"time"
 
 	"github.com/google/renameio/v2"
 
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
-	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
-// Spec is what a keeper is told when it is spawned, as JSON on its stdin.
-type Spec struct {
-	Dirs   rundir.Dirs       `json:"dirs"`
-	Config *sshconfig.Config `json:"config"`
-	Family string            `json:"family"` // mosh's word for the address family
+// saved is what a keeper goes by: what it was told when it was spawned, and what
+// one that comes back after it was killed has to know beside that.
+type saved struct {
+	control.Spec
 
-	// What a keeper that comes back after it was killed has to know.
 	Boot      string         `json:"boot,omitempty"` // of the machine, that it was saved in
 	Kept      bool           `json:"kept,omitempty"`
 	Linger    time.Duration  `json:"linger,omitempty"`
@@ -29,13 +26,10 @@ type Spec struct {
 	Choice    sshconn.Choice `json:"choice,omitzero"`
 }
 
-// ID names the destination, and with it the keeper.
-func (s Spec) ID() string { return s.Config.ID() }
-
 // inherit takes over what the keeper before was told that a launch does not
 // say, from the spec that it left: it was killed, else there is none. One of
 // another boot than this counts for nothing.
-func (s *Spec) inherit(left Spec, boot string) {
+func (s *saved) inherit(left saved, boot string) {
 	if boot == "" || left.Boot != boot || left.ID() != s.ID() {
 		return
 	}
@@ -44,7 +38,7 @@ func (s *Spec) inherit(left Spec, boot string) {
 }
 
 // save writes the spec for a keeper that is to resume from it.
-func (s Spec) save(path string) error {
+func (s saved) save(path string) error {
 	data, err := json.Marshal(s)
 	if err != nil {
 		return err
@@ -52,22 +46,19 @@ func (s Spec) save(path string) error {
 	return renameio.WriteFile(path, data, 0o600)
 }
 
-// errNoConfig says that a spec does not say what it is for.
-var errNoConfig = errors.New("no configuration in the spec")
-
-// maxSaved bounds what is read of a saved spec, in bytes: a Spec and what it has got.
-const maxSaved = 2 * maxSpec
+// maxSaved bounds what is read of a saved spec, in bytes.
+const maxSaved = 2 << 20
 
 // loadSpec reads what save has written.
-func loadSpec(path string) (Spec, error) {
-	var s Spec
+func loadSpec(path string) (saved, error) {
+	var s saved
 	data, err := rundir.ReadFile(path, maxSaved)
 	if err != nil {
 		return s, err
 	}
 	err = json.Unmarshal(data, &s)
 	if err == nil && s.Config == nil {
-		err = errNoConfig
+		err = control.ErrNoConfig
 	}
 	return s, err
 }
@@ -80,7 +71,7 @@ const (
 )
 
 // resumed notes that a keeper comes back now, and says whether it may.
-func (s *Spec) resumed(now time.Time) bool {
+func (s *saved) resumed(now time.Time) bool {
 	var recent []time.Time
 	for _, t := range s.Resumed {
 		if now.Sub(t) < resumeWindow {

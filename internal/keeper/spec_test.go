@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/rs/zerolog"
 
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
@@ -34,12 +35,12 @@ func TestInherit(t *testing.T) {
 		"of another":        {&other, "now", "now", false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			left := Spec{
-				Config: c.config, Boot: c.left, Kept: true, Actor: true, Agents: []string{"/agent"},
+			left := saved{
+				Spec: control.Spec{Config: c.config}, Boot: c.left, Kept: true, Actor: true, Agents: []string{"/agent"},
 				Linger: time.Hour, Lingering: time.Unix(1e9, 0), Choice: sshconn.Choice{Transport: sshconn.TransportOpenSSH},
 			}
 			corrected := config
-			want := Spec{Config: &corrected, Family: "inet6"}
+			want := saved{Spec: control.Spec{Config: &corrected, Family: "inet6"}}
 			spec := want
 			spec.inherit(left, c.boot)
 			if c.taken {
@@ -115,32 +116,13 @@ func TestLingersAfterSession(t *testing.T) {
 // by, whatever else is still said to it.
 func TestStopDropsSpec(t *testing.T) {
 	k := spareKeeper(t)
-	k.use(Attach{AgentSocket: "/agent"})
+	k.use(control.Attach{AgentSocket: "/agent"})
 	if _, err := loadSpec(k.dir().Spec()); err != nil {
 		t.Fatal(err)
 	}
 	k.stop()
-	k.use(Attach{AgentSocket: "/other"})
+	k.use(control.Attach{AgentSocket: "/other"})
 	if _, err := os.Stat(k.dir().Spec()); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the spec is there: %v", err)
-	}
-}
-
-// TestFindsOneThatCameBack: a launch whose own keeper does not start, since
-// another one has just taken the place.
-func TestFindsOneThatCameBack(t *testing.T) {
-	l := listenForTest(t)
-	away := l.path() + ".away"
-	if err := os.Rename(l.path(), away); err != nil {
-		t.Fatal(err)
-	}
-	argv := []string{"/bin/sh", "-c", `mv "$0" "$1" && echo '{"error":"locked"}' >&3`, away, l.path()}
-	client, err := Find(t.Context(), l.k.spec, argv)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
-	if status, err := client.Status(); err != nil || status.Destination != "devbox" {
-		t.Errorf("%+v, %v", status, err)
 	}
 }

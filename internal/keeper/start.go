@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 )
 
 // detachLimit is how long a start whose stand-in has left may go on: it has
@@ -18,7 +20,7 @@ const detachLimit = 10 * time.Second
 // where the server said none. When ctx ends, the command is left detachLimit
 // to end by itself, so that a server is not hung up while it detaches. waiting
 // is that of wish.
-func (c *connection) start(ctx context.Context, s Start, waiting func(string), output func([]byte)) (int, error) {
+func (c *connection) start(ctx context.Context, s control.Start, waiting func(string), output func([]byte)) (int, error) {
 	defer c.recallHolder()
 	for {
 		session, err := c.session(ctx, wish{limit: turnLimit, forHuman: true, waiting: waiting})
@@ -49,7 +51,7 @@ func (c *connection) inStart(err error) error {
 
 // startIn starts the command in a session. The error is errSessionClosed where
 // the server had closed that before: then nothing has been started.
-func (c *connection) startIn(ctx context.Context, session *session, s Start, output func([]byte)) (int, error) {
+func (c *connection) startIn(ctx context.Context, session *session, s control.Start, output func([]byte)) (int, error) {
 	defer session.Close()
 	release := context.AfterFunc(ctx, func() {
 		time.AfterFunc(detachLimit, func() { _ = session.Close() })
@@ -85,7 +87,7 @@ func (c *connection) startIn(ctx context.Context, session *session, s Start, out
 }
 
 // begin asks for all that a start needs.
-func (s *session) begin(start Start) error {
+func (s *session) begin(start control.Start) error {
 	if start.Pty != nil {
 		if err := s.terminal(*start.Pty); err != nil {
 			return err

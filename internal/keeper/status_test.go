@@ -8,6 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
@@ -24,12 +25,12 @@ func TestStatusOfTalkative(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			l := listenForTest(t)
 			l.k.update(func() { happens(l.k) })
-			status, err := StatusOf(t.Context(), l.dirs, l.id)
+			status, err := control.StatusOf(t.Context(), l.dirs, l.id)
 			if err != nil || len(status.Problems) != 1 {
 				t.Fatalf("%+v, %v", status, err)
 			}
 			problem := status.Problems[0]
-			if n := len(problem); n > maxErrorText || n < maxErrorText-utf8.UTFMax || strings.ContainsRune(problem, utf8.RuneError) {
+			if n := len(problem); n > maxProblem || n < maxProblem-utf8.UTFMax || strings.ContainsRune(problem, utf8.RuneError) {
 				t.Errorf("%d bytes of the problem: ...%q", n, problem[len(problem)-8:])
 			}
 		})

@@ -2,19 +2,11 @@ package keeper
 
 import (
 	"cmp"
-	"fmt"
 	"os"
 
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
-
-// TransportError says that a launch wants another transport than the one that
-// carries the open connection.
-type TransportError struct{ Wanted, Open string }
-
-func (e *TransportError) Error() string {
-	return fmt.Sprintf("the transport %s was asked for, but the open connection is carried by %s", e.Wanted, e.Open)
-}
 
 // chooseLocked takes the transport that a launch wants; "" leaves it as it is.
 // What the keeper has found out by itself stays, if the launch leaves it open.
@@ -34,13 +26,13 @@ func (k *Keeper) carrierLocked() (transport, reason string) {
 	return cmp.Or(choice.Transport, sshconn.TransportAuto), choice.Reason
 }
 
-// carriedBy returns a *TransportError if another transport is wanted.
+// carriedBy returns a *control.TransportError if another transport is wanted.
 func (c *connection) carriedBy(wanted string) error {
 	is := c.ssh.Facts().Choice.Transport
 	if wanted == "" || wanted == sshconn.TransportAuto || wanted == is {
 		return nil
 	}
-	return &TransportError{Wanted: wanted, Open: is}
+	return &control.TransportError{Wanted: wanted, Open: is}
 }
 
 // masterPlace is where an ssh that carries the connection has its sockets.

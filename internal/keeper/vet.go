@@ -34,8 +34,10 @@ func (k *Keeper) vet(ctx context.Context, conn *connection, config *sshconfig.Co
 	asks := make(chan ask)
 	opts := sshconn.Options{
 		Log: k.log,
-		Ask: func(ctx context.Context, q Question) (string, error) { return k.askHostKeyOf(ctx, asks, q) },
-		Tell: func(n Notice) {
+		Ask: func(ctx context.Context, q sshconn.HostKeyQuestion) (string, error) {
+			return k.askHostKeyOf(ctx, asks, q)
+		},
+		Tell: func(n sshconn.Notice) {
 			select {
 			case asks <- ask{notice: &n}:
 			case <-ctx.Done():

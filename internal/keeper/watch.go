@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
@@ -21,7 +22,7 @@ func (k *Keeper) keep(ctx context.Context, conn *connection) *connection {
 		k.conn = nil
 		if next == nil && k.wantedLocked() && ctx.Err() == nil {
 			k.lostAt = time.Now()
-			k.enterLocked(Lost)
+			k.enterLocked(control.Lost)
 		}
 		if next == nil && conn.ended && !isClosed(conn.answered) {
 			k.failLocked(conn.closedLocked())
@@ -67,7 +68,7 @@ func (k *Keeper) take(conn *connection) {
 
 func (k *Keeper) upLocked() {
 	k.lostAt = time.Time{}
-	k.enterLocked(Up)
+	k.enterLocked(control.Up)
 }
 
 // watch waits until the connection ends or is not needed. When it does not
@@ -130,7 +131,7 @@ func isGone(addr net.Addr) bool {
 func (k *Keeper) contest(ctx context.Context, conn *connection) *connection {
 	k.update(func() {
 		k.lostAt = time.Now()
-		k.enterLocked(Lost)
+		k.enterLocked(control.Lost)
 	})
 	k.log.Info().Msg("no answer: dialing beside the old connection")
 	ctx, cancel := context.WithCancel(ctx)

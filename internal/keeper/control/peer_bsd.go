@@ -1,6 +1,6 @@
 //go:build darwin || freebsd
 
-package keeper
+package control
 
 import "golang.org/x/sys/unix"
 

@@ -1,4 +1,4 @@
-package keeper
+package control
 
 import (
 	"context"
@@ -53,7 +53,7 @@ func asUser(t *testing.T, uid int, f func()) {
 // directories' modes, is sent away before it is listened to.
 func TestStranger(t *testing.T) {
 	l := listenForTest(t)
-	for path, mode := range map[string]os.FileMode{l.dirs.Runtime: 0o755, filepath.Dir(l.path()): 0o755, l.path(): 0o777} {
+	for path, mode := range map[string]os.FileMode{l.spec.Dirs.Runtime: 0o755, filepath.Dir(l.path()): 0o755, l.path(): 0o777} {
 		if err := os.Chmod(path, mode); err != nil {
 			t.Fatal(err)
 		}
@@ -70,7 +70,7 @@ func TestStranger(t *testing.T) {
 		}
 		file := os.NewFile(uintptr(fd), "stranger")
 		defer file.Close()
-		_, _ = file.WriteString(`{"mosha":2,"op":"status"}` + "\n")
+		_, _ = file.WriteString(`{"mosha":3,"op":"status"}` + "\n")
 		said, _ = io.ReadAll(file)
 	})
 	if len(said) > 0 {
@@ -82,8 +82,8 @@ func TestStranger(t *testing.T) {
 // TestFullQueue: where the queue for a place on the socket is full, the client
 // waits instead of taking the keeper for dead.
 func TestFullQueue(t *testing.T) {
-	k := spareKeeper(t)
-	path := k.spec.Dirs.Of(k.spec.ID()).Socket()
+	spec := spareSpec(t)
+	path := spec.dir().Socket()
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -103,7 +103,7 @@ func TestFullQueue(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 3*dialRest)
 	defer cancel()
 	var silent *SilentError
-	if _, err := Connect(ctx, k.spec.Dirs, k.spec.ID()); !errors.As(err, &silent) {
+	if _, err := Connect(ctx, spec.Dirs, spec.ID()); !errors.As(err, &silent) {
 		t.Errorf("a queue that stays full: %v", err)
 	}
 	time.AfterFunc(3*dialRest, func() {
@@ -111,7 +111,7 @@ func TestFullQueue(t *testing.T) {
 			_ = unix.Close(served)
 		}
 	})
-	client, err := Connect(t.Context(), k.spec.Dirs, k.spec.ID())
+	client, err := Connect(t.Context(), spec.Dirs, spec.ID())
 	if err != nil {
 		t.Fatalf("a queue that moves: %v", err)
 	}

@@ -1,4 +1,4 @@
-package keeper
+package control
 
 import (
 	"bufio"
@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
 )
 
@@ -35,7 +36,7 @@ func socketPair(t testing.TB) (ours, theirs *net.UnixConn) {
 // TestNumbers: clients by the thousand that say nothing, or half a line, keep
 // no honest one waiting for their time to end.
 func TestNumbers(t *testing.T) {
-	for name, says := range map[string]string{"nothing": "", "half a line": `{"mosha":2,"op":"sta`} {
+	for name, says := range map[string]string{"nothing": "", "half a line": `{"mosha":3,"op":"sta`} {
 		t.Run(name, func(t *testing.T) {
 			l := listenForTest(t)
 			const crowd = 2000
@@ -64,7 +65,7 @@ func TestAttachedStay(t *testing.T) {
 	conns := make([]*net.UnixConn, maxClients)
 	for i := range conns {
 		conns[i] = l.dial()
-		_, _ = conns[i].Write([]byte(`{"mosha":2,"op":"attach","attach":{}}` + "\n"))
+		_, _ = conns[i].Write([]byte(`{"mosha":3,"op":"attach","attach":{}}` + "\n"))
 	}
 	l.counted(maxClients)
 	for _, conn := range conns {
@@ -75,7 +76,7 @@ func TestAttachedStay(t *testing.T) {
 	newcomer := l.dial()
 	answered := make(chan string, 1)
 	go func() {
-		_, _ = newcomer.Write([]byte(`{"mosha":2,"op":"status"}` + "\n"))
+		_, _ = newcomer.Write([]byte(`{"mosha":3,"op":"status"}` + "\n"))
 		answered <- ended(t, newcomer)
 	}()
 	_ = conns[7].Close()
@@ -113,24 +114,25 @@ func TestPlaces(t *testing.T) {
 // TestAcceptGoesOn: what fails for a moment, as with no descriptor left, does
 // not end the serving; the listener's end does.
 func TestAcceptGoesOn(t *testing.T) {
-	k := spareKeeper(t)
-	listener, err := listenAt(k.spec.Dirs.Of(k.spec.ID()).Socket())
+	spec := spareSpec(t)
+	listener, err := Listen(spec.dir().Socket())
 	if err != nil {
 		t.Fatal(err)
 	}
+	server := &Server{Log: zerolog.Nop()}
 	failing := &failingListener{Listener: listener, failures: 2}
 	client, err := dialSocket(t.Context(), listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	conn, err := k.accept(failing)
+	conn, err := server.accept(failing)
 	if err != nil {
 		t.Fatal(err)
 	}
 	_ = conn.Close()
 	_ = listener.Close()
-	if _, err := k.accept(failing); !errors.Is(err, net.ErrClosed) {
+	if _, err := server.accept(failing); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("after its end: %v", err)
 	}
 }

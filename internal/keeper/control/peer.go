@@ -1,14 +1,12 @@
-package keeper
+package control
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"time"
 
-	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
 )
 
@@ -46,36 +44,6 @@ func checkPeer(conn net.Conn, uid int) error {
 		return &strangerError{UID: peer}
 	}
 	return nil
-}
-
-// noise lets some of what can be provoked from outside into the log, and no
-// more: a client that comes again and again must not push all else out of it.
-var noise = &zerolog.BurstSampler{Burst: 10, Period: time.Minute}
-
-// acceptRest is how long accept waits when the system has no descriptor left.
-const acceptRest = 50 * time.Millisecond
-
-// accept returns the next client of the same user. The error says that the
-// listener is closed; all others pass.
-func (k *Keeper) accept(listener net.Listener) (net.Conn, error) {
-	log := k.log.Sample(noise)
-	for {
-		conn, err := listener.Accept()
-		if errors.Is(err, net.ErrClosed) {
-			return nil, err
-		}
-		if err != nil {
-			log.Warn().Err(err).Msg("control socket")
-			time.Sleep(acceptRest)
-			continue
-		}
-		err = checkPeer(conn, os.Getuid())
-		if err == nil {
-			return conn, nil
-		}
-		log.Warn().Err(err).Msg("client refused")
-		_ = conn.Close()
-	}
 }
 
 // dialRest is how long dialSocket waits when the queue for a place is full.

@@ -3,116 +3,42 @@ package keeper
 import (
 	"context"
 	"errors"
-	"net"
 	"sync"
 	"time"
 
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/link"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
-// serveControl answers clients until the listener is closed, and returns when
-// the last conversation has ended.
-func (k *Keeper) serveControl(ctx context.Context, listener net.Listener) {
-	var clients sync.WaitGroup
-	defer clients.Wait()
-	places := newPlaces(maxClients)
-	for {
-		conn, err := k.accept(listener)
-		if err != nil {
-			return
-		}
-		place := places.take(conn)
-		clients.Go(func() {
-			defer place.leave()
-			k.converse(ctx, newWire(conn), place.heard)
-		})
-	}
+// server is the keeper's end of the control socket.
+func (k *Keeper) server() *control.Server {
+	return &control.Server{Log: k.log, Used: k.touch, Answer: k.answer}
 }
 
-// converse serves one client. What it sends that is not of the protocol ends
-// the conversation and nothing else. It calls heard when it knows what the
-// client wants. To stop is understood in every version, so that a person can
-// get rid of a keeper that speaks another.
-func (k *Keeper) converse(ctx context.Context, w *wire, heard func()) {
-	defer w.Close()
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(ctx, func() { _ = w.Close() })()
-	k.touch()
-
-	var c call
-	if err := w.receiveCall(&c); err != nil {
-		quiet := k.log.Sample(noise)
-		quiet.Debug().Err(err).Msg("client said nothing useful")
-		return
-	}
-	heard()
-	if c.Version != protocolVersion && c.Op != opStop {
-		_ = w.send(reply{Error: encodeError(&VersionError{Keeper: protocolVersion, Client: c.Version})})
-		return
-	}
-	calls := make(chan call, 1)
-	go listen(cancel, w, calls)
-	if err := k.answer(ctx, w, c, calls); err != nil {
-		_ = w.send(reply{Error: encodeError(err)})
-	}
-}
-
-// failed tells a client why it cannot be served. It is called before the
-// client is no longer counted: the keeper may end with its last client, and
-// one that hears nothing would look for another keeper.
-func failed(w *wire, err error) error { return w.send(reply{Error: encodeError(err)}) }
-
-// listen hands on what else the client says. It ends the conversation's
-// context when the client is gone, or says more than it was asked: one call at
-// a time is answered, and one that waits must not hide that its client is gone.
-func listen(cancel func(), w *wire, calls chan<- call) {
-	defer cancel()
-	for {
-		var c call
-		if err := w.receive(&c); err != nil {
-			return
-		}
-		if c.Answer != nil {
-			if c.Answer.receive(w) != nil {
-				return
-			}
-			if int64(c.Answer.Number) != w.asking.Load() { // to a question that is void
-				c.Answer.wipe()
-				continue
-			}
-		}
-		select {
-		case calls <- c:
-		default:
-			c.Answer.wipe()
-			return
-		}
-	}
-}
-
-// answer does what the call asks for. An error is told to the client.
-func (k *Keeper) answer(ctx context.Context, w *wire, c call, calls <-chan call) error {
+// answer does what a client wants. An error is told to it.
+//
+// What fails is told by the functions below, before the client is no longer
+// counted: the keeper may end with its last client, and one that hears nothing
+// would look for another keeper.
+func (k *Keeper) answer(ctx context.Context, c *control.Conversation) error {
 	switch {
-	case c.Op == opAttach && c.Attach != nil && k.isFor(c.Attach.Config):
-		return k.attach(ctx, w, *c.Attach, calls)
-	case c.Op == opStart && c.Start != nil:
-		return k.startServer(ctx, w, *c.Start)
-	case c.Op == opShell && c.Shell != nil:
-		return k.runShell(ctx, w, *c.Shell, calls)
+	case c.Op == control.OpAttach && c.Attach != nil && k.isFor(c.Attach.Config):
+		return k.attach(ctx, c, *c.Attach)
+	case c.Op == control.OpStart && c.Start != nil:
+		return k.startServer(ctx, c, *c.Start)
+	case c.Op == control.OpShell && c.Shell != nil:
+		return k.runShell(ctx, c, *c.Shell)
 	case remoteTasks[c.Op].do != nil:
-		return k.runTask(ctx, w, remoteTasks[c.Op])
-	case c.Op == opStatus:
-		return w.send(reply{Status: k.status()})
-	case c.Op == opStop:
+		return k.runTask(ctx, c, remoteTasks[c.Op])
+	case c.Op == control.OpStatus:
+		return c.Status(k.status())
+	case c.Op == control.OpStop:
 		k.stop()
-		return errors.Join(w.send(reply{Done: true}), untilGone(ctx))
+		return errors.Join(c.Done(), untilGone(ctx))
 	}
-	return errUnknownCall
+	return control.ErrUnknownCall
 }
-
-var errUnknownCall = errors.New("unknown call")
 
 // untilGone holds a conversation open until the client or the keeper ends it.
 func untilGone(ctx context.Context) error {
@@ -152,7 +78,7 @@ func (k *Keeper) attend(askable bool) (failures int, leave func()) {
 // on, since its socket may be newer than the one of the launcher that spawned
 // the keeper, its configuration holds for what is dialed from now on, and the
 // keeper stays for the longest time that one asked for.
-func (k *Keeper) use(a Attach) {
+func (k *Keeper) use(a control.Attach) {
 	configured := false
 	k.update(func() {
 		k.usesLocked(a.AgentSocket)
@@ -203,7 +129,7 @@ func (k *Keeper) connected(ctx context.Context, failures int, asks <-chan ask, p
 			if asks == nil || stage == told || stage.Phase == "" || k.config().IsHushed() {
 				continue
 			}
-			if err := put(ask{notice: &Notice{Kind: sshconn.NoticeStage, Stage: &stage}}); err != nil {
+			if err := put(ask{notice: &sshconn.Notice{Kind: sshconn.NoticeStage, Stage: &stage}}); err != nil {
 				return nil, err
 			}
 			told = stage
@@ -215,15 +141,15 @@ func (k *Keeper) connected(ctx context.Context, failures int, asks <-chan ask, p
 
 // attach brings the connection up for a launcher, asks it what the connection
 // needs to know, and then counts its sessions until it leaves.
-func (k *Keeper) attach(ctx context.Context, w *wire, a Attach, calls <-chan call) error {
-	if err := w.send(reply{Heard: true}); err != nil {
+func (k *Keeper) attach(ctx context.Context, c *control.Conversation, a control.Attach) error {
+	if err := c.Heard(); err != nil {
 		return err
 	}
-	put := func(q ask) error { return deliver(ctx, w, q, calls) }
+	put := func(q ask) error { return deliver(ctx, c, q) }
 	// A launch that is refused changes nothing for the others.
 	vetted, notes, err := k.vet(ctx, k.working(), a.Config, put)
 	if err != nil {
-		return failed(w, err)
+		return c.Fail(err)
 	}
 	k.use(a)
 	k.leaveExpired()
@@ -233,30 +159,31 @@ func (k *Keeper) attach(ctx context.Context, w *wire, a Attach, calls <-chan cal
 	if err == nil && conn != vetted {
 		_, notes, err = k.vet(ctx, conn, a.Config, put)
 	}
-	if err != nil {
-		return failed(w, err)
+	if err == nil {
+		err = conn.carriedBy(a.Transport)
 	}
-	if err := conn.carriedBy(a.Transport); err != nil {
-		return failed(w, err)
+	if err != nil {
+		return c.Fail(err)
 	}
 	if a.Session {
 		conn.begin(true)
 	}
-	if err := w.send(reply{Up: conn.up(notes)}); err != nil {
+	if err := c.Up(conn.up(notes)); err != nil {
 		return err
 	}
+	return k.serveAttached(ctx, c, conn)
+}
+
+// serveAttached does what an attached launcher wants until it leaves.
+func (k *Keeper) serveAttached(ctx context.Context, c *control.Conversation, conn *connection) error {
 	for {
 		select {
-		case c := <-calls:
-			if c.Op == opAnswer { // to a question that is void
-				c.Answer.wipe()
-				continue
-			}
-			done, err := k.follow(ctx, conn, c)
+		case call := <-c.More:
+			tell, err := k.follow(ctx, c, conn, call)
 			if err != nil {
-				return failed(w, err)
+				return c.Fail(err)
 			}
-			if err := w.send(done); err != nil {
+			if err := tell(); err != nil {
 				return err
 			}
 		case <-ctx.Done():
@@ -282,49 +209,50 @@ func (k *Keeper) stay(kept bool) {
 	k.saveOrLog()
 }
 
-// follow does what a launcher may ask for once it is attached, and returns
-// what it is told then.
-func (k *Keeper) follow(ctx context.Context, conn *connection, c call) (reply, error) {
-	switch c.Op {
-	case opLease:
-		return reply{Done: true}, k.leases.Add(c.Lease)
-	case opKeep:
+// follow does what a launcher may want once it is attached, and returns what tells
+// it the outcome.
+func (k *Keeper) follow(ctx context.Context, c *control.Conversation, conn *connection, call control.Call) (tell func() error, err error) {
+	switch call.Op {
+	case control.OpLease:
+		return c.Done, k.leases.Add(call.Lease)
+	case control.OpKeep:
 		if conn.ssh.Facts().OneSession {
-			return reply{}, &link.ForwardError{Reason: "one session"}
+			return nil, &link.ForwardError{Reason: "one session"}
 		}
 		before := k.isKept()
 		k.stay(true)
 		conn.settled(ctx)
 		if err := conn.expired(); err != nil {
 			k.stay(before)
-			return reply{}, err
+			return nil, err
 		}
-		return reply{Settled: &settled{Written: conn.firstWritten(), Warnings: encodeAll(conn.lacking())}}, nil
+		ready := control.Ready{Written: conn.firstWritten(), Warnings: conn.lacking()}
+		return func() error { return c.Settled(ready) }, nil
 	}
-	return reply{}, errUnknownCall
+	return nil, control.ErrUnknownCall
 }
 
 // startServer has mosh-server started for the stand-in and relays what that
 // prints. What the start lacks is said when it is known, beside the output.
-func (k *Keeper) startServer(ctx context.Context, w *wire, s Start) error {
+func (k *Keeper) startServer(ctx context.Context, c *control.Conversation, s control.Start) error {
 	failures, leave := k.attend(false)
 	defer leave()
 	defer context.AfterFunc(ctx, leave)() // a start may outlast its client
 	conn, err := k.connected(ctx, failures, nil, nil)
 	if err != nil {
-		return failed(w, err)
+		return c.Fail(err)
 	}
 	for tries := 0; ; tries++ {
-		code, err := k.startOn(ctx, conn, w, s)
+		code, err := k.startOn(ctx, conn, c, s)
 		if err == nil {
-			return w.send(reply{Exit: &code})
+			return c.Exit(code)
 		}
 		if tries == conn.startTries() || conn.ctx.Err() == nil || ctx.Err() != nil {
-			return failed(w, err)
+			return c.Fail(err)
 		}
 		// The connection was lost in the middle: there will be another.
 		if conn, err = k.connected(ctx, failures, nil, nil); err != nil {
-			return failed(w, err)
+			return c.Fail(err)
 		}
 	}
 }
@@ -340,15 +268,15 @@ func (c *connection) startTries() int {
 
 // startOn starts mosh-server over one connection. It tells the client beside
 // that when the remote is ready.
-func (k *Keeper) startOn(ctx context.Context, conn *connection, w *wire, s Start) (int, error) {
+func (k *Keeper) startOn(ctx context.Context, conn *connection, c *control.Conversation, s control.Start) (int, error) {
 	conn.begin(false)
 	told := make(chan struct{})
 	go func() {
 		defer close(told)
-		conn.tellSettled(ctx, w)
+		conn.tellSettled(ctx, c)
 	}()
-	waiting := func(kind string) { _ = w.send(reply{Tell: &Notice{Kind: kind}}) }
-	code, err := conn.start(ctx, s, waiting, func(p []byte) { _ = w.send(reply{Output: p}) })
+	waiting := func(kind string) { _ = c.Tell(sshconn.Notice{Kind: kind}) }
+	code, err := conn.start(ctx, s, waiting, func(p []byte) { _ = c.Output(p) })
 	if err != nil && conn.ctx.Err() != nil {
 		return code, errLostInStart
 	}

@@ -1,4 +1,4 @@
-package keeper
+package control
 
 import (
 	"context"
@@ -50,7 +50,7 @@ func (c *Client) Close() {
 }
 
 // say sends the first line of a conversation.
-func (c *Client) say(what call) error {
+func (c *Client) say(what Call) error {
 	what.Version = protocolVersion
 	err := c.w.send(what)
 	if err != nil && !errors.Is(err, errLineTooLong) {
@@ -85,10 +85,10 @@ func (c *Client) hear() (reply, error) {
 // *SilentError.
 func (c *Client) Attach(a Attach, person Person) (*Connected, error) {
 	defer secret.Hold()()
-	err := c.say(call{Op: opAttach, Attach: &a})
+	err := c.say(Call{Op: OpAttach, Attach: &a})
 	if errors.Is(err, errLineTooLong) { // nothing was said
 		a.Env = nil
-		err = c.say(call{Op: opAttach, Attach: &a})
+		err = c.say(Call{Op: OpAttach, Attach: &a})
 	}
 	if err != nil {
 		return nil, err
@@ -156,7 +156,7 @@ func (c *Client) consult(person Person, r reply, next chan heard) (chan heard, e
 	case said := <-next:
 		cancel()
 		got := <-answered
-		got.wipe()
+		Wipe(got.secrets)
 		again := make(chan heard, 1)
 		again <- said
 		return again, nil
@@ -165,7 +165,7 @@ func (c *Client) consult(person Person, r reply, next chan heard) (chan heard, e
 
 // Lease has the keeper count the session that holds the lease id, within an attach.
 func (c *Client) Lease(id string) error {
-	if err := c.say(call{Op: opLease, Lease: id}); err != nil {
+	if err := c.say(Call{Op: OpLease, Lease: id}); err != nil {
 		return err
 	}
 	_, err := c.hear()
@@ -175,7 +175,7 @@ func (c *Client) Lease(id string) error {
 // Keep has the keeper stay until it is stopped, within an attach. It returns
 // when the remote is ready for use.
 func (c *Client) Keep() (Ready, error) {
-	if err := c.say(call{Op: opKeep}); err != nil {
+	if err := c.say(Call{Op: OpKeep}); err != nil {
 		return Ready{}, err
 	}
 	r, err := c.hear()
@@ -185,21 +185,9 @@ func (c *Client) Keep() (Ready, error) {
 	return r.Settled.ready(), nil
 }
 
-// Ready is what is known once the remote is ready for use.
-type Ready struct {
-	Address  string   // where mosh-server is to be reached, "" if that is not known
-	Beyond   *Beyond  // set where that is the word of a server behind a proxy
-	Written  []string // the remote's files that set-up has changed, as in ~/.bashrc; told once
-	Warnings []error  // what could not be had
-}
-
-func (s *settled) ready() Ready {
-	return Ready{Address: s.Address, Beyond: s.Beyond, Written: s.Written, Warnings: decodeAll(s.Warnings)}
-}
-
-// Server follows the start of mosh-server. Its functions are called from
+// Follower follows the start of mosh-server. Its functions are called from
 // Start, one at a time; Done is asked after each and ends Start early.
-type Server struct {
+type Follower struct {
 	Output  func([]byte)      // what the start prints
 	Waiting func(kind string) // it takes long; the kind is sshconn.NoticeSession or NoticeRoom
 	Settled func(Ready)
@@ -208,8 +196,8 @@ type Server struct {
 
 // Start has mosh-server started. It returns when to.Done says so, with 0, or
 // with the start's exit code.
-func (c *Client) Start(s Start, to Server) (code int, err error) {
-	if err := c.say(call{Op: opStart, Start: &s}); err != nil {
+func (c *Client) Start(s Start, to Follower) (code int, err error) {
+	if err := c.say(Call{Op: OpStart, Start: &s}); err != nil {
 		return -1, err
 	}
 	for !to.Done() {
@@ -236,18 +224,18 @@ func (c *Client) Start(s Start, to Server) (code int, err error) {
 // preview, what would change, with a diff, and nothing is written.
 func (c *Client) Setup(preview bool) (*SetupReport, error) {
 	if preview {
-		return c.report(opTry)
+		return c.report(OpTry)
 	}
-	return c.report(opSetup)
+	return c.report(OpSetup)
 }
 
 // Unset is Setup for taking it back. While sessions use the remote, that is a
 // *BusyError.
 func (c *Client) Unset(preview bool) (*SetupReport, error) {
 	if preview {
-		return c.report(opTryUn)
+		return c.report(OpTryUn)
 	}
-	return c.report(opUnset)
+	return c.report(OpUnset)
 }
 
 func (c *Client) report(op string) (*SetupReport, error) {
@@ -262,14 +250,14 @@ func (c *Client) report(op string) (*SetupReport, error) {
 // patience is a *SilentError.
 func (c *Client) Status() (*Status, error) {
 	_ = c.w.conn.SetReadDeadline(time.Now().Add(patience))
-	r, err := c.once(opStatus)
+	r, err := c.once(OpStatus)
 	return r.Status, err
 }
 
 // Stop has the keeper end its connection and itself, and returns when it is
 // gone.
 func (c *Client) Stop() error {
-	if _, err := c.once(opStop); err != nil {
+	if _, err := c.once(OpStop); err != nil {
 		return err
 	}
 	for { // the socket closes with the process
@@ -280,7 +268,7 @@ func (c *Client) Stop() error {
 }
 
 func (c *Client) once(op string) (reply, error) {
-	if err := c.say(call{Op: op}); err != nil {
+	if err := c.say(Call{Op: op}); err != nil {
 		return reply{}, err
 	}
 	return c.hear()

@@ -1,9 +1,8 @@
-package keeper
+package control
 
 import (
 	"encoding/json"
 	"errors"
-	"time"
 )
 
 const (
@@ -21,33 +20,28 @@ type answer struct {
 	Lengths []int `json:"lengths,omitempty"` // of what follows, in bytes
 
 	secrets [][]byte
-	left    bool // the client went without a word
 }
 
-// wipe overwrites what was typed. A nil answer has nothing.
-func (a *answer) wipe() {
-	if a == nil {
-		return
-	}
-	for _, secret := range a.secrets {
+// Wipe overwrites what was typed.
+func Wipe(secrets [][]byte) {
+	for _, secret := range secrets {
 		clear(secret)
 	}
-	a.secrets = nil
 }
 
-// errTooLong says that an answer is longer than any can be.
+// errTooLong reports that an answer is longer than any can be.
 var errTooLong = errors.New("an answer is too long")
 
 // send sends the answer in one piece, after which the peer may be gone at once, and
 // overwrites it.
 func (a *answer) send(w *wire) error {
-	defer a.wipe()
+	defer Wipe(a.secrets)
 	total := 0
 	for _, secret := range a.secrets {
 		a.Lengths = append(a.Lengths, len(secret))
 		total += len(secret)
 	}
-	line, err := json.Marshal(call{Version: protocolVersion, Op: opAnswer, Answer: a})
+	line, err := json.Marshal(Call{Version: protocolVersion, Op: opAnswer, Answer: a})
 	if err != nil {
 		return err
 	}
@@ -57,10 +51,7 @@ func (a *answer) send(w *wire) error {
 	for _, secret := range a.secrets {
 		all = append(all, secret...)
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	_ = w.conn.SetWriteDeadline(time.Now().Add(patience))
-	if _, err := w.conn.Write(all); err != nil {
+	if err := w.write(all); err != nil {
 		return ErrGone
 	}
 	return nil
@@ -71,15 +62,16 @@ func (a *answer) receive(w *wire) error {
 	if len(a.Lengths) > maxSecrets {
 		return errTooLong
 	}
+	a.secrets = make([][]byte, 0, len(a.Lengths)) // not nil: an answer may be empty
 	for _, length := range a.Lengths {
 		if length < 0 || length > maxSecret {
-			a.wipe()
+			Wipe(a.secrets)
 			return errTooLong
 		}
 		buffered, err := w.in.Peek(length)
 		if err != nil {
 			clear(buffered)
-			a.wipe()
+			Wipe(a.secrets)
 			return err
 		}
 		a.secrets = append(a.secrets, append(make([]byte, 0, length), buffered...))

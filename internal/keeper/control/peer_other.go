@@ -1,6 +1,6 @@
 //go:build !linux && !darwin && !freebsd
 
-package keeper
+package control
 
 import "errors"
 

@@ -1,4 +1,4 @@
-package keeper
+package control
 
 import (
 	"bytes"
@@ -35,7 +35,7 @@ type RemoteShell struct {
 // Shell starts a POSIX shell on the remote, with the agent forwarded if agent
 // says so. Nothing else happens there. It must be closed.
 func (c *Client) Shell(agent bool) (*RemoteShell, error) {
-	if err := c.say(call{Op: opShell, Shell: &Shell{Agent: agent}}); err != nil {
+	if err := c.say(Call{Op: OpShell, Shell: &Shell{Agent: agent}}); err != nil {
 		return nil, err
 	}
 	s := &RemoteShell{c: c, written: make(chan struct{}, 1), gone: make(chan struct{})}
@@ -97,7 +97,7 @@ func (s *RemoteShell) Write(p []byte) (int, error) {
 	n := 0
 	for n < len(p) {
 		piece := p[n:min(len(p), n+maxInput)]
-		if err := s.ask(call{Op: opInput, Input: piece}); err != nil {
+		if err := s.ask(Call{Op: OpInput, Input: piece}); err != nil {
 			return n, err
 		}
 		n += len(piece)
@@ -106,11 +106,11 @@ func (s *RemoteShell) Write(p []byte) (int, error) {
 }
 
 // CloseWrite ends the shell's input.
-func (s *RemoteShell) CloseWrite() error { return s.ask(call{Op: opEnd}) }
+func (s *RemoteShell) CloseWrite() error { return s.ask(Call{Op: OpEnd}) }
 
 // ask makes a call and waits until it is carried out: the keeper takes one at a
 // time. Where it takes none any more, it may have said why.
-func (s *RemoteShell) ask(what call) error {
+func (s *RemoteShell) ask(what Call) error {
 	if err := s.c.say(what); err != nil {
 		select {
 		case <-s.gone:

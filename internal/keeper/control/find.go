@@ -1,4 +1,4 @@
-package keeper
+package control
 
 import (
 	"context"
@@ -15,13 +15,43 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 	"github.com/mosha-ssh/mosha/internal/secret"
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 )
 
-// spawnPatience is how long a launcher waits for a keeper to listen: it has
+// SpawnPatience is how long a launcher waits for a keeper to listen: it has
 // nothing to do before that, so only a machine in trouble takes longer.
-const spawnPatience = 10 * time.Second
+const SpawnPatience = 10 * time.Second
 
-// SpawnError says that no keeper could be had; its log may tell more.
+// Spec is what a keeper is told when it is spawned, as JSON on its stdin.
+type Spec struct {
+	Dirs   rundir.Dirs       `json:"dirs"`
+	Config *sshconfig.Config `json:"config"`
+	Family string            `json:"family"` // mosh's word for the address family
+}
+
+// ID names the destination, and with it the keeper.
+func (s Spec) ID() string { return s.Config.ID() }
+
+// dir is where the keeper has its files.
+func (s Spec) dir() rundir.Dir { return s.Dirs.Of(s.ID()) }
+
+// maxSpec bounds a Spec's JSON, in bytes.
+const maxSpec = 1 << 20
+
+// ErrNoConfig reports that a spec does not say what it is for.
+var ErrNoConfig = errors.New("no configuration in the spec")
+
+// ReadSpec reads what spawn told.
+func ReadSpec(stdin io.Reader) (Spec, error) {
+	var s Spec
+	err := json.NewDecoder(io.LimitReader(stdin, maxSpec)).Decode(&s)
+	if err == nil && s.Config == nil {
+		err = ErrNoConfig
+	}
+	return s, err
+}
+
+// SpawnError reports that no keeper came to run; its log may tell more.
 type SpawnError struct {
 	Log string
 	Err error
@@ -38,9 +68,9 @@ func Find(ctx context.Context, spec Spec, argv []string) (*Client, error) {
 	if err == nil {
 		return client, nil
 	}
-	bounded, cancel := context.WithTimeout(ctx, spawnPatience)
+	bounded, cancel := context.WithTimeout(ctx, SpawnPatience)
 	defer cancel()
-	dir := spec.Dirs.Of(spec.ID())
+	dir := spec.dir()
 	lock, err := rundir.Acquire(bounded, dir.Launch())
 	if err != nil {
 		dir.Remove()
@@ -128,7 +158,13 @@ type readiness struct {
 	Error *wireError `json:"error,omitempty"`
 }
 
-// errDied says that a keeper ended without a word.
+// Report tells the launcher that the keeper listens, or why it cannot, and closes
+// the pipe.
+func Report(to *os.File, failure error) error {
+	return errors.Join(failure, json.NewEncoder(to).Encode(readiness{Error: encodeError(failure)}), to.Close())
+}
+
+// errDied reports that a keeper ended without a word.
 var errDied = errors.New("it ended without saying why")
 
 func awaitReady(ctx context.Context, report *os.File) error {

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestNamesAsSSH: what ssh takes for a user or a host, from the file or from its
-// command line, is taken, and nothing else.
+// TestNamesAsSSH: what ssh takes for a user or a host, from the file or from
+// its command line, is taken, and nothing else.
 func TestNamesAsSSH(t *testing.T) {
 	names := []string{"pat.o'brien", "a|b", "ops(root)", "a b", "-x", "a -x", `CORP\pat`, `a\`, "a`id`", "$x", "x;y", "u@corp", "plain", "a&b", "a<b>", "{a}"}
 	for _, name := range names {
@@ -45,8 +45,8 @@ func TestNamesAsSSH(t *testing.T) {
 	}
 }
 
-// TestSessionOptions: an option about what the session is to do keeps nobody from
-// finding out what the rest of the configuration says.
+// TestSessionOptions: an option about what the session is to do keeps nobody
+// from finding out what the rest of the configuration says.
 func TestSessionOptions(t *testing.T) {
 	for _, config := range []string{
 		"ForkAfterAuthentication yes", "ForkAfterAuthentication yes\nStdinNull yes", "ForkAfterAuthentication yes\nSessionType none",

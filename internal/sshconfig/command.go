@@ -13,16 +13,17 @@ import (
 //	nice -n 5 /usr/bin/ssh -p 2222    my-ssh -p 2222
 //	'------program-------' options    program options
 //
-// The program is run as it is, since what is in front of ssh may have a network
-// of its own for it (torsocks, ip netns exec), and so may a script in its place.
+// mosha runs the program as it is: what is in front of ssh may have a network
+// of its own for it (torsocks, ip netns exec), and so may a script in its
+// place.
 
 // Program returns the ssh command without its options.
 func (c *Config) Program() []string { return c.SSH[:programLength(c.SSH)] }
 
-// programLength is how many words of an ssh command are before ssh's options: up
-// to the first ssh that nothing but options follow, since a value of the program
-// in front may be that word, too. Where none is so named, as many words as can be
-// are options.
+// programLength is how many words of an ssh command are before ssh's options.
+// They end with the first ssh that nothing but options follow, since a value of
+// the program in front may be that word, too. Without a word ssh, as many words
+// as possible are options.
 func programLength(words []string) int {
 	for i, word := range words {
 		if isSSH(word) && onlyOptions(words[i+1:]) {
@@ -38,10 +39,10 @@ func programLength(words []string) int {
 
 func isSSH(word string) bool { return filepath.Base(word) == "ssh" }
 
-// front returns what ssh is run by: the program that the words begin with, unless
-// that is ssh itself, or the variable by which the system's loader puts a library
-// into ssh (ld.so(8), dyld(1)), as torsocks and proxychains do. env looks up an
-// environment variable.
+// front returns what runs ssh: the program that the words begin with, unless
+// that is ssh itself; or the variable by which the system's loader puts a
+// library into ssh (ld.so(8), dyld(1)), as torsocks and proxychains do. env
+// looks up an environment variable.
 func front(words []string, env func(string) string) string {
 	if programLength(words) > 1 || !isSSH(words[0]) || !isBinary(words[0]) {
 		return words[0]
@@ -54,7 +55,7 @@ func front(words []string, env func(string) string) string {
 	return ""
 }
 
-// isBinary says whether a program is there and is no script, which may do
+// isBinary reports whether a program is there and is no script, which may do
 // anything before it becomes ssh. One that cannot be read may be a script.
 func isBinary(program string) bool {
 	path, err := exec.LookPath(program)
@@ -95,7 +96,7 @@ func eachOption(words []string, f func(option byte, value string)) {
 	}
 }
 
-// onlyOptions says whether the words are nothing but options of ssh(1).
+// onlyOptions reports whether the words are nothing but options of ssh(1).
 func onlyOptions(words []string) bool {
 	for len(words) > 0 {
 		if !isOption(words[0]) {

@@ -98,11 +98,11 @@ type Config struct {
 	BatchMode           bool
 }
 
-// ID names the destination in 16 hexadecimal digits: two launches share a
-// keeper if theirs is equal. It covers what decides which machine answers and
-// who it has to prove to be: what OpenSSH's %C covers (local host name, host
-// name, port, user and jump hosts), and the proxy command, HostKeyAlias and what
-// ssh is run by, since one private address can mean several machines.
+// ID names the destination in 16 hexadecimal digits: two launches with the same
+// ID share a keeper. It covers what decides which machine answers and who that
+// has to prove to be: what OpenSSH's %C covers (local host name, host name,
+// port, user and jump hosts), and the proxy command, HostKeyAlias and what runs
+// ssh, since one private address can mean several machines.
 func (c *Config) ID() string {
 	host, _ := os.Hostname()
 	h := sha256.New()
@@ -155,8 +155,8 @@ func (c *Config) ForwardedSocket(env func(string) string) (path string, ok bool)
 	return path, path != ""
 }
 
-// AgentSetting returns the option that names the agent that is forwarded, empty if
-// SSH_AUTH_SOCK does.
+// AgentSetting returns the option that names the agent that is forwarded, empty
+// if SSH_AUTH_SOCK does.
 func (c *Config) AgentSetting() string {
 	switch {
 	case !slices.Contains([]string{"", "yes", "no"}, c.ForwardAgent):
@@ -167,7 +167,7 @@ func (c *Config) AgentSetting() string {
 	return ""
 }
 
-// variable returns the value of $NAME, or what is a path already.
+// variable returns the value of $NAME, or path if that is a path already.
 func variable(path string, env func(string) string) string {
 	if path[0] == '$' && !strings.HasPrefix(path, "${") {
 		return env(path[1:])
@@ -175,14 +175,14 @@ func variable(path string, env func(string) string) string {
 	return path
 }
 
-// IsHushed reports whether LogLevel is below INFO: whoever connects wants to hear
-// of failures only.
+// IsHushed reports whether LogLevel is below INFO: the user wants to hear of
+// failures only.
 func (c *Config) IsHushed() bool {
 	return slices.Contains([]string{"SILENT", "QUIET", "FATAL", "ERROR"}, strings.ToUpper(c.LogLevel))
 }
 
-// IsMute reports whether LogLevel is below ERROR: not even errors that ssh goes
-// on after are wanted.
+// IsMute reports whether LogLevel is below ERROR: the user does not even want
+// to hear of errors after which ssh goes on.
 func (c *Config) IsMute() bool {
 	return slices.Contains([]string{"SILENT", "QUIET", "FATAL"}, strings.ToUpper(c.LogLevel))
 }

@@ -15,8 +15,8 @@ type QuoteError struct {
 
 func (e *QuoteError) Error() string { return fmt.Sprintf("unfinished %s in %q", e.Quote, e.Text) }
 
-// WordsError says that ssh would take the words of --ssh, with what mosha adds to
-// them, for something else than options.
+// WordsError says that ssh would take the words of --ssh, with what mosha adds
+// to them, for something else than options.
 type WordsError struct {
 	Option string // that lacks its value, such as -p
 	Host   string // what is in the place of the destination, if Option is empty

@@ -11,8 +11,9 @@ import (
 // tokens are the values of ssh_config(5), TOKENS, by letter.
 type tokens map[byte]string
 
-// tokens returns what the percent tokens stand for. %C, whose definition changed
-// between versions of OpenSSH, is among them only where Resolve asked ssh for it.
+// tokens returns what the percent tokens stand for. %C, whose definition
+// changed between versions of OpenSSH, is among them only where Resolve asked
+// ssh for it.
 func (c *Config) tokens() tokens {
 	host, _ := os.Hostname()
 	short, _, _ := strings.Cut(host, ".")
@@ -60,7 +61,7 @@ func (t tokens) percent(s string) string {
 
 // strict expands tokens and, where env is not nil, ${NAME} in an option's value
 // as ssh does, which takes an unknown token and a variable that is not set for
-// an error: *TokenError, *EnvError. Expanded text is not looked at again.
+// an error: *TokenError, *EnvError. Expanded text is not expanded again.
 func (t tokens) strict(option, s string, env func(string) (string, bool)) (string, error) {
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {

@@ -52,19 +52,19 @@ func dns(c *Config, value string) bool {
 	return ok
 }
 
-// fixesHostKeyOrder says whether HostKeyAlgorithms is a list of the user's own,
-// which ssh takes as it is. Where it is unset, or adds to the default (+) or
-// takes from it (-), ssh puts the algorithms of known keys first
-// (sshconnect2.c, ssh_kex2). ssh -G prints the list in full either way, so it
-// is compared with lists that have the same default: it is not fixed if it is
-// one of them, with names left out or appended. A list of the user's own that
-// looks so counts as not fixed too: at worst, a known key is found. A single name
-// has no order.
+// fixesHostKeyOrder reports whether HostKeyAlgorithms is a list of the user's
+// own, which ssh takes as it is. Where it is unset, or adds to the default (+)
+// or takes from it (-), ssh puts the algorithms of known keys first
+// (sshconnect2.c, ssh_kex2). ssh -G prints the list in full either way, so
+// fixesHostKeyOrder compares it with lists that have the same default: the
+// order is not fixed if the list is one of them, with names left out or
+// appended. A list of the user's own that looks so counts as not fixed too: at
+// worst, that finds a known key. A single name has no order.
 func fixesHostKeyOrder(list []string, defaults ...[]string) bool {
 	return len(list) == 1 || len(list) > 0 && !slices.ContainsFunc(defaults, func(d []string) bool { return derived(list, d) })
 }
 
-// derived says whether list begins with members of the default in its order,
+// derived reports whether list begins with members of the default in its order,
 // and either lacks some of them or has others behind all of them.
 func derived(list, from []string) bool {
 	kept := 0
@@ -87,9 +87,8 @@ type HostKeyTokens struct {
 }
 
 // KnownHostsArgs returns the command line of KnownHostsCommand, which no shell
-// reads: split as ssh does, with tokens and ${NAME} expanded in all words but the
-// program. It fails with *CommandError, *TokenError or
-// *EnvError.
+// reads: split as ssh does, with tokens and ${NAME} expanded in all words but
+// the program. It fails with *CommandError, *TokenError or *EnvError.
 func (c *Config) KnownHostsArgs(about HostKeyTokens, env func(string) (string, bool)) ([]string, error) {
 	args, ok := splitArgs(c.KnownHostsCommand)
 	if !ok {

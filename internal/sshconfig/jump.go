@@ -9,8 +9,8 @@ import (
 // JumpArgs returns the command that connects standard input and output to the
 // destination through ProxyJump, as OpenSSH builds it (ssh.c): the last hop is
 // an ssh of its own, which reaches it over the earlier ones by -J, with the
-// user's -F. Nil if there is no ProxyJump; *DestinationError if it is malformed.
-// A loop was already refused by ssh -G.
+// user's -F. Nil if there is no ProxyJump; *DestinationError if it is
+// malformed. A loop was already refused by ssh -G.
 func (c *Config) JumpArgs() ([]string, error) {
 	if c.ProxyJump == "" {
 		return nil, nil
@@ -104,8 +104,8 @@ func hostOf(dest string) string {
 	return host
 }
 
-// JumpProgram is the ssh for a jump host: the user's own where --ssh names one. What
-// stands in front of that is in front of all that it runs.
+// JumpProgram is the ssh for a jump host: the user's own where --ssh names one.
+// What stands in front of that is in front of all that it runs.
 func (c *Config) JumpProgram() string {
 	program := c.Program()
 	if last := program[len(program)-1]; isSSH(last) {

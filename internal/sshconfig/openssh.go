@@ -25,7 +25,8 @@ func canonicalize(c *Config, value string) bool {
 
 // ofConnections are the options of ssh(1) that say something about the
 // connection itself, not about what is done over it, nor where ssh writes what
-// it has to say. -J is not among them: who reaches the host says so.
+// it has to say. -J is not among them: how to reach the host is for others to
+// decide.
 const ofConnections = "46BCFIKbciklmopP"
 
 // ConnectionOptions returns the user's options of the ssh command that are
@@ -45,9 +46,9 @@ func (c *Config) ConnectionOptions() []string {
 	return kept
 }
 
-// located makes the file name that an option of ssh has absolute, but for one
-// that ssh expands, and for a library that the system finds. ssh would expand
-// what looks like a token in a directory's name, too.
+// located makes the file name in an option of ssh absolute, but for one that
+// ssh expands, and for a library that the system finds. ssh would expand what
+// looks like a token in a directory's name, too.
 func (c *Config) located(option byte, name string) string {
 	switch {
 	case strings.IndexByte("FIi", option) < 0, c.Dir == "", name == "", filepath.IsAbs(name),

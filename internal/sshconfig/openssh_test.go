@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// TestConnectionOptionsElsewhere: file names are those of the launch's directory.
+// TestConnectionOptionsElsewhere: file names are those of the launch's
+// directory.
 func TestConnectionOptionsElsewhere(t *testing.T) {
 	for _, c := range []struct{ dir, option, want string }{
 		{"/home/me", "-Ff", "/home/me/f"},

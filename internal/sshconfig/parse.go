@@ -64,8 +64,8 @@ func parse(output []byte) (*Config, error) {
 }
 
 // dispensable are the options that decide neither whom we talk to nor who may
-// log in how. Their default does where a newer ssh prints a value that is not
-// known here.
+// log in how. Where a newer ssh prints an unknown value for one, its default
+// holds.
 var dispensable = map[string]bool{
 	"serveralivecountmax": true, "serveraliveinterval": true, "connecttimeout": true, "connectionattempts": true,
 	"tcpkeepalive": true, "numberofpasswordprompts": true, "addkeystoagent": true, "updatehostkeys": true,
@@ -75,7 +75,7 @@ var dispensable = map[string]bool{
 
 // setter finds a key's setter, nil for one that does not matter.
 func setter(key string) func(*Config, string) bool {
-	for _, table := range []map[string]func(*Config, string) bool{setters, hostKeySetters, linkSetters, sessionSetters, opensshSetters} {
+	for _, table := range []map[string]func(*Config, string) bool{setters, hostKeySetters, tcpSetters, sessionSetters, opensshSetters} {
 		if set := table[key]; set != nil {
 			return set
 		}
@@ -83,8 +83,8 @@ func setter(key string) func(*Config, string) bool {
 	return nil
 }
 
-// setters holds, for each key that matters, how its value goes into a Config;
-// false is returned for a value that cannot be, which changes nothing.
+// setters holds, for each key that matters, how its value goes into a Config. A
+// setter returns false for an impossible value, which changes nothing.
 var setters = map[string]func(*Config, string) bool{
 	"host":                            textOption(func(c *Config) *string { return &c.OriginalHost }),
 	"hostname":                        textOption(func(c *Config) *string { return &c.HostName }),

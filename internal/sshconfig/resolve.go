@@ -15,17 +15,17 @@ import (
 	"github.com/mosha-ssh/mosha/internal/text"
 )
 
-// resolveTimeout bounds ssh -G where there is no terminal. It takes 10 ms, but a
-// Match exec may open a VPN or log in somewhere.
+// resolveTimeout bounds ssh -G where there is no terminal. It takes 10 ms, but
+// a Match exec may open a VPN or log in somewhere.
 const resolveTimeout = time.Minute
 
 // patience is how long ssh may take, and how it is ended after that.
 //
-// With a terminal there is no limit, as in ssh: a Match exec such as "ssh-add -l
-// || ssh-add" may ask a person there, who can end it all with Ctrl-C. ssh stays
-// in our process group then, since only the foreground one may read from the
-// terminal (termios(3), SIGTTIN). Without a terminal it gets a group of its own,
-// so that what a Match exec has started ends with it.
+// With a terminal there is no limit, as in ssh: a Match exec such as "ssh-add
+// -l || ssh-add" may ask a person there, who can end it all with Ctrl-C. ssh
+// stays in our process group then, since only the foreground one may read from
+// the terminal (termios(3), SIGTTIN). Without a terminal it gets a group of its
+// own, so that what a Match exec has started ends with it.
 type patience struct {
 	limit time.Duration // 0: none
 	group bool          // ssh leads a process group
@@ -60,8 +60,8 @@ func (p patience) command(parent context.Context, args []string) (cmd *exec.Cmd,
 // Resolve asks ssh what its configuration says about dest ([user@]host or an
 // ssh:// URI). sshCommand is ssh with the user's options (from Words; nil means
 // plain ssh), extra are further options such as -4. Errors: *WordsError,
-// *DestinationError, *NoSSHError, *SSHError, *TimeoutError, *OutputError, *EnvError,
-// *TokenError, or that of ctx.
+// *DestinationError, *NoSSHError, *SSHError, *TimeoutError, *OutputError,
+// *EnvError, *TokenError, or that of ctx.
 func Resolve(ctx context.Context, sshCommand []string, dest string, extra ...string) (*Config, error) {
 	if dest == "" || dest[0] == '-' || strings.ContainsFunc(dest, isControl) {
 		return nil, &DestinationError{What: "destination", Value: dest}
@@ -99,13 +99,14 @@ func Resolve(ctx context.Context, sshCommand []string, dest string, extra ...str
 	return c, c.expand(os.LookupEnv)
 }
 
-// usesConnectionHash says whether an option that ssh -G leaves unexpanded has %C.
+// usesConnectionHash reports whether an option that ssh -G leaves unexpanded
+// has %C.
 func (c *Config) usesConnectionHash() bool {
 	values := slices.Concat([]string{c.KnownHostsCommand, c.ProxyCommand}, c.IdentityFiles, c.CertificateFiles)
 	return slices.ContainsFunc(values, func(value string) bool { return strings.Contains(value, "%C") })
 }
 
-// connectionHash has ssh expand %C, in an option that it prints expanded.
+// connectionHash lets ssh expand %C, in an option that it prints expanded.
 func connectionHash(ctx context.Context, sshCommand, extra []string, dest string) (string, error) {
 	output, err := ask(ctx, newPatience(), sshCommand, append([]string{"-S", "%C"}, extra...), dest)
 	if err != nil {
@@ -119,21 +120,21 @@ func connectionHash(ctx context.Context, sshCommand, extra []string, dest string
 	return "", &OutputError{Value: "no controlpath"}
 }
 
-// resolveArgs returns the command line of ssh -G. -tt because a RequestTTY in the
-// configuration would print a warning, and because there will be a terminal:
-// without one, UpdateHostKeys=ask is printed as no.
+// resolveArgs returns the command line of ssh -G. -tt because a RequestTTY in
+// the configuration would print a warning, and because there will be a
+// terminal: without one, UpdateHostKeys=ask is printed as no.
 func resolveArgs(sshCommand, extra []string, dest string) []string {
 	return slices.Concat(sshCommand, []string{"-tt", "-G"}, extra, []string{"--", dest})
 }
 
-// cannotFork is what ssh ends with, -G or not, that is to go into the background
-// (-f, ForkAfterAuthentication) without a command (ssh.c). mosha brings the
-// command later.
+// cannotFork is what an ssh says that shall go into the background (-f,
+// ForkAfterAuthentication) without a command (ssh.c), with -G too. mosha brings
+// the command later.
 const cannotFork = "Cannot fork into background without a command to execute."
 
-// ask runs ssh and returns what it printed. An ssh that misses a command is told
-// that there will be none (-N). That is not said to every ssh, since a Match
-// sessiontype would go by it.
+// ask runs ssh and returns what it printed. If ssh misses a command, ask runs
+// it again with -N. Not every ssh gets -N, since a Match sessiontype would go
+// by it.
 func ask(ctx context.Context, p patience, sshCommand, extra []string, dest string) ([]byte, error) {
 	output, err := askOnce(ctx, p, sshCommand, extra, dest)
 	if refused := (*SSHError)(nil); errors.As(err, &refused) && refused.Message == cannotFork {

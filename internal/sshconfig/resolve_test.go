@@ -38,8 +38,8 @@ func TestMatchExecHangs(t *testing.T) {
 	}
 }
 
-// isZombie says whether a process only waits for somebody to reap it, which in a
-// container may be nobody.
+// isZombie reports whether a process only waits for somebody to reap it, which
+// in a container may be nobody.
 func isZombie(pid int) bool {
 	status, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	return err == nil && strings.Contains(string(status), ") Z ")

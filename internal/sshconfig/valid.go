@@ -8,8 +8,8 @@ import (
 
 // checkTyped applies the tests that ssh makes of the names on its command line,
 // since an ssh before 9.6 makes none and a Match exec or a ProxyCommand hands
-// them to a shell. In a file they are the user's own, and ssh takes them as they
-// are. It fails with *DestinationError.
+// them to a shell. In a file they are the user's own, and ssh takes them as
+// they are. It fails with *DestinationError.
 func checkTyped(sshCommand []string, dest string) error {
 	if host := hostOf(dest); !validHost(host) {
 		return &DestinationError{What: "host name", Value: host}
@@ -35,8 +35,8 @@ func checkTyped(sshCommand []string, dest string) error {
 	return nil
 }
 
-// checkWords fails with *WordsError if the last option of an ssh command lacks its
-// value: ssh would take what mosha says next for it.
+// checkWords fails with *WordsError if the last option of an ssh command lacks
+// its value: ssh would take what mosha says next for it.
 func checkWords(sshCommand []string) error {
 	var lacks byte
 	rest := sshCommand[programLength(sshCommand):]
@@ -53,9 +53,9 @@ func checkWords(sshCommand []string) error {
 	return nil
 }
 
-// checkHost fails with *WordsError if ssh took one of its words for the host, which
-// is then another than the one that is meant. A script in place of ssh may have a
-// reason to go elsewhere.
+// checkHost fails with *WordsError if ssh took one of its words for the host
+// instead of the one that is meant. A script in place of ssh may have a reason
+// to go elsewhere.
 func checkHost(sshCommand []string, taken, meant string) error {
 	if taken == meant || !slices.ContainsFunc(sshCommand[1:], func(word string) bool { return hostOf(word) == taken }) {
 		return nil

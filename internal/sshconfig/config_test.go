@@ -179,8 +179,8 @@ func TestResolveErrors(t *testing.T) {
 	}
 }
 
-// TestWordsOfSSH: what mosha adds to the words of --ssh is no value of an option
-// there, and what it calls the host is the host.
+// TestWordsOfSSH: what mosha adds to the words of --ssh is no value of an
+// option there, and what it calls the host is the host.
 func TestWordsOfSSH(t *testing.T) {
 	for words, want := range map[string]WordsError{
 		"ssh -p":          {Option: "-p"},

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// linkSetters are the setters of the options about the connection below SSH.
-var linkSetters = map[string]func(*Config, string) bool{
+// tcpSetters are the setters of the options about the connection below SSH.
+var tcpSetters = map[string]func(*Config, string) bool{
 	"bindinterface":      textOption(func(c *Config) *string { return &c.BindInterface }),
 	"connectionattempts": number(func(c *Config) *int { return &c.ConnectionAttempts }, 1, math.MaxInt32),
 	"proxyusefdpass":     truth(func(c *Config) *bool { return &c.ProxyUseFdpass }),

@@ -64,7 +64,7 @@ func TestCommandRunsAsTheUserAtHome(t *testing.T) {
 	if got := output(t, u, "sh", "-c", `pwd; ls -A; stat -c %a . "$XDG_RUNTIME_DIR"`); got != u.Home+"\n700\n700\n" {
 		t.Errorf("home, its files, modes: %q", got)
 	}
-	if got := strings.Fields(output(t, u, "ps", "-o", "pid=,sid=,pgid=", "-C", "ps")); len(got) != 3 || got[0] != got[1] || got[0] != got[2] {
+	if got := strings.Fields(output(t, u, "sh", "-c", "exec ps -o pid=,sid=,pgid= -p $$")); len(got) != 3 || got[0] != got[1] || got[0] != got[2] {
 		t.Errorf("process, session and group %q are not one", got)
 	}
 }

@@ -21,10 +21,7 @@ import (
 	"github.com/mosha-ssh/mosha/internal/explain"
 	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/keeper/lease"
-	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 	"github.com/mosha-ssh/mosha/internal/mosh"
-	"github.com/mosha-ssh/mosha/internal/sshconfig"
-	"github.com/mosha-ssh/mosha/internal/sshconn"
 	"github.com/mosha-ssh/mosha/internal/sshconn/dial"
 )
 
@@ -195,18 +192,9 @@ func (c *connectCmd) checkPrediction() error {
 	return explain.Usage(wrong.Message, wrong.Hint)
 }
 
-// launch is a destination whose connection is up.
-type launch struct {
-	spec   control.Spec
-	person control.Person
-	tell   teller
-	client *control.Client
-	up     *control.Connected
-}
-
 // prepare finds out what the destination is and has its keeper connect.
 func (c *connectCmd) prepare(ctx context.Context) (*launch, error) {
-	dest, err := find(ctx, c.SSH, c.Host)
+	dest, err := find(ctx, c.SSH, c.Host, &person{})
 	if err != nil {
 		return nil, err
 	}
@@ -216,122 +204,6 @@ func (c *connectCmd) prepare(ctx context.Context) (*launch, error) {
 
 // errNoTerminal says that mosh would have no terminal to work on.
 var errNoTerminal = errors.New("standard input is not a terminal, and a mosh session needs one")
-
-// destination is a host as the configuration has it, and where its keeper's
-// files are.
-type destination struct {
-	config *sshconfig.Config
-	dirs   rundir.Dirs
-	person control.Person // answers the keeper's questions
-	tell   teller         // says what takes long
-}
-
-// teller says a line.
-type teller func(format string, args ...any)
-
-// find asks ssh, with the options of the --ssh flag, what it makes of a host.
-func find(ctx context.Context, ssh, host string) (*destination, error) {
-	return findFor(ctx, ssh, host, &person{tty: &console}, report)
-}
-
-// findFor is find for a person who has several.
-func findFor(ctx context.Context, ssh, host string, who control.Person, tell teller) (*destination, error) {
-	words, err := sshconfig.Words(ssh)
-	if err != nil {
-		return nil, err
-	}
-	stop := afterAWhile(tell, func() string { return "waiting for ssh -G to say what is configured for " + host })
-	config, err := sshconfig.Resolve(ctx, words, host)
-	stop()
-	if err != nil {
-		return nil, err
-	}
-	dirs, err := rundir.Find(os.Getenv)
-	return &destination{config: config, dirs: dirs, person: who, tell: tell}, err
-}
-
-// open has the destination's keeper connect, for this terminal's agent.
-func (d *destination) open(ctx context.Context, family string, attach control.Attach) (*launch, error) {
-	l := d.launch(family)
-	if err := l.connect(ctx, d.fromHere(attach)); err != nil {
-		return nil, d.kept(err)
-	}
-	return l, nil
-}
-
-// kept puts a failure of the destination's keeper into words. The error itself is
-// behind them.
-func (d *destination) kept(err error) error {
-	f := explain.OfKeeper(err, d.config, d.dirs.Log(d.config.ID()))
-	return errors.Join(&f, err)
-}
-
-func (d *destination) launch(family string) *launch {
-	return &launch{person: d.person, tell: d.tell, spec: control.Spec{Dirs: d.dirs, Config: d.config, Family: family}}
-}
-
-// fromHere adds what the connection is to go by from now on: what is configured
-// for it, and this terminal's agent and environment.
-func (d *destination) fromHere(attach control.Attach) control.Attach {
-	attach.AgentSocket, attach.Config = os.Getenv("SSH_AUTH_SOCK"), d.config
-	attach.Env = control.Environment(os.Environ())
-	return attach
-}
-
-// attachTries is how often a launch looks for a keeper anew, when the one it
-// found was just ending.
-const attachTries = 5
-
-// connect finds or spawns the keeper and waits until its connection is up.
-func (l *launch) connect(ctx context.Context, attach control.Attach) error {
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	for range attachTries {
-		stop := afterAWhile(l.tell, func() string { return "waiting for the process in the background to start" })
-		l.client, err = control.Find(ctx, l.spec, []string{self, "keeper"})
-		stop()
-		if err == nil {
-			l.up, err = l.client.Attach(attach, l.person)
-		}
-		if err != nil && l.client != nil { // or it would count as one who can be asked
-			l.client.Close()
-		}
-		if !errors.Is(err, control.ErrGone) && !errors.Is(err, control.ErrNoKeeper) {
-			break
-		}
-	}
-	return err
-}
-
-// note says what ssh would say while it connects, and what the session will
-// miss. It reports whether there is anything of that.
-func (l *launch) note() (lacks bool) {
-	sayNotes("", l.up.Notes)
-	if l.up.Agent == "" {
-		path, _ := l.spec.Config.ForwardedSocket(os.Getenv)
-		warn(explain.NoAgent(path, l.spec.Config.AgentSetting()))
-		return true
-	}
-	return false
-}
-
-// isRead reports whether somebody is there to read what is said before the
-// session: not where output goes elsewhere, nor where ssh is told that nobody is
-// there (BatchMode), or that what it has to say is of no interest (LogLevel, -q).
-func (l *launch) isRead() bool {
-	config := l.spec.Config
-	return isTerminal(os.Stdin) && isTerminal(os.Stdout) && !config.BatchMode && !config.IsHushed()
-}
-
-// sayNotes says what ssh would say while it connects, each line beginning with
-// name.
-func sayNotes(name string, notes []sshconn.Note) {
-	for _, note := range notes {
-		say("%s", name+explain.Note(note))
-	}
-}
 
 // begin takes a lease for the session and execs mosh, which inherits it.
 func (c *connectCmd) begin(l *launch) error {
@@ -343,7 +215,7 @@ func (c *connectCmd) begin(l *launch) error {
 	if err := checkFamily(c.flags().AddressFamily(), address); err != nil {
 		return err
 	}
-	session, err := lease.New(l.spec.Dirs.Of(l.spec.ID()))
+	session, err := lease.New(l.dirs.Of(l.config.ID()))
 	if err != nil {
 		return err
 	}
@@ -351,7 +223,7 @@ func (c *connectCmd) begin(l *launch) error {
 		session.Drop()
 		return err
 	}
-	handover := lease.Handover{Env: sessionEnv(l.spec.Config, os.Environ()), Address: c.UDPAddress, Read: l.isRead(), Lacks: lacks}
+	handover := lease.Handover{Env: sessionEnv(l.config, os.Environ()), Address: c.UDPAddress, Read: l.isRead(), Lacks: lacks}
 	if err := session.HandOver(handover); err != nil {
 		return err
 	}
@@ -363,7 +235,7 @@ func (c *connectCmd) begin(l *launch) error {
 	if err != nil {
 		return err
 	}
-	err = c.execMosh(standIn(self, l.spec.ID(), fd))
+	err = c.execMosh(standIn(self, l.config.ID(), fd))
 	runtime.KeepAlive(session) // its descriptor is mosh's now: nothing may close it before
 	return err
 }

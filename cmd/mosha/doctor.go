@@ -10,7 +10,7 @@ import (
 	"github.com/mosha-ssh/mosha/internal/explain"
 	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
-	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/tty"
 )
 
 // doctorCmd says what works and what does not. Its flags are those of a launch
@@ -62,29 +62,28 @@ func (d *doctorCmd) Run() error {
 	if err := launch.findUDPAddress(context.Background()); err != nil {
 		return err
 	}
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
 	// What was started for the checks is ended, also when a person has enough.
-	stop := newInterruption()
+	stop := tty.NewInterruption()
 	out := d.printer()
-	out.stop = stop
+	out.person = &person{stop: stop}
 	out.of = explain.Examined{Host: d.Host, SSH: d.SSH, Flags: launch.flags()}
 	doctor.Examine(stop, doctor.Options{
 		Destination: d.Host, SSH: ssh, Transport: d.Transport, Flags: launch.flags(), UDPAddress: launch.UDPAddress,
-		Env: os.Getenv, Keeper: []string{self, "keeper"},
-		Person:  out,
+		Env: os.Getenv,
+		Attach: func(ctx context.Context, spec control.Spec, a control.Attach) (*control.Client, *control.Connected, error) {
+			return attach(ctx, spec, a, out, report)
+		},
 		Waiting: func(key string) { say("waiting for the agent to sign with %s: it may want you to confirm that", key) },
 	}, out.take)
-	stop.end()
+	stop.End()
 	return out.end()
 }
 
 // diagnosis prints checks as they come and keeps the exit code of the first
 // that failed.
 type diagnosis struct {
-	stop     *interruption // then nobody reads on
+	*person
+
 	of       explain.Examined
 	unasked  bool // the connection asked something, and there was nowhere to put it
 	print    func(doctor.Check, explain.Failure)
@@ -95,16 +94,13 @@ type diagnosis struct {
 
 // Answer puts the connection's question to the person.
 func (d *diagnosis) Answer(ctx context.Context, q control.Inquiry) ([][]byte, error) {
-	answers, err := (&person{tty: &console, stop: d.stop}).Answer(ctx, q)
-	d.unasked = d.unasked || errors.Is(err, errNoTTY)
+	answers, err := d.person.Answer(ctx, q)
+	d.unasked = d.unasked || errors.Is(err, tty.ErrNone)
 	return answers, err
 }
 
-// Tell shows a notice.
-func (d *diagnosis) Tell(n sshconn.Notice) { (&person{tty: &console}).Tell(n) }
-
 func (d *diagnosis) take(c doctor.Check) {
-	if d.stop.Err() != nil {
+	if d.stop.Err() != nil { // nobody reads on
 		return
 	}
 	a := explain.Check(c, d.of)

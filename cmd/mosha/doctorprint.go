@@ -6,11 +6,10 @@ import (
 	"os"
 	"strings"
 
-	"golang.org/x/term"
-
 	"github.com/mosha-ssh/mosha/internal/doctor"
 	"github.com/mosha-ssh/mosha/internal/explain"
 	"github.com/mosha-ssh/mosha/internal/text"
+	"github.com/mosha-ssh/mosha/internal/tty"
 )
 
 // printer prints checks for a person, or as JSON.
@@ -25,7 +24,7 @@ func (d *doctorCmd) printer() *diagnosis {
 		}
 		return all
 	}
-	list := newChecklist(term.IsTerminal(int(os.Stdout.Fd())) && os.Getenv("NO_COLOR") == "")
+	list := newChecklist(tty.Is(os.Stdout) && os.Getenv("NO_COLOR") == "")
 	all.print = func(c doctor.Check, a explain.Failure) {
 		if c.Name == "" {
 			fmt.Print(list.last(all.verdict()))

@@ -8,6 +8,7 @@ import (
 	"github.com/mosha-ssh/mosha/internal/explain"
 	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/mosh"
+	"github.com/mosha-ssh/mosha/internal/tty"
 )
 
 // sshFlag says how the destination is reached, and with that whose keeper is
@@ -38,7 +39,7 @@ func (c keepCmd) Run() error {
 // keep connects, or takes a keeper up again that waits for a person, and has
 // it stay.
 func (c keepCmd) keep(ctx context.Context, host string, who *person) error {
-	dest, err := findFor(ctx, c.SSH, host, who, report)
+	dest, err := find(ctx, c.SSH, host, who)
 	if err != nil {
 		return err
 	}
@@ -67,7 +68,7 @@ func (c keepCmd) keep(ctx context.Context, host string, who *person) error {
 // with a line that says for which hosts it was done.
 func each(hosts []string, done string, do func(context.Context, string, *person) error) error {
 	several := len(hosts) > 1
-	stop := newInterruption()
+	stop := tty.NewInterruption()
 	codes := make([]int, len(hosts))
 	for i, host := range hosts {
 		codes[i] = interrupted
@@ -81,7 +82,7 @@ func each(hosts []string, done string, do func(context.Context, string, *person)
 	if several && stop.Err() != nil {
 		say("%s", tally(hosts, codes, done))
 	}
-	stop.end()
+	stop.End()
 	return firstOf(codes)
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/explain"
 	"github.com/mosha-ssh/mosha/internal/keeper"
+	"github.com/mosha-ssh/mosha/internal/tty"
 )
 
 // keeperCmd is the background process; a launcher spawns it, or the guardian
@@ -16,7 +17,7 @@ type keeperCmd struct {
 // Run serves until nobody needs the keeper. Its failures are reported to the
 // launcher and written to its log.
 func (c keeperCmd) Run() error {
-	if isTerminal(os.Stdin) {
+	if tty.Is(os.Stdin) {
 		return ownCommand("keeper")
 	}
 	err := error(nil)

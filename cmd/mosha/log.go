@@ -12,11 +12,11 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
-	"golang.org/x/term"
 
 	"github.com/mosha-ssh/mosha/internal/explain"
 	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 	"github.com/mosha-ssh/mosha/internal/text"
+	"github.com/mosha-ssh/mosha/internal/tty"
 )
 
 type logCmd struct {
@@ -31,14 +31,14 @@ const followLook = 200 * time.Millisecond
 // Run prints what is there of the log, whether a keeper runs or not.
 func (l logCmd) Run() error {
 	ctx := context.Background()
-	dest, err := find(ctx, l.SSH, l.Host)
+	dest, err := find(ctx, l.SSH, l.Host, &person{})
 	if err != nil {
 		return err
 	}
 	log := &logReader{path: dest.dirs.Log(dest.config.ID())}
 	out := bufio.NewWriter(os.Stdout)
 	show := writeRaw(out)
-	if term.IsTerminal(int(os.Stdout.Fd())) {
+	if tty.Is(os.Stdout) {
 		show = writeReadable(out, os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb")
 	}
 	if err := log.read(show, !l.Follow); err != nil {

@@ -6,7 +6,6 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/explain"
 	"github.com/mosha-ssh/mosha/internal/keeper/control"
-	"github.com/mosha-ssh/mosha/internal/mosh"
 )
 
 // reconnectCmd has a connection come back that waits for a person, or for its
@@ -22,15 +21,15 @@ func (c reconnectCmd) Run() error {
 }
 
 func (c reconnectCmd) reconnect(ctx context.Context, host string, who *person) error {
-	dest, err := findFor(ctx, c.SSH, host, who, report)
+	dest, err := find(ctx, c.SSH, host, who)
 	if err != nil {
 		return err
 	}
-	l := dest.launch(mosh.Flags{}.AddressFamily())
+	l := &launch{destination: dest}
 	l.client, err = control.Connect(ctx, dest.dirs, dest.config.ID())
 	if err == nil {
 		defer l.client.Close()
-		l.up, err = l.client.Attach(dest.fromHere(control.Attach{}), l.person)
+		l.up, err = l.client.Attach(dest.fromHere(control.Attach{}), who)
 	}
 	switch {
 	case errors.Is(err, control.ErrNoKeeper), errors.Is(err, control.ErrGone): // it was just ending

@@ -13,6 +13,7 @@ import (
 	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 	"github.com/mosha-ssh/mosha/internal/text"
+	"github.com/mosha-ssh/mosha/internal/tty"
 )
 
 // remoteJob is work on the dotfiles of hosts: setting them up, or taking that
@@ -37,9 +38,9 @@ func (j remoteJob) run(hosts []string) error {
 		return err
 	}
 	j.names = &sync.Map{}
-	stop := newInterruption()
-	p := newProgress(len(hosts), stop)
-	defer p.close()
+	stop := tty.NewInterruption()
+	display := tty.NewProgress(len(hosts))
+	defer display.Close()
 	codes := slices.Repeat([]int{interrupted}, len(hosts))
 	places := make(chan struct{}, atOnce)
 	var all sync.WaitGroup
@@ -51,20 +52,22 @@ func (j remoteJob) run(hosts []string) error {
 		}
 		all.Go(func() {
 			defer func() { <-places }()
-			p.begin(host)
-			report, err := j.work(stop, host, p)
+			display.Begin(host, "connecting")
+			who := personFor(host, len(hosts) > 1, stop)
+			who.display = display
+			report, err := j.work(stop, host, who)
 			if err != nil && stop.Err() != nil {
 				return
 			}
-			p.end(host, func() { codes[i] = j.tell(host, len(hosts) > 1, report, err) })
+			display.End(host, func() { codes[i] = j.tell(host, len(hosts) > 1, report, err) })
 		})
 	}
 	all.Wait()
-	p.close()
+	display.Close()
 	if len(hosts) > 1 {
 		say("%s", tally(hosts, codes, j.done()))
 	}
-	stop.end()
+	stop.End()
 	return firstOf(codes)
 }
 
@@ -84,9 +87,8 @@ func distinct(hosts []string) ([]string, error) {
 }
 
 // work does the job for one host.
-func (j remoteJob) work(ctx context.Context, host string, p *progress) (*control.SetupReport, error) {
-	who := p.personFor(host)
-	dest, err := findFor(ctx, j.ssh, host, who, who.tell)
+func (j remoteJob) work(ctx context.Context, host string, who *person) (*control.SetupReport, error) {
+	dest, err := find(ctx, j.ssh, host, who)
 	if err != nil {
 		return nil, err
 	}
@@ -99,9 +101,9 @@ func (j remoteJob) work(ctx context.Context, host string, p *progress) (*control
 	}
 	defer l.client.Close()
 	notes := slices.DeleteFunc(l.up.Notes, func(n sshconn.Note) bool { return n.Kind == sshconn.NoteTyped }) // the connection is not to stay
-	p.connected(host)
+	who.display.Is(host, "connected")
 	who.note(notes)
-	second, err := control.Connect(ctx, l.spec.Dirs, l.spec.ID())
+	second, err := control.Connect(ctx, l.dirs, l.config.ID())
 	if err != nil {
 		return nil, err
 	}
@@ -164,7 +166,7 @@ func (j remoteJob) done() string {
 // diffText returns a diff as it may be printed: on a terminal the control
 // characters of the remote's files would act.
 func diffText(diff []byte) []byte {
-	if !isTerminal(os.Stdout) {
+	if !tty.Is(os.Stdout) {
 		return diff
 	}
 	var b strings.Builder

@@ -22,8 +22,8 @@ import (
 	"github.com/mosha-ssh/mosha/internal/mosh"
 	"github.com/mosha-ssh/mosha/internal/remotesh"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
-	"github.com/mosha-ssh/mosha/internal/sshconn"
 	"github.com/mosha-ssh/mosha/internal/text"
+	"github.com/mosha-ssh/mosha/internal/tty"
 )
 
 // standInCmd is what mosh is given as its ssh command. It has mosh-server
@@ -58,12 +58,12 @@ func (s standInCmd) Run() error {
 	connect := func() (*control.Client, error) { return control.Connect(context.Background(), dirs, s.KeeperID) }
 	start := &serverStart{request: request, handover: handover, lacks: handover.Lacks, connect: connect}
 	err = start.run()
-	var refused *signalError
+	var refused *tty.SignalError
 	if (start.route != nil || errors.As(err, &refused)) && start.pid != "" {
 		endServer(connect, start.pid)
 	}
 	if refused != nil {
-		obey(refused.Signal)
+		tty.Obey(refused.Signal)
 	}
 	return err
 }
@@ -167,7 +167,7 @@ func (s *serverStart) waits() bool { return s.lacks && s.handover.Read }
 // all, and mosh-server waits for a minute only.
 const readingTime = 20 * time.Second
 
-// wait gives a person the time to read. The error is a *signalError if they want
+// wait gives a person the time to read. The error is a *tty.SignalError if they want
 // no such session.
 func (s *serverStart) wait() error {
 	if !s.waits() {
@@ -176,8 +176,8 @@ func (s *serverStart) wait() error {
 	// Once mosh has gone by the signal, a hangup may follow it, and the server is
 	// still to be ended.
 	held := make(chan os.Signal, 1)
-	signal.Notify(held, ending()...)
-	err := console.wait(readingTime, func() {
+	signal.Notify(held, tty.Ending()...)
+	err := tty.Wait(readingTime, func() {
 		say("press Enter to begin the session, or Ctrl-C to leave it; it begins by itself in %.0f s", readingTime.Seconds())
 	})
 	if err == nil {
@@ -191,7 +191,7 @@ func (s *serverStart) stage() string {
 	s.staged.Store(true)
 	switch {
 	case s.held.Load() != nil:
-		return s.heldWords()
+		return explain.Held(*s.held.Load(), s.request.Destination)
 	case s.settled.Load():
 		return "waiting for mosh-server to start on " + s.request.Destination
 	}
@@ -202,15 +202,8 @@ func (s *serverStart) stage() string {
 func (s *serverStart) hold(kind string) {
 	s.held.Store(&kind)
 	if s.staged.Load() && s.handover.Read {
-		say("%s", s.heldWords())
+		say("%s", explain.Held(kind, s.request.Destination))
 	}
-}
-
-func (s *serverStart) heldWords() string {
-	if *s.held.Load() == sshconn.NoticeRoom {
-		return s.request.Destination + " opens no more sessions on the connection for now: waiting for one of them to end"
-	}
-	return s.request.Destination + " has let you in: waiting for it to open a session"
 }
 
 // settle takes the keeper's word that the remote is ready.

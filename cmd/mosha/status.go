@@ -13,6 +13,7 @@ import (
 	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 	"github.com/mosha-ssh/mosha/internal/text"
+	"github.com/mosha-ssh/mosha/internal/tty"
 )
 
 type statusCmd struct {
@@ -36,7 +37,7 @@ func (s statusCmd) Run() error {
 	if seen.err != nil {
 		return seen.err
 	}
-	if _, err := os.Stdout.WriteString(s.show(seen, widthOf(os.Stdout))); err != nil {
+	if _, err := os.Stdout.WriteString(s.show(seen, tty.Width(os.Stdout))); err != nil {
 		return err
 	}
 	return s.verdict(seen)
@@ -58,7 +59,7 @@ func (s statusCmd) whom(ctx context.Context) (func(context.Context) sighting, er
 			return sighting{alive, unknown, err}
 		}, err
 	}
-	dest, err := find(ctx, s.SSH, s.Host)
+	dest, err := find(ctx, s.SSH, s.Host, &person{})
 	if err != nil {
 		return nil, err
 	}
@@ -117,23 +118,23 @@ func table(seen sighting, width int) string {
 	}
 	for _, s := range seen.alive {
 		for _, line := range remarks(s) {
-			b.WriteString(wrapped(text.Escape(s.Destination+": "+line), width))
+			b.WriteString(tty.Wrap(text.Escape(s.Destination+": "+line), width))
 		}
 	}
 	for _, u := range seen.unknown {
-		b.WriteString(wrapped(text.Escape(unknownLine(u)), width))
+		b.WriteString(tty.Wrap(text.Escape(unknownLine(u)), width))
 	}
 	return b.String()
 }
 
 func rows(all []*control.Status, width int) string {
-	g := grid{{title: "HOST"}, {title: "STATE"}, {title: "SESSIONS", spare: 5}, {title: "ROUND TRIP", spare: 3},
-		{title: "CONNECTED SINCE", spare: 4}, {title: "RECONNECTS", spare: 2}, {title: "AGENT REQUESTS", spare: 1}, {title: "AGENT"}}
+	t := tty.Table{{Title: "HOST"}, {Title: "STATE"}, {Title: "SESSIONS", Spare: 5}, {Title: "ROUND TRIP", Spare: 3},
+		{Title: "CONNECTED SINCE", Spare: 4}, {Title: "RECONNECTS", Spare: 2}, {Title: "AGENT REQUESTS", Spare: 1}, {Title: "AGENT"}}
 	for _, s := range all {
-		g.add(text.Escape(s.Destination), stateWords(s), sessionWords(s), explain.RoundTrip(s.Trip), sinceWords(s),
+		t.Add(text.Escape(s.Destination), stateWords(s), sessionWords(s), explain.RoundTrip(s.Trip), sinceWords(s),
 			fmt.Sprint(s.Reconnects), fmt.Sprint(s.Requests), orNone(text.Escape(s.Link)))
 	}
-	return g.String(width)
+	return t.String(width)
 }
 
 // remarks are the lines below the table: what a connection lacks, and what a

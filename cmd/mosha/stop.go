@@ -29,7 +29,7 @@ func (s stopCmd) Run() error {
 }
 
 func (s stopCmd) stop(ctx context.Context, host string, _ *person) error {
-	dest, err := find(ctx, s.SSH, host)
+	dest, err := find(ctx, s.SSH, host, &person{})
 	if err != nil {
 		return err
 	}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/explain"
 	"github.com/mosha-ssh/mosha/internal/text"
+	"github.com/mosha-ssh/mosha/internal/tty"
 )
 
 // say writes a line for the person.
@@ -28,10 +29,13 @@ func say(format string, args ...any) {
 
 // report says what was done, on a terminal: a script goes by the exit status.
 func report(format string, args ...any) {
-	if isTerminal(os.Stderr) {
+	if tty.Is(os.Stderr) {
 		say(format, args...)
 	}
 }
+
+// teller says a line.
+type teller func(format string, args ...any)
 
 // afterAWhile has tell say what takes long, unless stop is called before.
 func afterAWhile(tell teller, what func() string) (stop func()) {

@@ -2,17 +2,14 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 	"time"
 
-	"golang.org/x/term"
-
 	"github.com/mosha-ssh/mosha/internal/explain"
 	"github.com/mosha-ssh/mosha/internal/text"
+	"github.com/mosha-ssh/mosha/internal/tty"
 )
 
 const (
@@ -29,7 +26,7 @@ const (
 func (s statusCmd) watch(ctx context.Context, ask func(context.Context) sighting) error {
 	ctx, stop := untilInterrupted(ctx)
 	defer stop()
-	if !s.JSON && term.IsTerminal(int(os.Stdout.Fd())) {
+	if !s.JSON && tty.Is(os.Stdout) {
 		return s.redraw(ctx, ask)
 	}
 	for first := true; ; first = false {
@@ -69,22 +66,22 @@ func (s statusCmd) block(seen sighting, width int) string {
 	case s.JSON:
 		return ""
 	}
-	return wrapped(text.Escape(explain.Error(seen.err).Message), width)
+	return tty.Wrap(text.Escape(explain.Error(seen.err).Message), width)
 }
 
 // redraw shows the block on the terminal and draws it over whenever it has
 // changed.
 func (s statusCmd) redraw(ctx context.Context, ask func(context.Context) sighting) error {
-	screen := newScreen(os.Stdout)
-	defer screen.leave()
+	screen := tty.NewScreen(os.Stdout)
+	defer screen.Leave()
 	last, drawn := "", time.Time{}
 	for {
 		seen := look(ctx, ask)
 		if ctx.Err() != nil {
 			return s.verdict(seen)
 		}
-		if block := s.block(seen, widthOf(os.Stdout)); block != last || time.Since(drawn) >= watchRepeat {
-			screen.draw(block)
+		if block := s.block(seen, tty.Width(os.Stdout)); block != last || time.Since(drawn) >= watchRepeat {
+			screen.Draw(block)
 			last, drawn = block, time.Now()
 		}
 		if !pause(ctx, watchLook) {
@@ -102,45 +99,3 @@ func pause(ctx context.Context, d time.Duration) bool {
 		return true
 	}
 }
-
-// screen draws a block of lines over the one before. It uses what every
-// terminal of the last decades understands (ECMA-48, DEC private modes 7 and
-// 25): lines that are too long are cut rather than wrapped, since a wrapped
-// line would be two to the cursor.
-type screen struct {
-	out   *os.File
-	lines int // drawn last time; the cursor is below them
-}
-
-func newScreen(out *os.File) *screen {
-	_, _ = out.WriteString("\x1b[?25l\x1b[?7l")
-	return &screen{out: out}
-}
-
-func (s *screen) draw(block string) {
-	lines := strings.Split(strings.TrimSuffix(block, "\n"), "\n")
-	if _, rows, err := term.GetSize(int(s.out.Fd())); err == nil && rows > 1 && len(lines) >= rows {
-		lines = lines[:rows-1]
-	}
-	var b strings.Builder
-	if s.lines > 0 {
-		fmt.Fprintf(&b, "\x1b[%dA", s.lines)
-	}
-	for _, line := range lines {
-		b.WriteString("\r" + line + "\x1b[K\n")
-	}
-	b.WriteString("\x1b[J")
-	_, _ = s.out.WriteString(b.String())
-	s.lines = len(lines)
-}
-
-// erase takes the block off the terminal.
-func (s *screen) erase() {
-	if s.lines > 0 {
-		fmt.Fprintf(s.out, "\x1b[%dA\r\x1b[J", s.lines)
-		s.lines = 0
-	}
-}
-
-// leave gives the terminal back as it was, the block still on it.
-func (s *screen) leave() { _, _ = s.out.WriteString("\r\x1b[J\x1b[?7h\x1b[?25h") }

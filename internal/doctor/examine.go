@@ -23,9 +23,8 @@ type Options struct {
 	Transport   string              // as control.Attach has it
 	UDPAddress  string              // an IP address for UDP; "" for that of the connection
 	Env         func(string) string // looks up a variable of the environment
-	Keeper      []string            // the command that runs a keeper
-	// Person answers the connection's questions.
-	Person control.Person
+	// Attach has the destination's keeper connect, and starts one if none runs.
+	Attach func(context.Context, control.Spec, control.Attach) (*control.Client, *control.Connected, error)
 	// Waiting, if set, is called at most once for each signature, when the
 	// agent has not signed yet: it may want a person to confirm that.
 	Waiting func(key string)
@@ -113,10 +112,6 @@ func (e *examination) connect() (*control.Client, Check) {
 	return client, c
 }
 
-// attachTries is how often attach looks for a keeper, when the one that it
-// found was just ending.
-const attachTries = 5
-
 // attach waits for the connection. It announces no session, so that a keeper
 // that it starts neither sets the remote up nor holds the link. The agent that
 // a running keeper forwards stays the same, and so does the configuration of a
@@ -126,19 +121,8 @@ func (e *examination) attach() (client *control.Client, err error) {
 	if !e.running {
 		a.AgentSocket = e.options.Env("SSH_AUTH_SOCK")
 	}
-	for range attachTries {
-		client, err = control.Find(e.ctx, e.spec, e.options.Keeper)
-		if err == nil {
-			if e.up, err = client.Attach(a, e.options.Person); err == nil {
-				return client, nil
-			}
-			client.Close()
-		}
-		if e.ctx.Err() != nil || !errors.Is(err, control.ErrGone) && !errors.Is(err, control.ErrNoKeeper) {
-			break
-		}
-	}
-	return nil, err
+	client, e.up, err = e.options.Attach(e.ctx, e.spec, a)
+	return client, err
 }
 
 // shell starts a shell on the remote.

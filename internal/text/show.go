@@ -65,3 +65,25 @@ func Cut(s string, most int) string {
 	}
 	return s[:max(len(s)-1, 0)] // the character that was cut
 }
+
+// maxLines bounds what one text takes of the screen.
+const maxLines = 60
+
+// Lines is a text of another machine's for the terminal, as whole lines: its
+// control characters are escaped but for the ends of lines.
+func Lines(s string) string {
+	if s = Block(s); s == "" || strings.HasSuffix(s, "\n") {
+		return s
+	}
+	return s + "\n"
+}
+
+// Block is Lines without an end of line at the end.
+func Block(s string) string {
+	all := strings.Split(strings.ReplaceAll(s, "\r\n", "\n"), "\n")
+	all = all[:min(len(all), maxLines)]
+	for i, line := range all {
+		all[i] = Escape(strings.ReplaceAll(line, "\t", "    "))
+	}
+	return strings.Join(all, "\n")
+}

@@ -19,3 +19,13 @@ func FuzzCut(f *testing.F) {
 		}
 	})
 }
+
+func TestLines(t *testing.T) {
+	for text, want := range map[string]string{
+		"": "", "a": "a\n", "a\n": "a\n", "a\r\nb": "a\nb\n", "a\n\nb\n": "a\n\nb\n", "\ta": "    a\n", "a\rb": `a\rb` + "\n",
+	} {
+		if got := Lines(text); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}

@@ -1,4 +1,4 @@
-package main
+package tty
 
 import (
 	"bufio"
@@ -53,7 +53,7 @@ func asks(ctx context.Context, t *testing.T, tty *terminal, seen *bufio.Reader, 
 	t.Helper()
 	got := make(chan answered, 1)
 	go func() {
-		text, err := tty.ask(ctx, asked{text: "?", echo: echo})
+		text, err := tty.ask(ctx, Question{Text: "?", Echo: echo})
 		got <- answered{string(text), err}
 	}()
 	if _, err := seen.ReadString('?'); err != nil {
@@ -143,7 +143,7 @@ func TestEndOfInput(t *testing.T) {
 	tty, person := newPTY(t)
 	seen := bufio.NewReader(person)
 	for typed, want := range map[string]answered{
-		"\x04": {err: errNoAnswer}, "word\x04\x04": {text: "word"}, "\n": {}, "two words\r": {text: "two words"},
+		"\x04": {err: ErrNoAnswer}, "word\x04\x04": {text: "word"}, "\n": {}, "two words\r": {text: "two words"},
 		strings.Repeat("x", 3000) + "\n": {text: strings.Repeat("x", maxTyped)},
 	} {
 		got := asks(t.Context(), t, tty, seen, false)
@@ -158,7 +158,7 @@ func TestEndOfInput(t *testing.T) {
 // its session is not waited for, and here none comes.
 func TestTerminalGone(t *testing.T) {
 	tty, person := newPTY(t)
-	asked := asked{text: "?", leave: true}
+	asked := Question{Text: "?", Leave: true}
 	got := make(chan error, 1)
 	go func() {
 		_, err := tty.ask(t.Context(), asked)
@@ -170,12 +170,12 @@ func TestTerminalGone(t *testing.T) {
 	person.Close()
 	err := <-got
 	if signal.Ignored(unix.SIGHUP) {
-		if !errors.Is(err, errNoAnswer) {
+		if !errors.Is(err, ErrNoAnswer) {
 			t.Errorf("under nohup: %v", err)
 		}
 		return
 	}
-	if came := (*signalError)(nil); !errors.As(err, &came) || came.Signal != unix.SIGHUP {
+	if came := (*SignalError)(nil); !errors.As(err, &came) || came.Signal != unix.SIGHUP {
 		t.Errorf("%v, want a hangup", err)
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package tty
 
 import (
 	"bytes"
@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// askpass says whether a question goes to an askpass program in place of the
+// askpass reports whether a question goes to an askpass program in place of the
 // terminal, and to which: "" if there is none. The rules are ssh's
 // (readpass.c, read_passphrase): SSH_ASKPASS_REQUIRE, DISPLAY, and whether
 // there is a terminal, which open tells.
@@ -45,11 +45,11 @@ const maxTyped = 1023
 
 // runAskpass has the program ask, and returns the first line that it prints.
 // If it fails, there is no answer.
-func runAskpass(ctx context.Context, program string, q asked) ([]byte, error) {
-	cmd := exec.CommandContext(ctx, program, q.text)
+func runAskpass(ctx context.Context, program string, q Question) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, program, q.Text)
 	cmd.Stderr = os.Stderr
-	if q.hint != "" {
-		cmd.Env = append(os.Environ(), "SSH_ASKPASS_PROMPT="+q.hint)
+	if q.Hint != "" {
+		cmd.Env = append(os.Environ(), "SSH_ASKPASS_PROMPT="+q.Hint)
 	}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -63,12 +63,12 @@ func runAskpass(ctx context.Context, program string, q asked) ([]byte, error) {
 	_, _ = io.Copy(io.Discard, out)
 	if err := cmd.Wait(); err != nil {
 		clear(typed)
-		return nil, errNoAnswer
+		return nil, ErrNoAnswer
 	}
 	if end := bytes.IndexAny(typed[:n], "\r\n"); end >= 0 {
 		n = end
 	}
-	if q.hint == "confirm" && n == 0 { // whoever confirms need not say so
+	if q.Hint == "confirm" && n == 0 { // whoever confirms need not say so
 		n = copy(typed, "yes")
 	}
 	return typed[:n], nil

@@ -1,4 +1,4 @@
-package main
+package tty
 
 import (
 	"bytes"
@@ -49,7 +49,7 @@ func (t *terminal) read(stopped int) typed {
 			if t.gone() {
 				return typed{err: errGone}
 			}
-			return typed{err: errNoAnswer} // ^D
+			return typed{err: ErrNoAnswer} // ^D
 		}
 		part, _, ended := bytes.Cut(chunk[:n], []byte("\n"))
 		line = append(line, part[:min(len(part), maxTyped-len(line))]...)

@@ -1,11 +1,11 @@
-package main
+package tty
 
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/signal"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -44,39 +44,56 @@ func (t *terminal) openAt(path string) error {
 	const mode = unix.O_NOCTTY | unix.O_CLOEXEC
 	out, err := unix.Open(path, unix.O_RDWR|mode, 0)
 	if err != nil {
-		return errNoTTY
+		return ErrNone
 	}
 	in, err := unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|mode, 0)
 	if err != nil {
 		_ = unix.Close(out)
-		return errNoTTY
+		return ErrNone
 	}
 	t.file, t.in = os.NewFile(uintptr(out), path), in
 	return nil
 }
 
-// heeded are the signals that must not find the terminal as a question needs
-// it, but for those that are ignored, as by nohup.
-func heeded() []os.Signal {
-	all := []os.Signal{unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT, unix.SIGTSTP}
-	return slices.DeleteFunc(all, signal.Ignored)
+// Question is one question in words.
+type Question struct {
+	Before string // what is shown first, whole lines
+	Text   string // what stands before the answer
+	Echo   bool   // what is typed may be seen
+	Hint   string // for SSH_ASKPASS_PROMPT
+	Leave  bool   // a signal ends the question, not the program: the error is a *SignalError
+	Tell   func() // shows the question in another way, once the terminal is ready for the answer
 }
 
-// signalError says which signal ended a question that leaves signals to whoever
-// asks it.
-type signalError struct{ Signal syscall.Signal }
+var (
+	// ErrNone says that there is neither a terminal to ask on nor another way.
+	ErrNone = errors.New("no terminal to ask on")
+	// ErrNoAnswer says that a question was not answered.
+	ErrNoAnswer = errors.New("no answer")
+)
 
-func (e *signalError) Error() string { return e.Signal.String() }
+// Ask puts a question on the terminal, or through SSH_ASKPASS by ssh's rules.
+func Ask(ctx context.Context, q Question) ([]byte, error) {
+	program, use := askpass(os.Getenv, console.open)
+	switch {
+	case !use:
+		return console.ask(ctx, q)
+	case program == "":
+		return nil, ErrNone
+	}
+	fmt.Fprint(os.Stderr, q.Before)
+	return runAskpass(ctx, program, q)
+}
 
-// wait calls tell, which says that Enter is waited for, and waits for it, for so
-// long at most, or not where there is no terminal. The error is a *signalError
+// Wait calls tell, which says that Enter is waited for, and waits for it, for so
+// long at most, or not where there is no terminal. The error is a *SignalError
 // if a signal came instead, be it while tell was at it.
-func (t *terminal) wait(limit time.Duration, tell func()) error {
+func Wait(limit time.Duration, tell func()) error {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	typed, err := t.ask(ctx, asked{leave: true, tell: tell})
+	typed, err := console.ask(ctx, Question{Leave: true, Tell: tell})
 	clear(typed)
-	var came *signalError
+	var came *SignalError
 	if errors.As(err, &came) {
 		return came
 	}
@@ -85,31 +102,31 @@ func (t *terminal) wait(limit time.Duration, tell func()) error {
 
 // ask shows the question and returns the line that is typed. What was typed
 // before the question is dropped, as ssh does.
-func (t *terminal) ask(ctx context.Context, q asked) ([]byte, error) {
+func (t *terminal) ask(ctx context.Context, q Question) ([]byte, error) {
 	if err := t.open(); err != nil {
 		return nil, err
 	}
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, heeded()...)
 	defer signal.Stop(signals)
-	text := q.before + q.text
+	text := q.Before + q.Text
 	for {
 		got, s := t.put(ctx, signals, text, q)
 		if s == nil {
 			return got.text, got.err
 		}
 		t.newline()
-		if q.leave && s != unix.SIGTSTP {
-			return nil, &signalError{s.(syscall.Signal)}
+		if q.Leave && s != unix.SIGTSTP {
+			return nil, &SignalError{s.(syscall.Signal)}
 		}
-		obey(s.(syscall.Signal))
-		text = q.text
+		Obey(s.(syscall.Signal))
+		text = q.Text
 	}
 }
 
 // put shows the question once and waits for the line, or the signal that came
 // before it.
-func (t *terminal) put(ctx context.Context, signals <-chan os.Signal, text string, q asked) (typed, os.Signal) {
+func (t *terminal) put(ctx context.Context, signals <-chan os.Signal, text string, q Question) (typed, os.Signal) {
 	defer t.show(text, q)()
 	line, stop, err := t.listen()
 	if err != nil {
@@ -122,9 +139,9 @@ func (t *terminal) put(ctx context.Context, signals <-chan os.Signal, text strin
 			if !signal.Ignored(unix.SIGHUP) {
 				return typed{}, unix.SIGHUP
 			}
-			got.err = errNoAnswer
+			got.err = ErrNoAnswer
 		}
-		if got.err != nil || !q.echo {
+		if got.err != nil || !q.Echo {
 			t.newline()
 		}
 		return got, nil
@@ -132,24 +149,24 @@ func (t *terminal) put(ctx context.Context, signals <-chan os.Signal, text strin
 		return typed{}, s
 	case <-ctx.Done():
 		t.newline()
-		return typed{err: errNoAnswer}, nil
+		return typed{err: ErrNoAnswer}, nil
 	}
 }
 
 // show prepares the terminal and writes the question.
-func (t *terminal) show(text string, q asked) (restore func()) {
+func (t *terminal) show(text string, q Question) (restore func()) {
 	fd := int(t.file.Fd())
 	before, err := unix.IoctlGetTermios(fd, ioctlGetTermios)
 	if err == nil {
 		asking := *before
-		if !q.echo {
+		if !q.Echo {
 			asking.Lflag &^= unix.ECHO | unix.ECHONL
 		}
 		asking.Lflag |= unix.ICANON | unix.ISIG
 		_ = unix.IoctlSetTermios(fd, ioctlSetTermiosFlush, &asking)
 	}
-	if q.tell != nil {
-		q.tell()
+	if q.Tell != nil {
+		q.Tell()
 	}
 	t.mu.Lock()
 	_, _ = t.file.WriteString(text)
@@ -181,29 +198,3 @@ func (t *terminal) aside(write func()) {
 }
 
 func (t *terminal) newline() { _, _ = t.file.WriteString("\n") }
-
-// obey does what the signal does by default. It returns only after a stop.
-func obey(s syscall.Signal) {
-	if s == unix.SIGTSTP {
-		suspend()
-		return
-	}
-	signal.Reset(s)
-	_ = syscall.Kill(os.Getpid(), s)
-	time.Sleep(signalGrace)
-	os.Exit(128 + int(s))
-}
-
-// suspend stops this process as ^Z does, and returns when it goes on. Go's runtime
-// drops a SIGTSTP once it was asked for. A stop takes effect a moment after the
-// call, which other threads could use.
-func suspend() {
-	resumed := make(chan os.Signal, 1)
-	signal.Notify(resumed, unix.SIGCONT)
-	defer signal.Stop(resumed)
-	_ = syscall.Kill(os.Getpid(), unix.SIGSTOP)
-	<-resumed
-}
-
-// signalGrace is how long a signal to ourselves may take to come.
-const signalGrace = 200 * time.Millisecond

@@ -1,67 +1,56 @@
-package main
+package tty
 
 import (
-	"os"
 	"slices"
 	"strings"
 	"unicode/utf8"
-
-	"golang.org/x/term"
 )
 
-// widthOf is how many columns the terminal has that the file is, 0 if it is
-// none or does not say.
-func widthOf(f *os.File) int {
-	columns, _, err := term.GetSize(int(f.Fd()))
-	if err != nil {
-		return 0
-	}
-	return columns
-}
-
-// grid is a table in columns, each as wide as its widest cell. The first column
+// Table is one in columns, each as wide as its widest cell. The first column
 // names the row.
-type grid []column
+type Table []Column
 
-type column struct {
-	title string
-	spare int // from 1 on: the order in which columns are left out where there is no room
+// Column is one of a table's.
+type Column struct {
+	Title string
+	Spare int // from 1 on: the order in which columns are left out where there is no room
 	cells []string
 }
 
 const (
-	gridGap = 3 // blanks between two columns
-	tight   = 2 // where room is short
+	tableGap = 3 // blanks between two columns
+	tight    = 2 // where room is short
 	// minName is the least that is shown of a row's name while other columns
 	// could be left out.
 	minName = 12
 )
 
-func (g grid) add(cells ...string) {
-	for i := range g {
-		g[i].cells = append(g[i].cells, cells[i])
+// Add adds a row.
+func (t Table) Add(cells ...string) {
+	for i := range t {
+		t[i].cells = append(t[i].cells, cells[i])
 	}
 }
 
 // String returns the lines. None is wider than width, unless that is 0: columns
 // move together, then some are left out, then names are cut.
-func (g grid) String(width int) string {
-	gap, name := gridGap, g[0].width()
-	if width > 0 && g.width(name, gap) > width {
+func (t Table) String(width int) string {
+	gap, name := tableGap, t[0].width()
+	if width > 0 && t.width(name, gap) > width {
 		gap = tight
-		for next := 1; g.width(min(name, minName), gap) > width; next++ {
-			i := slices.IndexFunc(g, func(c column) bool { return c.spare == next })
+		for next := 1; t.width(min(name, minName), gap) > width; next++ {
+			i := slices.IndexFunc(t, func(c Column) bool { return c.Spare == next })
 			if i < 0 {
 				break
 			}
-			g = slices.Delete(slices.Clone(g), i, i+1)
+			t = slices.Delete(slices.Clone(t), i, i+1)
 		}
-		name = max(min(name, name+width-g.width(name, gap)), 1)
+		name = max(min(name, name+width-t.width(name, gap)), 1)
 	}
 	var b strings.Builder
-	for row := -1; row < len(g[0].cells); row++ {
+	for row := -1; row < len(t[0].cells); row++ {
 		var line strings.Builder
-		for i, c := range g {
+		for i, c := range t {
 			cell, most := c.cell(row), c.width()
 			if i == 0 {
 				cell, most = shortTo(cell, name), name
@@ -74,15 +63,15 @@ func (g grid) String(width int) string {
 }
 
 // cell is the one in this row; row -1 has the titles.
-func (c column) cell(row int) string {
+func (c Column) cell(row int) string {
 	if row < 0 {
-		return c.title
+		return c.Title
 	}
 	return c.cells[row]
 }
 
-func (c column) width() int {
-	most := utf8.RuneCountInString(c.title)
+func (c Column) width() int {
+	most := utf8.RuneCountInString(c.Title)
 	for _, cell := range c.cells {
 		most = max(most, utf8.RuneCountInString(cell))
 	}
@@ -90,9 +79,9 @@ func (c column) width() int {
 }
 
 // width is that of all columns if names take so much.
-func (g grid) width(name, gap int) int {
+func (t Table) width(name, gap int) int {
 	all := name
-	for _, c := range g[1:] {
+	for _, c := range t[1:] {
 		all += gap + c.width()
 	}
 	return all
@@ -106,9 +95,9 @@ func shortTo(s string, most int) string {
 	return string([]rune(s)[:most-1]) + "…"
 }
 
-// wrapped is a text as lines of at most width, broken between words where it
+// Wrap is a text as lines of at most width, broken between words where it
 // can be; what goes on is indented. A width of 0 is none.
-func wrapped(text string, width int) string {
+func Wrap(text string, width int) string {
 	const indent = "  "
 	var b strings.Builder
 	line := []rune(text)

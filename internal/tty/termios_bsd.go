@@ -1,6 +1,6 @@
 //go:build darwin || freebsd || openbsd
 
-package main
+package tty
 
 import "golang.org/x/sys/unix"
 

@@ -1,0 +1,52 @@
+package tty
+
+import (
+	"os"
+	"os/signal"
+	"slices"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Ending are the signals that end a program, but for those that are ignored, as by
+// nohup.
+func Ending() []os.Signal { return heard(unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT) }
+
+// heeded are the signals that must not find the terminal as a question needs it.
+func heeded() []os.Signal { return append(Ending(), heard(unix.SIGTSTP)...) }
+
+func heard(all ...os.Signal) []os.Signal { return slices.DeleteFunc(all, signal.Ignored) }
+
+// SignalError says which signal ended a question that leaves signals to whoever
+// asks it.
+type SignalError struct{ Signal syscall.Signal }
+
+func (e *SignalError) Error() string { return e.Signal.String() }
+
+// Obey does what the signal does by default. It returns only after a stop.
+func Obey(s syscall.Signal) {
+	if s == unix.SIGTSTP {
+		suspend()
+		return
+	}
+	signal.Reset(s)
+	_ = syscall.Kill(os.Getpid(), s)
+	time.Sleep(signalGrace)
+	os.Exit(128 + int(s))
+}
+
+// suspend stops this process as ^Z does, and returns when it goes on. Go's runtime
+// drops a SIGTSTP once it was asked for. A stop takes effect a moment after the
+// call, which other threads could use.
+func suspend() {
+	resumed := make(chan os.Signal, 1)
+	signal.Notify(resumed, unix.SIGCONT)
+	defer signal.Stop(resumed)
+	_ = syscall.Kill(os.Getpid(), unix.SIGSTOP)
+	<-resumed
+}
+
+// signalGrace is how long a signal to ourselves may take to come.
+const signalGrace = 200 * time.Millisecond

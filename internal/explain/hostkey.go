@@ -5,21 +5,13 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
 func hostKey(err error) (Failure, bool) {
 	var key *sshconn.HostKeyError
-	var command *sshconn.KnownHostsCommandError
-	var malformed *sshconfig.CommandError
-	switch {
-	case errors.As(err, &key):
+	if errors.As(err, &key) {
 		return hostKeyWords(key), true
-	case errors.As(err, &command):
-		return Failure{command.Error(), "KnownHostsCommand in ssh_config names it", ExitHostKey}, true
-	case errors.As(err, &malformed):
-		return Failure{malformed.Error(), "ssh_config(5) lists the tokens", ExitHere}, true
 	}
 	return Failure{}, false
 }
@@ -32,7 +24,7 @@ func hostKeyWords(key *sshconn.HostKeyError) Failure {
 	}
 	switch key.Problem {
 	case sshconn.KeyChanged:
-		f.Message = fmt.Sprintf("the host key of %s has CHANGED: somebody may be listening in%s", key.Host, shown) + addressWords(key.Address)
+		f.Message = fmt.Sprintf("the host key of %s has CHANGED: somebody may be listening in%s", key.Host, shown)
 		if key.File != "" { // else it changed while the connection lasted
 			f.Hint = fmt.Sprintf("known is %s:%d; if the host was installed anew: ssh-keygen -R '%s'", key.File, key.Line, key.Host)
 		}
@@ -49,9 +41,6 @@ func hostKeyWords(key *sshconn.HostKeyError) Failure {
 	case sshconn.KeyUnwritable:
 		f.Message += shown
 		f.Hint = "there is no UserKnownHostsFile to add it to, or the host has a name that cannot stand in one"
-	case sshconn.KeyAddress:
-		f.Message += shown
-		f.Hint = fmt.Sprintf("CheckHostIP: if the address is another host's no more: ssh-keygen -R '%s'", key.Address.Name)
 	case sshconn.KeyShort:
 		f.Message += shown
 		f.Hint = "RequiredRSASize in ssh_config says how long it has to be"
@@ -69,23 +58,6 @@ func hostKeyWords(key *sshconn.HostKeyError) Failure {
 	return f
 }
 
-// addressWords is ssh's warning that a host's name may lead to another machine.
-func addressWords(a *sshconn.AddressProblem) string {
-	if a == nil {
-		return ""
-	}
-	words := map[string]string{
-		sshconn.AddressUnknown:   "is unknown",
-		sshconn.AddressUnchanged: "is unchanged",
-		sshconn.AddressDiffers:   "is another one",
-	}
-	text := fmt.Sprintf("; the key for its address %s %s", a.Name, words[a.Status])
-	if a.File != "" {
-		text += fmt.Sprintf(" (%s)", place(a.File, a.Line))
-	}
-	return text + ": its name may have been made to lead elsewhere"
-}
-
 // place names a line of a file, or a file that has no lines.
 func place(file string, line int) string {
 	if line == 0 {
@@ -96,21 +68,15 @@ func place(file string, line int) string {
 
 // Note says what happened while connecting: of a host key in ssh's words.
 func Note(n sshconn.Note) string {
-	host := n.Host
-	if n.Address != "" {
-		host += " (" + n.Address + ")"
-	}
 	switch n.Kind {
 	case sshconn.NoteTyped:
 		return typedText(n)
 	case sshconn.NoteAdded:
-		return fmt.Sprintf("added the %s host key of %s to %s", n.KeyType, host, n.File)
+		return fmt.Sprintf("added the %s host key of %s to %s", n.KeyType, n.Host, n.File)
 	case sshconn.NoteChanged:
-		return fmt.Sprintf("WARNING: the %s host key of %s is not the one in %s:%d; StrictHostKeyChecking no lets it pass", n.KeyType, host, n.File, n.Line)
-	case sshconn.NoteAddress:
-		return fmt.Sprintf("warning: the %s host key of %s is not the one that %s:%d has for the address", n.KeyType, host, n.File, n.Line)
+		return fmt.Sprintf("WARNING: the %s host key of %s is not the one in %s:%d; StrictHostKeyChecking no lets it pass", n.KeyType, n.Host, n.File, n.Line)
 	}
-	return fmt.Sprintf("could not add the host key of %s to %s: %s", host, n.File, n.Reason)
+	return fmt.Sprintf("could not add the host key of %s to %s: %s", n.Host, n.File, n.Reason)
 }
 
 // inPlace is place where OpenSSH may not have said it.

@@ -14,8 +14,6 @@ func Notice(n sshconn.Notice) (words string, own bool) {
 	switch n.Kind {
 	case sshconn.NoticeBanner, sshconn.NoticeProgram:
 		return text.Lines(n.Text), false
-	case sshconn.NoticeHostKey:
-		return "Host key fingerprint is " + text.Escape(n.Key) + "\n" + text.Lines(n.Text), false
 	case sshconn.NoticeTouch:
 		return "Confirm user presence for key " + n.Key, true
 	case sshconn.NoticeWait:

@@ -64,8 +64,6 @@ func roundWords(p sshconn.Prompt) []tty.Question {
 // hostKeyText is ssh's own question about a host key.
 func hostKeyText(q sshconn.HostKeyQuestion) string {
 	switch {
-	case q.Kind == sshconn.AskAddress:
-		return addressText(q)
 	case q.Kind == sshconn.AskUpdate:
 		return updateText(q)
 	case q.Again:
@@ -100,22 +98,6 @@ func otherNames(b *strings.Builder, q sshconn.HostKeyQuestion) {
 	if more := q.OtherTotal - len(q.OtherNames); more > 0 {
 		fmt.Fprintf(b, "    (%d additional names omitted)\n", more)
 	}
-}
-
-// addressText is ssh's question about a key that is not that of the address.
-func addressText(q sshconn.HostKeyQuestion) string {
-	if q.Again {
-		return "Please type 'yes' or 'no': "
-	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "Warning: the %s host key for '%s' differs from the key for the IP address '%s'\n",
-		text.Escape(q.KeyType), text.Escape(q.Host), text.Escape(q.Address))
-	fmt.Fprintf(&b, "Offending key for IP in %s:%d\n", text.Escape(q.Offended.File), q.Offended.Line)
-	if q.Known.File != "" {
-		fmt.Fprintf(&b, "Matching host key in %s:%d\n", text.Escape(q.Known.File), q.Known.Line)
-	}
-	b.WriteString("Are you sure you want to continue connecting (yes/no)? ")
-	return b.String()
 }
 
 // updateText is ssh's question of UpdateHostKeys=ask.

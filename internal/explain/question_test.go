@@ -6,7 +6,6 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
-	"github.com/mosha-ssh/mosha/internal/sshconn/knownhosts"
 	"github.com/mosha-ssh/mosha/internal/text"
 )
 
@@ -44,11 +43,6 @@ func TestHostKeyQuestions(t *testing.T) {
 		question sshconn.HostKeyQuestion
 		want     string
 	}{
-		{sshconn.HostKeyQuestion{Kind: sshconn.AskAddress, Host: "box", Address: "192.0.2.1", KeyType: "RSA",
-			Offended: knownhosts.Found{File: "/a", Line: 1}, Known: knownhosts.Found{File: "/b", Line: 2}},
-			"Warning: the RSA host key for 'box' differs from the key for the IP address '192.0.2.1'\n" +
-				"Offending key for IP in /a:1\nMatching host key in /b:2\nAre you sure you want to continue connecting (yes/no)? "},
-		{sshconn.HostKeyQuestion{Kind: sshconn.AskAddress, Again: true}, "Please type 'yes' or 'no': "},
 		{sshconn.HostKeyQuestion{Kind: sshconn.AskUpdate, Learned: []sshconn.KeyName{{Type: "RSA\x1b[2J", Fingerprint: "SHA256:x"}}, Removed: []sshconn.KeyName{{Type: "ECDSA", Fingerprint: "SHA256:y"}}},
 			"The server has updated its host keys.\nThese changes were verified by the server's existing trusted key.\n" +
 				"Learned new hostkey: RSA" + text.Escape("\x1b[2J") + " SHA256:x\nDeprecating obsolete hostkey: ECDSA SHA256:y\nAccept updated hostkeys? (yes/no): "},

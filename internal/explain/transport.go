@@ -49,7 +49,7 @@ func unsupportedWords(e *sshconn.UnsupportedError) string {
 }
 
 func unsupportedCode(e *sshconn.UnsupportedError) int {
-	if e.Feature == sshconn.FeatureHostKey {
+	if e.Feature == sshconn.FeatureHostKey || e.Feature == sshconn.FeatureOption {
 		return ExitHostKey
 	}
 	return ExitAuth

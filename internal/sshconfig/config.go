@@ -51,7 +51,7 @@ type Config struct {
 	HashKnownHosts        bool
 	CheckHostIP           bool
 
-	KnownHostsCommand string   // as configured, see KnownHostsArgs
+	KnownHostsCommand string   // as configured; OpenSSH runs it
 	RevokedHostKeys   []string // key lists or KRLs
 	UpdateHostKeys    string   // UpdateNo, UpdateYes or UpdateAsk
 	VerifyHostKeyDNS  string   // no, yes or ask

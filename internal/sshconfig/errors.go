@@ -111,20 +111,10 @@ func (e *EnvError) Error() string {
 
 // TokenError says that an option uses a %-token that it does not know.
 type TokenError struct {
-	Option string // IdentityFile, CertificateFile, ProxyCommand or KnownHostsCommand
+	Option string // IdentityFile, CertificateFile or ProxyCommand
 	Value  string // or the word of it
 }
 
 func (e *TokenError) Error() string {
 	return fmt.Sprintf("%s %q has an unknown token", e.Option, e.Value)
 }
-
-// CommandError says that a command in the configuration cannot be run.
-type CommandError struct {
-	Option  string // KnownHostsCommand
-	Value   string // the command, or the word of it that is wrong
-	Problem string // such as "is not an absolute path"
-	Ignored bool   // ssh goes on without the command
-}
-
-func (e *CommandError) Error() string { return fmt.Sprintf("%s %q %s", e.Option, e.Value, e.Problem) }

@@ -102,7 +102,7 @@ func Resolve(ctx context.Context, sshCommand []string, dest string, extra ...str
 // usesConnectionHash reports whether an option that ssh -G leaves unexpanded
 // has %C.
 func (c *Config) usesConnectionHash() bool {
-	values := slices.Concat([]string{c.KnownHostsCommand, c.ProxyCommand}, c.IdentityFiles, c.CertificateFiles)
+	values := slices.Concat([]string{c.ProxyCommand}, c.IdentityFiles, c.CertificateFiles)
 	return slices.ContainsFunc(values, func(value string) bool { return strings.Contains(value, "%C") })
 }
 

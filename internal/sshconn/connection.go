@@ -59,8 +59,9 @@ type Facts struct {
 	Judged *sshconfig.Config
 	// Accepted is the host key if a person accepted it, for Options.Accepted.
 	Accepted ssh.PublicKey
-	// ByDNS says that no file knows the host key, and the DNS does.
-	ByDNS bool
+	// BySSH reports that no file vouches for the host key, and that ssh accepted it
+	// by what else it goes by: the DNS, or KnownHostsCommand.
+	BySSH bool
 	// Unverified says that the host key is not the known one, and was let pass
 	// (StrictHostKeyChecking no): the agent must not be forwarded.
 	Unverified bool

@@ -134,31 +134,14 @@ const (
 	KeyRevoked     = "revoked"     // marked @revoked
 	KeyCertificate = "certificate" // a known authority's certificate is not good, and the key is unknown
 
-	KeyAddress     = "address"     // known for the host, and another one for its address
 	KeyUnwritable  = "unwritable"  // not known, and there is no file, or no name, to write it down with
 	KeyShort       = "short"       // an RSA key that is shorter than RequiredRSASize
-	KeyUncheckable = "uncheckable" // a file of RevokedHostKeys cannot be read
+	KeyUncheckable = "uncheckable" // OpenSSH cannot read a file of RevokedHostKeys
 	KeyDisputed    = "disputed"    // OpenSSH does not accept it, for a reason that is not known here
 	KeyPassed      = "passed"      // known, but a connection is open for which it was not, and which it was let pass for
-	KeyUnjudged    = "unjudged"    // a connection is open, and nobody here has seen its key
+	KeyUnjudged    = "unjudged"    // a connection is open whose key nobody here has seen, or can judge by these rules
 	KeyUnseen      = "unseen"      // nobody here sees it, and ssh is told to take any (sshconfig.Config.Front)
 )
-
-// What is known of the address of a host whose key has changed.
-const (
-	AddressUnknown   = "unknown"   // no key
-	AddressUnchanged = "unchanged" // the key that the server showed
-	AddressDiffers   = "differs"   // a third one
-)
-
-// AddressProblem says what is known of the host's address (CheckHostIP), which
-// may have been made to lead to another machine.
-type AddressProblem struct {
-	Name   string // as in known_hosts: ip or [ip]:port
-	Status string
-	File   string // the line with a key for the address, "" if there is none
-	Line   int
-}
 
 // HostKeyError says why a host key was not accepted.
 type HostKeyError struct {
@@ -167,15 +150,13 @@ type HostKeyError struct {
 	KeyType     string // as ssh names it: ED25519, ECDSA, RSA
 	Fingerprint string // as FingerprintHash has it: SHA256:..., MD5:...
 	File        string // the known_hosts line that the key differs from, or that revokes it; "" if it changed in a rekey
-	Line        int    // 0 if the file has no lines (RevokedHostKeys)
+	Line        int    // 0 if OpenSSH did not say it
 	KnownType   string // type of the key in that line, as in the file
 	CertProblem string // what is wrong with the certificate
 	Strict      string // StrictHostKeyChecking
 	// Open says that a connection is open, for which the key was accepted by other
 	// rules or let pass.
 	Open bool
-	// Address is for KeyAddress, and for KeyChanged where the address tells more.
-	Address *AddressProblem
 }
 
 func (e *HostKeyError) Error() string {
@@ -183,7 +164,7 @@ func (e *HostKeyError) Error() string {
 	case e.Problem == KeyPassed:
 		return fmt.Sprintf("host key of %s was not the known one when the open connection was made", e.Host)
 	case e.Problem == KeyUnjudged:
-		return fmt.Sprintf("host key of %s was not seen when the open connection was made", e.Host)
+		return fmt.Sprintf("host key of %s was not judged by these rules when the open connection was made", e.Host)
 	case e.Problem == KeyDisputed:
 		return fmt.Sprintf("OpenSSH does not accept the host key of %s", e.Host)
 	case e.Problem == KeyUnseen:
@@ -192,10 +173,10 @@ func (e *HostKeyError) Error() string {
 		return fmt.Sprintf("host key of %s is %s", e.Host, e.Problem)
 	case e.Problem == KeyChanged && e.File == "":
 		return fmt.Sprintf("%s host key of %s changed during the connection", e.KeyType, e.Host)
+	case e.Problem == KeyRevoked && e.Line == 0:
+		return fmt.Sprintf("%s host key of %s is revoked (%s)", e.KeyType, e.Host, e.File)
 	case e.Problem == KeyChanged, e.Problem == KeyRevoked:
 		return fmt.Sprintf("%s host key of %s is %s (%s:%d)", e.KeyType, e.Host, e.Problem, e.File, e.Line)
-	case e.Problem == KeyAddress && e.Address != nil:
-		return fmt.Sprintf("%s host key of %s differs from the key for the IP address %s (%s:%d)", e.KeyType, e.Host, e.Address.Name, e.Address.File, e.Address.Line)
 	case e.Problem == KeyShort:
 		return fmt.Sprintf("%s host key of %s is too short", e.KeyType, e.Host)
 	case e.Problem == KeyUncheckable:
@@ -228,9 +209,9 @@ const (
 	FeatureSecurityKey = "security key" // a FIDO key whose handle is in the file Detail
 	FeaturePKCS11      = "PKCS#11"      // keys on a token, by the library Detail
 	FeatureHostKey     = "host key"     // all known keys of the host are of the kind Detail, or of others that ssh alone has
-	FeatureHostKeyDNS  = "SSHFP"        // host keys in the DNS, by the option Detail
 	FeatureKeyFile     = "key file"     // a private key in the file Detail, of an unknown kind or in an unknown form
 	FeatureMethod      = "method"       // the authentication method Detail
+	FeatureOption      = "option"       // the option Detail of ssh_config
 	FeatureFront       = "front"        // ssh is run by Detail (Config.Front)
 )
 
@@ -242,8 +223,11 @@ type UnsupportedError struct {
 }
 
 func (e *UnsupportedError) Error() string {
-	if e.Feature == FeatureFront {
+	switch e.Feature {
+	case FeatureFront:
 		return "ssh is run by " + e.Detail
+	case FeatureOption:
+		return e.Detail + " not supported"
 	}
 	return fmt.Sprintf("%s not supported: %s", e.Feature, e.Detail)
 }
@@ -299,19 +283,4 @@ type PathError struct{ Path string }
 
 func (e *PathError) Error() string {
 	return fmt.Sprintf("%s is too long a name for a Unix socket", e.Path)
-}
-
-// KnownHostsCommandError says that KnownHostsCommand ran and failed, with which
-// ssh gives up.
-type KnownHostsCommandError struct {
-	Program string
-	Status  int    // exit status, -1 if it was ended
-	Message string // the last line that it wrote to stderr, or why it was ended
-}
-
-func (e *KnownHostsCommandError) Error() string {
-	if e.Message == "" {
-		return fmt.Sprintf("KnownHostsCommand %s ended with status %d", e.Program, e.Status)
-	}
-	return fmt.Sprintf("KnownHostsCommand %s: %s", e.Program, e.Message)
 }

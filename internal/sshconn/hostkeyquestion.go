@@ -4,9 +4,8 @@ import "github.com/mosha-ssh/mosha/internal/sshconn/knownhosts"
 
 // Kinds of HostKeyQuestion.
 const (
-	AskUnknown = ""        // is this the host's key?
-	AskAddress = "address" // is it, although another one is known for the address?
-	AskUpdate  = "update"  // may UpdateHostKeys change the files?
+	AskUnknown = ""       // is this the host's key?
+	AskUpdate  = "update" // may UpdateHostKeys change the files?
 )
 
 // HostKeyQuestion is what ssh shows when it asks about a host key.
@@ -16,14 +15,11 @@ type HostKeyQuestion struct {
 	Address     string // ip or [ip]:port, "" through a proxy
 	KeyType     string // ED25519, ECDSA, RSA
 	Fingerprint string // as FingerprintHash has it: SHA256:..., MD5:...
-	Art         string // a picture of it, if VisualHostKey is yes: lines without an end
+	Art         string // ssh's picture of it, if VisualHostKey is yes: lines without an end
 	OtherNames  []knownhosts.OtherName
 	OtherTotal  int    // how many other names there are; OtherNames has the first few
 	CertProblem string // why the host's certificate was not good, "" if it has none
 	Again       bool   // the answer before was none of yes, no and the fingerprint
-
-	Known    knownhosts.Found // AskAddress: the line that has the key for the host, if there is one
-	Offended knownhosts.Found // AskAddress: the line that has another one for the address
 
 	Learned []KeyName // AskUpdate: what is new
 	Removed []KeyName // AskUpdate: what is gone

@@ -5,7 +5,6 @@ const (
 	NoteAdded    = "added"     // the host key is now in File
 	NoteNotAdded = "not added" // it could not be added to File, see Reason
 	NoteChanged  = "changed"   // the host key is not the one in File, and was let pass
-	NoteAddress  = "address"   // the key that File has for Address is another one
 	NoteTyped    = "typed"     // a person had to type something, the passphrase of File or if that is "" something else, and will have to again
 )
 
@@ -14,8 +13,7 @@ type Note struct {
 	Kind    string
 	Host    string // as in known_hosts
 	KeyType string
-	Address string // as in known_hosts; "" if the note is not about it
 	File    string
-	Line    int // NoteChanged, NoteAddress
+	Line    int // NoteChanged
 	Reason  string
 }

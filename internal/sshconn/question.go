@@ -55,11 +55,10 @@ const (
 	NoticeTouch   = "touch"   // the key Key waits for a person's touch
 	NoticeWait    = "wait"    // the agent has not signed with Key yet or, without Key, not listed its keys
 	NoticeSigned  = "signed"  // the key was touched
-	NoticeProgram = "program" // Text is a line of stderr of a proxy, or of KnownHostsCommand
+	NoticeProgram = "program" // Text is a line of stderr of a proxy
 	NoticeSkipped = "skipped" // the key file File was not used: Reason and Text
 	NoticeSession = "session" // the server has let us in, and has not opened a session yet
 	NoticeRoom    = "room"    // the server opens no more sessions for now
-	NoticeHostKey = "hostkey" // the host's key is known: Key is its fingerprint, Text a picture of it
 	NoticeStage   = "stage"   // what takes long: Stage (not told by this package)
 )
 

@@ -30,7 +30,7 @@ var carried = []error{
 	&bootstrap.FileError{}, &link.Error{}, &remotesh.Error{},
 	&sshconn.ResolveError{}, &sshconn.ConnectError{}, &sshconn.TimeoutError{}, &sshconn.ClosedError{},
 	&sshconn.ProxyError{}, &sshconn.DisconnectError{}, &sshconn.ProtocolError{}, &sshconn.AlgorithmError{},
-	&sshconn.HostKeyError{}, &sshconn.KnownHostsCommandError{}, &sshconfig.CommandError{}, &sshconfig.EnvError{},
+	&sshconn.HostKeyError{}, &sshconfig.EnvError{},
 	&sshconn.AuthError{}, &sshconn.UnsupportedError{},
 	&sshconn.MasterError{}, &sshconn.PathError{}, &TransportError{}, &ExpiredError{},
 }

@@ -41,34 +41,15 @@ func (h Host) checkName() error {
 	return nil
 }
 
-// Names are what a key is written down for.
-type Names int
-
-// The name that Host.Name returns, the address of Host.AddressName, or both.
-const (
-	NameOnly Names = iota
-	AddressOnly
-	NameAndAddress
-)
-
-// Append adds key for h to file: for the name, the address or both, which are
-// hashed if hash is set, and are a line each then. The file (mode 0600) and its
-// directory (0700) are made if they are missing. The entry is one write at the
-// file's end, so that others may append at the same time. Errors: *NameError or
-// an *fs.PathError.
-func Append(file string, h Host, which Names, key ssh.PublicKey, hash bool) error {
+// Append adds key for h to file, under the host's name, which is hashed if hash is
+// set. The file (mode 0600) and its directory (0700) are made if they are missing.
+// The entry is one write at the file's end, so that others may append at the same
+// time. Errors: *NameError or an *fs.PathError.
+func Append(file string, h Host, key ssh.PublicKey, hash bool) error {
 	if err := h.checkName(); err != nil {
 		return err
 	}
-	text := ""
-	switch which {
-	case NameOnly:
-		text = newLines(key, hash, h.Name())
-	case AddressOnly:
-		text = newLines(key, hash, h.AddressName())
-	case NameAndAddress:
-		text = newLines(key, hash, h.Name(), h.AddressName())
-	}
+	text := newLine(key, hash, h.Name())
 	if err := os.Mkdir(filepath.Dir(file), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
@@ -83,19 +64,14 @@ func Append(file string, h Host, which Names, key ssh.PublicKey, hash bool) erro
 	return errors.Join(err, f.Close())
 }
 
-// newLines returns the lines for a key under these names.
-func newLines(key ssh.PublicKey, hash bool, names ...string) string {
-	entry := " " + string(ssh.MarshalAuthorizedKey(uncertified(key)))
-	if !hash {
-		return strings.Join(names, ",") + entry
-	}
-	lines := ""
-	for _, name := range names {
+// newLine returns the line for a key under this name.
+func newLine(key ssh.PublicKey, hash bool, name string) string {
+	if hash {
 		salt := make([]byte, sha1.Size)
 		rand.Read(salt)
-		lines += hashName(name, salt) + entry
+		name = hashName(name, salt)
 	}
-	return lines
+	return name + " " + string(ssh.MarshalAuthorizedKey(uncertified(key)))
 }
 
 // endsInNewline says whether a line can begin at the end of f.

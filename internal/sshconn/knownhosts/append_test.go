@@ -25,7 +25,7 @@ func TestAppend(t *testing.T) {
 		{"", "[fe80::1%eth0]:2222 {ed1}\n", Host{Hostname: "fe80::1%eth0", Port: 2222}},
 	} {
 		file := write(t, test.before)
-		if err := Append(file, test.host, NameOnly, public("ed1"), false); err != nil {
+		if err := Append(file, test.host, public("ed1"), false); err != nil {
 			t.Fatal(err)
 		}
 		got, _ := os.ReadFile(file)
@@ -40,7 +40,7 @@ func TestAppend(t *testing.T) {
 
 func TestAppendCertificate(t *testing.T) {
 	file := write(t, "")
-	if err := Append(file, host, NameOnly, cert(t, "ed1", "ca1"), false); err != nil {
+	if err := Append(file, host, cert(t, "ed1", "ca1"), false); err != nil {
 		t.Fatal(err)
 	}
 	if r := Read([]string{file}, nil).check(host, public("ed1")); r.Status != Match {
@@ -51,7 +51,7 @@ func TestAppendCertificate(t *testing.T) {
 func TestAppendMakesFiles(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), ".ssh")
 	file := filepath.Join(dir, "known_hosts")
-	if err := Append(file, host, NameOnly, public("ed1"), false); err != nil {
+	if err := Append(file, host, public("ed1"), false); err != nil {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]fs.FileMode{dir: fs.ModeDir | 0o700, file: 0o600} {
@@ -59,7 +59,7 @@ func TestAppendMakesFiles(t *testing.T) {
 			t.Errorf("%s: %v, %v, want mode %v", path, info, err, want)
 		}
 	}
-	if err := Append(filepath.Join(file, "x"), host, NameOnly, public("ed1"), false); err == nil {
+	if err := Append(filepath.Join(file, "x"), host, public("ed1"), false); err == nil {
 		t.Error("a file below a file was written")
 	}
 }
@@ -75,7 +75,7 @@ func TestAppendThroughLink(t *testing.T) {
 		if err := os.Symlink(target, link); err != nil {
 			t.Fatal(err)
 		}
-		if err := Append(link, host, NameOnly, public("ed1"), false); err != nil {
+		if err := Append(link, host, public("ed1"), false); err != nil {
 			t.Fatal(err)
 		}
 		if info, err := os.Lstat(link); err != nil || info.Mode()&fs.ModeSymlink == 0 {
@@ -89,7 +89,7 @@ func TestAppendThroughLink(t *testing.T) {
 
 // TestAppendToDevNull is what many write into ssh_config.
 func TestAppendToDevNull(t *testing.T) {
-	if err := Append("/dev/null", host, NameOnly, public("ed1"), false); err != nil {
+	if err := Append("/dev/null", host, public("ed1"), false); err != nil {
 		t.Error(err)
 	}
 }
@@ -99,7 +99,7 @@ func TestAppendKeepsMode(t *testing.T) {
 	if err := os.Chmod(file, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := Append(file, host, NameOnly, public("ed1"), false); err != nil {
+	if err := Append(file, host, public("ed1"), false); err != nil {
 		t.Fatal(err)
 	}
 	if info, _ := os.Stat(file); info.Mode() != 0o644 {
@@ -110,13 +110,13 @@ func TestAppendKeepsMode(t *testing.T) {
 func TestAppendBadName(t *testing.T) {
 	file := write(t, "")
 	for _, name := range []string{"", "a b", "a,b", "a\nb", "*", "h?", "@revoked", "#x", "|1|", "[x]", "a\tb"} {
-		err := Append(file, Host{Hostname: name, Port: 22}, NameOnly, public("ed1"), false)
+		err := Append(file, Host{Hostname: name, Port: 22}, public("ed1"), false)
 		if bad := (*NameError)(nil); !errors.As(err, &bad) {
 			t.Errorf("name %q: %v", name, err)
 		}
 	}
 	for _, alias := range []string{"a b", "a,b", "*", "a\nb", "|1|a", "#"} {
-		err := Append(file, Host{Hostname: "h", Alias: alias}, NameOnly, public("ed1"), false)
+		err := Append(file, Host{Hostname: "h", Alias: alias}, public("ed1"), false)
 		if bad := (*NameError)(nil); !errors.As(err, &bad) {
 			t.Errorf("alias %q: %v", alias, err)
 		}
@@ -130,7 +130,7 @@ func TestAppendBadName(t *testing.T) {
 func TestAppendHashed(t *testing.T) {
 	file := write(t, "")
 	for _, h := range []Host{host, hostOn(2222)} {
-		if err := Append(file, h, NameOnly, public("ed1"), true); err != nil {
+		if err := Append(file, h, public("ed1"), true); err != nil {
 			t.Fatal(err)
 		}
 		if out, err := exec.Command("ssh-keygen", "-F", h.Name(), "-f", file).CombinedOutput(); err != nil {
@@ -147,7 +147,7 @@ func TestAppendTogether(t *testing.T) {
 	var group sync.WaitGroup
 	for range 20 {
 		group.Go(func() {
-			if err := Append(file, host, NameOnly, public("ed1"), false); err != nil {
+			if err := Append(file, host, public("ed1"), false); err != nil {
 				t.Error(err)
 			}
 		})

@@ -150,6 +150,22 @@ func TestSeveralFiles(t *testing.T) {
 	}
 }
 
+func TestOrigin(t *testing.T) {
+	file := write(t, "host.example {ed1}")
+	for _, test := range []struct {
+		user, global []string
+		want         Origin
+	}{
+		{[]string{file}, nil, FromUser},
+		{nil, []string{file}, FromGlobal},
+		{[]string{file}, []string{file}, FromGlobal},
+	} {
+		if r := Read(test.user, test.global).check(host, public("ed1")); r.Origin != test.want {
+			t.Errorf("%q %q: %+v", test.user, test.global, r)
+		}
+	}
+}
+
 func TestAlgorithms(t *testing.T) {
 	all := []string{
 		ssh.CertAlgoED25519v01, ssh.CertAlgoRSASHA512v01, ssh.KeyAlgoED25519, ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384,
@@ -175,11 +191,11 @@ func TestAlgorithms(t *testing.T) {
 				want = append(want, name)
 			}
 		}
-		if got := read(t, test.file).Algorithms(all, host, ""); !slices.Equal(got, want) {
+		if got := read(t, test.file).Algorithms(all, host); !slices.Equal(got, want) {
 			t.Errorf("%q:\n got %q\nwant %q", test.file, got, want)
 		}
 	}
-	if got := (&DB{}).Algorithms(nil, host, ""); len(got) != 0 {
+	if got := (&DB{}).Algorithms(nil, host); len(got) != 0 {
 		t.Errorf("from nothing came %q", got)
 	}
 }

@@ -46,7 +46,7 @@ func (es entries) checkCert(h Host, cert *ssh.Certificate, now time.Time) Result
 			continue
 		}
 		if problem := certProblem(h, cert, now); problem != "" {
-			return Result{CertProblem: problem, CertOrigin: e.origin}
+			return Result{CertProblem: problem}
 		}
 		r := e.result(Match)
 		r.Certified = true
@@ -73,16 +73,6 @@ func (es entries) checkPlain(key ssh.PublicKey) Result {
 		last = e.result(Changed)
 	}
 	return last
-}
-
-// last returns the key of the last plain line, nil if there is none.
-func (es entries) last() ssh.PublicKey {
-	for _, e := range slices.Backward(es) {
-		if e.marker == plain {
-			return e.key
-		}
-	}
-	return nil
 }
 
 // findRevoked looks for a revocation of the key, of the key that a certificate

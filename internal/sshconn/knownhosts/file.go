@@ -25,11 +25,10 @@ const (
 type Origin int
 
 // FromUser is a file of UserKnownHostsFile, FromGlobal one of
-// GlobalKnownHostsFile, also if it is in both, FromCommand KnownHostsCommand.
+// GlobalKnownHostsFile, also if it is in both.
 const (
 	FromUser Origin = iota
 	FromGlobal
-	FromCommand
 )
 
 // line is a line of a known_hosts file that could be read up to the key, which
@@ -62,11 +61,6 @@ func Read(user, global []string) *DB {
 		db.lines = append(db.lines, parse(file, origin, contents(file))...)
 	}
 	return db
-}
-
-// commandDB holds what KnownHostsCommand printed.
-func commandDB(purpose, output string) *DB {
-	return &DB{lines: parse("KnownHostsCommand-"+purpose, FromCommand, output)}
 }
 
 func contents(file string) string {

@@ -9,9 +9,6 @@ type Host struct {
 	// Alias is HostKeyAlias: if set, it stands for host name and port.
 	Alias string
 	Port  int
-	// Address is the IP address connected to, as text without port, if it is to
-	// be looked up beside the name (CheckHostIP); "" if not.
-	Address string
 	// CASignatureAlgorithms are the algorithms with which an authority may
 	// have signed a host certificate; empty means any.
 	CASignatureAlgorithms []string
@@ -26,15 +23,6 @@ func (h Host) Name() string {
 	return h.principal()
 }
 
-// AddressName is how known_hosts has the address: as it is, or [address]:port
-// where the port is not 22; "" if no address is to be looked up.
-func (h Host) AddressName() string {
-	if h.Address == "" {
-		return ""
-	}
-	return DisplayAddress(h.Address, h.Port)
-}
-
 // portless is the host as it is looked up without the port, where ok says that
 // it is: by a name with a port, and not by an alias.
 func (h Host) portless() (_ Host, ok bool) {
@@ -42,9 +30,6 @@ func (h Host) portless() (_ Host, ok bool) {
 		return Host{}, false
 	}
 	h.Port = 22
-	if h.Address == h.Hostname {
-		h.Address = ""
-	}
 	return h, true
 }
 

@@ -43,13 +43,8 @@ func TestKindsOfSSH(t *testing.T) {
 		if test.key != "" {
 			q.Key = opaque(test.key)
 		}
-		if r, err := read(t, expand(test.text)).Check(q); err != nil || r.Status != test.want {
-			t.Errorf("%q: %+v, %v; want %v", test.text, r, err, test.want)
-		}
-	}
-	for text, want := range map[string]int{known: 1, other: 0} {
-		if line, err := ListHas(text, opaque("AAAAB3NzaC1uZXcx"), nil); line != want || err != nil {
-			t.Errorf("%q: line %d, %v", text, line, err)
+		if r := read(t, expand(test.text)).Check(q); r.Status != test.want {
+			t.Errorf("%q: %+v, want %v", test.text, r, test.want)
 		}
 	}
 }
@@ -69,8 +64,8 @@ func TestDSA(t *testing.T) {
 	line := "box ssh-dss " + base64.StdEncoding.EncodeToString(blob)
 	for text, want := range map[string]Status{line: Match, "@revoked * " + line[4:]: Revoked, "box {ed1}": Changed, "": Unknown} {
 		q := Query{Host: Host{Hostname: "box", Port: 22}, Key: key, Now: time.Now(), Kinds: []string{"ssh-dss"}}
-		if r, err := read(t, expand(text)).Check(q); err != nil || r.Status != want {
-			t.Errorf("%q: %+v, %v; want %v", text, r, err, want)
+		if r := read(t, expand(text)).Check(q); r.Status != want {
+			t.Errorf("%q: %+v, want %v", text, r, want)
 		}
 	}
 }

@@ -1,16 +1,12 @@
 package knownhosts
 
-import "slices"
-
 // OnlyOther returns the type of a key, or authority, that is known for the host
 // where all that is known is of types that this package cannot parse; else "".
-// Kinds are those that ssh has. output is what KnownHostsCommand printed to have
-// the algorithms ordered. As in Check, what stands for the port counts first.
-func (db *DB) OnlyOther(h Host, output string, kinds []string) string {
-	lines := slices.Concat(db.lines, commandDB(ForOrder, output).lines)
-	other := onlyOther(lines, h.Name(), kinds)
-	if bare, ok := h.portless(); ok && other == "" && len((&DB{lines}).find(h.Name(), nil)) == 0 {
-		other = onlyOther(lines, bare.Name(), kinds)
+// Kinds are those that ssh has. As in Check, what stands for the port counts first.
+func (db *DB) OnlyOther(h Host, kinds []string) string {
+	other := onlyOther(db.lines, h.Name(), kinds)
+	if bare, ok := h.portless(); ok && other == "" && len(db.find(h.Name(), nil)) == 0 {
+		other = onlyOther(db.lines, bare.Name(), kinds)
 	}
 	return other
 }

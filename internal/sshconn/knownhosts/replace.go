@@ -126,15 +126,15 @@ func (r replacement) try(name string) (done bool, err error) {
 // ok is false if nothing changes.
 func (r replacement) edit(text string) (edited string, ok bool) {
 	var b strings.Builder
-	match := make([]matched, len(r.keep))
+	known := make([]bool, len(r.keep))
 	for raw := range strings.Lines(text) {
-		if key, m := r.plainLine(raw); m != 0 {
+		if key := r.plainLine(raw); key != nil {
 			i := indexKey(r.keep, key)
 			if i < 0 {
 				ok = true
 				continue
 			}
-			match[i] |= m
+			known[i] = true
 		}
 		b.WriteString(strings.TrimSuffix(raw, "\n") + "\n")
 	}
@@ -142,38 +142,27 @@ func (r replacement) edit(text string) (edited string, ok bool) {
 		return b.String(), ok
 	}
 	for i, key := range r.keep {
-		if names := r.missing(match[i]); len(names) > 0 {
+		if !known[i] {
 			ok = true
-			b.WriteString(newLines(key, r.hash, names...))
+			b.WriteString(newLine(key, r.hash, r.host.Name()))
 		}
 	}
 	return b.String(), ok
 }
 
-// plainLine returns the key of a line that has no marker and is for the host,
-// and what of the host it is for: 0 for all others, which stay as they are.
-func (r replacement) plainLine(raw string) (ssh.PublicKey, matched) {
+// plainLine returns the key of a line that has no marker and is for the host, nil
+// for all others, which stay as they are.
+func (r replacement) plainLine(raw string) ssh.PublicKey {
 	l, ok := parseLine(raw)
 	if !ok || l.marker != plain {
-		return nil, 0
+		return nil
 	}
-	m, readable := l.matches(r.host)
+	named, _ := matchHosts(l.hosts, r.host.Name())
 	key, ok := l.publicKey()
-	if !ok || !readable {
-		return nil, 0
+	if !named || !ok {
+		return nil
 	}
-	return key, m
-}
-
-// missing returns the names under which a key is not known yet.
-func (r replacement) missing(known matched) (names []string) {
-	if known&byName == 0 {
-		names = append(names, r.host.Name())
-	}
-	if known&byAddress == 0 && r.host.Address != "" {
-		names = append(names, r.host.AddressName())
-	}
-	return names
+	return key
 }
 
 // writeBeside writes a file of the same mode and owner beside name. Where the

@@ -40,9 +40,9 @@ func plainType(algorithm string) string { return SignatureAlgorithm(KeyType(algo
 // Algorithms puts those host key algorithms first for which a key of h is
 // known, and certificates if an authority is, so that a server that has several
 // keys shows the known one (sshconnect2.c, order_hostkeyalgs). It drops none, and
-// keeps the order otherwise. output is what KnownHostsCommand printed for this.
-func (db *DB) Algorithms(configured []string, h Host, output string) []string {
-	found := append(db.find(h.Name(), nil), commandDB(ForOrder, output).find(h.Name(), nil)...)
+// keeps the order otherwise.
+func (db *DB) Algorithms(configured []string, h Host) []string {
+	found := db.find(h.Name(), nil)
 	if len(configured) == 0 || found.has(plainType(configured[0])) {
 		return configured
 	}

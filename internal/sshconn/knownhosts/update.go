@@ -12,7 +12,7 @@ import (
 const (
 	NothingNew     = "nothing new"
 	Complex        = "a line for the host has a marker, a wildcard or several names"
-	KnownElsewhere = "a key is known for another name or address"
+	KnownElsewhere = "a key is known for another name"
 )
 
 // Update is what would bring the user's files in line with the keys that a
@@ -29,13 +29,13 @@ type Update struct {
 // PlanUpdate compares the keys that a server offers, which are plain and differ
 // from one another, with the user's files.
 func PlanUpdate(files []string, h Host, offered []ssh.PublicKey) Update {
-	p := planner{host: h, match: make([]matched, len(offered)), Update: Update{offered: offered}, blobs: blobsOf(offered)}
+	p := planner{host: h, known: make([]bool, len(offered)), Update: Update{offered: offered}, blobs: blobsOf(offered)}
 	lines := Read(files, nil).lines
 	for _, l := range lines {
 		p.see(l)
 	}
 	for i, key := range offered {
-		if p.match[i] == 0 {
+		if !p.known[i] {
 			p.New = append(p.New, key)
 		}
 	}
@@ -54,15 +54,15 @@ func PlanUpdate(files []string, h Host, offered []ssh.PublicKey) Update {
 type planner struct {
 	Update
 	host      Host
-	blobs     blobs     // of the offered keys
-	match     []matched // of the offered keys, what their lines are for
+	blobs     blobs  // of the offered keys
+	known     []bool // of the offered keys: for the host
 	complex   bool
 	elsewhere bool
 }
 
 func (p *planner) see(l line) {
-	m, readable := l.matches(p.host)
-	if m == 0 {
+	named, readable := matchHosts(l.hosts, p.host.Name())
+	if !named {
 		p.elsewhere = p.elsewhere || readable && l.hasOneOf(p.blobs)
 		return
 	}
@@ -71,22 +71,11 @@ func (p *planner) see(l line) {
 		return
 	}
 	offered := indexKey(p.offered, key)
-	names := strings.Count(l.hosts, ",") + 1
 	switch {
-	case l.marker != plain:
-		p.complex = true
-		return
-	case p.host.Address != "" && names > 1 && m != byName|byAddress:
-		p.elsewhere = true
-		if m == byAddress {
-			return
-		}
-	}
-	switch {
-	case names > 2 || strings.ContainsAny(l.hosts, "*?"):
+	case l.marker != plain, strings.Count(l.hosts, ",") > 1, strings.ContainsAny(l.hosts, "*?"):
 		p.complex = true
 	case offered >= 0:
-		p.match[offered] |= m
+		p.known[offered] = true
 	default:
 		p.Old = append(p.Old, key)
 	}
@@ -100,8 +89,8 @@ func (p *planner) hasOldElsewhere(lines []line) bool {
 	}
 	old := blobsOf(p.Old)
 	return slices.ContainsFunc(lines, func(l line) bool {
-		m, readable := l.matches(p.host)
-		return readable && m == 0 && l.hasOneOf(old)
+		named, readable := matchHosts(l.hosts, p.host.Name())
+		return readable && !named && l.hasOneOf(old)
 	})
 }
 
@@ -133,27 +122,4 @@ func (l line) hasOneOf(keys blobs) bool {
 
 func indexKey(keys []ssh.PublicKey, key ssh.PublicKey) int {
 	return slices.IndexFunc(keys, func(k ssh.PublicKey) bool { return sameKey(k, key) })
-}
-
-// matched says what of a host a line is for.
-type matched int
-
-const (
-	byName matched = 1 << iota
-	byAddress
-)
-
-// matches says what of a host the line is for. ok is false if its hosts are a
-// hash that cannot be read.
-func (l line) matches(h Host) (m matched, ok bool) {
-	named, ok := matchHosts(l.hosts, h.Name())
-	if named {
-		m |= byName
-	}
-	if h.Address != "" {
-		if addressed, _ := matchHosts(l.hosts, h.AddressName()); addressed {
-			m |= byAddress
-		}
-	}
-	return m, ok
 }

@@ -108,6 +108,9 @@ func (d *dialer) dial(ctx context.Context) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	if why := hostKeysBeyondUs(d.cfg); why != nil {
+		return nil, why
+	}
 	if d.cfg.PKCS11Provider != "" && d.cfg.PubkeyAuthentication && !d.opts.Alone {
 		return nil, &sshconn.UnsupportedError{Feature: sshconn.FeaturePKCS11, Detail: d.cfg.PKCS11Provider}
 	}
@@ -132,7 +135,7 @@ func (d *dialer) dial(ctx context.Context) (*Conn, error) {
 	d.lostWhileAsking = lost
 	stop := context.AfterFunc(ctx, d.abort)
 	defer stop()
-	if algos.hostKeys, err = d.orderHostKeys(algos.hostKeys); err != nil {
+	if algos.hostKeys, err = d.keys.algorithms(algos.hostKeys); err != nil {
 		d.transport.Close()
 		return nil, err
 	}
@@ -165,15 +168,6 @@ func (d *dialer) proxyTook() time.Duration {
 		return 0
 	}
 	return time.Duration(d.reached.Load())
-}
-
-// orderHostKeys puts the algorithms of known keys first. The server's time does
-// not run while a command is asked about them.
-func (d *dialer) orderHostKeys(configured []string) ([]string, error) {
-	began := time.Now()
-	ordered, err := d.keys.algorithms(configured)
-	d.deadline = d.deadline.Add(time.Since(began))
-	return ordered, err
 }
 
 // begin reports a phase.

@@ -15,7 +15,7 @@ import (
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
-// TestFingerprintsAsSSHKeygen has ssh-keygen name and draw keys of each kind, and
+// TestFingerprintsAsSSHKeygen has ssh-keygen name keys of each kind, and
 // certificates.
 func TestFingerprintsAsSSHKeygen(t *testing.T) {
 	s := &site{t: t, dir: t.TempDir()}
@@ -34,11 +34,10 @@ func TestFingerprintsAsSSHKeygen(t *testing.T) {
 
 func asKeygen(t *testing.T, file, hash string) {
 	t.Helper()
-	out, err := exec.Command("ssh-keygen", "-l", "-v", "-E", hash, "-f", file).Output()
+	out, err := exec.Command("ssh-keygen", "-l", "-E", hash, "-f", file).Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	first, art, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -48,11 +47,8 @@ func asKeygen(t *testing.T, file, hash string) {
 		t.Fatal(err)
 	}
 	cfg := &sshconfig.Config{FingerprintHash: strings.ToUpper(hash)}
-	if got, want := fingerprintFor(cfg, key), strings.Fields(first)[1]; got != want {
-		t.Errorf("%s of %s: %s, ssh-keygen has %s", hash, first, got, want)
-	}
-	if got := randomArt(cfg, key); got != art {
-		t.Errorf("%s of %s:\n%s\nssh-keygen has\n%s", hash, first, got, art)
+	if got, want := fingerprintFor(cfg, key), strings.Fields(string(out))[1]; got != want {
+		t.Errorf("%s of %s: %s", hash, out, got)
 	}
 }
 

@@ -23,9 +23,8 @@ type hostKeys struct {
 	cfg      *sshconfig.Config
 	host     knownhosts.Host
 	ask      func(context.Context, sshconn.HostKeyQuestion) (string, error)
-	tell     func(sshconn.Notice) // nil if there is nobody
-	accepted ssh.PublicKey        // by a person, on an earlier connection
-	byDNS    bool                 // OpenSSH decides about what the files do not know, see deferred
+	accepted ssh.PublicKey // by a person, on an earlier connection
+	bySSH    bool          // OpenSSH decides about what the files do not know, see deferred
 	log      zerolog.Logger
 	rekeyed  zerolog.Logger // for what a server can bring about as often as it likes
 	ctx      context.Context
@@ -46,8 +45,8 @@ type keyOutcome struct {
 	updatable bool
 	// accepted is the key if it was a person who accepted it.
 	accepted ssh.PublicKey
-	// deferred is what the files say where that is left to OpenSSH, which looks
-	// the key up in the DNS as well: VerifyHostKeyDNS yes. Else nil.
+	// deferred is what the files say of a key that is left to OpenSSH, which
+	// knows more than they do. Else nil.
 	deferred *knownhosts.Result
 }
 
@@ -57,7 +56,6 @@ func newHostKeys(ctx context.Context, cfg *sshconfig.Config, opts sshconn.Option
 		host:     knownhosts.Host{Hostname: cfg.HostName, Alias: cfg.HostKeyAlias, Port: cfg.Port, CASignatureAlgorithms: cfg.CASignatureAlgorithms},
 		db:       knownhosts.Read(cfg.UserKnownHostsFiles, cfg.GlobalKnownHostsFiles),
 		ask:      opts.Ask,
-		tell:     opts.Tell,
 		accepted: opts.Accepted,
 		log:      opts.Log,
 		rekeyed:  opts.Log.Sample(&zerolog.BurstSampler{Burst: 10, Period: time.Hour}),
@@ -70,27 +68,19 @@ func newHostKeys(ctx context.Context, cfg *sshconfig.Config, opts sshconn.Option
 }
 
 // algorithms orders the configured ones by what is known of the host. The error
-// is that of KnownHostsCommand, or *UnsupportedError where OpenSSH alone can
-// check what is known: to ask about another key would make light of a change.
+// is an *UnsupportedError where OpenSSH alone can check what is known: to ask
+// about another key would make light of a change.
 func (h *hostKeys) algorithms(configured []string) ([]string, error) {
-	output := ""
-	if command := h.command(nil); command != nil && !h.cfg.HostKeyAlgorithmsFixed {
-		var err error
-		if output, err = command(knownhosts.ForOrder, h.host.Name()); err != nil {
-			return nil, err
-		}
-	}
-	if kind := h.db.OnlyOther(h.host, output, h.cfg.HostKeyAlgorithms); kind != "" {
+	if kind := h.db.OnlyOther(h.host, h.cfg.HostKeyAlgorithms); kind != "" {
 		return nil, &sshconn.UnsupportedError{Feature: sshconn.FeatureHostKey, Detail: kind}
 	}
 	if h.cfg.HostKeyAlgorithmsFixed {
 		return configured, nil
 	}
-	return h.db.Algorithms(configured, h.host, output), nil
+	return h.db.Algorithms(configured, h.host), nil
 }
 
-// check is the ssh.HostKeyCallback. Errors are *HostKeyError, *CommandError,
-// *sshconfig's for a malformed KnownHostsCommand, or that of Ask.
+// check is the ssh.HostKeyCallback. Errors are *HostKeyError, or that of Ask.
 func (h *hostKeys) check(remote net.Addr, key ssh.PublicKey) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -133,31 +123,22 @@ func (h *hostKeys) decideLocked(remote netip.AddrPort, key ssh.PublicKey) error 
 	if !longEnough(key, h.cfg.RequiredRSASize) {
 		return h.refuse(sshconn.KeyShort, key, knownhosts.Result{})
 	}
-	if err := h.checkRevoked(key); err != nil {
-		return err
-	}
 	local := remote.Addr().IsLoopback()
 	if h.cfg.NoHostAuthenticationForLocalhost && local && h.host.Alias == "" {
 		h.log.Debug().Msg("host key is taken unchecked: NoHostAuthenticationForLocalhost")
 		return nil
 	}
-	if h.cfg.CheckHostIP && remote.IsValid() && !local {
-		h.checkAddress(remote)
-	}
 	kinds := slices.Concat(h.cfg.HostKeyAlgorithms, h.cfg.HostbasedAcceptedAlgorithms, h.cfg.PubkeyAcceptedAlgorithms)
-	r, err := h.db.Check(knownhosts.Query{Host: h.host, Key: key, Now: time.Now(), Kinds: kinds, Command: h.command(key)})
-	if err != nil {
-		return err
-	}
-	if h.defers(r.Status) {
+	r := h.db.Check(knownhosts.Query{Host: h.host, Key: key, Now: time.Now(), Kinds: kinds})
+	if h.defers(r.Status) && !(r.Status == knownhosts.Unknown && h.wasAccepted(plainKey(key))) {
 		h.result.deferred = &r
 		return nil
 	}
 	switch r.Status {
 	case knownhosts.Match:
 		h.log.Debug().Str("file", r.File).Int("line", r.Line).Msg("host key is known")
-		h.show(r, key)
-		return h.known(r, plainKey(key))
+		h.result.updatable = r.Origin == knownhosts.FromUser && !r.Certified && !r.Portless
+		return nil
 	case knownhosts.Changed:
 		return h.changed(r, key)
 	case knownhosts.Revoked:
@@ -166,25 +147,22 @@ func (h *hostKeys) decideLocked(remote netip.AddrPort, key ssh.PublicKey) error 
 	return h.unknown(remote, r, plainKey(key))
 }
 
-// defers says whether a key is left to OpenSSH that the files do not vouch for:
-// where it then connects without asking, only the DNS can have done so.
+// defers reports whether a key is left to OpenSSH that the files do not vouch
+// for: ssh then refuses it, asks, or knows better. It is never told to let a key
+// pass that is not the known one.
 func (h *hostKeys) defers(s knownhosts.Status) bool {
-	switch h.cfg.StrictHostKeyChecking {
-	case "no":
-		return false
-	case "accept-new":
-		return h.byDNS && s == knownhosts.Changed
+	switch s {
+	case knownhosts.Unknown:
+		return h.bySSH
+	case knownhosts.Changed:
+		return h.bySSH && h.cfg.StrictHostKeyChecking != "no" && moreVouch(h.cfg)
 	}
-	return h.byDNS && (s == knownhosts.Changed || s == knownhosts.Unknown)
+	return false
 }
 
-// checkAddress has the address looked up too, unless it is what the host is known
-// by anyway.
-func (h *hostKeys) checkAddress(remote netip.AddrPort) {
-	ip := remote.Addr().String()
-	if knownhosts.DisplayAddress(ip, h.host.Port) != h.host.Hostname {
-		h.host.Address = ip
-	}
+// moreVouch reports whether ssh may accept a key that is not the one in the files.
+func moreVouch(cfg *sshconfig.Config) bool {
+	return cfg.VerifyHostKeyDNS == "yes" || cfg.KnownHostsCommand != ""
 }
 
 // refuse says why a key is not accepted.
@@ -193,7 +171,7 @@ func (h *hostKeys) refuse(problem string, key ssh.PublicKey, r knownhosts.Result
 		problem = sshconn.KeyCertificate
 	}
 	key = plainKey(key)
-	e := &sshconn.HostKeyError{
+	return &sshconn.HostKeyError{
 		Problem:     problem,
 		Host:        h.host.Name(),
 		KeyType:     keyTypeName(key),
@@ -204,21 +182,6 @@ func (h *hostKeys) refuse(problem string, key ssh.PublicKey, r knownhosts.Result
 		CertProblem: r.CertProblem,
 		Strict:      h.cfg.StrictHostKeyChecking,
 	}
-	if a := r.Address; a != nil && (a.Differs || problem == sshconn.KeyAddress) {
-		e.Address = &sshconn.AddressProblem{Name: a.Name, Status: addressStatus(a.Status), File: a.File, Line: a.Line}
-	}
-	return e
-}
-
-// addressStatus is ssh's word for what is known of an address.
-func addressStatus(s knownhosts.Status) string {
-	switch s {
-	case knownhosts.Unknown:
-		return sshconn.AddressUnknown
-	case knownhosts.Match:
-		return sshconn.AddressUnchanged
-	}
-	return sshconn.AddressDiffers
 }
 
 // plainKey returns the key that a certificate certifies, or key itself.

@@ -32,7 +32,7 @@ func (h *hostKeys) confirm(remote netip.AddrPort, r knownhosts.Result, key ssh.P
 	if h.ask == nil {
 		return h.refuse(sshconn.KeyUnknown, key, r)
 	}
-	yes, err := h.askUnknown(remote, r, key)
+	yes, err := h.askUnknown(remote, r, key, "")
 	if errors.Is(err, sshconn.ErrNoAnswer) {
 		return h.refuse(sshconn.KeyUnknown, key, r)
 	}
@@ -46,34 +46,21 @@ func (h *hostKeys) confirm(remote netip.AddrPort, r knownhosts.Result, key ssh.P
 	return nil
 }
 
-// askUnknown asks until the answer is yes, no or the fingerprint.
-func (h *hostKeys) askUnknown(remote netip.AddrPort, r knownhosts.Result, key ssh.PublicKey) (bool, error) {
+// askUnknown asks until the answer is yes, no or the fingerprint. art is ssh's
+// picture of the key, "" if there is none.
+func (h *hostKeys) askUnknown(remote netip.AddrPort, r knownhosts.Result, key ssh.PublicKey, art string) (bool, error) {
 	q := sshconn.HostKeyQuestion{
 		Host:        h.host.Name(),
 		KeyType:     keyTypeName(key),
 		Fingerprint: fingerprintFor(h.cfg, key),
 		CertProblem: r.CertProblem,
-	}
-	if h.cfg.VisualHostKey {
-		q.Art = randomArt(h.cfg, key)
+		Art:         art,
 	}
 	if remote.IsValid() {
 		q.Address = knownhosts.DisplayAddress(remote.Addr().String(), int(remote.Port()))
 	}
 	q.OtherNames, q.OtherTotal = h.db.OtherNames(h.host, key)
 	return h.put(q)
-}
-
-// askAddress asks about a key that the address does not have.
-func (h *hostKeys) askAddress(r knownhosts.Result, key ssh.PublicKey) (bool, error) {
-	yes, err := h.put(sshconn.HostKeyQuestion{
-		Kind: sshconn.AskAddress, Host: h.host.Name(), Address: r.Address.Name, KeyType: keyTypeName(key),
-		Known: r.Found, Offended: r.Address.Found,
-	})
-	if errors.Is(err, sshconn.ErrNoAnswer) {
-		return false, nil
-	}
-	return yes, err
 }
 
 // put asks until there is an answer.

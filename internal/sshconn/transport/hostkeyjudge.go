@@ -32,8 +32,12 @@ func Judge(ctx context.Context, f sshconn.Facts, cfg *sshconfig.Config, opts ssh
 		refused.Problem = sshconn.KeyUnjudged
 		return Verdict{}, &refused
 	}
+	if onlyBySSH(cfg) && (f.Judged == nil || !sameToSSH(cfg, f.Judged)) {
+		refused.Problem = sshconn.KeyUnjudged
+		return Verdict{}, &refused
+	}
 	h := newHostKeys(ctx, cfg, opts)
-	h.byDNS = f.ByDNS && cfg.VerifyHostKeyDNS == "yes"
+	h.bySSH = f.BySSH && f.Judged != nil && sameRules(cfg, f.Judged)
 	if f.Judged == nil || !sameFiles(cfg, f.Judged) {
 		h.accepted = nil // the person knows of no such files
 	}
@@ -63,14 +67,23 @@ func sameFiles(a, b *sshconfig.Config) bool {
 // keys.
 func sameRules(a, b *sshconfig.Config) bool {
 	type rules struct {
-		strict, command, dns  string
-		checkIP, notLocalhost bool
-		kerberos              bool
-		size                  int
+		strict, dns            string
+		notLocalhost, kerberos bool
+		size                   int
 	}
 	of := func(c *sshconfig.Config) rules {
-		return rules{c.StrictHostKeyChecking, c.KnownHostsCommand, c.VerifyHostKeyDNS, c.CheckHostIP, c.NoHostAuthenticationForLocalhost, c.GSSAPIKeyExchange, c.RequiredRSASize}
+		return rules{c.StrictHostKeyChecking, c.VerifyHostKeyDNS, c.NoHostAuthenticationForLocalhost, c.GSSAPIKeyExchange, c.RequiredRSASize}
 	}
-	return of(a) == of(b) && sameFiles(a, b) && slices.Equal(a.RevokedHostKeys, b.RevokedHostKeys) &&
-		slices.Equal(a.CASignatureAlgorithms, b.CASignatureAlgorithms)
+	return of(a) == of(b) && sameToSSH(a, b) && sameFiles(a, b) && slices.Equal(a.CASignatureAlgorithms, b.CASignatureAlgorithms)
+}
+
+// onlyBySSH reports whether the configuration refuses host keys by rules that ssh
+// alone can apply, to a connection of its own.
+func onlyBySSH(cfg *sshconfig.Config) bool {
+	return cfg.KnownHostsCommand != "" || len(cfg.RevokedHostKeys) > 0 || cfg.CheckHostIP && !hasProxy(cfg)
+}
+
+// sameToSSH reports whether two configurations have the same rules of that kind.
+func sameToSSH(a, b *sshconfig.Config) bool {
+	return a.KnownHostsCommand == b.KnownHostsCommand && slices.Equal(a.RevokedHostKeys, b.RevokedHostKeys) && a.CheckHostIP == b.CheckHostIP
 }

@@ -47,9 +47,16 @@ func TestJudge(t *testing.T) {
 			_, err := Judge(t.Context(), f, s.config(c.lines...), sshconn.Options{Accepted: f.Accepted})
 			judgedAs(t, transport+", "+name, err, c.want)
 		}
-		f.ByDNS = true
-		_, err = Judge(t.Context(), f, s.config(empty, "VerifyHostKeyDNS yes", "StrictHostKeyChecking yes"), sshconn.Options{})
+		byDNS := []string{empty, "VerifyHostKeyDNS yes", "StrictHostKeyChecking yes"}
+		f.BySSH, f.Judged = true, s.config(byDNS...)
+		_, err = Judge(t.Context(), f, s.config(byDNS...), sshconn.Options{})
 		judgedAs(t, "the DNS vouches for it", err, "")
+		_, err = Judge(t.Context(), f, s.config(empty, "VerifyHostKeyDNS yes"), sshconn.Options{})
+		judgedAs(t, "by other rules", err, sshconn.KeyUnknown)
+		for _, option := range []string{"KnownHostsCommand /bin/true", "RevokedHostKeys /dev/null", "CheckHostIP yes"} {
+			_, err = Judge(t.Context(), f, s.config(option), sshconn.Options{})
+			judgedAs(t, "only ssh knows: "+option, err, sshconn.KeyUnjudged)
+		}
 		_, err = Judge(t.Context(), f, s.config(empty, "StrictHostKeyChecking yes"), sshconn.Options{})
 		judgedAs(t, "and is not asked", err, sshconn.KeyStrict)
 		f.Unverified = true

@@ -9,58 +9,19 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// known goes on after a match: the address may be of another mind, or new.
-func (h *hostKeys) known(r knownhosts.Result, key ssh.PublicKey) error {
-	if r.Address != nil && r.Address.Status == knownhosts.Changed {
-		if err := h.addressDiffers(r, key); err != nil {
-			return err
-		}
-	}
-	fromUser := r.Origin == knownhosts.FromUser && (r.Address == nil || r.Address.Status != knownhosts.Match || r.Address.Origin != knownhosts.FromGlobal)
-	h.result.updatable = fromUser && !r.Certified && !r.Portless
-	if r.Address != nil && r.Address.Status == knownhosts.Unknown && !r.Portless {
-		if r.Origin == knownhosts.FromCommand || !h.writable() {
-			h.log.Info().Str("address", r.Address.Name).Msg("host key is not known for the address")
-			return nil
-		}
-		h.add(key, knownhosts.AddressOnly)
-	}
-	return nil
-}
-
-// show shows a known key, as ssh does with VisualHostKey where it has nothing
-// else to say of it (sshconnect.c, check_host_key).
-func (h *hostKeys) show(r knownhosts.Result, key ssh.PublicKey) {
-	newAddress := r.Address != nil && r.Address.Status == knownhosts.Unknown
-	if h.tell != nil && h.cfg.VisualHostKey && !h.cfg.IsHushed() && !newAddress {
-		h.tell(sshconn.Notice{Kind: sshconn.NoticeHostKey, Key: fingerprintFor(h.cfg, key), Text: randomArt(h.cfg, key)})
-	}
-}
-
 // unknown asks a person, if that is what StrictHostKeyChecking says, and writes
 // the key down.
 func (h *hostKeys) unknown(remote netip.AddrPort, r knownhosts.Result, key ssh.PublicKey) error {
 	if h.wasAccepted(key) {
 		return nil
 	}
-	// As for ssh, nothing is written beside an authority that only the command knows.
-	byCommand := r.CertProblem != "" && r.CertOrigin == knownhosts.FromCommand
-	if !h.writable() || byCommand {
+	if !h.writable() {
 		return h.refuse(sshconn.KeyUnwritable, key, r)
 	}
 	if err := h.confirm(remote, r, key); err != nil {
 		return err
 	}
-	if r.Address != nil && r.Address.Status == knownhosts.Changed {
-		if err := h.addressDiffers(r, key); err != nil {
-			return err
-		}
-	}
-	names := knownhosts.NameOnly
-	if r.Address != nil && r.Address.Status == knownhosts.Unknown {
-		names = knownhosts.NameAndAddress
-	}
-	h.add(key, names)
+	h.add(key)
 	return nil
 }
 
@@ -95,38 +56,10 @@ func (h *hostKeys) changed(r knownhosts.Result, key ssh.PublicKey) error {
 	return nil
 }
 
-// addressDiffers decides about a key that is the host's, or is to be, and not
-// that of its address.
-func (h *hostKeys) addressDiffers(r knownhosts.Result, key ssh.PublicKey) error {
-	switch h.cfg.StrictHostKeyChecking {
-	case "no":
-		h.note(sshconn.Note{Kind: sshconn.NoteAddress, KeyType: keyTypeName(key), Address: r.Address.Name, File: r.Address.File, Line: r.Address.Line})
-		return nil
-	case "ask":
-		if h.wasAccepted(key) {
-			return nil
-		}
-		if h.ask == nil {
-			return h.refuse(sshconn.KeyAddress, key, r)
-		}
-		yes, err := h.askAddress(r, key)
-		if yes {
-			h.result.accepted = key
-		}
-		if err != nil || yes {
-			return err
-		}
-	}
-	return h.refuse(sshconn.KeyAddress, key, r)
-}
-
 // add writes the key down. Failing to is no reason to stop, as for ssh.
-func (h *hostKeys) add(key ssh.PublicKey, names knownhosts.Names) {
+func (h *hostKeys) add(key ssh.PublicKey) {
 	note := sshconn.Note{Kind: sshconn.NoteAdded, KeyType: keyTypeName(key), File: h.cfg.UserKnownHostsFiles[0]}
-	if names != knownhosts.NameOnly {
-		note.Address = h.host.AddressName()
-	}
-	if err := knownhosts.Append(note.File, h.host, names, key, h.cfg.HashKnownHosts); err != nil {
+	if err := knownhosts.Append(note.File, h.host, key, h.cfg.HashKnownHosts); err != nil {
 		note.Kind, note.Reason = sshconn.NoteNotAdded, err.Error()
 	}
 	h.log.Info().Str("file", note.File).Str("host", h.host.Name()).Str("fingerprint", ssh.FingerprintSHA256(key)).

@@ -55,7 +55,6 @@ type sshOption struct{ name, value string }
 func passedOn(dir masterDir) []sshOption {
 	return []sshOption{
 		{"ProxyCommand", escapePercent(shellescape.Quote(dir.passProgram()))}, {"ProxyUseFdpass", "yes"},
-		{"VisualHostKey", "no"}, // the key is shown from here
 	}
 }
 

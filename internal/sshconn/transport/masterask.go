@@ -106,7 +106,7 @@ func (q *questions) put(ctx context.Context, asked masterPrompt) ([]byte, error)
 		return nil, sshconn.ErrNoAnswer
 	}
 	if q.aboutHostKey(asked.Text) {
-		return q.confirmHostKey()
+		return q.confirmHostKey(asked.Text)
 	}
 	closed := asked.Hint == hintConfirm || strings.Contains(asked.Text, "(yes/no")
 	switch {
@@ -166,8 +166,8 @@ func (q *questions) show(ctx context.Context, text string) {
 }
 
 // confirmHostKey answers whether the host has the key that it showed.
-func (q *questions) confirmHostKey() ([]byte, error) {
-	yes, err := q.d.keys.answerSSH()
+func (q *questions) confirmHostKey(question string) ([]byte, error) {
+	yes, err := q.d.keys.answerSSH(question)
 	if err != nil {
 		return nil, err
 	}

@@ -44,7 +44,7 @@ func (d *dialer) dialMaster(ctx context.Context) (*master, error) {
 	ctx, cancel := context.WithCancel(ctx) // it ends a question about the host key
 	defer cancel()
 	d.keys = newHostKeys(ctx, d.cfg, d.opts)
-	d.keys.byDNS = d.cfg.VerifyHostKeyDNS == "yes"
+	d.keys.leave()
 	m, err := d.startMaster(ctx)
 	if err != nil {
 		d.transport.Close()
@@ -119,8 +119,8 @@ func (d *dialer) masterFacts(typed bool, lines []string) sshconn.Facts {
 		Typed: typed || d.hops.typed(), OpenSSH: d.transport.openSSH(), OneSession: d.transport.oneSession(), Judged: d.cfg,
 	}
 	d.keys.fill(&f)
-	if d.leftToSSH() {
-		f.Notes = addedNotes(d.cfg, lines)
+	if d.leftToSSH() || d.keys.bySSH {
+		f.Notes = append(f.Notes, addedNotes(d.cfg, lines)...)
 	}
 	f.Notes = append(f.Notes, typedNote(d.cfg, f.Typed, "")...)
 	return f
@@ -137,7 +137,11 @@ func (d *dialer) startSSH(dir masterDir) (*sshProcess, error) {
 	if d.itself {
 		return d.startFronted(dir, env, words)
 	}
-	args := masterArgs(d.cfg, dir, passedOn(dir), d.attended(), d.opts.Unattended())
+	way := passedOn(dir)
+	if d.keys.cfg.StrictHostKeyChecking != d.cfg.StrictHostKeyChecking {
+		way = append(way, sshOption{"StrictHostKeyChecking", d.keys.cfg.StrictHostKeyChecking})
+	}
+	args := masterArgs(d.cfg, dir, way, d.attended(), d.opts.Unattended())
 	p := newSSHProcess(exec.Command(args[0], args[1:]...), append(env, "SSH_ASKPASS_REQUIRE=force"), words)
 	return p, p.start()
 }
@@ -186,7 +190,7 @@ func (d *dialer) explainMaster(ctx context.Context, m *master, q *questions) err
 	case final == saysKeyFailed && d.leftToSSH():
 		return f.unseenKeyError()
 	case final == saysKeyFailed:
-		return d.keys.refusedBySSH(q.saidNo())
+		return d.keys.refusedBySSH(q.saidNo(), lines)
 	}
 	if err := f.explain(); err != nil {
 		return err

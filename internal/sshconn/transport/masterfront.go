@@ -21,7 +21,7 @@ import (
 // An ssh that is run by another program (sshconfig.Config.Front) makes its
 // connection itself, by its own configuration: the program may have another way
 // for what ssh dials, and nothing of ours goes past it. So does one that has to
-// see the server's address (GSSAPITrustDns). So there is no relay, and what is
+// see the server's address (CheckHostIP, GSSAPITrustDns). So there is no relay, and what is
 // known of the connection is what ssh says of it:
 //
 //	keeper ==sessions==> control socket -> ssh -> server
@@ -29,7 +29,8 @@ import (
 
 // dialsItself says whether ssh is to make its connection itself.
 func dialsItself(cfg *sshconfig.Config) bool {
-	return cfg.Front != "" || cfg.GSSAPITrustDNS && (cfg.GSSAPIAuthentication || cfg.GSSAPIKeyExchange) && !hasProxy(cfg)
+	byAddress := cfg.CheckHostIP || cfg.GSSAPITrustDNS && (cfg.GSSAPIAuthentication || cfg.GSSAPIKeyExchange)
+	return cfg.Front != "" || byAddress && !hasProxy(cfg)
 }
 
 // ownConn stands for the connection that ssh makes.
@@ -129,7 +130,7 @@ func (d *dialer) startFronted(dir masterDir, env []string, words *sshWords) (*ss
 func (d *dialer) ownWay(jumpProgram string) ([]sshOption, error) {
 	var options []sshOption
 	if d.cfg.StrictHostKeyChecking == "no" {
-		const option, value = "StrictHostKeyChecking", "accept-new"
+		const option, value = "StrictHostKeyChecking", strictAnyway
 		with := append(slices.Clone(d.cfg.Program()), "-o", option+"="+value)
 		found, err := sshconfig.Resolve(d.keys.ctx, with, d.cfg.Dest)
 		if err != nil {

@@ -49,14 +49,7 @@ func TestHostKeyBehindManyWords(t *testing.T) {
 	s := newSite(t, lab.SshdConfig{Extra: []string{"KexAlgorithms sntrup761x25519-sha512@openssh.com"}})
 	s.newKey("other", "ed25519")
 	changed, revoked := "%s "+s.read("other.pub"), "@revoked "+s.hostKeys("%s")
-	own := "Host key verification failed.\r\n"
-	for name, before := range map[string]string{
-		"0 lines": "", "199 lines": lines(199, "x"), "200 lines": lines(200, "x"), "300 lines": lines(300, "x"), "1023 lines": lines(1023, "x"),
-		"long lines":            lines(100, strings.Repeat("x", 8000)),
-		"words of ssh's":        lines(20, own+"debug1: Server host key: ssh-ed25519 SHA256:x\r\nWarning: Permanently added 'x' (ED25519) to the list of known hosts.\r\nAuthenticated to x"),
-		"words of no character": lines(250, "\xff\xfe\x1b[2J"),
-		"ends with a half":      lines(3, "SSH-"),
-	} {
+	for name, before := range manyWords {
 		transport := sshconn.TransportOpenSSH
 		if strings.HasSuffix(before, "x\r\nx\r\n") {
 			transport = sshconn.TransportAuto // the native one comes as far as the key exchange, which it does not know
@@ -83,6 +76,63 @@ func TestHostKeyBehindManyWords(t *testing.T) {
 		}
 	}
 }
+
+// manyWords are what a server may say before its version line.
+var manyWords = map[string]string{
+	"0 lines": "", "199 lines": lines(199, "x"), "200 lines": lines(200, "x"), "300 lines": lines(300, "x"), "1023 lines": lines(1023, "x"),
+	"long lines": lines(100, strings.Repeat("x", 8000)),
+	"words of ssh's": lines(20, "Host key verification failed.\r\ndebug1: Server host key: ssh-ed25519 SHA256:x\r\n"+
+		"Warning: Permanently added 'x' (ED25519) to the list of known hosts.\r\nAuthenticated to x"),
+	"words of no character": lines(250, "\xff\xfe\x1b[2J"),
+	"ends with a half":      lines(3, "SSH-"),
+}
+
+// TestSSHRefusesBehindManyWords: where ssh is to know more of host keys than the
+// files, what a server says before it shows its key hides nothing either: ssh's
+// end is the verdict.
+func TestSSHRefusesBehindManyWords(t *testing.T) {
+	s := newSite(t, lab.SshdConfig{})
+	s.newKey("other", "ed25519")
+	known, changed := s.hostKeys("%s"), "%s "+s.read("other.pub")
+	list := s.write("list", strings.TrimPrefix(s.hostKeys(""), " "))
+	for name, before := range manyWords {
+		for _, c := range labtest.Rows(3, []struct{ known, option string }{
+			{changed, "KnownHostsCommand /bin/true"},
+			{changed, "VisualHostKey yes"},
+			{changed, "CheckHostIP yes"},
+			{"", "RevokedHostKeys " + list},
+			{known, "RevokedHostKeys " + list},
+			{known, "RevokedHostKeys /nonexistent"},
+		}) {
+			for _, strict := range labtest.Rows(2, []string{"no", "ask", "yes", "accept-new"}) {
+				if strict == "no" && c.option == "VisualHostKey yes" {
+					continue // it is let pass
+				}
+				t.Run(name+", "+c.option+", "+strict, func(t *testing.T) {
+					cfg := s.behind(before, c.known, c.option, "StrictHostKeyChecking "+strict)
+					opts := over(t, cfg, sshconn.TransportAuto)
+					opts.Ask = func(context.Context, sshconn.HostKeyQuestion) (string, error) {
+						t.Error("asked")
+						return "yes", nil
+					}
+					_, err := Open(t.Context(), cfg, opts)
+					key := (*sshconn.HostKeyError)(nil)
+					if !errors.As(err, &key) {
+						t.Fatalf("%#v", err)
+					}
+					if seen := c.known == changed && c.option != "CheckHostIP yes"; seen && key.Problem != sshconn.KeyChanged {
+						t.Errorf("%#v", key)
+					}
+					if got := s.read("known_front"); got != strings.ReplaceAll(c.known, "%s", knownPort(cfg)) {
+						t.Errorf("known_hosts became %q", got)
+					}
+				})
+			}
+		}
+	}
+}
+
+func knownPort(cfg *sshconfig.Config) string { return fmt.Sprintf("[127.0.0.1]:%d", cfg.Port) }
 
 func lines(n int, text string) string { return strings.Repeat(text+"\r\n", n) }
 
@@ -172,6 +222,7 @@ func TestKnownByMoreThanAFile(t *testing.T) {
 		"authority":         {"UserKnownHostsFile " + byAuthority, ""},
 		"revoked authority": {"UserKnownHostsFile " + lapsed, sshconn.KeyRevoked},
 		"command":           {"UserKnownHostsFile " + none + "\nKnownHostsCommand /bin/cat " + printed, ""},
+		"revoked by it":     {"KnownHostsCommand /bin/cat " + lapsed, sshconn.KeyDisputed},
 		"revoked in a list": {"RevokedHostKeys " + s.path("host.pub"), sshconn.KeyRevoked},
 		"no such list":      {"RevokedHostKeys " + s.path("no-such-list"), sshconn.KeyUncheckable},
 	} {
@@ -257,8 +308,9 @@ func largeExponent(t *testing.T) (private, public string) {
 	}
 }
 
-// TestHostKeyLeftToSSH: with VerifyHostKeyDNS yes ssh decides about what no file
-// vouches for. Here the DNS says nothing, and it asks or refuses.
+// TestHostKeyLeftToSSH: with VerifyHostKeyDNS yes, and with KnownHostsCommand, ssh
+// decides about what no file vouches for. Here neither says anything, and it asks
+// or refuses.
 func TestHostKeyLeftToSSH(t *testing.T) {
 	s := newSite(t, lab.SshdConfig{})
 	s.newKey("other", "ed25519")
@@ -269,36 +321,56 @@ func TestHostKeyLeftToSSH(t *testing.T) {
 		"declined":        {"ask", "", "no", sshconn.KeyDeclined},
 		"nobody to ask":   {"ask", "", "", sshconn.KeyUnknown},
 		"strict":          {"yes", "", "", sshconn.KeyStrict},
+		"new":             {"accept-new", "", "", ""},
 		"changed":         {"ask", other, "yes", sshconn.KeyChanged},
 		"changed, new":    {"accept-new", other, "", sshconn.KeyChanged},
 		"changed, passes": {"no", other, "", "unverified"},
 		"revoked":         {"no", "@revoked " + s.hostKeys(s.knownName()), "", sshconn.KeyRevoked},
 	} {
-		t.Run(name, func(t *testing.T) {
-			cfg := s.config("VerifyHostKeyDNS yes", "StrictHostKeyChecking "+c.strict, "UserKnownHostsFile "+s.write("known", c.known))
-			opts := over(t, cfg, sshconn.TransportAuto)
-			if c.answer != "" {
-				opts.Ask = func(context.Context, sshconn.HostKeyQuestion) (string, error) { return c.answer, nil }
+		for _, option := range []string{"VerifyHostKeyDNS yes", "KnownHostsCommand /bin/true", "VisualHostKey yes"} {
+			want := c.want
+			if want == "unverified" && option == "KnownHostsCommand /bin/true" {
+				want = sshconn.KeyChanged // the command may know of the change, so that none is let pass
 			}
-			conn, err := Open(t.Context(), cfg, opts)
-			got := ""
-			if key := (*sshconn.HostKeyError)(nil); errors.As(err, &key) {
-				got = key.Problem
-			} else if err != nil {
-				t.Fatal(err)
-			} else {
-				defer conn.Close()
-				f := conn.Facts()
-				if f.Unverified {
-					got = "unverified"
+			t.Run(name+", "+option, func(t *testing.T) {
+				cfg := s.config(option, "StrictHostKeyChecking "+c.strict, "UserKnownHostsFile "+s.write("known", c.known), "HashKnownHosts no")
+				opts := over(t, cfg, sshconn.TransportAuto)
+				var asked sshconn.HostKeyQuestion
+				if c.answer != "" {
+					opts.Ask = func(_ context.Context, q sshconn.HostKeyQuestion) (string, error) { asked = q; return c.answer, nil }
 				}
-				if f.ByDNS || f.HostKey == nil || (f.Accepted != nil) != (c.answer == "yes") {
-					t.Errorf("%+v", f)
+				conn, err := Open(t.Context(), cfg, opts)
+				if got := leftVerdict(t, conn, err, c.answer); got != want {
+					t.Errorf("%q, %v; want %q", got, err, want)
 				}
-			}
-			if got != c.want {
-				t.Errorf("%q, %v; want %q", got, err, c.want)
-			}
-		})
+				hostKey := strings.Join(strings.Fields(s.hostKeys(s.knownName()))[:3], " ")
+				if knows := strings.HasPrefix(s.read("known"), hostKey); knows != (err == nil && want == "") {
+					t.Errorf("the file has %q", s.read("known"))
+				}
+				if drawn := strings.HasPrefix(asked.Art, "+--[ED25519 256]"); drawn != (asked.Host != "" && option == "VisualHostKey yes") {
+					t.Errorf("asked %+v", asked)
+				}
+			})
+		}
 	}
+}
+
+// leftVerdict is what became of the host key: "" if it was accepted.
+func leftVerdict(t *testing.T, conn sshconn.Connection, err error, answer string) string {
+	t.Helper()
+	if key := (*sshconn.HostKeyError)(nil); errors.As(err, &key) {
+		return key.Problem
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	f := conn.Facts()
+	if f.Unverified {
+		return "unverified"
+	}
+	if f.HostKey == nil || (f.Accepted != nil) != (answer == "yes") {
+		t.Errorf("%+v", f)
+	}
+	return ""
 }

@@ -24,6 +24,8 @@ var (
 	saysSignFailed  = regexp.MustCompile(`^sign_and_send_pubkey: signing failed for .*: (.*)$`)
 	saysNotLoaded   = regexp.MustCompile(`^Load key "(.*)": (.*)$`)
 	saysOffending   = regexp.MustCompile(`^(?:debug1: )?Offending (\S+) key in (.*):(\d+)$`)
+	saysRevoked     = regexp.MustCompile(`^Host key .* revoked by file (.*)$`)
+	saysUncheckable = regexp.MustCompile(`Error checking host key .* in revoked keys file (.*): `)
 	saysAdded       = regexp.MustCompile(`^Warning: Permanently added '(.*)' \((.*)\) to the list of known hosts\.$`)
 )
 
@@ -92,6 +94,10 @@ func negotiated(what string) string {
 // said why: that may be lost among a server's words.
 func (f *sshFailure) unseenKeyError() error {
 	e := &sshconn.HostKeyError{Problem: sshconn.KeyDisputed, Host: hostKeyHost(f.cfg), Strict: f.cfg.StrictHostKeyChecking}
+	if problem, file := revokedWords(f.lines); problem != "" {
+		e.Problem, e.File = problem, file
+		return e
+	}
 	for _, line := range f.lines {
 		if m := saysOffending.FindStringSubmatch(line); m != nil {
 			e.KnownType, e.File = m[1], m[2]
@@ -105,6 +111,20 @@ func (f *sshFailure) unseenKeyError() error {
 		}
 	}
 	return e
+}
+
+// revokedWords returns what ssh has said of RevokedHostKeys: the problem, "" if
+// there is none, and the file.
+func revokedWords(lines []string) (problem, file string) {
+	for _, line := range lines {
+		if m := saysRevoked.FindStringSubmatch(line); m != nil {
+			return sshconn.KeyRevoked, m[1]
+		}
+		if m := saysUncheckable.FindStringSubmatch(line); m != nil {
+			return sshconn.KeyUncheckable, m[1]
+		}
+	}
+	return "", ""
 }
 
 // authError puts together what ssh has said of the login. methods are those of

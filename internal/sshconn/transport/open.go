@@ -90,7 +90,7 @@ func fallBack(ctx context.Context, cfg *sshconfig.Config, opts sshconn.Options, 
 // transport cannot do, nil if it asks for nothing of that kind.
 func beyondNative(cfg *sshconfig.Config) error {
 	if cfg.VerifyHostKeyDNS == "yes" {
-		return &sshconn.UnsupportedError{Feature: sshconn.FeatureHostKeyDNS, Detail: "VerifyHostKeyDNS"}
+		return &sshconn.UnsupportedError{Feature: sshconn.FeatureOption, Detail: "VerifyHostKeyDNS"}
 	}
 	// The server may prove by Kerberos who it is, and no key of it need be known.
 	if cfg.GSSAPIKeyExchange && hasTicket() {
@@ -99,6 +99,26 @@ func beyondNative(cfg *sshconfig.Config) error {
 	ours := func(method string) bool { return slices.Contains(nativeMethods, method) }
 	if p := cfg.PreferredAuthentications; len(p) > 0 && !slices.ContainsFunc(p, ours) {
 		return &sshconn.UnsupportedError{Feature: sshconn.FeatureMethod, Detail: strings.Join(p, ",")}
+	}
+	return nil
+}
+
+// hostKeysBeyondUs returns the option about host keys that only ssh can heed, nil
+// if there is none. The native transport does without none of them: a key that one
+// of them refuses would be accepted.
+func hostKeysBeyondUs(cfg *sshconfig.Config) error {
+	for _, option := range []struct {
+		name string
+		set  bool
+	}{
+		{"KnownHostsCommand", cfg.KnownHostsCommand != ""},
+		{"RevokedHostKeys", len(cfg.RevokedHostKeys) > 0},
+		{"CheckHostIP", cfg.CheckHostIP && !hasProxy(cfg)},
+		{"VisualHostKey", cfg.VisualHostKey},
+	} {
+		if option.set {
+			return &sshconn.UnsupportedError{Feature: sshconn.FeatureOption, Detail: option.name}
+		}
 	}
 	return nil
 }

@@ -7,7 +7,6 @@ import (
 	"reflect"
 	"time"
 
-	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 	"golang.org/x/crypto/ssh"
 )
@@ -89,20 +88,11 @@ func (d *dialer) explain(ctx context.Context, err error) error {
 func keyRefusal(err error) error {
 	var ask *askError
 	var hostKey *sshconn.HostKeyError
-	var command *sshconn.KnownHostsCommandError
-	var malformed *sshconfig.CommandError
-	var unset *sshconfig.EnvError
 	switch {
 	case errors.As(err, &ask):
 		return ask.error
 	case errors.As(err, &hostKey):
 		return hostKey
-	case errors.As(err, &command):
-		return command
-	case errors.As(err, &malformed):
-		return malformed
-	case errors.As(err, &unset):
-		return unset
 	}
 	return nil
 }

@@ -28,9 +28,6 @@ func (s *shown) remember(tell func(sshconn.Notice)) func(sshconn.Notice) {
 		switch n.Kind {
 		case sshconn.NoticeSkipped:
 			s.files[n.File] = true
-		case sshconn.NoticeHostKey:
-			s.addLocked(knownKeyWords + n.Key)
-			s.addLocked(n.Text)
 		case sshconn.NoticeBanner:
 			s.addLocked(n.Text)
 		}
@@ -39,20 +36,13 @@ func (s *shown) remember(tell func(sshconn.Notice)) func(sshconn.Notice) {
 	}
 }
 
-// knownKeyWords are those of ssh before a known key's fingerprint
-// (sshconnect.c, check_host_key); later versions have a colon behind them.
-const knownKeyWords = "Host key fingerprint is "
-
 func (s *shown) addLocked(text string) {
 	for line := range strings.Lines(text) {
 		s.lines[shownLine(line)] = true
 	}
 }
 
-func shownLine(line string) string {
-	line = strings.TrimRight(line, "\r\n")
-	return strings.Replace(line, "Host key fingerprint is: ", knownKeyWords, 1)
-}
+func shownLine(line string) string { return strings.TrimRight(line, "\r\n") }
 
 // leaveOut returns tell, nil for nil, without what is remembered.
 func (s *shown) leaveOut(tell func(sshconn.Notice)) func(sshconn.Notice) {

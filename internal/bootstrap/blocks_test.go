@@ -28,8 +28,8 @@ func newAgents(l *local) agents {
 	return newAgentsIn(l, "ssh-") // as sshd's
 }
 
-// newAgentsIn has their sockets in a directory whose name begins so. It is not
-// below t.TempDir, whose names are too long for a socket.
+// newAgentsIn puts their sockets into a directory whose name begins so. It is
+// not below t.TempDir, whose names are too long for a socket.
 func newAgentsIn(l *local, prefix string) agents {
 	l.t.Helper()
 	dir, err := os.MkdirTemp("/tmp", prefix)

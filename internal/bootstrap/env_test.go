@@ -178,7 +178,7 @@ var people = map[string]person{
 	},
 }
 
-// TestShells has every shell say its SSH_AUTH_SOCK.
+// TestShells lets every shell say its SSH_AUTH_SOCK.
 func TestShells(t *testing.T) {
 	t.Parallel()
 	for name, p := range people {
@@ -213,7 +213,7 @@ func TestShells(t *testing.T) {
 
 var said = regexp.MustCompile(`\[(.*)\]`)
 
-// testEnv starts a shell in one way and has it say its SSH_AUTH_SOCK.
+// testEnv starts a shell in one way and lets it say its SSH_AUTH_SOCK.
 func testEnv(t *testing.T, l *local, a agents, c envCase, w way) {
 	if w.sshd && !c.ssh {
 		return // elsewhere bash -c reads no file
@@ -264,7 +264,7 @@ func testEnv(t *testing.T, l *local, a agents, c envCase, w way) {
 	}
 }
 
-// TestEnvInOtherShells has a POSIX shell read the block, as it reads
+// TestEnvInOtherShells lets a POSIX shell read the block, as it reads
 // ~/.profile.
 func TestEnvInOtherShells(t *testing.T) {
 	t.Parallel()

@@ -13,7 +13,7 @@ import (
 // mallory is another user of the machine.
 const mallory = nobody - 1
 
-// anothers has another user listen at a socket, and returns it.
+// anothers lets another user listen at a socket, and returns it.
 func (a agents) anothers(name string) string {
 	t := a.l.t
 	t.Helper()
@@ -68,7 +68,7 @@ func eachEvil(l *local, real, name string, test func(what, path string)) {
 	}
 }
 
-// TestAnotherUsersDirectory has another user lead sshd's name of the socket to
+// TestAnotherUsersDirectory lets another user lead sshd's name of the socket to
 // a place of hers, from which she could change it later. It runs alone, as
 // TestHolderFindsTheSocket does.
 func TestAnotherUsersDirectory(t *testing.T) {
@@ -99,7 +99,7 @@ func TestAnotherUsersDirectory(t *testing.T) {
 	})
 }
 
-// TestAnotherUsersWay has another user name a socket of the person's in the
+// TestAnotherUsersWay lets another user name a socket of the person's in the
 // list of sockets by a way that she can lead elsewhere later. It runs alone, as
 // TestHolderFindsTheSocket does.
 func TestAnotherUsersWay(t *testing.T) {
@@ -142,7 +142,7 @@ func TestAnotherUsersSocket(t *testing.T) {
 	})
 }
 
-// TestNamesOfOtherSockets has others listen at sockets whose names end as that
+// TestNamesOfOtherSockets lets others listen at sockets whose names end as that
 // of a dead one does.
 func TestNamesOfOtherSockets(t *testing.T) {
 	eachShell(t, func(t *testing.T, l *local) {

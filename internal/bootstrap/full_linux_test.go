@@ -107,7 +107,7 @@ func TestReadOnlyHome(t *testing.T) {
 	})
 }
 
-// TestMountedFile has a dotfile that is mounted from elsewhere, as in
+// TestMountedFile: a dotfile that is mounted from elsewhere, as in
 // containers: it can be written, but not replaced.
 func TestMountedFile(t *testing.T) {
 	t.Parallel()
@@ -142,7 +142,7 @@ func TestHomeOfRoot(t *testing.T) {
 	})
 }
 
-// TestFileOfAnotherGroup has one that only root could give to a copy.
+// TestFileOfAnotherGroup: one that only root could give to a copy.
 func TestFileOfAnotherGroup(t *testing.T) {
 	t.Parallel()
 	eachShell(t, func(t *testing.T, l *local) {

@@ -13,7 +13,7 @@ import (
 	"github.com/mosha-ssh/mosha/internal/link"
 )
 
-// TestTwoLaptops has two of them share an account.
+// TestTwoLaptops lets two of them share an account.
 func TestTwoLaptops(t *testing.T) {
 	t.Parallel()
 	s := newSite(t).login(t, "bash")
@@ -115,7 +115,7 @@ func TestSleepingLaptop(t *testing.T) {
 	compare(t, "keys", s.key.Pub, s.keys())
 }
 
-// TestNeverHeard has a connection break before its keeper can know of it: the
+// TestNeverHeard lets a connection break before its keeper can know of it: the
 // holder gets no order. Then its sshd ends, and whoever hangs on the agent is
 // free; one that was heard of stays.
 func TestNeverHeard(t *testing.T) {
@@ -146,7 +146,7 @@ func TestNeverHeard(t *testing.T) {
 	check(t, s.account.WaitGone(t.Context(), ""))
 }
 
-// TestBuryHalfOpen has a program hang on the agent of a connection whose other
+// TestBuryHalfOpen lets a program hang on the agent of a connection whose other
 // end no longer answers, and of one whose sshd does not run at all.
 func TestBuryHalfOpen(t *testing.T) {
 	t.Parallel()

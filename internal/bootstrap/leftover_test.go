@@ -45,8 +45,8 @@ func TestUndoAfterChsh(t *testing.T) {
 	})
 }
 
-// TestDirectoriesOfAFailedCreate has a file fail when its directories are made:
-// they go again, and the next set-up still knows them for its own.
+// TestDirectoriesOfAFailedCreate makes a file fail when its directories are
+// made: they go again, and the next set-up still knows them for its own.
 func TestDirectoriesOfAFailedCreate(t *testing.T) {
 	eachShell(t, func(t *testing.T, l *local) {
 		t.Parallel()

@@ -245,7 +245,7 @@ func TestBury(t *testing.T) {
 	})
 }
 
-// TestBuryTheStubborn has an sshd that does not end when it is told to.
+// TestBuryTheStubborn: an sshd that does not end when it is told to.
 func TestBuryTheStubborn(t *testing.T) {
 	eachShell(t, func(t *testing.T, l *local) {
 		t.Parallel()

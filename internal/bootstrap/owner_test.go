@@ -10,7 +10,7 @@ import (
 	"github.com/mosha-ssh/mosha/internal/remotesh"
 )
 
-// relink has somebody else make the link.
+// relink lets somebody else make the link.
 func (l *local) relink(text string) {
 	l.t.Helper()
 	p := filepath.Join(l.home, remotesh.LinkPath)
@@ -85,7 +85,7 @@ func testPing(t *testing.T, l *local, own, _ string) {
 	compare(t, "target after the end", "", l.target())
 }
 
-// testActor has a ping find the link as others have made it.
+// testActor lets a ping find the link as others have made it.
 func testActor(t *testing.T, l *local, own, other string) {
 	h := l.hold(link.Claim, "SSH_AUTH_SOCK="+own)
 	h.began(own)
@@ -120,7 +120,7 @@ func testActor(t *testing.T, l *local, own, other string) {
 	compare(t, "target", other, l.target())
 }
 
-// testDeadSockets has sockets at which nobody listens, and one that the
+// testDeadSockets: sockets at which nobody listens, and one that the
 // system's list does not show under its name.
 func testDeadSockets(t *testing.T, l *local, own, other string) {
 	h := l.hold("", "SSH_AUTH_SOCK="+own)

@@ -10,8 +10,8 @@ import (
 	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 )
 
-// shadow has shell commands run before a program of the remote, at the first
-// call that names the file, or has them run in its place if they exit.
+// shadow runs shell commands before a program of the remote, at the first
+// call that names the file, or in its place if they exit.
 func (l *local) shadow(program, file, commands string) {
 	l.t.Helper()
 	bin, once := openDir(l.t), filepath.Join(openDir(l.t), "met")
@@ -35,7 +35,7 @@ func (l *local) program(name string) string {
 	return ""
 }
 
-// TestWriteJustBeforeTheRename has somebody else write to a file when its copy
+// TestWriteJustBeforeTheRename lets somebody else write to a file when its copy
 // is complete and checked.
 func TestWriteJustBeforeTheRename(t *testing.T) {
 	eachShell(t, func(t *testing.T, l *local) {
@@ -73,7 +73,7 @@ func checkTree(t *testing.T, what string, got, want tree) {
 	}
 }
 
-// TestFileThatAppearsMeanwhile has somebody else make a file right before it
+// TestFileThatAppearsMeanwhile lets somebody else make a file right before it
 // gets its name, or a file system without hard links.
 func TestFileThatAppearsMeanwhile(t *testing.T) {
 	eachShell(t, func(t *testing.T, l *local) {

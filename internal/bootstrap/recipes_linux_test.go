@@ -86,7 +86,7 @@ func TestOwnAgent(t *testing.T) {
 	})
 }
 
-// testStartsOwn has a login say which agent it has, and end that one.
+// testStartsOwn lets a login say which agent it has, and end that one.
 func testStartsOwn(t *testing.T, s *site, when string) {
 	const say = "sh -c '(echo $SSH_AUTH_SOCK; ssh-add -L; ssh-agent -k) >said 2>&1; mv said said.all'"
 	got := strings.Split(s.open("-a").tell(say), "\n")

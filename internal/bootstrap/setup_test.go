@@ -133,7 +133,7 @@ func testSample(t *testing.T, l *local, s sample) {
 	}
 }
 
-// untouched tells whether no file has a trace of a block.
+// untouched reports whether no file has a trace of a block.
 func untouched(home tree) bool {
 	for _, n := range home {
 		if _, ok := findBlock([]byte(n.content)); ok {
@@ -257,7 +257,7 @@ func TestConnectionLostWhileWriting(t *testing.T) {
 	})
 }
 
-// TestSignalWhileWriting has sshd hang up when the new file is half there.
+// TestSignalWhileWriting lets sshd hang up when the new file is half there.
 func TestSignalWhileWriting(t *testing.T) {
 	eachShell(t, func(t *testing.T, l *local) {
 		bin := openDir(t)
@@ -326,7 +326,7 @@ func TestFileThatChangesMeanwhile(t *testing.T) {
 	})
 }
 
-// TestFileThatChangesWhileItIsRead has it shrink or go away just before a
+// TestFileThatChangesWhileItIsRead lets it shrink or go away just before a
 // program of the script reads it.
 func TestFileThatChangesWhileItIsRead(t *testing.T) {
 	eachShell(t, func(t *testing.T, l *local) {

@@ -17,8 +17,9 @@ import (
 // systemd would make it.
 const runtimeDir = "/run/user/lab"
 
-// makeShared has a machine take every home for one on NFS, which stands in for
-// one: the two machines see the same directory, and only its kind is made up.
+// makeShared makes a machine take every home for one on NFS, which stands in
+// for one: the two machines see the same directory, and only its kind is made
+// up.
 func makeShared(t *testing.T, m *lab.Machine, owner *lab.User) {
 	t.Helper()
 	check(t, m.Replace("/usr/bin/stat", "#!/bin/sh\n[ \"$1 $2 $3\" != '-f -c %T' ] || echo nfs\n", 0o755))
@@ -61,7 +62,7 @@ func (s *site) leads(want string) {
 	compare(s.t, "where the link of "+s.host+" leads", want, strings.TrimSpace(string(out)))
 }
 
-// TestHomeSharedByHosts has two hosts use one home: each has its own agent.
+// TestHomeSharedByHosts lets two hosts use one home: each has its own agent.
 func TestHomeSharedByHosts(t *testing.T) {
 	t.Parallel()
 	a, b := newSharedHosts(t)
@@ -94,7 +95,7 @@ func TestHomeSharedByHosts(t *testing.T) {
 	compare(t, "report", rows(removed(remotesh.LinkPath), removed(".ssh/rc"), removed(".bashrc"), removed(".profile")), undone(t, a))
 }
 
-// TestLinkInSharedHome has others change the link in the home, of which the
+// TestLinkInSharedHome lets others change the link in the home, of which the
 // hosts' own links know nothing.
 func TestLinkInSharedHome(t *testing.T) {
 	t.Parallel()

@@ -21,7 +21,7 @@ func (l *local) finds(what, want string, vars ...string) {
 	_ = h.Close()
 }
 
-// TestHolderFindsTheSocket has a start-up file put something else into
+// TestHolderFindsTheSocket lets a start-up file put something else into
 // SSH_AUTH_SOCK than sshd did. It runs alone: holders of other tests would find
 // by this process's pid what it puts there.
 func TestHolderFindsTheSocket(t *testing.T) {

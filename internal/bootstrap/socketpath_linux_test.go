@@ -15,7 +15,7 @@ import (
 	"github.com/mosha-ssh/mosha/internal/remotesh"
 )
 
-// TestAgentSocketPath has sshd put its sockets elsewhere (sshd_config(5), from
+// TestAgentSocketPath lets sshd put its sockets elsewhere (sshd_config(5), from
 // 10.6 on): ~/.ssh/rc takes them, the holder finds them, also where a start-up
 // file hides them, and none is left where an sshd was killed.
 func TestAgentSocketPath(t *testing.T) {

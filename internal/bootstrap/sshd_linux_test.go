@@ -239,14 +239,14 @@ func (w *window) leave() {
 	check(w.t, err)
 }
 
-// openTmux has a login with an agent leave a tmux behind.
+// openTmux lets a login with an agent leave a tmux behind.
 func (s *site) openTmux() {
 	s.t.Helper()
 	s.open("-A").tell("tmux new-session -d -s m; echo ok >said.all")
 	s.t.Cleanup(func() { _ = s.account.Command(context.Background(), "tmux", "kill-server").Run() })
 }
 
-// openScreen has one leave a screen behind.
+// openScreen lets one leave a screen behind.
 func (s *site) openScreen() {
 	s.t.Helper()
 	s.open("-A").tell("screen -dmS m; echo ok >said.all")
@@ -254,7 +254,7 @@ func (s *site) openScreen() {
 }
 
 // testPanes opens windows in the tmux and the screen of a login that is gone,
-// and has them use the agents of one login after the other.
+// and lets them use the agents of one login after the other.
 func testPanes(t *testing.T, s *site) {
 	do := func(argv ...string) {
 		t.Helper()
@@ -298,8 +298,8 @@ func (s *site) home() string {
 	return string(out)
 }
 
-// testFinding has shells find the agent of a holder that runs, over an ssh that
-// forwards none.
+// testFinding lets shells find the agent of a holder that runs, over an ssh
+// that forwards none.
 func testFinding(t *testing.T, s *site, command bool) {
 	h, _ := s.hold(link.Claim)
 	h.expect(link.Outcome{State: link.Set})
@@ -393,7 +393,7 @@ func TestHolderWithoutForwarding(t *testing.T) {
 	h.expect(failedLink(link.Error{NoAgent: true}))
 }
 
-// TestSystemRC has set-up create a ~/.ssh/rc, which turns off what sshd does
+// TestSystemRC lets set-up create a ~/.ssh/rc, which turns off what sshd does
 // without one.
 func TestSystemRC(t *testing.T) {
 	t.Parallel()

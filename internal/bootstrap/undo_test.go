@@ -153,7 +153,7 @@ func TestUndo(t *testing.T) {
 	})
 }
 
-// checkDiffs checks that a diff has a file go away if and only if it is said.
+// checkDiffs checks that a diff removes a file exactly if the report does.
 func checkDiffs(t *testing.T, preview Report) {
 	t.Helper()
 	for _, f := range preview.Files {
@@ -257,7 +257,7 @@ func randomContent(r *rand.Rand) string {
 	return b.String()
 }
 
-// TestUndoBesideSetups has both at work at once: a file is as the one or the
+// TestUndoBesideSetups runs both at once: a file is as the one or the
 // other leaves it, never in between.
 func TestUndoBesideSetups(t *testing.T) {
 	l := newLocal(t, shells[0].argv, "")
@@ -293,7 +293,7 @@ func TestUndoBesideSetups(t *testing.T) {
 	compare(t, "files", 4, len(l.tree()))
 }
 
-// TestPreviewIsAPatch has patch(1) do what set-up would have done.
+// TestPreviewIsAPatch lets patch(1) do what set-up would have done.
 func TestPreviewIsAPatch(t *testing.T) {
 	t.Parallel()
 	outer := newLocal(t, shells[0].argv, "")

@@ -13,7 +13,7 @@ import (
 )
 
 // TestUndoOfTheLink: it goes if nobody listens at its end or mosha may have
-// made it, and stays if a person has it lead to an agent of that machine.
+// made it, and stays if a person leads it to an agent of that machine.
 func TestUndoOfTheLink(t *testing.T) {
 	t.Parallel()
 	eachShell(t, func(t *testing.T, outer *local) {

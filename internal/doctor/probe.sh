@@ -1,10 +1,12 @@
 # The doctor's probe: looks at the remote and changes nothing there.
 #
-# It is sent to /bin/sh on its standard input, and its orders follow on the same stream. Some shells read a script in
-# blocks, so all of it is one compound command, parsed before it runs, and no order is sent before its first line of
-# output. Assignments precede it: part, what to look at, token, a word
-# that nothing else prints, and what the part needs. probe.go has the other side and
-# describes the lines. The end of input is the last order: what was started for the probe is ended then.
+# /bin/sh reads it on its standard input, and its orders on the same stream.
+# Some shells read a script in blocks, so all of it is one compound command,
+# parsed before it runs, and the doctor sends no order before its first line of
+# output. Assignments precede it: part, what to look at; token, a word that
+# nothing else prints; and what the part needs. probe.go has the other side and
+# describes the lines. The end of input is the last order: the probe then ends
+# all that it started.
 #
 # shellcheck shell=sh disable=SC2154,SC3013
 {
@@ -13,28 +15,32 @@ trap '' PIPE
 PATH=${PATH:+$PATH:}/usr/bin:/bin
 export PATH
 
-# can DIR: as place.sh has it, without a try, as nothing is to be changed.
+# can DIR: as in place.sh, but without a try, since the probe changes nothing.
 # shellcheck disable=SC2317
 can() { [ -w "$1" ]; }
 find_place
 
-# find_link: sets link to the one that matters: in a home that several hosts share, the one in it leads to each host's own.
+# find_link: sets link to the one that matters: in a home that several hosts
+# share, the one in it leads to each host's own.
 find_link() {
   link=$home
   case $(readlink "$home") in /run/user/*/ssh_auth_sock) link=$(readlink "$home") ;; esac
 }
 find_link
 
-# text WORD LIMIT: the first lines of its input, cut, each with the word before it.
+# text WORD LIMIT: the first lines of its input, cut, each with the word before
+# it.
 text() { head -n "$2" | cut -c 1-2000 | sed "s/^/$1 /"; }
 
-# plain: sets plain to the text of the link without the mark of a holder's repair.
+# plain: sets plain to the text of the link without the mark of a holder's
+# repair.
 plain() {
   plain=$(readlink "$1")
   case $plain in /./*) plain=${plain#/.} ;; esac
 }
 
-# state SOCKET: none, live or dead. What another user may have made anew in /tmp counts as dead.
+# state SOCKET: none, live or dead. What another user may have made anew in /tmp
+# counts as dead.
 state() {
   name=$1
   [ ! -h "$1" ] || { plain "$1"; name=$plain; }
@@ -52,7 +58,8 @@ link_line() {
   fi
 }
 
-# configured FILE...: the lines of sshd_config(5) that can keep a session from what it needs.
+# configured FILE...: the lines of sshd_config(5) that can keep a session from
+# what it needs.
 configured() {
   for file; do
     [ -e "$file" ] || continue
@@ -69,9 +76,12 @@ agents() {
   done
 }
 
-# end_tree PID...: ends these processes and all that is below them, which a shell that is killed would leave behind. The
-# process group is our own. What is stopped starts nothing more, so that a look without a find is the last; the number of
-# looks is for what is not ours to stop. The given ones end last, as somebody may wait for them. Without a ps they are all.
+# end_tree PID...: ends these processes and all that is below them, which a
+# killed shell would leave behind. The process group is our own. A stopped
+# process starts nothing more, so that the first look that finds nothing is the
+# last; the number of looks is bounded since some processes are not ours to
+# stop. The given ones end last, since somebody may wait for them. Without a ps
+# it ends these alone.
 # shellcheck disable=SC2086
 end_tree() {
   tree=
@@ -88,7 +98,8 @@ end_tree() {
   [ -z "$tree" ] || kill -KILL $tree
 }
 
-# below PIDS: the process ids of what is below these, as far as one look shows it.
+# below PIDS: the ids of the processes below these, as far as one look shows
+# them.
 below() {
   tree="$1 " # begins with a blank
   ps -A -o pid= -o ppid= | while read -r pid parent; do
@@ -97,14 +108,18 @@ below() {
   done
 }
 
-# tells: what a login shell is told to say. It means the same to every shell. bash keeps its further
-# descriptors from programs, so it is the shell that has to redirect.
+# tells: the command for a login shell. It means the same to every shell. bash
+# keeps its further descriptors from programs, so the shell itself has to
+# redirect.
 tells() { printf '%s\n' "sh -c 'printf \"\\nsh %s %s %s\\n\" $1 \"\${SSH_AGENT_PID:--}\" \"\${SSH_AUTH_SOCK-}\"'"; }
 
-# fresh NAME PATH: a login shell as a login finds it, without an agent of its own. Of our environment it gets what a server
-# sets and start-up files go by; where there is a ~/.zshenv, ZDOTDIR is that file's. What its start-up files print goes
-# nowhere, but that of csh, which has no further descriptors. There may be no link now, and then they leave SSH_AUTH_SOCK
-# alone but in a window of screen or tmux. So it is told to be in one: what it would have in a session is what matters.
+# fresh NAME PATH: a login shell as a login finds it, without an agent of its
+# own. Of our environment it gets what a server sets and start-up files go by;
+# where there is a ~/.zshenv, that file sets ZDOTDIR. What its start-up files
+# print goes nowhere, except for csh, which has no further descriptors. There
+# may be no link now, and then start-up files leave SSH_AUTH_SOCK alone, except
+# in a window of screen or tmux. So the shell believes to be in one: what
+# matters is what it would have in a session.
 # shellcheck disable=SC2086
 fresh() {
   job=
@@ -140,7 +155,8 @@ used() {
   return 1
 }
 
-# shells: asks the login shell and the others that the user has start-up files for.
+# shells: asks the login shell and the others that the user has start-up files
+# for.
 shells() {
   user=$(id -un)
   known=$(agents)
@@ -159,7 +175,8 @@ shells() {
   done
 }
 
-# reap PID: ends an ssh-agent that a start-up file has started for one of our shells.
+# reap PID: ends an ssh-agent that a start-up file has started for one of our
+# shells.
 reap() {
   case $known in *" $1 "*) return ;; esac
   case $(ps -o comm= -p "$1") in *ssh-agent*) kill "$1" ;; esac
@@ -182,15 +199,16 @@ facts() {
     'reap '*) reap "${order#reap }" ;;
     esac
   done
-  # Without a ps that can tell, they are told: each knows its shell.
+  # Without a ps that lists parents, TERM goes to our jobs: each knows its shell.
   # shellcheck disable=SC2086
   if ps -A -o pid= -o ppid= >/dev/null; then end_tree $jobs; else kill -TERM $jobs; fi
   wait
 }
 
-# server: starts mosh-server as a launch does, and ends it. It ends itself when nobody has come for a minute. Start-up
-# files that print without end are ended before they get to it; dd, which toybox may lack, bounds a line. Those that wait
-# without end are ended with the input, which nobody else reads until then.
+# server: starts mosh-server as a launch does, and ends it. mosh-server ends
+# itself when nobody has come for a minute. Start-up files that print without
+# end end before they get to it; dd, which toybox may lack, bounds a line. Those
+# that wait without end end with the input, which nobody else reads until then.
 server() {
   echo "charmap $(locale charmap || echo unknown)"
   echo "utf8 $({ locale -a | grep -i '^c\.utf-*8' || locale -a | grep -i 'utf-*8'; } | head -n 1)"
@@ -225,7 +243,8 @@ server() {
   }
 }
 
-# end_server PID: a second signal ends one that still says goodbye to a client.
+# end_server PID: a second signal ends a server that still says goodbye to a
+# client.
 end_server() {
   case $1 in '' | *[!0-9]*) return ;; esac
   for signal in TERM TERM KILL; do
@@ -234,8 +253,8 @@ end_server() {
   done
 }
 
-# through LINK: asks for the keys through a link that leads to another agent, and says ssh-add's exit code: above 128 if it
-# had to be ended.
+# through LINK: asks for the keys through a link that leads to another agent,
+# and prints ssh-add's exit code, which is above 128 if the probe had to end it.
 through() {
   SSH_AUTH_SOCK=$1 ssh-add -l >/dev/null </dev/null &
   asked=$!
@@ -246,8 +265,9 @@ through() {
   end_tree "$limit"
 }
 
-# agent: looks for the forwarded agent. before is what the link was, to tell what ~/.ssh/rc has made of it, which is
-# taken back unless held says that a link holder looks after the link, and may have set it meanwhile.
+# agent: looks for the forwarded agent. before is what the link was; it shows
+# what ~/.ssh/rc has made of the link. agent takes that back, unless held says
+# that a link holder looks after the link, and may have set it meanwhile.
 agent() {
   LC_ALL=C
   export LC_ALL
@@ -273,7 +293,8 @@ agent() {
     echo 'keys 2 none'
     while read -r _; do :; done
   fi
-  # What a start-up file such as ~/.ssh/rc has made of the link for this session is of no use after it.
+  # What a start-up file such as ~/.ssh/rc has made of the link for this
+  # session is of no use after it.
   [ -z "$held" ] || return
   find_link
   plain "$link"

@@ -18,7 +18,7 @@ func authorized(t *testing.T, wire []byte) string {
 	return strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key))) + " comment"
 }
 
-// TestSignable: a key that a person has to touch is not asked for a signature.
+// TestSignable: nobody is asked to touch a key for a signature.
 func TestSignable(t *testing.T) {
 	public := ed25519.PublicKey(strings.Repeat("x", ed25519.PublicKeySize))
 	token := authorized(t, ssh.Marshal(struct {

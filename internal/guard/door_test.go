@@ -80,7 +80,7 @@ func TestDoorStalls(t *testing.T) {
 	})
 }
 
-// TestDoorContext: who gives up takes no place.
+// TestDoorContext: a channel that gives up takes no place.
 func TestDoorContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var d Door

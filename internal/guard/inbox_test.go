@@ -96,7 +96,7 @@ func TestInboxMemory(t *testing.T) {
 	}
 }
 
-// FuzzInbox has an inbox give what a frame reads, in whatever pieces it comes.
+// FuzzInbox lets an inbox give what a frame reads, in whatever pieces it comes.
 func FuzzInbox(f *testing.F) {
 	f.Add(encode(11))
 	f.Add(append(encode(13, 1, 2), encode(27, 0)...))

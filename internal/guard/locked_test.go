@@ -69,7 +69,7 @@ func (l *lockable) addConstrained() {
 	mustRun(l.t, l.socket, "ssh-add", "-H", hosts, "-h", "far", newKeyFile(l.t))
 }
 
-// libraryRequests are those that would have the agent load the library.
+// libraryRequests are those that would make the agent load the library.
 func (l *lockable) libraryRequests() map[string][]byte {
 	card := ssh.Marshal(struct{ Provider, PIN string }{l.library, ""})
 	key := ssh.Marshal(struct {
@@ -176,9 +176,9 @@ func (l *lockable) getsNothing(client net.Conn) {
 // locked and unlocked meanwhile.
 const lockTries = 40
 
-// TestLockedAndUnlocked has an agent locked and unlocked as fast as it can
+// TestLockedAndUnlocked locks and unlocks an agent as fast as it can
 // while a remote asks for a key that it may not see, and for a library. The
-// agent takes who asks for a local one when it has refused a session-bind.
+// agent takes the asker for a local one when it has refused a session-bind.
 func TestLockedAndUnlocked(t *testing.T) {
 	l := newLockable(t)
 	l.addConstrained()

@@ -75,7 +75,7 @@ func TestMasterBinds(t *testing.T) {
 }
 
 // TestMasterBindsNot: an old ssh says nothing of its own. The remote can then
-// do what the agent takes from everybody, but not have it load a library.
+// do what the agent takes from everybody, but not make it load a library.
 func TestMasterBindsNot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var asked []string

@@ -118,7 +118,7 @@ func slowWay(t *testing.T, port int, delay time.Duration) int {
 	return near.LocalAddr().(*net.UDPAddr).Port
 }
 
-// TestContactNeedsTheKey: a server with another key says nothing.
+// TestContactNeedsTheKey: a server with another key is silent.
 func TestContactNeedsTheKey(t *testing.T) {
 	s := server(t, t.TempDir()+"/began")
 	s.key[3] ^= 1
@@ -145,7 +145,7 @@ func TestContactRefused(t *testing.T) {
 	}
 }
 
-// TestContactIgnoresStrangers: who has not the key cannot answer for the
+// TestContactIgnoresStrangers: nobody without the key can answer for the
 // server, not even with our own datagram.
 func TestContactIgnoresStrangers(t *testing.T) {
 	echo, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(loopback, 0)))

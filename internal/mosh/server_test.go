@@ -10,7 +10,7 @@ import (
 	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 )
 
-// prepare stands in for what has the session find the agent.
+// prepare stands in for what lets the session find the agent.
 const prepare = "SSH_AUTH_SOCK=$HOME/l\nexport SSH_AUTH_SOCK\n"
 
 // person is somebody with a home, in which a server is or is not.
@@ -25,7 +25,7 @@ func newPerson(t *testing.T) person {
 	return p
 }
 
-// run has a shell run a command and returns what came of it. With a blank in
+// run lets a shell run a command and returns what came of it. With a blank in
 // its name it is a program with an argument.
 func (p person) run(shell, path, command string, env ...string) string {
 	p.t.Helper()
@@ -128,7 +128,7 @@ func TestServerCommandInShells(t *testing.T) {
 	}
 }
 
-// TestServerCommandForAnySh has each shell that may be a remote's sh read it.
+// TestServerCommandForAnySh lets each shell that may be a remote's sh read it.
 func TestServerCommandForAnySh(t *testing.T) {
 	p := newPerson(t)
 	server := install(t, t.TempDir())

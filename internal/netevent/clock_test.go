@@ -58,7 +58,7 @@ func TestClocksAreRead(t *testing.T) {
 	}
 }
 
-// world has a vigil kept over clocks that can jump.
+// world keeps a vigil over clocks that can jump.
 type world struct {
 	wall, mono atomic.Int64 // ahead of the bubble's clock by
 	set        chan struct{}

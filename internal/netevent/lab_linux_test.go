@@ -258,7 +258,7 @@ func TestNothingIsLeft(t *testing.T) {
 	if n := descriptors(t); n > files {
 		t.Errorf("%d descriptors, before it %d", n, files)
 	}
-	// The goroutine that closes the channel has nothing more to do than to end.
+	// The goroutine that closes the channel only has to end.
 	check(t, lab.Eventually(within(t), "as many goroutines as before", func() (bool, error) {
 		return runtime.NumGoroutine() <= goroutines, nil
 	}))

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/mosha-ssh/mosha/internal/guard"
+	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
@@ -87,11 +88,11 @@ func forwarding(k *Keeper) (c *connection, end func()) {
 // still in the log.
 func TestLogOutlivesRequests(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "id.log")
-	log, err := openLog(path, "devbox")
+	log, err := rundir.OpenLog(path, "devbox")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer log.close()
+	defer log.Close()
 	k := spareKeeper(t)
 	k.log = log.Logger
 	k.log.Warn().Msg("decisive")

@@ -13,7 +13,7 @@ func (k *Keeper) config() *sshconfig.Config {
 	return k.spec.Config
 }
 
-// isFor says whether a launch's configuration is for this keeper's destination.
+// isFor reports whether a launch's configuration is for this keeper's destination.
 // One that sends none goes by the keeper's.
 func (k *Keeper) isFor(config *sshconfig.Config) bool {
 	return config == nil || config.ID() == k.config().ID()

@@ -14,7 +14,7 @@ const gcPercent = 20
 // back.
 const restPeriod = 5 * time.Second
 
-// touch says that somebody uses the keeper, which takes memory.
+// touch reports that somebody uses the keeper, which takes memory.
 func (k *Keeper) touch() { wakeUp(k.uses) }
 
 // rest has the memory given back that connecting and serving took, each time

@@ -31,7 +31,7 @@ func dropProgramPages() {
 	}
 }
 
-// readOnlyMapping reads a line of /proc/PID/maps (proc(5)), and says whether it
+// readOnlyMapping reads a line of /proc/PID/maps (proc(5)), and reports whether it
 // maps that file read-only.
 func readOnlyMapping(line, file string) (begin, end uintptr, ok bool) {
 	fields := strings.Fields(line)

@@ -80,11 +80,11 @@ func serveSpec(spec saved, read func(rundir.Dir) (saved, error), ready func(erro
 		return ready(err)
 	}
 	transport.RemoveMasters(string(dir)) // of a keeper that was killed
-	logger, err := openLog(spec.Dirs.Log(spec.ID()), spec.Config.Dest)
+	logger, err := rundir.OpenLog(spec.Dirs.Log(spec.ID()), spec.Config.Dest)
 	if err != nil {
 		return ready(err)
 	}
-	defer logger.close()
+	defer logger.Close()
 
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()

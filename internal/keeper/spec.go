@@ -70,7 +70,7 @@ const (
 	resumeWindow = time.Minute
 )
 
-// resumed notes that a keeper comes back now, and says whether it may.
+// resumed notes that a keeper comes back now, and reports whether it may.
 func (s *saved) resumed(now time.Time) bool {
 	var recent []time.Time
 	for _, t := range s.Resumed {

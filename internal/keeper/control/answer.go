@@ -12,8 +12,8 @@ const (
 	maxSecrets = 32
 )
 
-// answer is what a person said. What was typed follows the line of JSON as it
-// is, so that every place where it was can be overwritten.
+// answer is a person's. What they typed follows the line of JSON as it is, so that
+// every place where it was can be overwritten.
 type answer struct {
 	Number  int   `json:"number"`
 	OK      bool  `json:"ok"`                // false: the person ended the question

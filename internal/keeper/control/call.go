@@ -6,8 +6,8 @@ import (
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 )
 
-// Call is what a client says: the first line says what it wants, further lines
-// belong to an attach or a shell.
+// Call is a line from a client: the first tells what it wants, further ones belong
+// to an attach or a shell.
 type Call struct {
 	Version int    `json:"mosha"`
 	Op      string `json:"op"`
@@ -30,15 +30,15 @@ const (
 	OpShell  = "shell"  // run a shell on the remote
 	OpInput  = "input"  // within a shell: for its input
 	OpEnd    = "end"    // within a shell: the end of its input
-	OpSetup  = "setup"  // set the remote up, say what changed
+	OpSetup  = "setup"  // set the remote up, report what changed
 	OpUnset  = "unset"  // take that back
-	OpTry    = "try"    // say what setup would do
-	OpTryUn  = "try-un" // say what unset would do
+	OpTry    = "try"    // report what setup would do
+	OpTryUn  = "try-un" // report what unset would do
 	OpStatus = "status"
 	OpStop   = "stop" // in every version
 )
 
-// Attach says who wants the connection up, and for what.
+// Attach describes who wants the connection up, and for what.
 type Attach struct {
 	// Config is what this launch found for the destination, whose ID it has.
 	// The keeper goes by it from then on; nil leaves it its own.

@@ -21,7 +21,7 @@ type Client struct {
 	log  string // path of the keeper's log
 }
 
-// ErrGone says that the keeper went away in the middle of a conversation:
+// ErrGone reports that the keeper went away in the middle of a conversation:
 // it was ending, or it died.
 var ErrGone = errors.New("the keeper went away")
 
@@ -40,7 +40,7 @@ func Connect(ctx context.Context, dirs rundir.Dirs, id string) (*Client, error) 
 	return &Client{w: newWire(conn), stop: stop, log: dirs.Log(id)}, nil
 }
 
-// ErrNoKeeper says that no keeper listens for a destination.
+// ErrNoKeeper reports that no keeper listens for a destination.
 var ErrNoKeeper = errors.New("no keeper runs for this destination")
 
 // Close ends the conversation.
@@ -81,12 +81,12 @@ func (c *Client) hear() (reply, error) {
 
 // Attach waits until the connection is up. The keeper's questions are put to
 // person. What fails the connection is returned as the error that package
-// sshconn gave. A keeper that says nothing at all within patience is a
+// sshconn gave. A keeper that sends nothing at all within patience is a
 // *SilentError.
 func (c *Client) Attach(a Attach, person Person) (*Connected, error) {
 	defer secret.Hold()()
 	err := c.say(Call{Op: OpAttach, Attach: &a})
-	if errors.Is(err, errLineTooLong) { // nothing was said
+	if errors.Is(err, errLineTooLong) { // nothing was sent
 		a.Env = nil
 		err = c.say(Call{Op: OpAttach, Attach: &a})
 	}
@@ -140,7 +140,7 @@ func (c *Client) listen() chan heard {
 }
 
 // consult puts a question to the person and sends the answer. If the keeper
-// says something meanwhile, the question is void. It returns where the
+// sends something meanwhile, the question is void. It returns where the
 // keeper's next line comes.
 func (c *Client) consult(person Person, r reply, next chan heard) (chan heard, error) {
 	ctx, cancel := context.WithCancel(context.Background())
@@ -194,8 +194,8 @@ type Follower struct {
 	Done    func() bool
 }
 
-// Start has mosh-server started. It returns when to.Done says so, with 0, or
-// with the start's exit code.
+// Start has mosh-server started. It returns 0 when to.Done is true, else the
+// start's exit code.
 func (c *Client) Start(s Start, to Follower) (code int, err error) {
 	if err := c.say(Call{Op: OpStart, Start: &s}); err != nil {
 		return -1, err
@@ -220,7 +220,7 @@ func (c *Client) Start(s Start, to Follower) (code int, err error) {
 	return 0, nil
 }
 
-// Setup has the remote set up and says what changed there, a row a file; with
+// Setup has the remote set up and reports what changed there, a row a file; with
 // preview, what would change, with a diff, and nothing is written.
 func (c *Client) Setup(preview bool) (*SetupReport, error) {
 	if preview {

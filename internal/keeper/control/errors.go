@@ -4,8 +4,8 @@ import (
 	"fmt"
 )
 
-// SetupError says that the remote could not be set up, or that files of it
-// could not be written, all for the same reason.
+// SetupError reports that setting the remote up failed, or writing some of its
+// files, all for the same reason.
 type SetupError struct {
 	Paths []string // as in ~/.bashrc; none: nothing could be done
 	Err   error    `json:"-"`
@@ -15,8 +15,8 @@ func (e *SetupError) Error() string { return fmt.Sprintf("set-up: %v", e.Err) }
 
 func (e *SetupError) Unwrap() error { return e.Err }
 
-// NoKeysError says that the agent of the newest launch, at Path, has no keys.
-// Others says that the sessions have those of an earlier launch's.
+// NoKeysError reports that the agent of the newest launch, at Path, has no keys.
+// Others is set if the sessions have those of an earlier launch's.
 type NoKeysError struct {
 	Path   string
 	Others bool
@@ -24,7 +24,7 @@ type NoKeysError struct {
 
 func (e *NoKeysError) Error() string { return "the agent at " + e.Path + " has no keys" }
 
-// VersionError says that a client and a keeper of different versions met.
+// VersionError reports that a client and a keeper of different versions met.
 type VersionError struct{ Keeper, Client int }
 
 func (e *VersionError) Error() string {

@@ -92,7 +92,7 @@ func Find(ctx context.Context, spec Spec, argv []string) (*Client, error) {
 }
 
 // spawn starts a keeper in a session of its own, off the terminal, and returns
-// when it listens. It says so, or why it cannot, on a pipe that it inherits as
+// when it listens. The keeper reports that, or why it cannot, on a pipe that it inherits as
 // descriptor 3.
 func spawn(ctx context.Context, spec Spec, argv []string) error {
 	report, theirs, err := os.Pipe()
@@ -153,7 +153,7 @@ func tell(to *os.File, spec Spec) error {
 	return json.NewEncoder(to).Encode(spec)
 }
 
-// readiness is what a keeper says on descriptor 3, once.
+// readiness is what a keeper reports on descriptor 3, once.
 type readiness struct {
 	Error *wireError `json:"error,omitempty"`
 }

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// strangerError says that another user's process came to the control socket.
+// strangerError reports that another user's process came to the control socket.
 type strangerError struct{ UID int }
 
 func (e *strangerError) Error() string {

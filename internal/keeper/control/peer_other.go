@@ -4,6 +4,6 @@ package control
 
 import "errors"
 
-// peerUID cannot say whose the other end of a Unix socket is: OpenBSD's kernel
+// peerUID cannot tell whose the other end of a Unix socket is: OpenBSD's kernel
 // knows, but golang.org/x/sys has no call that returns it.
 func peerUID(int) (int, error) { return -1, errors.ErrUnsupported }

@@ -10,19 +10,19 @@ import (
 // maxClients bounds how many conversations the control socket has at once.
 const maxClients = 128
 
-// silentGrace is how long a client that has not yet said what it wants keeps
-// its place when another needs one. Ours say it at once.
+// silentGrace is how long a client that has not called yet keeps its place when
+// another needs one. Ours call at once.
 const silentGrace = 50 * time.Millisecond
 
 // places bounds the conversations on the control socket. When all places are
 // taken, a newcomer gets that of the client that has been silent for longest;
-// where all have said what they want, it waits. So clients that connect and
-// say nothing, however many, keep nobody else out.
+// where all have called, it waits. So clients that connect and send nothing,
+// however many, keep nobody else out.
 type places struct {
 	taken chan struct{} // one slot a place
 
 	mu     sync.Mutex
-	silent []*place // whose client has not said what it wants, oldest first
+	silent []*place // whose client has not called, oldest first
 }
 
 // place is one client's.
@@ -80,7 +80,7 @@ func (p *places) closeOldest() time.Duration {
 	return silentGrace
 }
 
-// heard says that the client has said what it wants.
+// heard notes that the client has called.
 func (p *place) heard() {
 	p.all.mu.Lock()
 	defer p.all.mu.Unlock()

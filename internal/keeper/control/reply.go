@@ -19,13 +19,13 @@ type reply struct {
 	Error   *wireError      `json:"error,omitempty"`
 	Output  []byte          `json:"output,omitempty"` // of the server's start
 	Settled *settled        `json:"settled,omitempty"`
-	Exit    *int            `json:"exit,omitempty"` // of the server's start; -1: none was said
+	Exit    *int            `json:"exit,omitempty"` // of the server's start; -1: the server told none
 	Report  *SetupReport    `json:"report,omitempty"`
 	Status  *Status         `json:"status,omitempty"`
 	Done    bool            `json:"done,omitempty"`
 }
 
-// Connected says that the connection is there.
+// Connected reports that the connection is there.
 type Connected struct {
 	Address string         `json:"address"`         // the server's, as this side sees it; empty behind a proxy
 	Notes   []sshconn.Note `json:"notes,omitempty"` // what ssh would tell while connecting

@@ -81,9 +81,9 @@ func (s *Server) accept(listener net.Listener) (net.Conn, error) {
 }
 
 // Converse serves one client. What it sends that is not of the protocol ends
-// the conversation and nothing else. It calls heard when it knows what the
-// client wants. To stop is understood in every version, so that a person can
-// get rid of a keeper that speaks another.
+// the conversation and nothing else. It calls heard when it has the client's
+// call. It understands stop in every version, so that a person can get rid of a
+// keeper that speaks another.
 func (s *Server) Converse(ctx context.Context, conn net.Conn, heard func()) {
 	w := newWire(conn)
 	defer w.Close()
@@ -114,7 +114,7 @@ func (s *Server) Converse(ctx context.Context, conn net.Conn, heard func()) {
 // may come from several goroutines; one at a time may ask.
 type Conversation struct {
 	Call             // the client's first
-	More <-chan Call // what it says later, without its answers
+	More <-chan Call // what it sends later, without its answers
 	w    *wire
 
 	mu     sync.Mutex
@@ -125,8 +125,8 @@ type Conversation struct {
 // ErrUnknownCall reports that a client wants what no keeper does.
 var ErrUnknownCall = errors.New("unknown call")
 
-// listen hands on what else the client says. It ends the conversation's context
-// when the client is gone, or says more than it was asked: the keeper does one
+// listen hands on what else the client sends. It ends the conversation's context
+// when the client is gone, or sends more than one call ahead: the keeper does one
 // call at a time, and one that waits must not hide that its client is gone.
 func (c *Conversation) listen(cancel func(), more chan<- Call) {
 	defer cancel()
@@ -227,7 +227,7 @@ func (c *Conversation) Settled(r Ready) error {
 // Output hands on what a start or a shell prints.
 func (c *Conversation) Output(p []byte) error { return c.w.send(reply{Output: p}) }
 
-// Exit tells the exit code of a start or a shell, -1 where the server said none.
+// Exit tells the exit code of a start or a shell, -1 where the server told none.
 func (c *Conversation) Exit(code int) error { return c.w.send(reply{Exit: &code}) }
 
 // Report tells what became of the remote's files.

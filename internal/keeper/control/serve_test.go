@@ -148,7 +148,7 @@ func ended(t *testing.T, conn net.Conn) string {
 	return string(said)
 }
 
-// open says whether the other end, of which nothing is left to read, is still there.
+// open reports whether the other end, of which nothing is left to read, is still there.
 func open(t *testing.T, conn *net.UnixConn) bool {
 	t.Helper()
 	raw, err := conn.SyscallConn()

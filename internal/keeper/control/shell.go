@@ -32,8 +32,8 @@ type RemoteShell struct {
 	err    error // once nothing more will come
 }
 
-// Shell starts a POSIX shell on the remote, with the agent forwarded if agent
-// says so. Nothing else happens there. It must be closed.
+// Shell starts a POSIX shell on the remote, with the agent forwarded if agent is
+// set. Nothing else happens there. It must be closed.
 func (c *Client) Shell(agent bool) (*RemoteShell, error) {
 	if err := c.say(Call{Op: OpShell, Shell: &Shell{Agent: agent}}); err != nil {
 		return nil, err
@@ -63,7 +63,7 @@ func (s *RemoteShell) hear() {
 	}
 }
 
-// errUnread says that a shell prints more than is read.
+// errUnread reports that a shell prints more than is read.
 var errUnread = errors.New("the remote's shell prints too much")
 
 func (s *RemoteShell) take(output []byte, err error) error {
@@ -109,7 +109,7 @@ func (s *RemoteShell) Write(p []byte) (int, error) {
 func (s *RemoteShell) CloseWrite() error { return s.ask(Call{Op: OpEnd}) }
 
 // ask makes a call and waits until it is carried out: the keeper takes one at a
-// time. Where it takes none any more, it may have said why.
+// time. Where it takes none any more, it may have sent the reason.
 func (s *RemoteShell) ask(what Call) error {
 	if err := s.c.say(what); err != nil {
 		select {
@@ -127,7 +127,7 @@ func (s *RemoteShell) ask(what Call) error {
 	}
 }
 
-// ended returns why nothing can be said to the shell any more.
+// ended returns why the shell takes no more.
 func (s *RemoteShell) ended() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

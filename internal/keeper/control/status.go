@@ -28,7 +28,7 @@ const (
 	NeedsAuth  State = "needs-auth"
 )
 
-// Status is what a keeper says about itself. Its JSON form is what
+// Status is what a keeper reports about itself. Its JSON form is what
 // "mosha status --json" prints, one object a line. Fields keep their names and
 // meanings; new ones may come. Times are as in RFC 3339, durations in seconds.
 type Status struct {
@@ -53,7 +53,7 @@ type Status struct {
 	Transport string `json:"transport"`                  // native or openssh; auto: not known yet
 	Reason    string `json:"transport_reason,omitempty"` // why OpenSSH was chosen automatically
 
-	Problems []string `json:"problems,omitempty"` // what could not be had, in the words of the log
+	Problems []string `json:"problems,omitempty"` // what is missing, in the words of the log
 	Log      string   `json:"log"`                // the log's path
 }
 
@@ -75,13 +75,13 @@ func sweep(dir rundir.Dir, files ...string) error {
 	return nil
 }
 
-// SilentError says that a keeper that runs does not answer: it was stopped by
+// SilentError reports that a keeper that runs does not answer: it was stopped by
 // a signal, or the machine is in trouble.
 type SilentError struct{ Log string }
 
 func (e *SilentError) Error() string { return "the keeper does not answer" }
 
-// statusPatience is how long a keeper may take to say how it is.
+// statusPatience is how long a keeper may take to report its status.
 const statusPatience = 5 * time.Second
 
 // StatusOf asks the keeper with this id how it is. The error is ErrNoKeeper
@@ -105,7 +105,7 @@ func StatusOf(ctx context.Context, dirs rundir.Dirs, id string) (*Status, error)
 	return status, err
 }
 
-// Unknown is a keeper that runs but whose status could not be had.
+// Unknown is a keeper that runs but that did not report its status.
 type Unknown struct {
 	ID  string
 	Err error

@@ -25,8 +25,8 @@ const (
 	// maxCall bounds the first one of a conversation, which may carry what a
 	// Spec does: a configuration is as long as its SetEnv.
 	maxCall = maxSpec
-	// patience is how long a peer on the control socket may take to say its
-	// first line or to take what is said to it.
+	// patience is how long a peer on the control socket may take to send its
+	// first line or to take what is sent to it.
 	patience = 10 * time.Second
 )
 

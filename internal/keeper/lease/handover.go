@@ -16,9 +16,9 @@ import (
 // it: a command line would show it to everybody.
 type Handover struct {
 	Env     []sshconfig.EnvVar `json:"env,omitempty"`     // for the session
-	Address string             `json:"address,omitempty"` // where mosh's UDP is to go; "": as the keeper says
-	Read    bool               `json:"read,omitempty"`    // somebody is there to read what is said before the session
-	Lacks   bool               `json:"lacks,omitempty"`   // it was said that the session goes without something
+	Address string             `json:"address,omitempty"` // where mosh's UDP is to go; "": as the keeper tells
+	Read    bool               `json:"read,omitempty"`    // somebody is there to read what mosha writes before the session
+	Lacks   bool               `json:"lacks,omitempty"`   // the person was told that the session goes without something
 }
 
 // maxHandover bounds what is read of a handover, in bytes.

@@ -32,8 +32,8 @@ func newDoubt(late, took time.Duration) *doubt {
 	return &doubt{late: late, took: took, began: now, reached: now}
 }
 
-// grows reports whether there is reason to doubt the connection, now. checked
-// says that something has happened that may have broken it.
+// grows reports whether there is reason to doubt the connection, now. checked is
+// set if something has happened that may have broken it.
 func (d *doubt) grows(now time.Time, checked bool, probe func() (confirmed, known bool)) bool {
 	waited := now.Sub(d.began)
 	confirmed, known := probe()

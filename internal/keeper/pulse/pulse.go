@@ -54,12 +54,12 @@ func (r *roundTrip) soon() time.Duration {
 // runs it; Check may be called from any.
 //
 //	      at once                   not even acknowledged, or after very long
-//	begun -------> asking first -----------------------> overdue, said once
+//	begun -------> asking first -----------------------> overdue, told once
 //	                    |                                   |
 //	                    +----------------+------------------+
 //	                                     | answer
 //	        rest is over, Now or Check   v
-//	resting ------------------------> asking --late--> overdue, said once
+//	resting ------------------------> asking --late--> overdue, told once
 //	   ^                                |                 |
 //	   +------------ answer ------------+-----------------+
 //
@@ -169,7 +169,7 @@ func (p *Pulse) Run(ctx context.Context) {
 }
 
 // awaitFirst waits for the answer to the first question, however long that
-// takes. It says once when there is reason to doubt that one will come. It
+// takes. It tells once that there is reason to doubt that one will come. It
 // returns false when ctx ends.
 func (p *Pulse) awaitFirst(ctx context.Context, token uint64) bool {
 	ticker := time.NewTicker(probeEvery)
@@ -199,7 +199,7 @@ func (p *Pulse) awaitFirst(ctx context.Context, token uint64) bool {
 }
 
 // await waits for the answer to the question with this token, however long
-// that takes, and says once when it is overdue. A check meanwhile is served by
+// that takes, and tells once that it is overdue. A check meanwhile is served by
 // the question that is under way, whose answer is then expected soon.
 func (p *Pulse) await(ctx context.Context, token uint64, limit, soon time.Duration) (inTime, ok bool) {
 	timer := time.NewTimer(limit)

@@ -23,3 +23,18 @@ func TestDirInPlaceOfOurs(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestFileOfAnother needs another user, whom only root can be made to seem.
+func TestFileOfAnother(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.log")
+	if err := os.WriteFile(path, nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chown(path, 1, -1); err != nil {
+		t.Fatal(err)
+	}
+	_, err := OpenLog(path, "box")
+	if other := (*FileError)(nil); !errors.As(err, &other) || other.Reason != "owner" || other.Owner != 1 {
+		t.Errorf("%v", err)
+	}
+}

@@ -1,4 +1,4 @@
-package keeper
+package rundir
 
 import (
 	"os"
@@ -31,11 +31,11 @@ func withoutDescriptors(t *testing.T, do func()) {
 // at that moment. Its two files stay bounded from the next time on.
 func TestLogAfterFailedRotation(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.log")
-	l, err := openLog(path, "devbox")
+	l, err := OpenLog(path, "devbox")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.close()
+	defer l.Close()
 	line := []byte(strings.Repeat("a", 1023) + "\n")
 	write := func(bytes int) {
 		t.Helper()
@@ -62,11 +62,11 @@ func TestLogAfterFailedRotation(t *testing.T) {
 // be set aside.
 func TestLogRemoved(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.log")
-	l, err := openLog(path, "devbox")
+	l, err := OpenLog(path, "devbox")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.close()
+	defer l.Close()
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package keeper
+package rundir
 
 import (
 	"errors"
@@ -9,16 +9,14 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
-
-	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 )
 
 // maxLog is the size in bytes at which a log is set aside as ".old", in the
 // place of the one before. Two of them are all that is kept.
 const maxLog = 1 << 20
 
-// logFile is a keeper's log: JSON lines, to which a crash is written too.
-type logFile struct {
+// Log is a keeper's log: JSON lines, and a crash.
+type Log struct {
 	zerolog.Logger
 	path string
 
@@ -27,13 +25,13 @@ type logFile struct {
 	size int64
 }
 
-// openLog opens the log at path for the keeper of a destination. Where it
-// cannot be had, nothing is logged: that is no reason to be without the agent.
-// Where something else is in its place, that is a *rundir.FileError: it may be a trap.
-func openLog(path, destination string) (*logFile, error) {
-	l := &logFile{path: path, Logger: zerolog.Nop()}
+// OpenLog opens the log at path for the keeper of a destination. Where that fails,
+// nothing is logged: that is no reason to be without the agent. Where something
+// else is in its place, that is a *FileError: it may be a trap.
+func OpenLog(path, destination string) (*Log, error) {
+	l := &Log{path: path, Logger: zerolog.Nop()}
 	if err := l.open(); err != nil {
-		if other := (*rundir.FileError)(nil); errors.As(err, &other) {
+		if other := (*FileError)(nil); errors.As(err, &other) {
 			return l, other
 		}
 		return l, nil
@@ -43,8 +41,8 @@ func openLog(path, destination string) (*logFile, error) {
 	return l, nil
 }
 
-func (l *logFile) open() error {
-	file, err := rundir.Open(l.path, os.O_CREATE|os.O_APPEND|os.O_WRONLY)
+func (l *Log) open() error {
+	file, err := Open(l.path, os.O_CREATE|os.O_APPEND|os.O_WRONLY)
 	if err != nil {
 		return err
 	}
@@ -60,7 +58,7 @@ func (l *logFile) open() error {
 
 // Write appends a line, in a new file if this one is full. A disk that is
 // full costs lines, not the keeper.
-func (l *logFile) Write(line []byte) (int, error) {
+func (l *Log) Write(line []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.size+int64(len(line)) > maxLog {
@@ -71,10 +69,10 @@ func (l *logFile) Write(line []byte) (int, error) {
 	return n, err
 }
 
-// rotateLocked goes on in the old file where a new one cannot be had, up to
-// the next time. The old file is no longer at its path if it was set aside
+// rotateLocked goes on in the old file where opening a new one fails, up to the
+// next time. The old file is no longer at its path if it was set aside
 // then, or if somebody removed it: a new one is made all the same.
-func (l *logFile) rotateLocked() {
+func (l *Log) rotateLocked() {
 	full := l.file
 	err := os.Rename(l.path, l.path+".old")
 	if err != nil && !errors.Is(err, fs.ErrNotExist) || l.open() != nil {
@@ -84,7 +82,8 @@ func (l *logFile) rotateLocked() {
 	_ = full.Close()
 }
 
-func (l *logFile) close() {
+// Close ends the log.
+func (l *Log) Close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.file != nil {

@@ -2,14 +2,17 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/mosha-ssh/mosha/internal/doctor"
 	"github.com/mosha-ssh/mosha/internal/explain"
 	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
+	"github.com/mosha-ssh/mosha/internal/text"
 	"github.com/mosha-ssh/mosha/internal/tty"
 )
 
@@ -64,9 +67,8 @@ func (d *doctorCmd) Run() error {
 	}
 	// What was started for the checks is ended, also when a person has enough.
 	stop := tty.NewInterruption()
-	out := d.printer()
-	out.person = &person{stop: stop}
-	out.of = explain.Examined{Host: d.Host, SSH: d.SSH, Flags: launch.flags()}
+	out := &diagnosis{person: &person{stop: stop}, of: explain.Examined{Host: d.Host, SSH: d.SSH, Flags: launch.flags()}, json: d.JSON}
+	out.list.colour = tty.Is(os.Stdout) && os.Getenv("NO_COLOR") == ""
 	doctor.Examine(stop, doctor.Options{
 		Destination: d.Host, SSH: ssh, Transport: d.Transport, Flags: launch.flags(), UDPAddress: launch.UDPAddress,
 		Env: os.Getenv,
@@ -85,8 +87,9 @@ type diagnosis struct {
 	*person
 
 	of       explain.Examined
+	json     bool
+	list     checklist
 	unasked  bool // the connection asked something, and there was nowhere to put it
-	print    func(doctor.Check, explain.Failure)
 	failures int
 	warnings int
 	code     int
@@ -118,11 +121,17 @@ func (d *diagnosis) take(c doctor.Check) {
 	case doctor.Warn:
 		d.warnings++
 	}
-	d.print(c, a)
+	if d.json {
+		_ = json.NewEncoder(os.Stdout).Encode(checkJSON(c, a))
+		return
+	}
+	fmt.Print(d.list.lines(c, a))
 }
 
 func (d *diagnosis) end() error {
-	d.print(doctor.Check{}, explain.Failure{})
+	if !d.json {
+		fmt.Print(d.list.last(d.verdict()))
+	}
 	if d.code != 0 {
 		return &exitError{Code: d.code}
 	}
@@ -140,4 +149,74 @@ func (d *diagnosis) verdict() string {
 		return "all that a session needs is there"
 	}
 	return "all is well"
+}
+
+// jsonCheck is a check as "mosha doctor --json" prints it. Fields keep their
+// names and meanings; new ones may come.
+type jsonCheck struct {
+	Check string            `json:"check"`
+	Where doctor.Place      `json:"where"`
+	State doctor.State      `json:"state"`
+	Cause string            `json:"cause,omitempty"`
+	Cure  string            `json:"cure,omitempty"`
+	Facts map[string]string `json:"facts,omitempty"`
+}
+
+func checkJSON(c doctor.Check, a explain.Failure) jsonCheck {
+	j := jsonCheck{Check: c.Name, Where: c.Place, State: c.State, Cause: a.Message, Cure: a.Hint, Facts: map[string]string{}}
+	for name, fact := range c.Facts {
+		if fact != "" {
+			j.Facts[name] = fact
+		}
+	}
+	return j
+}
+
+// checklist makes lines of checks, in sections by place.
+type checklist struct {
+	colour  bool
+	section doctor.Place
+	unseen  []string // what was not looked at, as something before it failed
+}
+
+var (
+	marks   = map[doctor.State]string{doctor.OK: "ok  ", doctor.Warn: "warn", doctor.Fail: "FAIL", doctor.Skip: "-   "}
+	colours = map[doctor.State]string{doctor.OK: "\x1b[32m", doctor.Warn: "\x1b[33m", doctor.Fail: "\x1b[31m", doctor.Skip: "\x1b[2m"}
+)
+
+// lines are what is printed of a check.
+func (l *checklist) lines(c doctor.Check, a explain.Failure) string {
+	if c.Problem != nil && c.Problem.Kind == doctor.NotReached {
+		l.unseen = append(l.unseen, explain.Label(c.Name))
+		return ""
+	}
+	var b strings.Builder
+	if l.section != c.Place {
+		if l.section != "" {
+			b.WriteString("\n")
+		}
+		fmt.Fprintln(&b, c.Place)
+		l.section = c.Place
+	}
+	mark, words := marks[c.State], a.Message
+	if l.colour {
+		mark = colours[c.State] + mark + "\x1b[0m"
+	}
+	if c.State == doctor.OK {
+		words = explain.Seen(c)
+	}
+	line := fmt.Sprintf("  %s  %-13s  %s", mark, explain.Label(c.Name), text.Escape(words))
+	fmt.Fprintln(&b, strings.TrimRight(line, " "))
+	if a.Hint != "" {
+		fmt.Fprintf(&b, "%23s%s\n", "", text.Escape("-> "+a.Hint))
+	}
+	return b.String()
+}
+
+// last is what is printed below all checks.
+func (l *checklist) last(verdict string) string {
+	if len(l.unseen) == 0 {
+		return "\n" + verdict + "\n"
+	}
+	return fmt.Sprintf("\nnot looked at: %s\n%s\n", strings.Join(l.unseen, ", "), verdict)
 }

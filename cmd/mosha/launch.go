@@ -20,14 +20,15 @@ type destination struct {
 	who    *person
 }
 
-// find asks ssh, with the options of the --ssh flag, what it makes of a host.
-func find(ctx context.Context, ssh, host string, who *person) (*destination, error) {
+// find asks ssh, with the options of the --ssh flag, what it makes of the
+// person's host.
+func find(ctx context.Context, ssh string, who *person) (*destination, error) {
 	words, err := sshconfig.Words(ssh)
 	if err != nil {
 		return nil, err
 	}
-	stop := afterAWhile(who.tell, func() string { return "waiting for ssh -G to say what is configured for " + host })
-	config, err := sshconfig.Resolve(ctx, words, host)
+	stop := afterAWhile(who.tell, func() string { return "waiting for ssh -G to say what is configured for " + who.host })
+	config, err := sshconfig.Resolve(ctx, words, who.host)
 	stop()
 	if err != nil {
 		return nil, err

@@ -31,7 +31,7 @@ const followLook = 200 * time.Millisecond
 // Run prints what is there of the log, whether a keeper runs or not.
 func (l logCmd) Run() error {
 	ctx := context.Background()
-	dest, err := find(ctx, l.SSH, l.Host, &person{})
+	dest, err := find(ctx, l.SSH, &person{host: l.Host})
 	if err != nil {
 		return err
 	}

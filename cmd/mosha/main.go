@@ -2,12 +2,12 @@
 // "mosh devbox", and in that session git, ssh and ssh-add use the keys on the
 // laptop.
 //
-// The flow of a launch: connect.go resolves the destination, finds or spawns
-// its keeper, answers the keeper's questions on the terminal and execs mosh.
-// mosh runs "mosha ssh" (standin.go) as its ssh command, which has mosh-server
-// started over the keeper's connection. "mosha keeper" (keeper.go) is the
-// background process itself. Package explain has the
-// words for a person, and ui.go writes them.
+// The flow of a launch: connect.go checks what mosh will need, launch.go resolves
+// the destination, finds or spawns its keeper and answers the keeper's questions
+// (person.go), and connect.go execs mosh. mosh runs "mosha ssh" (ssh.go) as its
+// ssh command, which starts mosh-server over the keeper's connection. "mosha
+// keeper" (keeper.go) is the background process itself. Package explain has the
+// words for a person, package tty the terminal, and ui.go writes to it.
 package main
 
 import (

@@ -17,11 +17,11 @@ type reconnectCmd struct {
 
 // Run sees to the hosts one after the other, so that what they ask does not mix.
 func (c reconnectCmd) Run() error {
-	return each(c.Hosts, "connected", c.reconnect)
+	return each(c.Hosts, "connected", 1, c.reconnect)
 }
 
-func (c reconnectCmd) reconnect(ctx context.Context, host string, who *person) error {
-	dest, err := find(ctx, c.SSH, host, who)
+func (c reconnectCmd) reconnect(ctx context.Context, who *person) error {
+	dest, err := find(ctx, c.SSH, who)
 	if err != nil {
 		return err
 	}
@@ -33,11 +33,11 @@ func (c reconnectCmd) reconnect(ctx context.Context, host string, who *person) e
 	}
 	switch {
 	case errors.Is(err, control.ErrNoKeeper), errors.Is(err, control.ErrGone): // it was just ending
-		return explain.NoKeeper(host)
+		return explain.NoKeeper(who.host)
 	case err != nil:
 		return dest.kept(err)
 	}
 	l.note()
-	report("%s: connected", host)
+	report("%s: connected", who.host)
 	return nil
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -11,10 +10,24 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/explain"
 	"github.com/mosha-ssh/mosha/internal/keeper/control"
+	"github.com/mosha-ssh/mosha/internal/mosh"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 	"github.com/mosha-ssh/mosha/internal/text"
 	"github.com/mosha-ssh/mosha/internal/tty"
 )
+
+type unsetupCmd struct {
+	sshFlag
+	transportFlag
+	DryRun bool     `help:"Say what would be taken back, with a diff, and change nothing."`
+	Hosts  []string `arg:"" name:"host" placeholder:"[user@]host" help:"Destinations, as for ssh."`
+}
+
+// Run takes the set-up back.
+func (c unsetupCmd) Run() error {
+	job := remoteJob{ssh: c.SSH, transport: c.Transport, family: mosh.Flags{}.AddressFamily(), undo: true, preview: c.DryRun}
+	return job.run(c.Hosts)
+}
 
 // remoteJob is work on the dotfiles of hosts: setting them up, or taking that
 // back, or a preview of either.
@@ -28,47 +41,14 @@ type remoteJob struct {
 // here.
 const atOnce = 8
 
-// run does the job for all hosts, side by side, and says what became of each
-// when it is done. One that fails does not keep it from the others; the exit
-// code is that of the first of them. A signal ends it, and what was done by
-// then is said.
+// run does the job for all hosts, side by side.
 func (j remoteJob) run(hosts []string) error {
 	hosts, err := distinct(hosts)
 	if err != nil {
 		return err
 	}
 	j.names = &sync.Map{}
-	stop := tty.NewInterruption()
-	display := tty.NewProgress(len(hosts))
-	defer display.Close()
-	codes := slices.Repeat([]int{interrupted}, len(hosts))
-	places := make(chan struct{}, atOnce)
-	var all sync.WaitGroup
-	for i, host := range hosts {
-		select {
-		case places <- struct{}{}:
-		case <-stop.Done():
-			continue
-		}
-		all.Go(func() {
-			defer func() { <-places }()
-			display.Begin(host, "connecting")
-			who := personFor(host, len(hosts) > 1, stop)
-			who.display = display
-			report, err := j.work(stop, host, who)
-			if err != nil && stop.Err() != nil {
-				return
-			}
-			display.End(host, func() { codes[i] = j.tell(host, len(hosts) > 1, report, err) })
-		})
-	}
-	all.Wait()
-	display.Close()
-	if len(hosts) > 1 {
-		say("%s", tally(hosts, codes, j.done()))
-	}
-	stop.End()
-	return firstOf(codes)
+	return each(hosts, j.done(), atOnce, j.forOne)
 }
 
 // distinct returns the hosts without repetitions. Flags go before them, since
@@ -86,70 +66,62 @@ func distinct(hosts []string) ([]string, error) {
 	return all, nil
 }
 
-// work does the job for one host.
-func (j remoteJob) work(ctx context.Context, host string, who *person) (*control.SetupReport, error) {
-	dest, err := find(ctx, j.ssh, host, who)
-	if err != nil {
-		return nil, err
-	}
-	if other, taken := j.names.LoadOrStore(dest.config.ID(), host); taken {
-		return nil, &sameError{Host: other.(string)}
-	}
-	l, err := dest.open(ctx, j.family, control.Attach{Transport: j.transport})
-	if err != nil {
-		return nil, err
-	}
-	defer l.client.Close()
-	notes := slices.DeleteFunc(l.up.Notes, func(n sshconn.Note) bool { return n.Kind == sshconn.NoteTyped }) // the connection is not to stay
-	who.display.Is(host, "connected")
-	who.note(notes)
-	second, err := control.Connect(ctx, l.dirs, l.config.ID())
-	if err != nil {
-		return nil, err
-	}
-	defer second.Close()
-	if j.undo {
-		return second.Unset(j.preview)
-	}
-	return second.Setup(j.preview)
-}
-
-// sameError says that another name of the destination is worked on.
-type sameError struct{ Host string }
-
-func (e *sameError) Error() string { return "the same as " + e.Host }
-
-// tell prints a line a file, of several hosts with the host's name, and says
-// what failed. It returns the exit code.
-func (j remoteJob) tell(host string, several bool, report *control.SetupReport, err error) int {
-	name := ""
-	if several {
-		name = host + ": "
-	}
-	var same *sameError
-	if errors.As(err, &same) {
-		fmt.Println(text.Escape(name + same.Error()))
-		return 0
+// forOne does the job for one host, and prints a line a file.
+func (j remoteJob) forOne(ctx context.Context, who *person) error {
+	dest, err := find(ctx, j.ssh, who)
+	if err == nil {
+		if other, taken := j.names.LoadOrStore(dest.config.ID(), who.host); taken {
+			who.aside(func() { fmt.Println(text.Escape(who.name + "the same as " + other.(string))) })
+			return nil
+		}
+		err = j.work(ctx, dest)
 	}
 	if err == nil {
-		for _, file := range report.Files {
-			fmt.Println(text.Escape(name + explain.Outcome(file, j.preview)))
-			_, _ = os.Stdout.Write(diffText(file.Diff))
-		}
-		if j.undo && len(report.Files) == 0 {
-			fmt.Println(text.Escape(name + "nothing to take back"))
-		}
-		err = report.Err()
-	}
-	if err == nil {
-		return 0
+		return nil
 	}
 	f := explain.Error(err)
 	if j.undo {
-		f = explain.Unset(err, host)
+		f = explain.Unset(err, who.host)
 	}
-	f.Message = name + f.Message
-	return complain(&f)
+	f.Message = who.name + f.Message
+	return &f
+}
+
+func (j remoteJob) work(ctx context.Context, dest *destination) error {
+	l, err := dest.open(ctx, j.family, control.Attach{Transport: j.transport})
+	if err != nil {
+		return err
+	}
+	defer l.client.Close()
+	notes := slices.DeleteFunc(l.up.Notes, func(n sshconn.Note) bool { return n.Kind == sshconn.NoteTyped }) // the connection is not to stay
+	l.who.display.Is(l.who.host, "connected")
+	l.who.note(notes)
+	second, err := control.Connect(ctx, l.dirs, l.config.ID())
+	if err != nil {
+		return err
+	}
+	defer second.Close()
+	change := second.Setup
+	if j.undo {
+		change = second.Unset
+	}
+	report, err := change(j.preview)
+	if err != nil {
+		return err
+	}
+	l.who.aside(func() { j.print(l.who.name, report) })
+	return report.Err()
+}
+
+// print prints a line a file.
+func (j remoteJob) print(name string, report *control.SetupReport) {
+	for _, file := range report.Files {
+		fmt.Println(text.Escape(name + explain.Outcome(file, j.preview)))
+		_, _ = os.Stdout.Write(diffText(file.Diff))
+	}
+	if j.undo && len(report.Files) == 0 {
+		fmt.Println(text.Escape(name + "nothing to take back"))
+	}
 }
 
 // done is the word for a host that went well.

@@ -25,17 +25,17 @@ func (s stopCmd) Run() error {
 	if s.All {
 		return stopAll()
 	}
-	return each(s.Hosts, "stopped", s.stop)
+	return each(s.Hosts, "stopped", 1, s.stop)
 }
 
-func (s stopCmd) stop(ctx context.Context, host string, _ *person) error {
-	dest, err := find(ctx, s.SSH, host, &person{})
+func (s stopCmd) stop(ctx context.Context, who *person) error {
+	dest, err := find(ctx, s.SSH, who)
 	if err != nil {
 		return err
 	}
 	err = stop(ctx, dest.dirs, dest.config.ID())
 	if errors.Is(err, control.ErrNoKeeper) {
-		return explain.NoKeeper(host)
+		return explain.NoKeeper(who.host)
 	}
 	return err
 }
@@ -49,8 +49,8 @@ func stopAll() error {
 	if err != nil {
 		return err
 	}
-	return each(ids, "stopped", func(ctx context.Context, id string, _ *person) error {
-		err := stop(ctx, dirs, id)
+	return each(ids, "stopped", 1, func(ctx context.Context, who *person) error {
+		err := stop(ctx, dirs, who.host)
 		if errors.Is(err, control.ErrNoKeeper) {
 			return nil // what a killed keeper left
 		}

@@ -17,7 +17,7 @@ func problem(name string, place doctor.Place, state doctor.State, p doctor.Probl
 // TestChecklist: what comes from a remote cannot write on the terminal, and
 // what was not reached is named once.
 func TestChecklist(t *testing.T) {
-	list := newChecklist(false)
+	var list checklist
 	text := ""
 	for _, c := range []doctor.Check{
 		{Name: doctor.CheckMosh, Place: doctor.Here, State: doctor.OK, Facts: map[string]string{"version": "1.4.0\x1b[2J"}},

@@ -18,7 +18,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/mosha-ssh/mosha/internal/explain"
-	"github.com/mosha-ssh/mosha/internal/sshconn/transport"
+	"github.com/mosha-ssh/mosha/internal/sshconn/helper"
 )
 
 // version is set when a release is built.
@@ -57,7 +57,9 @@ func main() { os.Exit(run()) }
 
 // run is the whole program but for its exit.
 func run() int {
-	if code, ok := transport.Helper(os.Args); ok {
+	// An ssh of ours runs this program by another name, to ask a person or for
+	// its connection; that is no command line of a person's.
+	if code, ok := helper.Run(os.Args); ok {
 		return code
 	}
 	var c cli

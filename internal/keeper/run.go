@@ -18,7 +18,7 @@ import (
 	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 	"github.com/mosha-ssh/mosha/internal/netevent"
-	"github.com/mosha-ssh/mosha/internal/sshconn/transport"
+	"github.com/mosha-ssh/mosha/internal/sshconn/helper"
 )
 
 // readyFD is the descriptor on which a spawned keeper reports that it listens.
@@ -79,7 +79,7 @@ func serveSpec(spec saved, read func(rundir.Dir) (saved, error), ready func(erro
 	if spec, err = read(dir); err != nil {
 		return ready(err)
 	}
-	transport.RemoveMasters(string(dir)) // of a keeper that was killed
+	helper.RemoveDirs(string(dir)) // of a keeper that was killed
 	logger, err := rundir.OpenLog(spec.Dirs.Log(spec.ID()), spec.Config.Dest)
 	if err != nil {
 		return ready(err)

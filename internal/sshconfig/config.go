@@ -181,6 +181,9 @@ func (c *Config) IsHushed() bool {
 	return slices.Contains([]string{"SILENT", "QUIET", "FATAL", "ERROR"}, strings.ToUpper(c.LogLevel))
 }
 
+// HasProxy reports whether a ProxyCommand or a ProxyJump leads to the host.
+func (c *Config) HasProxy() bool { return c.ProxyJump != "" || c.ProxyCommand != "" }
+
 // IsMute reports whether LogLevel is below ERROR: the user does not even want
 // to hear of errors after which ssh goes on.
 func (c *Config) IsMute() bool {

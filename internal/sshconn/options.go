@@ -8,6 +8,8 @@ import (
 
 	"github.com/rs/zerolog"
 	"golang.org/x/crypto/ssh"
+
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 )
 
 // Options are what Dial needs beside the configuration.
@@ -83,6 +85,11 @@ type Options struct {
 // forbids to ask the person who is.
 func (o *Options) Unattended() bool { return o.Prompt == nil }
 
+// MayAsk reports whether somebody is there and may be asked.
+func (o *Options) MayAsk(cfg *sshconfig.Config) bool {
+	return (o.Ask != nil || o.Prompt != nil) && !cfg.BatchMode
+}
+
 // Limits bound the waiting for the network, beside ConnectTimeout and the time
 // for authentication, which hold as ever. A limit of zero is none.
 type Limits struct {
@@ -109,7 +116,7 @@ type Limits struct {
 type MasterPlace struct {
 	// Dir is a directory that only this user can enter, for sockets.
 	Dir string
-	// Program is the path of a program whose main calls Helper first.
+	// Program is the path of a program whose main calls helper.Run first.
 	Program string
 }
 

@@ -11,7 +11,7 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/keeper/lease"
 	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
-	"github.com/mosha-ssh/mosha/internal/sshconn/transport"
+	"github.com/mosha-ssh/mosha/internal/sshconn/helper"
 )
 
 // State is what the connection is doing.
@@ -69,7 +69,7 @@ func sweep(dir rundir.Dir, files ...string) error {
 		_ = os.Remove(path)
 	}
 	lease.RemoveFree(dir.Sessions())
-	transport.RemoveMasters(string(dir))
+	helper.RemoveDirs(string(dir))
 	lock.Release()
 	dir.Remove()
 	return nil

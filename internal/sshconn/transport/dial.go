@@ -10,6 +10,7 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/sshconn/proxy"
 	"golang.org/x/crypto/ssh"
 )
 
@@ -56,8 +57,7 @@ type dialer struct {
 	waited   atomic.Int64 // how long questions of hops were open
 	reached  atomic.Int64 // how long the server took for its version line, without that
 
-	proxy     *proxy // nil for TCP
-	hops      *hops  // of the proxy; nil if it needs nothing
+	proxy     *proxy.Process // nil for TCP, and where it has handed over the connection
 	transport *transport
 	watch     *watch
 	silence   *silence
@@ -67,11 +67,12 @@ type dialer struct {
 
 	lostWhileAsking func() // ends the question that is open
 
-	process *sshProcess           // of the OpenSSH transport
-	fetched atomic.Bool           // it has come for the connection
-	left    atomic.Bool           // the host key is one of which only ssh can tell whether it is right
-	entered atomic.Bool           // one that makes its connection itself has logged in
-	refused atomic.Pointer[error] // why the server's host key did not get to it
+	process  *sshProcess           // of the OpenSSH transport
+	fetched  atomic.Bool           // it has come for the connection
+	left     atomic.Bool           // the host key is one of which only ssh can tell whether it is right
+	entered  atomic.Bool           // one that makes its connection itself has logged in
+	declined atomic.Bool           // a person said no to the host key
+	refused  atomic.Pointer[error] // why the server's host key did not get to it
 }
 
 // newDialer makes one. itself says that an ssh makes the connection itself.
@@ -95,12 +96,10 @@ func (d *dialer) patience() time.Duration {
 	return cmp.Or(d.opts.Limits.Proxy, proxyTimeout)
 }
 
-func hasProxy(cfg *sshconfig.Config) bool { return cfg.ProxyJump != "" || cfg.ProxyCommand != "" }
-
 // proxied says whether a proxy leads to the server, or may: what ssh is run by may
 // have one.
 func (d *dialer) proxied() bool {
-	return hasProxy(d.cfg) || d.itself
+	return d.cfg.HasProxy() || d.itself
 }
 
 func (d *dialer) dial(ctx context.Context) (*Conn, error) {
@@ -115,11 +114,11 @@ func (d *dialer) dial(ctx context.Context) (*Conn, error) {
 		return nil, &sshconn.UnsupportedError{Feature: sshconn.FeaturePKCS11, Detail: d.cfg.PKCS11Provider}
 	}
 	d.begin(sshconn.PhaseConnect)
-	defer d.leaveProxy()
 	raw, err := d.connect(ctx)
 	if err != nil {
 		return nil, err
 	}
+	defer d.proxy.Leave()
 	d.transport = newTransport(raw)
 	d.keys = newHostKeys(ctx, d.cfg, d.opts)
 	if d.cfg.VerifyHostKeyDNS != "no" {
@@ -141,7 +140,7 @@ func (d *dialer) dial(ctx context.Context) (*Conn, error) {
 	}
 	d.watch.start(time.Until(d.deadline), d.limit)
 	defer d.watch.stop()
-	defer d.hops.serve(ctx)()
+	defer d.proxy.Serve(ctx)()
 	defer d.silence.end()
 	d.begin(sshconn.PhaseBanner)
 	d.listen()
@@ -203,6 +202,17 @@ func (d *dialer) pause() (resume func()) {
 	}
 }
 
+// pauseFor stops the time for what a person is asked by a program, until resume
+// is called. The other side then has the limit again.
+func (d *dialer) pauseFor(limit time.Duration) (resume func()) {
+	d.watch.stop()
+	began := time.Now()
+	return func() {
+		d.waited.Add(int64(time.Since(began)))
+		d.watch.start(limit, limit)
+	}
+}
+
 // abort frees whatever waits for the server or for the agent.
 func (d *dialer) abort() {
 	d.transport.Close()
@@ -216,24 +226,16 @@ func (d *dialer) abort() {
 
 // connect opens the byte stream that SSH is to run over.
 func (d *dialer) connect(ctx context.Context) (net.Conn, error) {
-	args, err := proxyCommand(d.cfg, d.opts)
-	if err != nil {
-		return nil, err
+	p, conn, err := proxy.Start(ctx, d.cfg, &d.opts, proxy.Clocks{
+		Deadline: d.deadline,
+		Pause:    func() (resume func()) { return d.pauseFor(d.limit) },
+		Fail:     d.abort,
+	})
+	d.proxy = p
+	if conn != nil || err != nil {
+		return conn, d.inTime(err, d.limit)
 	}
-	if args != nil {
-		d.opts.Log.Debug().Str("program", args[0]).Msg("connecting through a proxy") // its arguments may hold a secret
-		if d.cfg.ProxyUseFdpass && d.cfg.ProxyJump == "" {
-			conn, err := d.fromProxy(ctx, args)
-			return conn, d.inTime(err, d.limit)
-		}
-		d.proxy = d.newProxy(args)
-		d.equip(d.proxy.cmd)
-		if err := d.proxy.start(); err != nil {
-			return nil, d.proxy.failedToStart(err)
-		}
-		return d.proxy, nil
-	}
-	conn, err := d.direct(ctx)
+	conn, err = d.direct(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -314,7 +316,7 @@ func (d *dialer) binding(sessionID []byte) *binding {
 
 func (d *dialer) result(conn ssh.Conn, channels <-chan ssh.NewChannel, requests <-chan *ssh.Request) *Conn {
 	d.auth.succeeded()
-	c := &Conn{Conn: conn, Identity: d.auth.identity, Typed: d.auth.typed() || d.hops.typed(), NewChannels: channels, Requests: requests, transport: d.transport, binding: d.binding(conn.SessionID())}
+	c := &Conn{Conn: conn, Identity: d.auth.identity, Typed: d.auth.typed() || d.proxy.Typed(), NewChannels: channels, Requests: requests, transport: d.transport, binding: d.binding(conn.SessionID())}
 	key, verdict := d.keys.outcome()
 	c.hostKey, c.judged = key, d.cfg
 	c.Notes, c.Accepted, c.Unverified = append(verdict.notes, typedNote(d.cfg, c.Typed, d.auth.keys.unlocked)...), verdict.accepted, verdict.unverified

@@ -12,6 +12,7 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/lab"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/sshconn/proxy"
 )
 
 // told returns what a person is shown of programs while connecting.
@@ -76,8 +77,8 @@ func TestProxyIsHeardOnce(t *testing.T) {
 	if conn.Facts().Choice.Transport != sshconn.TransportOpenSSH || !slices.Equal(*lines, []string{"hello"}) {
 		t.Errorf("%+v, %q", conn.Facts().Choice, *lines)
 	}
-	defer func(before time.Duration) { heldBack = before }(heldBack)
-	heldBack = time.Hour
+	defer func(before time.Duration) { proxy.HoldBack = before }(proxy.HoldBack)
+	proxy.HoldBack = time.Hour
 	cfg = s.config("ProxyCommand sh -c 'echo first >&2; echo no way >&2; exit 1'")
 	for _, transport := range []string{sshconn.TransportNative, sshconn.TransportOpenSSH} {
 		opts := over(t, cfg, transport)

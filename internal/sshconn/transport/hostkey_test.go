@@ -18,6 +18,7 @@ import (
 	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/sshconn/proxy"
 	"github.com/rs/zerolog"
 	"golang.org/x/crypto/ssh"
 )
@@ -443,12 +444,12 @@ func TestPinned(t *testing.T) {
 	cfg := s.config()
 	h := newHostKeys(t.Context(), cfg, options(cfg))
 	for range 2 {
-		if err := h.check(proxyAddr{}, parse("ssh-ed25519")); err != nil {
+		if err := h.check(proxy.Addr{}, parse("ssh-ed25519")); err != nil {
 			t.Fatal(err)
 		}
 	}
 	// The other key is in known_hosts too, but a connection keeps its own.
-	err := h.check(proxyAddr{}, parse("ssh-rsa"))
+	err := h.check(proxy.Addr{}, parse("ssh-rsa"))
 	if bad := (*sshconn.HostKeyError)(nil); !errors.As(err, &bad) || bad.Problem != sshconn.KeyChanged {
 		t.Errorf("got %v", err)
 	}
@@ -467,7 +468,7 @@ func TestManyRekeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 10000 {
-		if err := h.check(proxyAddr{}, h.pinned); err != nil {
+		if err := h.check(proxy.Addr{}, h.pinned); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -80,7 +80,7 @@ func sameRules(a, b *sshconfig.Config) bool {
 // onlyBySSH reports whether the configuration refuses host keys by rules that ssh
 // alone can apply, to a connection of its own.
 func onlyBySSH(cfg *sshconfig.Config) bool {
-	return cfg.KnownHostsCommand != "" || len(cfg.RevokedHostKeys) > 0 || cfg.CheckHostIP && !hasProxy(cfg)
+	return cfg.KnownHostsCommand != "" || len(cfg.RevokedHostKeys) > 0 || cfg.CheckHostIP && !cfg.HasProxy()
 }
 
 // sameToSSH reports whether two configurations have the same rules of that kind.

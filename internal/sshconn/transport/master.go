@@ -8,6 +8,7 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 	"github.com/mosha-ssh/mosha/internal/sshconn/dial"
+	"github.com/mosha-ssh/mosha/internal/sshconn/helper"
 	"golang.org/x/crypto/ssh"
 )
 
@@ -20,7 +21,7 @@ import (
 // control connection with ssh.
 type master struct {
 	transport *transport
-	dir       masterDir
+	dir       helper.Dir
 	passing   *net.UnixListener // where ssh comes for the connection
 	asking    *net.UnixListener // where its questions come
 	agents    *net.UnixListener // where its agent channels come
@@ -37,7 +38,7 @@ type master struct {
 
 // attach begins to use the control socket of an ssh that has connected.
 func (m *master) attach() error {
-	conn, err := net.Dial("unix", m.dir.control())
+	conn, err := net.Dial("unix", m.dir.Control())
 	if err != nil {
 		return err
 	}
@@ -130,7 +131,7 @@ func (m *master) Close() error {
 		if m.process != nil {
 			m.process.end()
 		}
-		m.dir.remove()
+		m.dir.Remove()
 	})
 	<-m.done
 	return nil

@@ -23,13 +23,14 @@ import (
 	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/sshconn/helper"
 
 	"github.com/mosha-ssh/mosha/internal/child"
 )
 
 // TestMain lets the test's own program be what the ssh of a master runs.
 func TestMain(m *testing.M) {
-	if code, ok := Helper(os.Args); ok {
+	if code, ok := helper.Run(os.Args); ok {
 		os.Exit(code)
 	}
 	os.Exit(m.Run())

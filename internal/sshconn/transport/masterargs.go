@@ -7,6 +7,7 @@ import (
 	"al.essio.dev/pkg/shellescape"
 
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
+	"github.com/mosha-ssh/mosha/internal/sshconn/helper"
 )
 
 // masterArgs returns the command line of an ssh that is a ControlMaster and
@@ -16,13 +17,13 @@ import (
 //
 // Of several values of an option ssh takes the first, so ours stand before the
 // user's and override the configuration too.
-func masterArgs(cfg *sshconfig.Config, dir masterDir, connection []sshOption, asks, unattended bool) []string {
+func masterArgs(cfg *sshconfig.Config, dir helper.Dir, connection []sshOption, asks, unattended bool) []string {
 	args := slices.Clone(cfg.Program())
 	for _, option := range append([]sshOption{
 		{"ControlMaster", "yes"},
-		{"ControlPath", pathValue(dir.control())},
+		{"ControlPath", pathValue(dir.Control())},
 		{"ControlPersist", "no"},
-		{"ForwardAgent", pathValue(dir.agent())},
+		{"ForwardAgent", pathValue(dir.Agent())},
 		{"ForwardX11", "no"},
 		{"ClearAllForwardings", "yes"},
 		{"PermitLocalCommand", "no"},
@@ -52,9 +53,9 @@ type sshOption struct{ name, value string }
 // passedOn are the options by which ssh gets its connection from this process
 // (ProxyUseFdpass): it is reached, watched and ended like the native transport's,
 // and an ssh whose keeper was killed loses it.
-func passedOn(dir masterDir) []sshOption {
+func passedOn(dir helper.Dir) []sshOption {
 	return []sshOption{
-		{"ProxyCommand", escapePercent(shellescape.Quote(dir.passProgram()))}, {"ProxyUseFdpass", "yes"},
+		{"ProxyCommand", escapePercent(shellescape.Quote(dir.PassProgram()))}, {"ProxyUseFdpass", "yes"},
 	}
 }
 
@@ -75,7 +76,7 @@ func yesNo(b bool) string {
 
 // masterEnv returns the environment of that ssh but for when it is to ask by the
 // askpass program: with BatchMode it asks nothing.
-func masterEnv(env []string, dir masterDir, agentSocket string) []string {
+func masterEnv(env []string, dir helper.Dir, agentSocket string) []string {
 	env = slices.DeleteFunc(slices.Clone(env), func(v string) bool {
 		name, _, _ := strings.Cut(v, "=")
 		return name == "SSH_AUTH_SOCK" || name == "SSH_ASKPASS" || name == "SSH_ASKPASS_REQUIRE" || name == "SSH_ASKPASS_PROMPT"
@@ -83,5 +84,5 @@ func masterEnv(env []string, dir masterDir, agentSocket string) []string {
 	if agentSocket != "" {
 		env = append(env, "SSH_AUTH_SOCK="+agentSocket)
 	}
-	return append(env, "SSH_ASKPASS="+dir.askProgram())
+	return append(env, "SSH_ASKPASS="+dir.AskProgram())
 }

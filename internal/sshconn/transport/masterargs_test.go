@@ -1,7 +1,6 @@
 package transport
 
 import (
-	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
-	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/sshconn/helper"
 )
 
 // TestMasterArgs has ssh itself read the command line: ours must override what
@@ -67,7 +66,7 @@ func TestMasterArgs(t *testing.T) {
 }
 
 func TestMasterEnv(t *testing.T) {
-	dir := masterDir("/run/ssh1")
+	dir := helper.Dir("/run/ssh1")
 	got := masterEnv([]string{"HOME=/me", "SSH_AUTH_SOCK=/old", "SSH_ASKPASS=/other", "SSH_ASKPASS_REQUIRE=never", "SSH_ASKPASS_PROMPT=none"}, dir, "/agent")
 	want := []string{"HOME=/me", "SSH_AUTH_SOCK=/agent", "SSH_ASKPASS=/run/ssh1/mosha-ask"}
 	if !slices.Equal(got, want) {
@@ -75,37 +74,5 @@ func TestMasterEnv(t *testing.T) {
 	}
 	if got := masterEnv([]string{"SSH_AUTH_SOCK=/old"}, dir, ""); slices.ContainsFunc(got, func(v string) bool { return strings.HasPrefix(v, "SSH_AUTH_SOCK") }) {
 		t.Errorf("%q", got)
-	}
-}
-
-// TestMasterDir: several masters do not share one, names that ssh cannot bind
-// are refused, and what was left is removed, and nothing else.
-func TestMasterDir(t *testing.T) {
-	parent, err := os.MkdirTemp("/tmp", "mosha-dir-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(parent)
-	one, err1 := newMasterDir(parent, "/bin/true")
-	two, err2 := newMasterDir(parent, "/bin/true")
-	if err1 != nil || err2 != nil || one == two {
-		t.Fatalf("%s, %v, %s, %v", one, err1, two, err2)
-	}
-	if to, err := os.Readlink(one.askProgram()); to != "/bin/true" || err != nil {
-		t.Errorf("%s leads to %s, %v", one.askProgram(), to, err)
-	}
-	for _, name := range []string{"sessions", "sshd", "ssh"} {
-		if err := os.Mkdir(filepath.Join(parent, name), 0o700); err != nil {
-			t.Fatal(err)
-		}
-	}
-	RemoveMasters(parent)
-	left, err := os.ReadDir(parent)
-	if err != nil || len(left) != 3 {
-		t.Errorf("left are %v, %v", left, err)
-	}
-	_, err = newMasterDir(filepath.Join(parent, strings.Repeat("x", 80)), "/bin/true")
-	if path := (*sshconn.PathError)(nil); !errors.As(err, &path) {
-		t.Errorf("a path that is too long: %v", err)
 	}
 }

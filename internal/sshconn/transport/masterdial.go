@@ -9,10 +9,12 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/sshconn/helper"
 	"github.com/mosha-ssh/mosha/internal/sshconn/knownhosts"
 )
 
@@ -34,11 +36,11 @@ func dialMaster(ctx context.Context, cfg *sshconfig.Config, opts sshconn.Options
 
 func (d *dialer) dialMaster(ctx context.Context) (*master, error) {
 	d.begin(sshconn.PhaseConnect)
-	defer d.leaveProxy()
 	raw, err := d.connectForSSH(ctx)
 	if err != nil {
 		return nil, err
 	}
+	defer d.proxy.Leave()
 	d.transport = newTransport(raw)
 	defer d.transport.observe(observer{})
 	ctx, cancel := context.WithCancel(ctx) // it ends a question about the host key
@@ -80,18 +82,15 @@ func (d *dialer) startMaster(ctx context.Context) (*master, error) {
 		return nil, &sshconn.MasterError{Status: -1, Message: err.Error(), Early: true}
 	}
 	m.process, d.process = process, process
-	defer d.hops.serve(ctx)()
+	defer d.proxy.Serve(ctx)()
 	defer d.silence.end()
 	if !d.itself {
 		d.begin(sshconn.PhaseBanner)
 		d.watchMaster()
 		go d.relay(m.passing)
 	}
-	q := &questions{d: d, verbatim: d.itself}
-	asking, stopAsking := context.WithCancel(ctx)
-	defer q.work.Wait()
-	defer stopAsking()
-	q.work.Go(func() { q.serve(asking, m.asking) })
+	q := d.questions()
+	defer q.Serve(ctx, m.asking)()
 	stop := context.AfterFunc(ctx, d.abort)
 	defer stop()
 	<-process.ready
@@ -108,15 +107,40 @@ func (d *dialer) startMaster(ctx context.Context) (*master, error) {
 	}
 	lines, _ := process.stderr.said()
 	d.silence.end()
-	m.facts = d.masterFacts(q.wasTyped(), lines)
+	m.facts = d.masterFacts(q.Typed(), lines)
 	return m, nil
+}
+
+// questions are those of ssh.
+func (d *dialer) questions() *helper.Questions {
+	q := &helper.Questions{
+		User: d.cfg.User, Host: d.cfg.HostKeyName(), Prompt: d.opts.Prompt, Tell: d.opts.Tell, Verbatim: d.itself,
+		Pause: func() (resume func()) { return d.pauseFor(authTimeout) }, Fail: d.abort,
+		Before: d.process.stderr.tellUntilNow, HostKey: d.answerHostKey,
+	}
+	if d.itself { // it would go on with an empty answer
+		q.Nobody = &sshconn.AuthError{User: d.cfg.User, Host: d.cfg.HostName, Interactive: true}
+	}
+	return q
+}
+
+// answerHostKey answers ssh's question whether the host has the key that it
+// showed, if that is what the text asks.
+func (d *dialer) answerHostKey(text string) (yes, about bool, err error) {
+	key, _ := d.keys.outcome()
+	if key == nil || !strings.Contains(text, fingerprintFor(d.cfg, key)) {
+		return false, false, nil
+	}
+	yes, err = d.keys.answerSSH(text)
+	d.declined.Store(err == nil && !yes)
+	return yes, true, err
 }
 
 // masterFacts is what is known of an ssh that has connected and said these lines.
 func (d *dialer) masterFacts(typed bool, lines []string) sshconn.Facts {
 	f := sshconn.Facts{
 		Identity: acceptedKey(lines), Proxied: d.proxyTook(), Silent: d.silence.slowest(), Remote: d.transport.remote(),
-		Typed: typed || d.hops.typed(), OpenSSH: d.transport.openSSH(), OneSession: d.transport.oneSession(), Judged: d.cfg,
+		Typed: typed || d.proxy.Typed(), OpenSSH: d.transport.openSSH(), OneSession: d.transport.oneSession(), Judged: d.cfg,
 	}
 	d.keys.fill(&f)
 	if d.leftToSSH() || d.keys.bySSH {
@@ -127,7 +151,7 @@ func (d *dialer) masterFacts(typed bool, lines []string) sshconn.Facts {
 }
 
 // startSSH starts the master's ssh.
-func (d *dialer) startSSH(dir masterDir) (*sshProcess, error) {
+func (d *dialer) startSSH(dir helper.Dir) (*sshProcess, error) {
 	agent := ""
 	if d.opts.AgentSocket != nil {
 		agent = d.opts.AgentSocket()
@@ -141,14 +165,9 @@ func (d *dialer) startSSH(dir masterDir) (*sshProcess, error) {
 	if d.keys.cfg.StrictHostKeyChecking != d.cfg.StrictHostKeyChecking {
 		way = append(way, sshOption{"StrictHostKeyChecking", d.keys.cfg.StrictHostKeyChecking})
 	}
-	args := masterArgs(d.cfg, dir, way, d.attended(), d.opts.Unattended())
+	args := masterArgs(d.cfg, dir, way, d.opts.MayAsk(d.cfg), d.opts.Unattended())
 	p := newSSHProcess(exec.Command(args[0], args[1:]...), append(env, "SSH_ASKPASS_REQUIRE=force"), words)
 	return p, p.start()
-}
-
-// attended says whether somebody is there to be asked.
-func (d *dialer) attended() bool {
-	return (d.opts.Ask != nil || d.opts.Prompt != nil) && !d.cfg.BatchMode
 }
 
 // watchMaster watches the traffic as listen does. What happens within ssh
@@ -172,12 +191,12 @@ func (d *dialer) watchMaster() {
 }
 
 // explainMaster says why ssh has not connected. It has ended.
-func (d *dialer) explainMaster(ctx context.Context, m *master, q *questions) error {
+func (d *dialer) explainMaster(ctx context.Context, m *master, q *helper.Questions) error {
 	if late := d.overdue(); late != nil {
 		return late
 	}
 	phase := d.phase()
-	if err := cmp.Or(d.hops.failure(), q.failure()); err != nil {
+	if err := cmp.Or(d.proxy.Refused(), q.Failure()); err != nil {
 		return err
 	}
 	m.process.stderr.logDebug()
@@ -185,12 +204,12 @@ func (d *dialer) explainMaster(ctx context.Context, m *master, q *questions) err
 		return cmp.Or(keyRefusal(*refused), *refused)
 	}
 	lines, final := m.process.stderr.said()
-	f := sshFailure{cfg: d.cfg, lines: lines, final: final, attended: d.attended(), typed: q.wasTyped(), auth: phase == sshconn.PhaseAuth}
+	f := sshFailure{cfg: d.cfg, lines: lines, final: final, attended: d.opts.MayAsk(d.cfg), typed: q.Typed(), auth: phase == sshconn.PhaseAuth}
 	switch {
 	case final == saysKeyFailed && d.leftToSSH():
 		return f.unseenKeyError()
 	case final == saysKeyFailed:
-		return d.keys.refusedBySSH(q.saidNo(), lines)
+		return d.keys.refusedBySSH(d.declined.Load(), lines)
 	}
 	if err := f.explain(); err != nil {
 		return err
@@ -224,7 +243,7 @@ func (m *master) listen(place sshconn.MasterPlace) error {
 	if place.Dir == "" {
 		return errNoPlace
 	}
-	dir, err := newMasterDir(place.Dir, place.Program)
+	dir, err := helper.NewDir(place.Dir, place.Program)
 	if err != nil {
 		return err
 	}
@@ -232,8 +251,8 @@ func (m *master) listen(place sshconn.MasterPlace) error {
 	for _, socket := range []struct {
 		listener **net.UnixListener
 		path     string
-	}{{&m.passing, dir.pass()}, {&m.asking, dir.ask()}, {&m.agents, dir.agent()}} {
-		if *socket.listener, err = dir.listen(socket.path); err != nil {
+	}{{&m.passing, dir.Pass()}, {&m.asking, dir.Ask()}, {&m.agents, dir.Agent()}} {
+		if *socket.listener, err = dir.Listen(socket.path); err != nil {
 			m.Close()
 			return err
 		}

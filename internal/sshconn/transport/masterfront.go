@@ -16,6 +16,8 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/sshconn/helper"
+	"github.com/mosha-ssh/mosha/internal/sshconn/proxy"
 )
 
 // An ssh that is run by another program (sshconfig.Config.Front) makes its
@@ -30,7 +32,7 @@ import (
 // dialsItself says whether ssh is to make its connection itself.
 func dialsItself(cfg *sshconfig.Config) bool {
 	byAddress := cfg.CheckHostIP || cfg.GSSAPITrustDNS && (cfg.GSSAPIAuthentication || cfg.GSSAPIKeyExchange)
-	return cfg.Front != "" || byAddress && !hasProxy(cfg)
+	return cfg.Front != "" || byAddress && !cfg.HasProxy()
 }
 
 // ownConn stands for the connection that ssh makes.
@@ -40,7 +42,7 @@ type ownConn struct {
 }
 
 func (*ownConn) Close() error        { return nil }
-func (*ownConn) LocalAddr() net.Addr { return proxyAddr{} }
+func (*ownConn) LocalAddr() net.Addr { return proxy.Addr{} }
 
 // RemoteAddr returns the address that ssh has dialed, if that can be a machine's:
 // a program in front may make addresses up.
@@ -48,7 +50,7 @@ func (c *ownConn) RemoteAddr() net.Addr {
 	if addr := c.remote.Load(); addr != nil {
 		return addr
 	}
-	return proxyAddr{}
+	return proxy.Addr{}
 }
 
 // What ssh says of a connection that it makes itself.
@@ -69,7 +71,7 @@ const (
 func (d *dialer) overhear(line string) {
 	d.fetched.Store(true) // ssh is there
 	begun, _, _ := d.transport.seen()
-	if m := saysConnecting.FindStringSubmatch(line); m != nil && !begun && !hasProxy(d.cfg) {
+	if m := saysConnecting.FindStringSubmatch(line); m != nil && !begun && !d.cfg.HasProxy() {
 		addr, err := netip.ParseAddr(m[1])
 		port, _ := strconv.ParseUint(m[2], 10, 16)
 		if conn, ok := d.transport.Conn.(*ownConn); ok && err == nil && !addr.IsMulticast() && !addr.IsUnspecified() {
@@ -93,9 +95,9 @@ func (d *dialer) overhear(line string) {
 // Where that gives ssh a terminal, as sshpass does, ssh asks there; else it has
 // none and asks by our program. The ssh to a jump host is one of ours, as always
 // (jump.go).
-func (d *dialer) startFronted(dir masterDir, env []string, words *sshWords) (*sshProcess, error) {
+func (d *dialer) startFronted(dir helper.Dir, env []string, words *sshWords) (*sshProcess, error) {
 	jump := exec.Command(d.cfg.JumpProgram())
-	leadOn(jump, dir, jumpOptions(&d.opts))
+	helper.LeadOn(jump, dir, helper.JumpOptions(&d.opts))
 	way, err := d.ownWay(jump.Args[0])
 	if err != nil {
 		return nil, err
@@ -145,7 +147,7 @@ func (d *dialer) ownWay(jumpProgram string) ([]sshOption, error) {
 	if err != nil || len(jump) == 0 {
 		return options, err
 	}
-	words := slices.Concat([]string{jumpProgram}, jumpOptions(&d.opts), jump[1:])
+	words := slices.Concat([]string{jumpProgram}, helper.JumpOptions(&d.opts), jump[1:])
 	return append(options, sshOption{"ProxyCommand", escapePercent(shellescape.QuoteCommand(words))}, sshOption{"ProxyUseFdpass", "no"}), nil
 }
 
@@ -183,7 +185,7 @@ type warden struct {
 
 // newWarden returns the command that runs args under the script. ssh is one that
 // can talk to a master.
-func newWarden(args []string, ssh string, dir masterDir) (*warden, *exec.Cmd, error) {
+func newWarden(args []string, ssh string, dir helper.Dir) (*warden, *exec.Cmd, error) {
 	w := &warden{}
 	var err error
 	if w.theirs, w.alive, err = os.Pipe(); err != nil {
@@ -194,7 +196,7 @@ func newWarden(args []string, ssh string, dir masterDir) (*warden, *exec.Cmd, er
 		w.theirs.Close()
 		return nil, nil, err
 	}
-	cmd := exec.Command("/bin/sh", append([]string{"-c", wardenScript, ssh, "ControlPath=" + pathValue(dir.control())}, args...)...)
+	cmd := exec.Command("/bin/sh", append([]string{"-c", wardenScript, ssh, "ControlPath=" + pathValue(dir.Control())}, args...)...)
 	cmd.ExtraFiles = []*os.File{w.theirs, w.says}
 	return w, cmd, nil
 }

@@ -113,7 +113,7 @@ func hostKeysBeyondUs(cfg *sshconfig.Config) error {
 	}{
 		{"KnownHostsCommand", cfg.KnownHostsCommand != ""},
 		{"RevokedHostKeys", len(cfg.RevokedHostKeys) > 0},
-		{"CheckHostIP", cfg.CheckHostIP && !hasProxy(cfg)},
+		{"CheckHostIP", cfg.CheckHostIP && !cfg.HasProxy()},
 		{"VisualHostKey", cfg.VisualHostKey},
 	} {
 		if option.set {

@@ -53,7 +53,7 @@ func (d *dialer) explain(ctx context.Context, err error) error {
 		return late
 	}
 	phase := d.phase()
-	if err := d.hops.failure(); err != nil {
+	if err := d.proxy.Refused(); err != nil {
 		return err
 	}
 	var unsupported *sshconn.UnsupportedError
@@ -99,10 +99,8 @@ func keyRefusal(err error) error {
 
 // lost explains the end of the stream: the proxy's failure if it has one.
 func (d *dialer) lost(ctx context.Context, phase string) error {
-	if d.proxy != nil {
-		if err := d.proxy.failure(ctx); err != nil {
-			return err
-		}
+	if err := d.proxy.Failure(ctx); err != nil {
+		return err
 	}
 	return &sshconn.ClosedError{Host: d.cfg.HostName, Port: d.cfg.Port, Phase: phase, Said: d.transport.instead()}
 }

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"slices"
 	"strings"
 	"testing"
 
@@ -115,14 +114,4 @@ func (s *site) askpass() string {
 		s.t.Fatal(err)
 	}
 	return path
-}
-
-func TestProxyEnv(t *testing.T) {
-	env := []string{"HOME=/me", "SSH_AUTH_SOCK=/old", "SSH_ASKPASS=/other", "SSH_ASKPASS_REQUIRE=force"}
-	if got := proxyEnv(env, "/agent"); !slices.Equal(got, []string{"HOME=/me", "SSH_AUTH_SOCK=/agent"}) {
-		t.Errorf("%q", got)
-	}
-	if got := proxyEnv(env, ""); !slices.Equal(got, []string{"HOME=/me", "SSH_AUTH_SOCK=/old"}) {
-		t.Errorf("%q", got)
-	}
 }

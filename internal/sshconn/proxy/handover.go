@@ -1,4 +1,4 @@
-package transport
+package proxy
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -13,22 +14,20 @@ import (
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
-// fromProxy runs a proxy that opens the connection and hands it over on its
+// handOver runs a proxy that opens the connection and hands it over on its
 // standard output, a socket, before it ends (ssh_config(5), ProxyUseFdpass).
-// Errors are *ProxyError, or a timeout at the deadline.
-func (d *dialer) fromProxy(ctx context.Context, args []string) (net.Conn, error) {
-	p := d.newProxy(args)
-	defer p.stderr.Hush()
-	d.equip(p.cmd)
+// Errors are *sshconn.ProxyError, or a timeout at the deadline.
+func (p *Process) handOver(ctx context.Context, deadline time.Time) (net.Conn, error) {
+	defer p.Leave()
 	socket, err := p.startOnSocket()
 	if err != nil {
 		return nil, p.failedToStart(err)
 	}
-	defer p.Close()
+	defer p.end()
 	defer socket.Close()
 	stop := context.AfterFunc(ctx, func() { _ = socket.Close() })
 	defer stop()
-	if err := socket.SetReadDeadline(d.deadline); err != nil {
+	if err := socket.SetReadDeadline(deadline); err != nil {
 		return nil, p.failedToStart(err)
 	}
 	conn, err := receiveConn(socket)
@@ -39,7 +38,7 @@ func (d *dialer) fromProxy(ctx context.Context, args []string) (net.Conn, error)
 		return nil, err
 	}
 	failed := &sshconn.ProxyError{Command: p.command}
-	_ = errors.As(p.failure(ctx), &failed)
+	_ = errors.As(p.Failure(ctx), &failed)
 	if failed.Message == "" {
 		failed.Message = errNoSocket.Error()
 	}
@@ -48,7 +47,7 @@ func (d *dialer) fromProxy(ctx context.Context, args []string) (net.Conn, error)
 
 // startOnSocket starts the child with a socket as its standard input and
 // output, and returns the other end.
-func (p *proxy) startOnSocket() (*net.UnixConn, error) {
+func (p *Process) startOnSocket() (*net.UnixConn, error) {
 	syscall.ForkLock.RLock() // not all systems have SOCK_CLOEXEC
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
 	if err == nil {
@@ -115,4 +114,4 @@ func receiveConn(from *net.UnixConn) (net.Conn, error) {
 // so that its other end is not the server's address.
 type handedOver struct{ net.Conn }
 
-func (*handedOver) RemoteAddr() net.Addr { return proxyAddr{} }
+func (*handedOver) RemoteAddr() net.Addr { return Addr{} }

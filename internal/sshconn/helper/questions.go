@@ -1,4 +1,4 @@
-package transport
+package helper
 
 import (
 	"bytes"
@@ -20,26 +20,50 @@ import (
 // promptPatience is how long our own program may take to say what ssh asks.
 const promptPatience = 5 * time.Second
 
-// questions puts to a person what the ssh of a master asks while it connects.
-// All clocks stand still meanwhile. Once it has connected nobody answers any
-// more, and ssh goes on without.
-type questions struct {
-	d        *dialer
-	hop      bool // they are a proxy's, on the way to the server
-	verbatim bool // they may be anybody's, and are put in the words that they come in
-	work     sync.WaitGroup
+// Questions puts to a person what a program of OpenSSH's asks while it connects:
+// the ssh of a master, or one on the way to the server.
+type Questions struct {
+	User, Host string // as Prompt names them
+	Prompt     func(context.Context, sshconn.Prompt) ([][]byte, error)
+	Tell       func(sshconn.Notice)
+	// Verbatim says that questions may be anybody's: they are put in the words
+	// that they come in.
+	Verbatim bool
+	// Nobody is the error where a question wants more than yes or no and Prompt
+	// is nil; if it is nil, the program goes on without an answer.
+	Nobody error
+	// Pause stops the clocks of the attempt until resume is called.
+	Pause func() (resume func())
+	// Fail ends the attempt.
+	Fail func()
+	// Before, if set, is called before a question is put.
+	Before func()
+	// HostKey, if set, answers a question about the key that the server showed.
+	// about is false if the text asks something else.
+	HostKey func(text string) (yes, about bool, err error)
+
+	work sync.WaitGroup
 
 	one   sync.Mutex // one question at a time
 	asked []string   // passwords and passphrases that were asked for
 
 	mu     sync.Mutex
 	failed error // what Ask or Prompt returned
-	no     bool  // a host key was declined
 	typed  bool  // an answer was given that is no yes or no
 }
 
-// serve answers one question after the other until ctx ends.
-func (q *questions) serve(ctx context.Context, listener *net.UnixListener) {
+// Serve answers one question after the other until the function that it returns
+// is called. Then nothing is left of it.
+func (q *Questions) Serve(ctx context.Context, listener *net.UnixListener) (end func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	q.work.Go(func() { q.accept(ctx, listener) })
+	return func() {
+		cancel()
+		q.work.Wait()
+	}
+}
+
+func (q *Questions) accept(ctx context.Context, listener *net.UnixListener) {
 	defer context.AfterFunc(ctx, func() { listener.Close() })()
 	for {
 		conn, err := listener.Accept()
@@ -56,10 +80,10 @@ func (q *questions) serve(ctx context.Context, listener *net.UnixListener) {
 
 // answer serves one run of our program as askpass. It ends when that does,
 // which ssh may see to: a key was touched, or the connection was lost.
-func (q *questions) answer(ctx context.Context, conn net.Conn) {
+func (q *Questions) answer(ctx context.Context, conn net.Conn) {
 	_ = conn.SetReadDeadline(time.Now().Add(promptPatience))
 	in := json.NewDecoder(io.LimitReader(conn, maxPrompt))
-	var asked masterPrompt
+	var asked question
 	if in.Decode(&asked) != nil {
 		return
 	}
@@ -70,15 +94,8 @@ func (q *questions) answer(ctx context.Context, conn net.Conn) {
 		defer cancel()
 		_, _ = io.Copy(io.Discard, conn)
 	})
-	q.d.watch.stop()
-	limit := authTimeout
-	if q.hop {
-		limit = q.d.limit
-	}
-	defer q.d.watch.start(limit, limit)
-	began := time.Now()
+	defer q.Pause()()
 	answer, err := q.put(ctx, asked)
-	q.d.waited.Add(int64(time.Since(began)))
 	defer clear(answer)
 	switch {
 	case err == nil:
@@ -88,34 +105,36 @@ func (q *questions) answer(ctx context.Context, conn net.Conn) {
 		q.mu.Lock()
 		q.failed = err
 		q.mu.Unlock()
-		go q.d.abort()
+		go q.Fail()
 	}
 }
 
 // put puts one question to whom it concerns. The answer is to be overwritten
 // after its use. The error is ErrNoAnswer, which stands for a no as well, or one
 // that ends the attempt.
-func (q *questions) put(ctx context.Context, asked masterPrompt) ([]byte, error) {
+func (q *Questions) put(ctx context.Context, asked question) ([]byte, error) {
 	q.one.Lock()
 	defer q.one.Unlock()
-	if !q.hop {
-		q.d.process.stderr.tellUntilNow()
+	if q.Before != nil {
+		q.Before()
 	}
 	if asked.Hint == hintNone {
 		q.show(ctx, asked.Text)
 		return nil, sshconn.ErrNoAnswer
 	}
-	if q.aboutHostKey(asked.Text) {
-		return q.confirmHostKey(asked.Text)
+	if q.HostKey != nil {
+		if yes, about, err := q.HostKey(asked.Text); about {
+			return yesOrNo(yes, err)
+		}
 	}
 	closed := asked.Hint == hintConfirm || strings.Contains(asked.Text, "(yes/no")
 	switch {
-	case q.d.opts.Prompt == nil && q.verbatim && !closed: // it would go on with an empty answer
-		return nil, &sshconn.AuthError{User: q.d.cfg.User, Host: q.d.cfg.HostName, Interactive: true}
-	case q.d.opts.Prompt == nil:
+	case q.Prompt == nil && q.Nobody != nil && !closed:
+		return nil, q.Nobody
+	case q.Prompt == nil:
 		return nil, sshconn.ErrNoAnswer
 	}
-	answers, err := q.d.opts.Prompt(ctx, q.prompt(sshconn.Bounded(asked.Text), closed))
+	answers, err := q.Prompt(ctx, q.prompt(sshconn.Bounded(asked.Text), closed))
 	if err != nil || len(answers) != 1 || asked.Hint == hintConfirm && !isYes(answers[0]) {
 		sshconn.Wipe(answers)
 		return nil, cmp.Or(err, sshconn.ErrNoAnswer)
@@ -128,11 +147,11 @@ func (q *questions) put(ctx context.Context, asked masterPrompt) ([]byte, error)
 
 // prompt is ssh's question as the native transport would put it, or in ssh's
 // own words. closed says that yes and no are the only answers.
-func (q *questions) prompt(text string, closed bool) sshconn.Prompt {
-	p := sshconn.Prompt{Kind: sshconn.PromptWords, User: q.d.cfg.User, Host: q.d.cfg.HostKeyName()}
+func (q *Questions) prompt(text string, closed bool) sshconn.Prompt {
+	p := sshconn.Prompt{Kind: sshconn.PromptWords, User: q.User, Host: q.Host}
 	key := asksPassphrase.FindStringSubmatch(text)
 	switch {
-	case q.hop || q.verbatim || closed:
+	case q.Verbatim || closed:
 	case key != nil:
 		p.Kind, p.File = sshconn.PromptPassphrase, key[1]
 	case asksPassword.MatchString(text):
@@ -155,53 +174,38 @@ var (
 
 // show shows what ssh says until it ends our program: that a key waits for a
 // touch.
-func (q *questions) show(ctx context.Context, text string) {
-	if q.d.opts.Tell == nil {
+func (q *Questions) show(ctx context.Context, text string) {
+	if q.Tell == nil {
 		return
 	}
 	key, _ := strings.CutPrefix(sshconn.Bounded(text), "Confirm user presence for key ")
-	q.d.opts.Tell(sshconn.Notice{Kind: sshconn.NoticeTouch, Key: key})
+	q.Tell(sshconn.Notice{Kind: sshconn.NoticeTouch, Key: key})
 	<-ctx.Done()
-	q.d.opts.Tell(sshconn.Notice{Kind: sshconn.NoticeSigned, Key: key})
+	q.Tell(sshconn.Notice{Kind: sshconn.NoticeSigned, Key: key})
 }
 
-// confirmHostKey answers whether the host has the key that it showed.
-func (q *questions) confirmHostKey(question string) ([]byte, error) {
-	yes, err := q.d.keys.answerSSH(question)
-	if err != nil {
+func yesOrNo(yes bool, err error) ([]byte, error) {
+	switch {
+	case err != nil:
 		return nil, err
+	case yes:
+		return []byte("yes"), nil
 	}
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.no = !yes
-	return []byte(yesNo(yes)), nil
+	return []byte("no"), nil
 }
 
 func isYes(answer []byte) bool { return bytes.EqualFold(bytes.TrimSpace(answer), []byte("yes")) }
 
-// aboutHostKey says whether the text asks about the key that the server showed.
-func (q *questions) aboutHostKey(text string) bool {
-	key, _ := q.d.keys.outcome()
-	return !q.hop && key != nil && strings.Contains(text, fingerprintFor(q.d.cfg, key))
-}
-
-// failure returns the error of Ask that ended the attempt, nil if none did.
-func (q *questions) failure() error {
+// Failure returns the error of a person's that ended the attempt, nil if none did.
+func (q *Questions) Failure() error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.failed
 }
 
-// wasTyped says whether something was typed for the login.
-func (q *questions) wasTyped() bool {
+// Typed reports whether something was typed for the login.
+func (q *Questions) Typed() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.typed
-}
-
-// saidNo says whether a person declined the host key.
-func (q *questions) saidNo() bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.no
 }

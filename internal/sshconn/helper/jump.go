@@ -1,4 +1,4 @@
-package transport
+package helper
 
 import (
 	"errors"
@@ -19,11 +19,11 @@ import (
 //
 //	keeper -> ssh, as DIR/ssh -> sh -> DIR/ssh (our program) -> ssh, as DIR/ssh -> ...
 
-// jumpOptions are those options. No ssh of ours becomes a ControlMaster, which
+// JumpOptions are those options. No ssh of ours becomes a ControlMaster, which
 // would stay. It may use one of the user's for the hop, which may spare a person
 // a second factor, but not where that may well have died: where the network was
 // lost, or no person is there. Then it adds no key to an agent, either.
-func jumpOptions(o *sshconn.Options) []string {
+func JumpOptions(o *sshconn.Options) []string {
 	switch {
 	case o.Unattended():
 		return []string{"-o", "ControlPath=none", "-o", "AddKeysToAgent=no"}
@@ -40,9 +40,9 @@ const (
 	jumpOptionsVar = "MOSHA_JUMP_OPTIONS"
 )
 
-// leadOn has an ssh that is to be started run our program, in dir, for its own
+// LeadOn has an ssh that is to be started run our program, in dir, for its own
 // jump hosts. ssh puts that name into a command line as it is.
-func leadOn(cmd *exec.Cmd, dir masterDir, options []string) {
+func LeadOn(cmd *exec.Cmd, dir Dir, options []string) {
 	name := dir.jumpProgram()
 	if cmd.Err != nil || shellescape.Quote(name) != name || strings.Contains(name, "%") {
 		return

@@ -1,4 +1,4 @@
-package transport
+package helper
 
 import (
 	"cmp"
@@ -21,26 +21,26 @@ const (
 	jumpName = "ssh" // some programs that stand for ssh go by their name
 )
 
-// Helper does what the program is for when the ssh of a master runs it, by the
+// Run does what the program is for when the ssh of a master runs it, by the
 // name that it was given in a master's directory: as its ProxyCommand it hands
 // over the connection, as SSH_ASKPASS it has the keeper ask, as the ssh to a
 // jump host it becomes one. ok is false if it was run by any other name.
-func Helper(args []string) (code int, ok bool) {
+func Run(args []string) (code int, ok bool) {
 	if len(args) == 0 {
 		return 0, false
 	}
-	dir := masterDir(filepath.Dir(args[0]))
+	dir := Dir(filepath.Dir(args[0]))
 	err := error(nil)
 	switch filepath.Base(args[0]) {
 	case passName:
-		err = passConnection(dir.pass(), int(os.Stdout.Fd()))
+		err = passConnection(dir.Pass(), int(os.Stdout.Fd()))
 	case askName:
 		prompt := ""
 		if len(args) > 1 {
 			prompt = args[1]
 		}
 		defer secret.Hold()()
-		err = askKeeper(dir.ask(), prompt, os.Getenv("SSH_ASKPASS_PROMPT"), os.Stdout)
+		err = askKeeper(dir.Ask(), prompt, os.Getenv("SSH_ASKPASS_PROMPT"), os.Stdout)
 	case jumpName:
 		if err = becomeSSH(args); errors.Is(err, errNoSSH) {
 			return 0, false
@@ -74,10 +74,10 @@ func passConnection(path string, to int) error {
 	return unix.Sendmsg(to, []byte{0}, unix.UnixRights(int(file.Fd())), nil, 0)
 }
 
-// masterPrompt is what the ssh of a master wants to ask or to say. Hint is that
+// question is what the ssh of a master wants to ask or to say. Hint is that
 // of ssh-askpass(1): confirm for a question that only yes or no answers, none
 // for what is only to be shown until this program is ended, else empty.
-type masterPrompt struct {
+type question struct {
 	Text string `json:"text"`
 	Hint string `json:"hint,omitempty"`
 }
@@ -108,7 +108,7 @@ func askKeeper(path, prompt, hint string, to io.Writer) error {
 		return err
 	}
 	defer conn.Close()
-	if err := json.NewEncoder(conn).Encode(masterPrompt{Text: prompt, Hint: hint}); err != nil {
+	if err := json.NewEncoder(conn).Encode(question{Text: prompt, Hint: hint}); err != nil {
 		return err
 	}
 	answer := make([]byte, maxPrompt)

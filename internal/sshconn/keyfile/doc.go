@@ -1,9 +1,8 @@
-// Package keyfile reads private key files in every format that ssh-keygen
-// writes: OpenSSH's own (PROTOCOL.key) with each of its ciphers, PEM, and
-// PKCS#8, unencrypted or with a passphrase.
+// Package keyfile reads private key files: OpenSSH's own format (PROTOCOL.key),
+// PEM and PKCS#8, unencrypted or with a passphrase.
 //
-// golang.org/x/crypto/ssh makes the keys. What it cannot decrypt is decrypted
-// here: OpenSSH's format but for two ciphers, and PKCS#8 (RFC 8018, PBES2).
+// golang.org/x/crypto/ssh decrypts them and makes the keys. Of a file that it
+// cannot decrypt Parse reports that before anybody is asked for a passphrase.
 //
 //	Parse -> *File --Open(passphrase)--> *Private
 //

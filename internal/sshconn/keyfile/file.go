@@ -26,16 +26,15 @@ func (e *FormatError) Error() string { return e.What }
 type File struct {
 	Public    ssh.PublicKey // nil if only the private part has it
 	Encrypted bool
+	Beyond    error // a *FormatError where Open fails whatever the passphrase, else nil
 
 	block *pem.Block
-	outer *envelope // nil unless it is OpenSSH's own format
 }
 
 // Private is a private key.
 type Private struct {
-	Key     any        // as golang.org/x/crypto/ssh/agent's AddedKey takes it
-	Signer  ssh.Signer // that signs with it
-	Comment string     // "" if the format has none
+	Key    any        // as golang.org/x/crypto/ssh/agent's AddedKey takes it
+	Signer ssh.Signer // that signs with it
 }
 
 // Parse reads the text of a private key file. Errors are *FormatError.
@@ -44,15 +43,20 @@ func Parse(text []byte) (*File, error) {
 	if block == nil {
 		return nil, &FormatError{What: "no private key in it"}
 	}
+	f := &File{block: block}
 	switch {
 	case block.Type == opensshType:
 		return parseOpenSSH(block)
 	case block.Type == pkcs8EncryptedType:
-		return &File{Encrypted: true, block: block}, nil
+		f.Encrypted, f.Beyond = true, &FormatError{What: "encrypted PKCS#8", Unknown: true}
+		return f, nil
 	case strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED"): // RFC 1421, section 4.6.1.1
-		return &File{Encrypted: true, block: block}, nil
+		f.Encrypted = true
+		if _, err := f.Open([]byte("?")); !errors.Is(err, ErrPassphrase) {
+			f.Beyond = err // nil if it was right
+		}
+		return f, nil
 	}
-	f := &File{block: block}
 	private, err := f.Open(nil)
 	if err != nil {
 		return nil, err
@@ -84,52 +88,44 @@ func find(text []byte) *pem.Block {
 // not encrypted. Errors are ErrPassphrase, after which another one may be
 // tried, and *FormatError.
 func (f *File) Open(passphrase []byte) (*Private, error) {
+	if f.Beyond != nil {
+		return nil, f.Beyond
+	}
+	text := pem.EncodeToMemory(f.block)
+	defer clear(text)
 	var key any
 	var err error
-	comment := ""
 	switch {
-	case f.outer != nil:
-		key, comment, err = f.outer.open(passphrase)
-	case f.block.Type == pkcs8EncryptedType:
-		key, err = openPKCS8(f.block.Bytes, passphrase)
-	case f.Encrypted:
-		key, err = openPEM(f.block, passphrase)
+	case !f.Encrypted:
+		key, err = ssh.ParseRawPrivateKey(text)
+	case len(passphrase) == 0:
+		return nil, ErrPassphrase
 	default:
-		key, err = ssh.ParseRawPrivateKey(pem.EncodeToMemory(f.block))
+		key, err = ssh.ParseRawPrivateKeyWithPassphrase(text, passphrase)
 	}
 	if err != nil {
-		return nil, explain(err)
+		return nil, f.explain(err)
 	}
 	signer, err := ssh.NewSignerFromKey(key)
 	if err != nil {
-		return nil, explain(err)
+		return nil, f.explain(err)
 	}
 	if f.Public != nil && !bytes.Equal(f.Public.Marshal(), signer.PublicKey().Marshal()) {
 		return nil, &FormatError{What: "its private key does not belong to its public key"}
 	}
-	return &Private{Key: key, Signer: signer, Comment: comment}, nil
+	return &Private{Key: key, Signer: signer}, nil
 }
 
-// openPEM decrypts the traditional PEM format. It has nothing to tell a wrong
+// explain keeps to the errors that Open promises. PEM has nothing to tell a wrong
 // passphrase by but the padding and the form of the key.
-func openPEM(block *pem.Block, passphrase []byte) (any, error) {
-	key, err := ssh.ParseRawPrivateKeyWithPassphrase(pem.EncodeToMemory(block), passphrase)
+func (f *File) explain(err error) error {
+	isPEM := f.Encrypted && f.block.Type != opensshType
 	switch {
-	case err == nil:
-		return key, nil
-	case strings.Contains(err.Error(), "unknown encryption mode"):
-		return nil, &FormatError{What: fmt.Sprintf("unknown cipher %q", block.Headers["DEK-Info"]), Unknown: true}
-	}
-	return nil, ErrPassphrase
-}
-
-// explain keeps to the errors that Open promises.
-func explain(err error) error {
-	var format *FormatError
-	switch {
-	case errors.Is(err, ErrPassphrase), errors.As(err, &format):
-		return err
 	case errors.Is(err, x509.IncorrectPasswordError):
+		return ErrPassphrase
+	case isPEM && strings.Contains(err.Error(), "unknown encryption mode"):
+		return &FormatError{What: fmt.Sprintf("unknown cipher %q", f.block.Headers["DEK-Info"]), Unknown: true}
+	case isPEM:
 		return ErrPassphrase
 	}
 	return &FormatError{What: strings.TrimPrefix(err.Error(), "ssh: ")}

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"io"
 	"io/fs"
@@ -80,6 +81,9 @@ func (k *keyring) read(name string) (*keyfile.File, error) {
 	}
 	defer clear(text)
 	file, err := keyfile.Parse(text)
+	if err == nil {
+		err = file.Beyond
+	}
 	if err != nil {
 		k.noteUnknown(name, err)
 		return nil, k.unusable(sshconn.SkippedKey{File: name, Reason: sshconn.SkipUnreadable, Detail: err.Error()})
@@ -120,7 +124,6 @@ func (k *keyring) unlock(name string, file *keyfile.File) (*keyfile.Private, err
 
 func (k *keyring) opens(name string, file *keyfile.File, passphrase []byte) (*keyfile.Private, error) {
 	opened, err := file.Open(passphrase)
-	k.noteUnknown(name, err)
 	if format := (*keyfile.FormatError)(nil); errors.As(err, &format) {
 		return nil, k.unusable(sshconn.SkippedKey{File: name, Reason: sshconn.SkipUnreadable, Detail: format.What})
 	}
@@ -163,12 +166,9 @@ func (k *keyring) addToAgent(name string, private *keyfile.Private) {
 	}
 	key := agent.AddedKey{
 		PrivateKey:       private.Key,
-		Comment:          private.Comment,
+		Comment:          cmp.Or(publicComment(name), name),
 		LifetimeSecs:     uint32(min(cfg.AddKeysLifetime.Seconds(), math.MaxUint32)),
 		ConfirmBeforeUse: cfg.AddKeysToAgent == "confirm",
-	}
-	if key.Comment == "" {
-		key.Comment = name
 	}
 	if cfg.AddKeysToAgent == "ask" && !k.mayAdd(name, key.Comment) {
 		return

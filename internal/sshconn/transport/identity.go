@@ -65,17 +65,29 @@ func loadPublic(file string) ssh.PublicKey {
 	return private.Public
 }
 
-// parsePublic reads the first key of a public key file.
+// parsePublic reads the first key of a public key file, nil if it has none.
 func parsePublic(file string) ssh.PublicKey {
+	key, _ := readPublic(file)
+	return key
+}
+
+// publicComment returns the comment of the public key beside an identity file, ""
+// if there is none: x/crypto tells none of a private key.
+func publicComment(file string) string {
+	_, comment := readPublic(file + ".pub")
+	return comment
+}
+
+func readPublic(file string) (key ssh.PublicKey, comment string) {
 	text, err := readKeyFile(file)
 	if err != nil || bytes.Contains(text, []byte("PRIVATE KEY-----")) {
-		return nil
+		return nil, ""
 	}
-	key, _, _, _, err := ssh.ParseAuthorizedKey(text)
+	key, comment, _, _, err = ssh.ParseAuthorizedKey(text)
 	if err != nil {
-		return nil
+		return nil, ""
 	}
-	return key
+	return key, comment
 }
 
 // loadCertificate reads a user certificate from file or file.pub, nil if there is

@@ -5,6 +5,7 @@ package transport
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/lab"
 	"github.com/mosha-ssh/mosha/internal/lab/labtest"
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
@@ -104,8 +106,17 @@ func (m *member) bySSH(lines []string) (tried string, asked int) {
 	return m.tried(before), strings.Count(m.read("count"), "x")
 }
 
-// byDial does the same with Dial. It checks that the answers are overwritten.
+// byDial does the same with Dial.
 func (m *member) byDial(lines []string) (tried string, asked int) {
+	m.t.Helper()
+	return m.byUs(lines, func(cfg *sshconfig.Config, opts sshconn.Options) (io.Closer, error) {
+		return Dial(m.t.Context(), cfg, opts)
+	})
+}
+
+// byUs does the same with a function of ours. It checks that the answers are
+// overwritten.
+func (m *member) byUs(lines []string, open func(*sshconfig.Config, sshconn.Options) (io.Closer, error)) (tried string, asked int) {
 	m.t.Helper()
 	before := len(m.sshd.Log())
 	cfg := m.config(lines...)
@@ -117,7 +128,7 @@ func (m *member) byDial(lines []string) (tried string, asked int) {
 		typed = append(typed, answer)
 		return [][]byte{answer}, nil
 	}
-	conn, err := Dial(m.t.Context(), cfg, opts)
+	conn, err := open(cfg, opts)
 	if err == nil {
 		defer conn.Close()
 	}
@@ -248,8 +259,8 @@ func TestOrderOfMethods(t *testing.T) {
 	}
 }
 
-// TestKeyFilesAsSSH: what ssh logs in with, Dial does: every type and format,
-// with the right and with a wrong passphrase.
+// TestKeyFilesAsSSH: what ssh logs in with, we do: every type and format, with the
+// right and with a wrong passphrase, also those that only OpenSSH can decrypt.
 func TestKeyFilesAsSSH(t *testing.T) {
 	m := newMember(t, newUser(t))
 	for _, key := range []struct {
@@ -272,9 +283,13 @@ func TestKeyFilesAsSSH(t *testing.T) {
 		for _, answers := range [][]string{{testPassphrase}, {"wrong"}} {
 			m.answers = answers
 			want, wantAsked := m.bySSH(config)
-			got, asked := m.byDial(config)
+			got, asked := m.byUs(config, func(cfg *sshconfig.Config, opts sshconn.Options) (io.Closer, error) {
+				both := over(t, cfg, sshconn.TransportAuto)
+				both.Prompt = opts.Prompt
+				return Open(t.Context(), cfg, both)
+			})
 			if got != want || asked != wantAsked {
-				t.Errorf("%s with %q: Dial, asking %d times:\n%s\nssh, asking %d times:\n%s", name, answers, asked, got, wantAsked, want)
+				t.Errorf("%s with %q: Open, asking %d times:\n%s\nssh, asking %d times:\n%s", name, answers, asked, got, wantAsked, want)
 			}
 			if accepted := strings.Contains(got, "Accepted"); accepted != slices.Equal(answers, []string{testPassphrase}) {
 				t.Errorf("%s with %q: accepted is %v", name, answers, accepted)

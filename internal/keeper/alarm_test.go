@@ -23,10 +23,9 @@ func TestHostKeyOfARekey(t *testing.T) {
 	k, log := spareKeeper(t), &strings.Builder{}
 	k.log = zerolog.New(log)
 	gone := make(chan struct{})
-	c := serve(k, swappedConnection{deadConnection{gone}})
-	<-c.ctx.Done()
+	conn := k.serve(swappedConnection{deadConnection{gone}})
 	close(gone)
-	<-c.done
+	<-conn.Done()
 	for _, said := range []string{`"level":"error"`, "host key of devbox changed during the connection", "SHA256:x"} {
 		if !strings.Contains(log.String(), said) {
 			t.Errorf("the log does not say %s:\n%s", said, log)

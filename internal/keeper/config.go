@@ -24,7 +24,7 @@ func (k *Keeper) isFor(config *sshconfig.Config) bool {
 // was spawned. Who only looks, or sets up, leaves that of a connection that
 // works as it is. It says whether it did.
 func (k *Keeper) configureLocked(a control.Attach) bool {
-	if a.Config == nil || !a.Session && k.conn.worksLocked() {
+	if a.Config == nil || !a.Session && k.conn.Works() {
 		return false
 	}
 	k.spec.Config = a.Config

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/mosha-ssh/mosha/internal/keeper/control"
+	"github.com/mosha-ssh/mosha/internal/keeper/remote"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 )
 
@@ -75,14 +76,16 @@ func TestLookerLeavesConfig(t *testing.T) {
 	k := spareKeeper(t)
 	before := k.config()
 	other := *before
+	works, lost := k.connects(t), k.connects(t)
+	lost.Drop()
 	for name, c := range map[string]struct {
-		conn    *connection
+		conn    *remote.Connection
 		session bool
 		taken   bool
 	}{
-		"a look at one that works":   {&connection{ctx: t.Context()}, false, false},
-		"a session on it":            {&connection{ctx: t.Context()}, true, true},
-		"a look at one that is lost": {&connection{ctx: t.Context(), doubted: true}, false, true},
+		"a look at one that works":   {works, false, false},
+		"a session on it":            {works, true, true},
+		"a look at one that is lost": {lost, false, true},
 		"a look at none":             {nil, false, true},
 	} {
 		k.spec.Config, k.conn = before, c.conn

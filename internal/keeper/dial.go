@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mosha-ssh/mosha/internal/keeper/control"
+	"github.com/mosha-ssh/mosha/internal/keeper/remote"
 	"github.com/mosha-ssh/mosha/internal/secret"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
@@ -27,7 +28,7 @@ var (
 // there is a connection in doubt: one that has only logged in is no better than
 // that, and has to answer first. It returns errUnwanted when nobody needs the
 // connection any more, or ctx's error.
-func (k *Keeper) establish(ctx context.Context, beside bool) (*connection, error) {
+func (k *Keeper) establish(ctx context.Context, beside bool) (*remote.Connection, error) {
 	var pace backoff
 	for {
 		began := time.Now()
@@ -138,7 +139,7 @@ func (k *Keeper) stage() sshconn.Stage {
 
 // run dials. It is aborted when nobody needs it any more, and begun again by
 // its caller when it cannot become of use.
-func (a *attempt) run(ctx context.Context, beside bool) (*connection, error) {
+func (a *attempt) run(ctx context.Context, beside bool) (*remote.Connection, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	if a.attended {
@@ -161,9 +162,9 @@ func (a *attempt) run(ctx context.Context, beside bool) (*connection, error) {
 		return nil, err
 	}
 	a.progress(sshconn.PhaseSession)
-	conn := serve(a.k, dialed)
+	conn := a.k.serve(dialed)
 	if beside {
-		err = conn.prove(ctx)
+		err = a.k.prove(ctx, conn)
 	}
 	return conn, err
 }
@@ -194,9 +195,9 @@ func (a *attempt) uselessLocked() bool {
 	case sshconn.PhaseConnect:
 		return true
 	case sshconn.PhaseAuth:
-		return !a.attended && isGone(a.local)
+		return !a.attended && remote.AddressGone(a.local)
 	}
-	return !a.attended && isGone(a.local) || time.Since(a.began) > grace
+	return !a.attended && remote.AddressGone(a.local) || time.Since(a.began) > grace
 }
 
 // pause records how an attempt failed and waits for the time of the next one.

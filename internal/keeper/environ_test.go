@@ -31,7 +31,7 @@ func TestAttachEnv(t *testing.T) {
 		config.Dir = t.TempDir()
 		k.use(control.Attach{Config: &config, Session: session, Env: control.Environment(environ)})
 		entered, _ := os.Getwd()
-		if entered == config.Dir != (session || !k.conn.worksLocked()) {
+		if entered == config.Dir != (session || !k.conn.Works()) {
 			t.Errorf("in %s, the launch in %s", entered, config.Dir)
 		}
 	}
@@ -49,7 +49,7 @@ func TestAttachEnv(t *testing.T) {
 	is("ODD=\xff=\n", "TOKEN=two", "none=")
 	use(true)
 	is("ODD=\xff=\n", "TOKEN=two", "none=")
-	k.conn = &connection{ctx: t.Context()}
+	k.conn = k.connects(t)
 	use(false, "TOKEN=four")
 	is("ODD=\xff=\n", "TOKEN=two", "none=")
 	k.enterDir("/no/such/directory")

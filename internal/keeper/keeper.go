@@ -36,6 +36,7 @@ import (
 	"github.com/mosha-ssh/mosha/internal/guard"
 	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/keeper/lease"
+	"github.com/mosha-ssh/mosha/internal/keeper/remote"
 	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 	"github.com/mosha-ssh/mosha/internal/link"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
@@ -62,7 +63,7 @@ type Keeper struct {
 	since      time.Time // when the state began
 	lostAt     time.Time // when the connection was lost; zero while it is up
 	retryAt    time.Time // of the next attempt, in Waiting
-	conn       *connection
+	conn       *remote.Connection
 	ups        int           // connections so far
 	roundTrip  time.Duration // as last measured, 0: not yet
 	address    netip.Addr    // where the last connection went to

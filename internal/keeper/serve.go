@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mosha-ssh/mosha/internal/keeper/control"
+	"github.com/mosha-ssh/mosha/internal/keeper/remote"
 	"github.com/mosha-ssh/mosha/internal/link"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
@@ -100,14 +101,14 @@ const stagePause = 2 * time.Second
 // connected waits until the connection is up, or until an attempt fails that
 // ended after the one counted by failures. Questions are taken from asks
 // meanwhile, and what takes long is told; a nil asks takes none.
-func (k *Keeper) connected(ctx context.Context, failures int, asks <-chan ask, put func(ask) error) (*connection, error) {
+func (k *Keeper) connected(ctx context.Context, failures int, asks <-chan ask, put func(ask) error) (*remote.Connection, error) {
 	var told sshconn.Stage
 	quiet := time.NewTicker(stagePause)
 	defer quiet.Stop()
 	for {
 		k.mu.Lock()
 		conn, change, failed := k.conn, k.change, k.failed
-		works := conn.readyLocked()
+		works := conn.Ready()
 		news := k.failures > failures
 		k.mu.Unlock()
 		switch {
@@ -160,22 +161,22 @@ func (k *Keeper) attach(ctx context.Context, c *control.Conversation, a control.
 		_, notes, err = k.vet(ctx, conn, a.Config, put)
 	}
 	if err == nil {
-		err = conn.carriedBy(a.Transport)
+		err = carriedBy(conn, a.Transport)
 	}
 	if err != nil {
 		return c.Fail(err)
 	}
 	if a.Session {
-		conn.begin(true)
+		conn.Begin(true)
 	}
-	if err := c.Up(conn.up(notes)); err != nil {
+	if err := c.Up(k.up(conn, notes)); err != nil {
 		return err
 	}
 	return k.serveAttached(ctx, c, conn)
 }
 
 // serveAttached does what an attached launcher wants until it leaves.
-func (k *Keeper) serveAttached(ctx context.Context, c *control.Conversation, conn *connection) error {
+func (k *Keeper) serveAttached(ctx context.Context, c *control.Conversation, conn *remote.Connection) error {
 	for {
 		select {
 		case call := <-c.More:
@@ -198,8 +199,8 @@ func (k *Keeper) leaveExpired() {
 	k.mu.Lock()
 	conn := k.conn
 	k.mu.Unlock()
-	if conn != nil && conn.expired() != nil {
-		conn.drop()
+	if conn != nil && conn.Expired() != nil {
+		conn.Drop()
 	}
 }
 
@@ -211,22 +212,22 @@ func (k *Keeper) stay(kept bool) {
 
 // follow does what a launcher may want once it is attached, and returns what tells
 // it the outcome.
-func (k *Keeper) follow(ctx context.Context, c *control.Conversation, conn *connection, call control.Call) (tell func() error, err error) {
+func (k *Keeper) follow(ctx context.Context, c *control.Conversation, conn *remote.Connection, call control.Call) (tell func() error, err error) {
 	switch call.Op {
 	case control.OpLease:
 		return c.Done, k.leases.Add(call.Lease)
 	case control.OpKeep:
-		if conn.ssh.Facts().OneSession {
+		if conn.Facts().OneSession {
 			return nil, &link.ForwardError{Reason: "one session"}
 		}
 		before := k.isKept()
 		k.stay(true)
-		conn.settled(ctx)
-		if err := conn.expired(); err != nil {
+		conn.Settled(ctx)
+		if err := conn.Expired(); err != nil {
 			k.stay(before)
 			return nil, err
 		}
-		ready := control.Ready{Written: conn.firstWritten(), Warnings: conn.lacking()}
+		ready := control.Ready{Written: conn.Written(), Warnings: k.lacking(conn)}
 		return func() error { return c.Settled(ready) }, nil
 	}
 	return nil, control.ErrUnknownCall
@@ -247,7 +248,7 @@ func (k *Keeper) startServer(ctx context.Context, c *control.Conversation, s con
 		if err == nil {
 			return c.Exit(code)
 		}
-		if tries == conn.startTries() || conn.ctx.Err() == nil || ctx.Err() != nil {
+		if tries == startTries(conn) || !conn.Over() || ctx.Err() != nil {
 			return c.Fail(err)
 		}
 		// The connection was lost in the middle: there will be another.
@@ -259,8 +260,8 @@ func (k *Keeper) startServer(ctx context.Context, c *control.Conversation, s con
 
 // startTries is how often a start whose connection is lost is tried again. Where
 // each takes a connection of its own, that may have been another's.
-func (c *connection) startTries() int {
-	if c.ssh.Facts().OneSession {
+func startTries(conn *remote.Connection) int {
+	if conn.Facts().OneSession {
 		return 20
 	}
 	return 2
@@ -268,18 +269,55 @@ func (c *connection) startTries() int {
 
 // startOn starts mosh-server over one connection. It tells the client beside
 // that when the remote is ready.
-func (k *Keeper) startOn(ctx context.Context, conn *connection, c *control.Conversation, s control.Start) (int, error) {
-	conn.begin(false)
+func (k *Keeper) startOn(ctx context.Context, conn *remote.Connection, c *control.Conversation, s control.Start) (int, error) {
+	conn.Begin(false)
 	told := make(chan struct{})
 	go func() {
 		defer close(told)
-		conn.tellSettled(ctx, c)
+		k.tellSettled(ctx, conn, c)
 	}()
 	waiting := func(kind string) { _ = c.Tell(sshconn.Notice{Kind: kind}) }
-	code, err := conn.start(ctx, s, waiting, func(p []byte) { _ = c.Output(p) })
-	if err != nil && conn.ctx.Err() != nil {
-		return code, errLostInStart
+	code, err := conn.Start(ctx, s, waiting, func(p []byte) { _ = c.Output(p) })
+	if errors.Is(err, remote.ErrLostInStart) {
+		return code, err
 	}
 	<-told // mosh wants to hear the address, also where it then hears of no server
 	return code, err
+}
+
+// tellSettled tells a client when the set-up and the link are done or have
+// failed.
+func (k *Keeper) tellSettled(ctx context.Context, conn *remote.Connection, c *control.Conversation) {
+	if !conn.Settled(ctx) {
+		return
+	}
+	address, beyond := conn.Address()
+	ready := control.Ready{Address: address, Beyond: beyond, Written: conn.Written()}
+	if conn.Expired() == nil { // which the start says
+		ready.Warnings = k.lacking(conn)
+	}
+	_ = c.Settled(ready)
+}
+
+// up returns what a launcher wants to know of the connection, with these notes.
+func (k *Keeper) up(conn *remote.Connection, notes []sshconn.Note) *control.Connected {
+	address, _ := conn.Address()
+	facts := conn.Facts()
+	return &control.Connected{Address: address, Notes: notes, Agent: k.forwarded(), Identity: facts.Identity, Forwarding: conn.Forwarding(), OneSession: facts.OneSession}
+}
+
+// lacking returns what a launch is told: what sessions go without, and that its
+// agent has no keys where that is the one reason why the session has none.
+func (k *Keeper) lacking(conn *remote.Connection) []error {
+	lacks := conn.Lacks()
+	forward := (*link.ForwardError)(nil)
+	for _, err := range lacks {
+		if errors.As(err, &forward) {
+			return lacks
+		}
+	}
+	if err := k.lacksKeys(); err != nil {
+		lacks = append(lacks, err)
+	}
+	return lacks
 }

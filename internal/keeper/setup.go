@@ -6,6 +6,7 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/bootstrap"
 	"github.com/mosha-ssh/mosha/internal/keeper/control"
+	"github.com/mosha-ssh/mosha/internal/keeper/remote"
 	"github.com/mosha-ssh/mosha/internal/remotesh"
 )
 
@@ -36,10 +37,10 @@ func (k *Keeper) runTask(ctx context.Context, c *control.Conversation, task remo
 		if busy := k.busy(); busy != nil {
 			return c.Fail(busy)
 		}
-		conn.dismissHolder() // it would set the link again
+		conn.Unhold()
 		defer k.stop()
 	}
-	ctx, cancel := context.WithTimeout(ctx, setUpLimit)
+	ctx, cancel := context.WithTimeout(ctx, remote.SetupLimit)
 	defer cancel()
 	report, err := task.do(ctx, conn)
 	if expired := (*control.ExpiredError)(nil); errors.As(err, &expired) {
@@ -48,7 +49,7 @@ func (k *Keeper) runTask(ctx context.Context, c *control.Conversation, task remo
 	if err != nil {
 		return c.Fail(&control.SetupError{Err: err})
 	}
-	return c.Report(control.NewSetupReport(report, failures(report, true)))
+	return c.Report(control.NewSetupReport(report, remote.Failures(report, true)))
 }
 
 // busy returns a *control.BusyError if sessions use the remote, or are to.
@@ -58,27 +59,4 @@ func (k *Keeper) busy() error {
 		return &control.BusyError{Sessions: sessions, Kept: kept}
 	}
 	return nil
-}
-
-// failures returns an error for each reason for which files were not written:
-// because that failed or, with skipped, because they were left alone as well. A
-// link that is the person's own is no failure.
-func failures(r bootstrap.Report, skipped bool) []error {
-	var all []error
-	byReason := map[bootstrap.Reason]*control.SetupError{}
-	for _, f := range r.Files {
-		var cause *bootstrap.FileError
-		counts := f.Action == bootstrap.Failed || skipped && f.Action == bootstrap.Skipped
-		if !counts || !errors.As(f.Cause, &cause) || cause.Reason == bootstrap.Needed || cause.Reason == bootstrap.Private {
-			continue
-		}
-		known := byReason[cause.Reason]
-		if known == nil {
-			known = &control.SetupError{Err: cause}
-			byReason[cause.Reason] = known
-			all = append(all, known)
-		}
-		known.Paths = append(known.Paths, f.Path)
-	}
-	return all
 }

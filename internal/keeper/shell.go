@@ -6,13 +6,14 @@ import (
 	"time"
 
 	"github.com/mosha-ssh/mosha/internal/keeper/control"
+	"github.com/mosha-ssh/mosha/internal/keeper/remote"
 )
 
 // runShell runs a shell for a client: what the client sends goes to its input,
 // what it prints comes back. Its standard error is dropped, but for the beginning
 // of that of one that has printed nothing: it tells why. Nothing else is done to
 // the remote. When the client is gone, the shell's input ends, and it
-// has detachLimit to clean up behind itself; for so long the keeper stays.
+// has remote.DetachLimit to clean up behind itself; for so long the keeper stays.
 func (k *Keeper) runShell(ctx context.Context, c *control.Conversation, s control.Shell) error {
 	failures, leave := k.attend(false)
 	defer leave()
@@ -20,19 +21,19 @@ func (k *Keeper) runShell(ctx context.Context, c *control.Conversation, s contro
 	if err != nil {
 		return c.Fail(err)
 	}
-	session, err := conn.openShell(ctx, s)
+	session, err := conn.OpenShell(ctx, s.Agent)
 	if err != nil {
 		return c.Fail(err)
 	}
 	defer session.Close()
 	// A remote that takes no more input holds feed up.
-	defer context.AfterFunc(ctx, func() { time.AfterFunc(detachLimit, func() { _ = session.Close(); leave() }) })()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(remote.DetachLimit, func() { _ = session.Close(); leave() }) })()
 	// Where the remote's process does not end, its output does not either.
 	printed := make(chan struct{})
 	silent := true
 	go func() {
 		defer close(printed)
-		copyTo(func(p []byte) { silent = false; _ = c.Output(p) }, session)
+		session.Output(func(p []byte) { silent = false; _ = c.Output(p) })
 	}()
 	fed := make(chan error, 1)
 	go func() { fed <- feed(ctx, c, session) }()
@@ -42,21 +43,21 @@ func (k *Keeper) runShell(ctx context.Context, c *control.Conversation, s contro
 		fed <- err
 		select {
 		case <-printed:
-		case <-time.After(detachLimit):
+		case <-time.After(remote.DetachLimit):
 			return err
 		}
 		if err != nil || ctx.Err() != nil {
 			return err
 		}
 	}
-	code, err := session.Wait(conn.ctx)
+	code, err := session.Wait()
 	if err != nil {
 		return c.Fail(errLostInShell)
 	}
-	if err := session.ended(nil); err != nil {
+	if err := session.Expired(); err != nil {
 		return c.Fail(err)
 	}
-	if said := session.lastWords(); silent && len(said) > 0 {
+	if said := session.LastWords(); silent && len(said) > 0 {
 		_ = c.Output(said)
 	}
 	_ = c.Exit(code)
@@ -65,28 +66,9 @@ func (k *Keeper) runShell(ctx context.Context, c *control.Conversation, s contro
 
 var errLostInShell = errors.New("the connection was lost while a shell ran on it")
 
-// openShell starts the shell.
-func (c *connection) openShell(ctx context.Context, s control.Shell) (*session, error) {
-	session, err := c.session(ctx, wish{limit: turnLimit})
-	if err != nil {
-		return nil, err
-	}
-	if s.Agent {
-		err = c.forwardAgent(session)
-	}
-	if err == nil {
-		err = session.shell()
-	}
-	if err != nil {
-		_ = session.Close()
-		return nil, err
-	}
-	return session, nil
-}
-
 // feed writes what the client sends to the shell, a call at a time, each of
 // which is answered when it is written. It returns when the client has gone.
-func feed(ctx context.Context, c *control.Conversation, session *session) error {
+func feed(ctx context.Context, c *control.Conversation, session *remote.Session) error {
 	defer func() { _ = session.CloseWrite() }()
 	for {
 		select {

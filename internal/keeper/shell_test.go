@@ -26,7 +26,7 @@ type quitterChannel struct {
 }
 
 func (c *quitterChannel) SendRequest(string, bool, []byte) (bool, error) { return true, nil }
-func (c *quitterChannel) Stderr() io.ReadWriter                          { return &endedStream{} }
+func (c *quitterChannel) Stderr() io.ReadWriter                          { return endedStream{} }
 func (c *quitterChannel) CloseWrite() error                              { return nil }
 func (c *quitterChannel) Close() error                                   { return nil }
 
@@ -43,20 +43,25 @@ func (c *quitterChannel) Read([]byte) (int, error) {
 	return 0, io.EOF
 }
 
+type endedStream struct{ io.ReadWriter }
+
+func (endedStream) Read([]byte) (int, error) { return 0, io.EOF }
+
 // TestShellEndsUnderItsInput: a client that says something to a shell that has ended
 // hears how it ended.
 func TestShellEndsUnderItsInput(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := quitter{deadConnection{make(chan struct{})}}
-		c := serve(spareKeeper(t), server)
+		k := spareKeeper(t)
+		conn := k.serve(server)
 		defer func() {
-			c.drop()
+			conn.Drop()
 			close(server.gone)
-			<-c.done
+			<-conn.Done()
 		}()
-		c.k.update(func() { c.k.conn = c })
+		k.update(func() { k.conn = conn })
 		ours, theirs := net.Pipe()
-		go c.k.server().Converse(t.Context(), theirs, func() {})
+		go k.server().Converse(t.Context(), theirs, func() {})
 		go func() {
 			_, _ = ours.Write([]byte(`{"mosha":3,"op":"shell","shell":{}}` + "\n" + `{"mosha":3,"op":"input","input":"ZXhpdAo="}` + "\n"))
 		}()

@@ -34,21 +34,31 @@ func (k *Keeper) status() *control.Status {
 	if k.state == control.Waiting {
 		s.Retry = seconds(max(time.Until(k.retryAt), 0))
 	}
-	if k.conn != nil && k.state == control.Up && k.conn.trip > 0 {
-		s.Trip = seconds(max(k.conn.trip, time.Millisecond)) // measured, though nearby
-	}
-	if k.alarm != nil {
-		s.Problems = append(s.Problems, text.Cut(k.alarm.Error(), maxProblem))
+	if k.conn != nil && k.state == control.Up && k.conn.RoundTrip() > 0 {
+		s.Trip = seconds(max(k.conn.RoundTrip(), time.Millisecond)) // measured, though nearby
 	}
 	if k.conn != nil {
-		s.Link = linkWords[k.conn.owner()]
-		for _, err := range k.conn.warned() {
-			s.Problems = append(s.Problems, text.Cut(err.Error(), maxProblem))
-		}
-	} else if k.failed != nil {
-		s.Problems = append(s.Problems, text.Cut(k.failed.Error(), maxProblem))
+		s.Link = linkWords[k.conn.Owner()]
+	}
+	for _, err := range k.problemsLocked() {
+		s.Problems = append(s.Problems, text.Cut(err.Error(), maxProblem))
 	}
 	return s
+}
+
+// problemsLocked returns what is wrong with the connection, or why there is none.
+func (k *Keeper) problemsLocked() []error {
+	var problems []error
+	if k.alarm != nil {
+		problems = append(problems, k.alarm)
+	}
+	switch {
+	case k.conn != nil:
+		problems = append(problems, k.conn.Lacks()...)
+	case k.failed != nil:
+		problems = append(problems, k.failed)
+	}
+	return problems
 }
 
 // seconds is d in seconds, to the millisecond. It is one division, so that JSON

@@ -13,14 +13,12 @@ import (
 )
 
 // TestStatusOfTalkative: a remote that says very much is said in part, whether
-// it failed the connection or is what that lacks.
+// it failed the connection or ended it.
 func TestStatusOfTalkative(t *testing.T) {
 	long := strings.Repeat("€\u200b\"<", 100<<10)
 	for name, happens := range map[string]func(*Keeper){
 		"before it was up": func(k *Keeper) { k.failed = &sshconn.DisconnectError{Reason: 2, Message: long} },
-		"since": func(k *Keeper) {
-			k.conn = &connection{k: k, ssh: deadConnection{}, unlinked: errors.New(long)}
-		},
+		"since":            func(k *Keeper) { k.alarm = errors.New(long) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := listenForTest(t)

@@ -5,6 +5,7 @@ import (
 	"os"
 
 	"github.com/mosha-ssh/mosha/internal/keeper/control"
+	"github.com/mosha-ssh/mosha/internal/keeper/remote"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
@@ -21,14 +22,14 @@ func (k *Keeper) chooseLocked(wanted string) {
 func (k *Keeper) carrierLocked() (transport, reason string) {
 	choice := k.choice
 	if k.conn != nil {
-		choice = k.conn.ssh.Facts().Choice
+		choice = k.conn.Facts().Choice
 	}
 	return cmp.Or(choice.Transport, sshconn.TransportAuto), choice.Reason
 }
 
 // carriedBy returns a *control.TransportError if another transport is wanted.
-func (c *connection) carriedBy(wanted string) error {
-	is := c.ssh.Facts().Choice.Transport
+func carriedBy(conn *remote.Connection, wanted string) error {
+	is := conn.Facts().Choice.Transport
 	if wanted == "" || wanted == sshconn.TransportAuto || wanted == is {
 		return nil
 	}

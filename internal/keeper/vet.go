@@ -3,16 +3,17 @@ package keeper
 import (
 	"context"
 
+	"github.com/mosha-ssh/mosha/internal/keeper/remote"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 	"github.com/mosha-ssh/mosha/internal/sshconn/transport"
 )
 
 // working returns the connection, nil if there is none or it may be gone.
-func (k *Keeper) working() *connection {
+func (k *Keeper) working() *remote.Connection {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if !k.conn.worksLocked() {
+	if !k.conn.Works() {
 		return nil
 	}
 	return k.conn
@@ -22,12 +23,12 @@ func (k *Keeper) working() *connection {
 // it may have been accepted by another that is not as strict. What has to be asked
 // is put to that launch. It returns the connection, and what the launch should
 // know of how it was made. The error is that of sshconn's Facts.Judge.
-func (k *Keeper) vet(ctx context.Context, conn *connection, config *sshconfig.Config, put func(ask) error) (*connection, []sshconn.Note, error) {
+func (k *Keeper) vet(ctx context.Context, conn *remote.Connection, config *sshconfig.Config, put func(ask) error) (*remote.Connection, []sshconn.Note, error) {
 	switch {
 	case conn == nil:
 		return nil, nil, nil
-	case config == nil, config == conn.ssh.Facts().Judged: // what was dialed for this launch
-		return conn, conn.news(), nil
+	case config == nil, config == conn.Facts().Judged: // what was dialed for this launch
+		return conn, conn.News(), nil
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -52,7 +53,7 @@ func (k *Keeper) vet(ctx context.Context, conn *connection, config *sshconfig.Co
 	judged := make(chan struct{})
 	go func() {
 		defer close(judged)
-		verdict, err = transport.Judge(ctx, conn.ssh.Facts(), config, opts)
+		verdict, err = transport.Judge(ctx, conn.Facts(), config, opts)
 	}()
 	for {
 		select {

@@ -4,43 +4,43 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"net"
-	"slices"
 	"time"
 
+	"github.com/mosha-ssh/mosha/internal/guard"
 	"github.com/mosha-ssh/mosha/internal/keeper/control"
+	"github.com/mosha-ssh/mosha/internal/keeper/remote"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
 // keep serves a connection until it is lost or nobody needs it. It returns the
 // connection that takes its place, nil if none does.
-func (k *Keeper) keep(ctx context.Context, conn *connection) *connection {
+func (k *Keeper) keep(ctx context.Context, conn *remote.Connection) *remote.Connection {
 	k.take(conn)
 	next := k.watch(ctx, conn)
-	over := next != nil || conn.ctx.Err() != nil
+	over := next != nil || conn.Over()
 	k.update(func() {
 		k.conn = nil
 		if next == nil && k.wantedLocked() && ctx.Err() == nil {
 			k.lostAt = time.Now()
 			k.enterLocked(control.Lost)
 		}
-		if next == nil && conn.ended && !isClosed(conn.answered) {
-			k.failLocked(conn.closedLocked())
+		if next == nil && conn.Ended() && !conn.Answered() {
+			k.failLocked(conn.Unproven())
 		}
 	})
 	if over {
-		conn.drop() // its remains on the server are ended by the next one
+		conn.Drop() // its remains on the server are ended by the next one
 	} else {
-		conn.close()
+		conn.Close()
 	}
-	<-conn.done
+	<-conn.Done()
 	return next
 }
 
 // take makes a fresh connection the keeper's. What the link needs is begun
 // before anything else. Up it is only once it has answered.
-func (k *Keeper) take(conn *connection) {
-	facts := conn.ssh.Facts()
+func (k *Keeper) take(conn *remote.Connection) {
+	facts := conn.Facts()
 	k.update(func() {
 		k.conn = conn
 		k.ups++
@@ -56,13 +56,13 @@ func (k *Keeper) take(conn *connection) {
 		if facts.Remote.IsValid() {
 			k.address = facts.Remote.Addr()
 		}
-		if isClosed(conn.answered) {
+		if conn.Answered() {
 			k.upLocked()
 		}
 	})
 	k.log.Info().Str("transport", facts.Choice.Transport).Str("reason", facts.Choice.Reason).Msg("connected")
 	if k.needsLink() {
-		conn.begin(false)
+		conn.Begin(false)
 	}
 }
 
@@ -73,7 +73,7 @@ func (k *Keeper) upLocked() {
 
 // watch waits until the connection ends or is not needed. When it does not
 // answer, another is dialed beside it, and the first that works wins.
-func (k *Keeper) watch(ctx context.Context, conn *connection) *connection {
+func (k *Keeper) watch(ctx context.Context, conn *remote.Connection) *remote.Connection {
 	epoch := -1
 	for {
 		disturbed := false
@@ -83,10 +83,10 @@ func (k *Keeper) watch(ctx context.Context, conn *connection) *connection {
 			}
 			disturbed = k.epoch != epoch
 			epoch = k.epoch
-			return disturbed || conn.doubted || conn.ended || !k.wantedLocked()
+			return disturbed || conn.Doubted() || conn.Ended() || !k.wantedLocked()
 		})
 		k.mu.Lock()
-		doubted, over := conn.doubted, conn.ended || !k.wantedLocked() || ctx.Err() != nil
+		doubted, over := conn.Doubted(), conn.Ended() || !k.wantedLocked() || ctx.Err() != nil
 		k.mu.Unlock()
 		switch {
 		case over:
@@ -96,39 +96,14 @@ func (k *Keeper) watch(ctx context.Context, conn *connection) *connection {
 				return next
 			}
 		case disturbed:
-			conn.disturbed()
+			conn.Disturbed()
 		}
 	}
 }
 
-// disturbed looks at the connection after a network event.
-func (c *connection) disturbed() {
-	c.check()
-	if c.homeless() {
-		c.k.update(func() { c.doubted = true })
-	}
-}
-
-// homeless says whether the machine no longer has the address that the
-// connection comes from. It may live on, should the address come back.
-func (c *connection) homeless() bool { return isGone(c.ssh.LocalAddr()) }
-
-// isGone says whether the machine no longer has this address of a connection.
-func isGone(addr net.Addr) bool {
-	local, ok := addr.(*net.TCPAddr)
-	if !ok {
-		return false
-	}
-	ours, err := net.InterfaceAddrs()
-	return err == nil && !slices.ContainsFunc(ours, func(a net.Addr) bool {
-		prefix, ok := a.(*net.IPNet)
-		return ok && prefix.IP.Equal(local.IP)
-	})
-}
-
 // contest dials beside a connection that does not answer. It returns the new
 // one, which does, or nil when the old one answered after all or nobody needs either.
-func (k *Keeper) contest(ctx context.Context, conn *connection) *connection {
+func (k *Keeper) contest(ctx context.Context, conn *remote.Connection) *remote.Connection {
 	k.update(func() {
 		k.lostAt = time.Now()
 		k.enterLocked(control.Lost)
@@ -137,14 +112,14 @@ func (k *Keeper) contest(ctx context.Context, conn *connection) *connection {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {
-		if k.until(ctx, 0, func() bool { return !conn.doubted && !conn.ended }) {
+		if k.until(ctx, 0, func() bool { return !conn.Doubted() && !conn.Ended() }) {
 			cancel()
 		}
 	}()
 	next, err := k.establish(ctx, true)
 	if err != nil {
 		k.update(func() {
-			if !conn.ended && !conn.doubted {
+			if !conn.Ended() && !conn.Doubted() {
 				k.upLocked()
 			}
 		})
@@ -155,44 +130,68 @@ func (k *Keeper) contest(ctx context.Context, conn *connection) *connection {
 
 // prove waits for the first answer of a connection that is to take another's
 // place. A session is opened meanwhile, which is at hand then.
-func (c *connection) prove(ctx context.Context) error {
-	c.goWork(c.openAhead)
+func (k *Keeper) prove(ctx context.Context, conn *remote.Connection) error {
+	conn.OpenAhead()
 	epoch, over := -1, false
 	for ctx.Err() == nil && !over {
-		c.k.until(ctx, 0, func() bool {
+		k.until(ctx, 0, func() bool {
 			if epoch < 0 {
-				epoch = c.k.epoch
+				epoch = k.epoch
 			}
-			over = isClosed(c.answered) || c.doubted || c.ended
-			return over || c.k.epoch != epoch
+			over = conn.Answered() || conn.Doubted() || conn.Ended()
+			return over || k.epoch != epoch
 		})
 		if epoch = -1; !over {
-			c.disturbed()
+			conn.Disturbed()
 		}
 	}
-	c.k.mu.Lock()
-	err := c.closedLocked()
-	c.k.mu.Unlock()
-	if ctx.Err() == nil && isClosed(c.answered) {
+	err := conn.Unproven()
+	if ctx.Err() == nil && conn.Answered() {
 		return nil
 	}
-	c.drop()
-	<-c.done
+	conn.Drop()
+	<-conn.Done()
 	return cmp.Or(context.Cause(ctx), err)
 }
 
-// closedLocked says why a connection ended, or is given up, before it has
-// answered.
-func (c *connection) closedLocked() error {
-	config := c.k.spec.Config
-	var said *sshconn.DisconnectError
-	var key *sshconn.HostKeyError
-	switch {
-	case errors.As(c.why, &said), errors.As(c.why, &key):
-		return c.why
-	case c.ended:
-		return &sshconn.ClosedError{Host: config.HostName, Port: config.Port, Phase: sshconn.PhaseSession}
-	}
-	seconds := int(time.Since(c.made).Round(time.Second).Seconds())
-	return &sshconn.TimeoutError{Host: config.HostName, Port: config.Port, Phase: sshconn.PhaseSession, Seconds: seconds}
+// serve takes over an SSH connection and begins to serve its channels.
+func (k *Keeper) serve(conn sshconn.Connection) *remote.Connection {
+	k.mu.Lock()
+	options := remote.Options{Config: k.spec.Config, Log: k.log, Guard: k.guard, Claims: k.claims, First: k.learned.first}
+	k.mu.Unlock()
+	return remote.New(conn, owner{k}, options)
+}
+
+// owner is the keeper for its connections.
+type owner struct{ k *Keeper }
+
+func (o owner) Used()               { o.k.touch() }
+func (o owner) Changed()            { o.k.update(func() {}) }
+func (o owner) Asked(s guard.Stats) { o.k.usage.add(s) }
+
+// Measured tells nobody: that would wake all who wait for news.
+func (o owner) Measured(roundTrip time.Duration) {
+	o.k.mu.Lock()
+	defer o.k.mu.Unlock()
+	o.k.roundTrip = roundTrip
+}
+
+// Answered has a connection that has answered count as up.
+func (o owner) Answered(conn *remote.Connection, took time.Duration) {
+	o.k.update(func() {
+		o.k.learned.first = took
+		if o.k.conn == conn && !conn.Doubted() {
+			o.k.upLocked()
+		}
+	})
+}
+
+// Ended keeps in mind that another host key was shown: that is told for as long
+// as the keeper lives.
+func (o owner) Ended(why error) {
+	o.k.update(func() {
+		if changed := (*sshconn.HostKeyError)(nil); errors.As(why, &changed) {
+			o.k.alarm = changed
+		}
+	})
 }

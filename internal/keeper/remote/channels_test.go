@@ -1,23 +1,20 @@
-package keeper
+package remote
 
 import (
 	"context"
 	"errors"
 	"io"
 	"net"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/rs/zerolog"
 	"golang.org/x/crypto/ssh"
 
 	"github.com/mosha-ssh/mosha/internal/guard"
-	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
@@ -57,8 +54,10 @@ func (o *offer) ask(t *testing.T, requests int, request string) {
 
 // forwarding is a connection that forwards an agent, which answers all that it
 // is asked with a failure.
-func forwarding(k *Keeper) (c *connection, end func()) {
-	k.guard = guard.New(func(context.Context) (net.Conn, string, error) {
+func forwarding(owner Owner, log zerolog.Logger) (c *Connection, end func()) {
+	options := options()
+	options.Log = log
+	options.Guard = guard.New(func(context.Context) (net.Conn, string, error) {
 		ours, agents := net.Pipe()
 		go func() {
 			defer agents.Close()
@@ -71,32 +70,24 @@ func forwarding(k *Keeper) (c *connection, end func()) {
 			}
 		}()
 		return ours, "", nil
-	}, k.log)
+	}, log)
 	gone := make(chan struct{})
-	c = serve(k, deadConnection{gone: gone})
-	c.forward.Store(true)
+	c = New(deadConnection{gone: gone}, owner, options)
+	c.channels.allowed.Store(true)
 	return c, func() {
-		c.drop()
+		c.Drop()
 		close(gone)
 		<-c.done
-		k.guard.End()
+		options.Guard.End()
 	}
 }
 
-// TestLogOutlivesRequests: what happened before a remote asked an agent a
-// hundred thousand things, had as many refused and ended channels by errors, is
-// still in the log.
+// TestLogOutlivesRequests: a remote that asks an agent a hundred thousand things,
+// has as many refused and ends channels by errors does not fill the log.
 func TestLogOutlivesRequests(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "id.log")
-	log, err := rundir.OpenLog(path, "devbox")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer log.Close()
-	k := spareKeeper(t)
-	k.log = log.Logger
-	k.log.Warn().Msg("decisive")
-	c, end := forwarding(k)
+	var log logged
+	owner := &testOwner{}
+	c, end := forwarding(owner, zerolog.New(&log))
 	var clients sync.WaitGroup
 	for range 50 {
 		clients.Go(func() {
@@ -116,27 +107,31 @@ func TestLogOutlivesRequests(t *testing.T) {
 	}
 	clients.Wait()
 	end()
-	if requests := k.usage.read().Requests; requests != 200_000 {
-		t.Errorf("%d requests were counted", requests)
+	if owner.asked != 200_000 {
+		t.Errorf("%d requests were counted", owner.asked)
 	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
+	if text := log.String(); !strings.Contains(text, `"agent requests"`) || len(text) > 16<<10 {
+		t.Errorf("the log has %d bytes and begins with\n%.1000s", len(text), text)
 	}
-	if !strings.Contains(string(data), "decisive") || !strings.Contains(string(data), `"agent requests"`) {
-		t.Errorf("the log begins with\n%.1000s", data)
-	}
-	if _, err := os.Stat(path + ".old"); err == nil || len(data) > 16<<10 {
-		t.Errorf("the log has %d bytes", len(data))
-	}
+}
+
+// logged is a log that is written by many at once.
+type logged struct {
+	mu sync.Mutex
+	strings.Builder
+}
+
+func (l *logged) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.Builder.Write(p)
 }
 
 // TestChannelsAreBounded: those that find no place are refused when nothing
 // moves, and all that a server offers beyond that at once.
 func TestChannelsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		k := spareKeeper(t)
-		c, end := forwarding(k)
+		c, end := forwarding(&testOwner{}, zerolog.Nop())
 		var offers []*offer
 		for range 3000 {
 			o := newOffer()
@@ -172,46 +167,27 @@ func TestChannelsAreBounded(t *testing.T) {
 	})
 }
 
-// TestRest: memory is given back once nobody uses the keeper, whether there is a
-// connection or not, and not again before somebody does.
-func TestRest(t *testing.T) {
+// TestUsed: the owner hears when memory is taken, or is free again: with the
+// connection, and with each channel.
+func TestUsed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		k := spareKeeper(t)
-		var trims atomic.Int32
-		ctx, cancel := context.WithCancel(t.Context())
-		go k.rest(ctx, func() { trims.Add(1) })
+		owner := &testOwner{}
 		check := func(want int32) {
 			t.Helper()
 			synctest.Wait()
-			if got := trims.Load(); got != want {
-				t.Errorf("memory was given back %d times, want %d", got, want)
+			if got := owner.used.Load(); got != want {
+				t.Errorf("the owner has heard of it %d times, want %d", got, want)
 			}
 		}
-		time.Sleep(restPeriod)
-		check(0)
-		for range 10 {
-			k.touch()
-			time.Sleep(restPeriod / 2)
-		}
-		check(0)
-		time.Sleep(restPeriod)
+		c, end := forwarding(owner, zerolog.Nop())
 		check(1)
-		time.Sleep(100 * restPeriod)
-		check(1)
-		c, end := forwarding(k)
-		time.Sleep(2 * restPeriod)
-		check(2)
 		o := newOffer()
 		c.offered(o)
 		o.ask(t, 1, "\x00\x00\x00\x01\x0b")
-		time.Sleep(2 * restPeriod)
-		check(3) // while the channel is open
+		check(2)
 		o.ours.Close()
-		time.Sleep(2 * restPeriod)
-		check(4)
+		check(3)
 		end()
-		time.Sleep(2 * restPeriod)
-		check(5) // with the connection lost
-		cancel()
+		check(4)
 	})
 }

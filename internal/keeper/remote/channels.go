@@ -1,14 +1,14 @@
-package keeper
+package remote
 
 import (
 	"context"
 	"errors"
 	"io"
+	"sync/atomic"
 
 	"golang.org/x/crypto/ssh"
 
 	"github.com/mosha-ssh/mosha/internal/guard"
-	"github.com/mosha-ssh/mosha/internal/remotesh"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
@@ -17,41 +17,40 @@ import (
 // few KiB, and a descriptor where OpenSSH carries the connection.
 const maxAgentChannels = guard.MaxChannels + 1024
 
+// channels are the agent channels of one connection.
+type channels struct {
+	allowed atomic.Bool  // agent forwarding was asked for
+	open    atomic.Int32 // or to be
+	door    guard.Door   // of those that are served
+}
+
 // forwardAgent asks for agent forwarding in a session, and allows the server to
 // open agent channels from then on. A server whose host key is not the known
 // one is not asked: it gets no agent (ssh's client does the same).
-func (c *connection) forwardAgent(s *session) error {
+func (c *Connection) forwardAgent(s *Session) error {
 	if c.ssh.Facts().Unverified {
 		return nil
 	}
-	c.forward.Store(true)
+	c.channels.allowed.Store(true)
 	return s.forwardAgent()
-}
-
-// forwarding says what is known of the socket that the server makes for the
-// agent.
-func (c *connection) forwarding() remotesh.Forwarding {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return remotesh.Forwarding{OpenSSH: c.ssh.Facts().OpenSSH, Known: c.found}
 }
 
 // offered serves an agent channel that the server opens, if it was asked to
 // forward the agent.
-func (c *connection) offered(offer sshconn.AgentOffer) {
+func (c *Connection) offered(offer sshconn.AgentOffer) {
 	switch {
-	case !c.forward.Load():
+	case !c.channels.allowed.Load():
 		offer.Refuse(ssh.UnknownChannelType)
 		return
-	case c.agents.Add(1) > maxAgentChannels:
-		c.agents.Add(-1)
+	case c.channels.open.Add(1) > maxAgentChannels:
+		c.channels.open.Add(-1)
 		offer.Refuse(ssh.ResourceShortage)
 		return
 	}
 	c.goWork(func() {
-		defer c.agents.Add(-1)
+		defer c.channels.open.Add(-1)
 		if err := c.admit(offer); err != nil && !errors.Is(err, io.EOF) && c.ctx.Err() == nil {
-			c.k.guard.Warn("agent channel refused", err)
+			c.Guard.Warn("agent channel refused", err)
 		}
 	})
 }
@@ -62,7 +61,7 @@ var errNoPlace = errors.New("too many agent channels are open")
 // admit waits until there is a place for the channel, and serves it. A channel
 // of SSH is accepted only then, since what the server sends from that moment on
 // has to be kept in memory; one of ssh's begins before, since ssh waits for it.
-func (c *connection) admit(offer sshconn.AgentOffer) error {
+func (c *Connection) admit(offer sshconn.AgentOffer) error {
 	greeted := !offer.Waits()
 	var channel *sshconn.AgentChannel
 	if greeted {
@@ -71,14 +70,14 @@ func (c *connection) admit(offer sshconn.AgentOffer) error {
 			return err
 		}
 	}
-	if !c.door.Enter(c.ctx) {
+	if !c.channels.door.Enter(c.ctx) {
 		if greeted {
 			return errors.Join(errNoPlace, channel.Close())
 		}
 		offer.Refuse(ssh.ResourceShortage)
 		return errNoPlace
 	}
-	defer c.door.Leave()
+	defer c.channels.door.Leave()
 	if !greeted {
 		var err error
 		if channel, err = offer.Accept(); err != nil {
@@ -91,7 +90,7 @@ func (c *connection) admit(offer sshconn.AgentOffer) error {
 }
 
 // greet accepts a channel that begins with session-bind.
-func (c *connection) greet(offer sshconn.AgentOffer) (*sshconn.AgentChannel, error) {
+func (c *Connection) greet(offer sshconn.AgentOffer) (*sshconn.AgentChannel, error) {
 	channel, err := offer.Accept()
 	if err != nil {
 		return nil, err
@@ -103,9 +102,9 @@ func (c *connection) greet(offer sshconn.AgentOffer) (*sshconn.AgentChannel, err
 	return &sshconn.AgentChannel{ReadWriteCloser: rest, Bind: bind}, nil
 }
 
-func (c *connection) serveAgent(channel *sshconn.AgentChannel) {
-	c.k.touch()
-	defer c.k.touch()
+func (c *Connection) serveAgent(channel *sshconn.AgentChannel) {
+	c.owner.Used()
+	defer c.owner.Used()
 	ctx, cancel := context.WithCancel(c.ctx)
 	defer cancel()
 	go func() {
@@ -115,6 +114,6 @@ func (c *connection) serveAgent(channel *sshconn.AgentChannel) {
 		case <-ctx.Done():
 		}
 	}()
-	stats, _ := c.k.guard.Serve(ctx, channel, channel.Bind)
-	c.k.usage.add(stats)
+	stats, _ := c.Guard.Serve(ctx, channel, channel.Bind)
+	c.owner.Asked(stats)
 }

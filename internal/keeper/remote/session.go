@@ -1,4 +1,4 @@
-package keeper
+package remote
 
 import (
 	"context"
@@ -13,15 +13,17 @@ import (
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
-// session is one "session" channel of a connection (RFC 4254, 6). Opening it
+// Session is one "session" channel of a connection (RFC 4254, 6). Opening it
 // costs a round trip; everything asked of it afterwards is sent without
 // waiting for an answer, so that what a command says first arrives one round
 // trip after it was started.
-type session struct {
+type Session struct {
 	channel ssh.Channel
 	exit    chan int      // one value: the exit code, -1 where none was said
 	gone    chan struct{} // closed when the server has closed it
 	ahead   bool          // opened ahead of its use
+
+	conn context.Context // ends with the connection
 
 	expired *control.ExpiredError // what it is where it says so
 	heard   chan struct{}         // closed when overhear has heard all; nil: it was not called
@@ -39,7 +41,7 @@ var (
 // openSession opens a session and drains its requests until it ends, and then
 // calls ended. The error is a *control.RoomError where the server opens no more of
 // them, ctx's, or errNoSession.
-func openSession(ctx context.Context, conn sshconn.Connection, ended func()) (*session, error) {
+func openSession(ctx context.Context, conn sshconn.Connection, ended func()) (*Session, error) {
 	channel, requests, err := openChannel(ctx, conn)
 	var rejected *ssh.OpenChannelError
 	switch {
@@ -50,7 +52,7 @@ func openSession(ctx context.Context, conn sshconn.Connection, ended func()) (*s
 	case err != nil:
 		return nil, errNoSession
 	}
-	s := &session{channel: channel, exit: make(chan int, 1), gone: make(chan struct{})}
+	s := &Session{channel: channel, exit: make(chan int, 1), gone: make(chan struct{})}
 	go func() {
 		s.drain(requests)
 		ended()
@@ -90,7 +92,7 @@ func openChannel(ctx context.Context, conn sshconn.Connection) (ssh.Channel, <-c
 }
 
 // drain answers what the server asks of the session and keeps its exit status.
-func (s *session) drain(requests <-chan *ssh.Request) {
+func (s *Session) drain(requests <-chan *ssh.Request) {
 	defer close(s.gone)
 	code := -1
 	for request := range requests {
@@ -107,12 +109,12 @@ func (s *session) drain(requests <-chan *ssh.Request) {
 
 // forwardAgent asks for agent forwarding (draft-ietf-secsh-agent). Whether the
 // server agrees shows in the session's environment.
-func (s *session) forwardAgent() error {
+func (s *Session) forwardAgent() error {
 	return s.request("auth-agent-req@openssh.com", nil)
 }
 
 // terminal asks for a pseudo-terminal without settings of its own (RFC 4254, 6.2).
-func (s *session) terminal(pty control.Pty) error {
+func (s *Session) terminal(pty control.Pty) error {
 	payload := ssh.Marshal(struct {
 		Term                         string
 		Columns, Rows, Width, Height uint32
@@ -122,25 +124,25 @@ func (s *session) terminal(pty control.Pty) error {
 }
 
 // setenv sets a variable (RFC 4254, 6.4), if the server's AcceptEnv lets it be.
-func (s *session) setenv(v sshconfig.EnvVar) error {
+func (s *Session) setenv(v sshconfig.EnvVar) error {
 	return s.request("env", ssh.Marshal(v))
 }
 
 // shell starts the shell that reads our scripts.
-func (s *session) shell() error {
+func (s *Session) shell() error {
 	s.overhear()
 	return s.exec(shellCommand)
 }
 
 // exec starts a command. A server that refuses it closes the session or leaves
 // it silent, so whoever waits for output needs a time limit.
-func (s *session) exec(command string) error {
+func (s *Session) exec(command string) error {
 	return s.request("exec", ssh.Marshal(struct{ Command string }{command}))
 }
 
 // request sends a request that wants no answer. The error is errSessionClosed:
 // x/crypto's says no more.
-func (s *session) request(kind string, payload []byte) error {
+func (s *Session) request(kind string, payload []byte) error {
 	if _, err := s.channel.SendRequest(kind, false, payload); err != nil {
 		return errSessionClosed
 	}
@@ -151,7 +153,7 @@ func (s *session) request(kind string, payload []byte) error {
 const shellCommand = "exec /bin/sh"
 
 // Read reads the command's output. The error is io.EOF, or an *control.ExpiredError.
-func (s *session) Read(p []byte) (int, error) {
+func (s *Session) Read(p []byte) (int, error) {
 	n, err := s.channel.Read(p)
 	if err != nil {
 		err = s.ended(err)
@@ -161,7 +163,7 @@ func (s *session) Read(p []byte) (int, error) {
 
 // Write writes to the command's input. The error is errSessionClosed, or an
 // *control.ExpiredError.
-func (s *session) Write(p []byte) (int, error) {
+func (s *Session) Write(p []byte) (int, error) {
 	n, err := s.channel.Write(p)
 	if err != nil {
 		err = s.ended(errSessionClosed)
@@ -169,11 +171,14 @@ func (s *session) Write(p []byte) (int, error) {
 	return n, err
 }
 
+// Output hands what the command prints to take, until it ends.
+func (s *Session) Output(take func([]byte)) { copyTo(take, s) }
+
 // CloseWrite ends the command's input.
-func (s *session) CloseWrite() error { return s.channel.CloseWrite() }
+func (s *Session) CloseWrite() error { return s.channel.CloseWrite() }
 
 // Close gives the session up. sshd then ends the command's input and output.
-func (s *session) Close() error {
+func (s *Session) Close() error {
 	err := s.channel.Close()
 	if errors.Is(err, io.EOF) {
 		return nil
@@ -195,16 +200,16 @@ func stays(ctx context.Context) bool {
 	}
 }
 
-// Wait returns the command's exit code, -1 where the server said none. ctx is
-// the connection's.
-func (s *session) Wait(ctx context.Context) (int, error) {
+// Wait returns the command's exit code, -1 where the server said none. The error
+// says that the connection has ended.
+func (s *Session) Wait() (int, error) {
 	select {
 	case code := <-s.exit:
-		if code < 0 && !stays(ctx) {
-			return -1, ctx.Err()
+		if code < 0 && !stays(s.conn) {
+			return -1, s.conn.Err()
 		}
 		return code, nil
-	case <-ctx.Done():
+	case <-s.conn.Done():
 		select {
 		case code := <-s.exit: // tinysshd ends the connection with the session
 			if code >= 0 {
@@ -213,6 +218,6 @@ func (s *session) Wait(ctx context.Context) (int, error) {
 		case <-s.gone:
 		case <-time.After(lossShows):
 		}
-		return -1, ctx.Err()
+		return -1, s.conn.Err()
 	}
 }

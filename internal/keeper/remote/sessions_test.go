@@ -1,4 +1,4 @@
-package keeper
+package remote
 
 import (
 	"context"
@@ -92,12 +92,12 @@ type endedStream struct{ io.ReadWriter }
 func (endedStream) Read([]byte) (int, error) { return 0, io.EOF }
 
 // onServer serves a connection to it until the test ends.
-func onServer(t *testing.T, s *smallServer) *connection {
+func onServer(t *testing.T, s *smallServer) *Connection {
 	t.Helper()
 	s.gone = make(chan struct{})
-	c := serve(spareKeeper(t), s)
+	c := newConnection(s)
 	t.Cleanup(func() {
-		c.drop()
+		c.Drop()
 		close(s.gone)
 		<-c.done
 		s.mu.Lock()
@@ -115,7 +115,7 @@ func onServer(t *testing.T, s *smallServer) *connection {
 func TestSessionsInTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := onServer(t, &smallServer{most: 1})
-		first, err := c.session(t.Context(), wish{})
+		first, err := c.sessions.get(t.Context(), wish{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -124,7 +124,7 @@ func TestSessionsInTurn(t *testing.T) {
 		defer all.Wait()
 		for n := range 5 {
 			all.Go(func() {
-				s, err := c.session(t.Context(), wish{limit: turnLimit})
+				s, err := c.sessions.get(t.Context(), wish{limit: turnLimit})
 				if err != nil {
 					t.Error(err)
 					return
@@ -160,14 +160,14 @@ func TestNoSessionIsFree(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c := onServer(t, test.server)
 				if !test.server.silent {
-					if _, err := c.session(t.Context(), wish{}); err != nil {
+					if _, err := c.sessions.get(t.Context(), wish{}); err != nil {
 						t.Fatal(err)
 					}
 				}
 				began := time.Now()
 				var mu sync.Mutex
 				told := ""
-				_, err := c.session(t.Context(), wish{limit: turnLimit, waiting: func(kind string) {
+				_, err := c.sessions.get(t.Context(), wish{limit: turnLimit, waiting: func(kind string) {
 					mu.Lock()
 					defer mu.Unlock()
 					told += kind
@@ -182,7 +182,7 @@ func TestNoSessionIsFree(t *testing.T) {
 				}
 				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 				defer cancel()
-				if _, err := c.session(ctx, wish{limit: turnLimit}); !errors.Is(err, context.DeadlineExceeded) {
+				if _, err := c.sessions.get(ctx, wish{limit: turnLimit}); !errors.Is(err, context.DeadlineExceeded) {
 					t.Errorf("%v when nobody waits any more", err)
 				}
 			})
@@ -203,11 +203,11 @@ func TestSessionAheadIsGone(t *testing.T) {
 		c := onServer(t, server)
 		start := func(ahead func(*smallChannel)) {
 			t.Helper()
-			c.openAhead()
+			c.sessions.openAhead()
 			ahead(server.open[len(server.open)-1])
 			before := server.opened
 			said := ""
-			code, err := c.start(t.Context(), control.Start{}, nil, func(p []byte) { said += string(p) })
+			code, err := c.Start(t.Context(), control.Start{}, nil, func(p []byte) { said += string(p) })
 			if code != 7 || err != nil || said != "done\n" || server.opened != before+1 {
 				t.Errorf("code %d, %v, %q, %d sessions more", code, err, said, server.opened-before)
 			}
@@ -240,7 +240,7 @@ func TestHolderComesToItsTurn(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.begin(false)
+		c.Begin(false)
 		synctest.Wait()
 		_ = other.Close()
 		time.Sleep(time.Minute)
@@ -282,13 +282,13 @@ func (c *stuckChannel) Close() error {
 // is given up while the session of a failed holder waits to be closed.
 func TestDropWhileALinkHolderFails(t *testing.T) {
 	server := stuckServer{deadConnection{make(chan struct{})}, make(chan struct{})}
-	c := serve(spareKeeper(t), server)
-	c.begin(false)
+	c := newConnection(server)
+	c.Begin(false)
 	<-server.closing
 	dropped := make(chan struct{})
 	go func() {
 		defer close(dropped)
-		c.drop()
+		c.Drop()
 	}()
 	select {
 	case <-dropped:

@@ -3,9 +3,11 @@ package keeper
 import (
 	"errors"
 	"net"
+	"testing"
 
 	"golang.org/x/crypto/ssh"
 
+	"github.com/mosha-ssh/mosha/internal/keeper/remote"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
@@ -23,7 +25,6 @@ func (c deadConnection) RoundTrip() error {
 }
 
 func (c deadConnection) Probe() (confirmed, known bool) { return false, false }
-
 func (c deadConnection) Serve(func(sshconn.AgentOffer)) { <-c.gone }
 func (c deadConnection) LocalAddr() net.Addr            { return &net.UnixAddr{} }
 func (c deadConnection) Facts() sshconn.Facts           { return sshconn.Facts{} }
@@ -32,4 +33,16 @@ func (c deadConnection) Close() error                   { return nil }
 func (c deadConnection) Wait() error {
 	<-c.gone
 	return nil
+}
+
+// connects serves a dead connection until the test ends.
+func (k *Keeper) connects(t *testing.T) *remote.Connection {
+	gone := make(chan struct{})
+	conn := k.serve(deadConnection{gone})
+	t.Cleanup(func() {
+		conn.Drop()
+		close(gone)
+		<-conn.Done()
+	})
+	return conn
 }

@@ -1,4 +1,4 @@
-package keeper
+package remote
 
 import (
 	"context"
@@ -11,19 +11,19 @@ import (
 	"github.com/mosha-ssh/mosha/internal/keeper/control"
 )
 
-// detachLimit is how long a start whose stand-in has left may go on: it has
+// DetachLimit is how long a start or a shell whose stand-in has left may go on: it has
 // handed over the server and only its parent process is to end.
-const detachLimit = 10 * time.Second
+const DetachLimit = 10 * time.Second
 
-// start runs the command that starts mosh-server and calls output with what it
+// Start runs the command that starts mosh-server and calls output with what it
 // prints, in order for each of its two streams. It returns the exit code, -1
-// where the server said none. When ctx ends, the command is left detachLimit
+// where the server said none. When ctx ends, the command is left DetachLimit
 // to end by itself, so that a server is not hung up while it detaches. waiting
 // is that of wish.
-func (c *connection) start(ctx context.Context, s control.Start, waiting func(string), output func([]byte)) (int, error) {
-	defer c.recallHolder()
+func (c *Connection) Start(ctx context.Context, s control.Start, waiting func(string), output func([]byte)) (int, error) {
+	defer c.holding.recall()
 	for {
-		session, err := c.session(ctx, wish{limit: turnLimit, forHuman: true, waiting: waiting})
+		session, err := c.sessions.get(ctx, wish{limit: turnLimit, forHuman: true, waiting: waiting})
 		if err != nil {
 			return -1, c.inStart(err)
 		}
@@ -34,31 +34,31 @@ func (c *connection) start(ctx context.Context, s control.Start, waiting func(st
 		case !errors.Is(err, errSessionClosed) || !session.ahead || c.ctx.Err() != nil:
 			return -1, c.inStart(err)
 		}
-		c.log.Info().Msg("a session that was opened ahead is gone: opening another")
+		c.Log.Info().Msg("a session that was opened ahead is gone: opening another")
 	}
 }
 
 // inStart says of an error what it means for the start.
-func (c *connection) inStart(err error) error {
+func (c *Connection) inStart(err error) error {
 	if errors.Is(err, errNoSession) {
-		c.drop()
+		c.Drop()
 	}
 	if c.ctx.Err() != nil {
-		return errLostInStart
+		return ErrLostInStart
 	}
 	return err
 }
 
 // startIn starts the command in a session. The error is errSessionClosed where
 // the server had closed that before: then nothing has been started.
-func (c *connection) startIn(ctx context.Context, session *session, s control.Start, output func([]byte)) (int, error) {
+func (c *Connection) startIn(ctx context.Context, session *Session, s control.Start, output func([]byte)) (int, error) {
 	defer session.Close()
 	release := context.AfterFunc(ctx, func() {
-		time.AfterFunc(detachLimit, func() { _ = session.Close() })
+		time.AfterFunc(DetachLimit, func() { _ = session.Close() })
 	})
 	defer release()
 	// sshd names the agent's socket to sessions that begin after it was asked for: where there can be no link, this one has it.
-	if !c.forward.Load() {
+	if !c.channels.allowed.Load() {
 		if err := c.forwardAgent(session); err != nil {
 			return -1, err
 		}
@@ -79,7 +79,7 @@ func (c *connection) startIn(ctx context.Context, session *session, s control.St
 	if expired.Load() {
 		return -1, session.expired
 	}
-	code, err := session.Wait(c.ctx)
+	code, err := session.Wait()
 	if err == nil && code < 0 && session.ahead && !said.Load() && ctx.Err() == nil {
 		err = errSessionClosed
 	}
@@ -87,7 +87,7 @@ func (c *connection) startIn(ctx context.Context, session *session, s control.St
 }
 
 // begin asks for all that a start needs.
-func (s *session) begin(start control.Start) error {
+func (s *Session) begin(start control.Start) error {
 	if start.Pty != nil {
 		if err := s.terminal(*start.Pty); err != nil {
 			return err
@@ -101,7 +101,8 @@ func (s *session) begin(start control.Start) error {
 	return s.exec(start.Command)
 }
 
-var errLostInStart = errors.New("the connection was lost while mosh-server started")
+// ErrLostInStart reports that the connection ended in the middle of a start.
+var ErrLostInStart = errors.New("the connection was lost while mosh-server started")
 
 // copyTo hands what r delivers to output until r ends.
 func copyTo(output func([]byte), r io.Reader) {

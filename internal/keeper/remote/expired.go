@@ -1,4 +1,4 @@
-package keeper
+package remote
 
 import (
 	"bytes"
@@ -17,7 +17,7 @@ const saidPatience = time.Second
 
 // overhear keeps the beginning of what the session's command writes to its
 // standard error, and drops the rest.
-func (s *session) overhear() {
+func (s *Session) overhear() {
 	s.heard = make(chan struct{})
 	go func() {
 		defer close(s.heard)
@@ -27,8 +27,8 @@ func (s *session) overhear() {
 	}()
 }
 
-// lastWords returns what overhear has kept, when the command has ended.
-func (s *session) lastWords() []byte {
+// LastWords returns what overhear has kept, when the command has ended.
+func (s *Session) LastWords() []byte {
 	if s.heard == nil {
 		return nil
 	}
@@ -41,12 +41,16 @@ func (s *session) lastWords() []byte {
 }
 
 // ended is the error of a session whose command has: err, or an *control.ExpiredError.
-func (s *session) ended(err error) error {
-	if bytes.HasPrefix(s.lastWords(), saysExpired) {
+func (s *Session) ended(err error) error {
+	if bytes.HasPrefix(s.LastWords(), saysExpired) {
 		return s.expired
 	}
 	return err
 }
+
+// Expired returns the *control.ExpiredError of a session whose command has ended,
+// nil if it is none.
+func (s *Session) Expired() error { return s.ended(nil) }
 
 // opening hands on what a command prints, unless that begins with saysExpired.
 type opening struct {

@@ -1,0 +1,39 @@
+package keeper
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestRest: memory is given back once nobody uses the keeper, and not again
+// before somebody does.
+func TestRest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := spareKeeper(t)
+		var trims atomic.Int32
+		ctx, cancel := context.WithCancel(t.Context())
+		go k.rest(ctx, func() { trims.Add(1) })
+		check := func(want int32) {
+			t.Helper()
+			synctest.Wait()
+			if got := trims.Load(); got != want {
+				t.Errorf("memory was given back %d times, want %d", got, want)
+			}
+		}
+		time.Sleep(restPeriod)
+		check(0)
+		for range 10 {
+			k.touch()
+			time.Sleep(restPeriod / 2)
+		}
+		check(0)
+		time.Sleep(restPeriod)
+		check(1)
+		time.Sleep(100 * restPeriod)
+		check(1)
+		cancel()
+	})
+}

@@ -1,0 +1,191 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/mosha-ssh/mosha/internal/guard"
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
+	"github.com/mosha-ssh/mosha/internal/keeper/pulse"
+	"github.com/mosha-ssh/mosha/internal/link"
+	"github.com/mosha-ssh/mosha/internal/remotesh"
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
+	"github.com/mosha-ssh/mosha/internal/sshconn"
+)
+
+// farewell is how long a clean end waits for the remote to remove the link.
+const farewell = time.Second
+
+// Owner is the keeper, as a connection needs it. Its methods are called without
+// a lock of the connection's.
+type Owner interface {
+	// Answered takes the server's first answer, which came so long after the
+	// login: only now the connection is known to work.
+	Answered(c *Connection, took time.Duration)
+	// Measured takes the round trip time, with each answer.
+	Measured(roundTrip time.Duration)
+	// Changed tells that the connection is in doubt, or no longer.
+	Changed()
+	// Ended tells that the connection is gone, and why, if that is known.
+	Ended(why error)
+	// Used tells that memory was taken, or is free again.
+	Used()
+	// Asked counts what an agent was asked for.
+	Asked(guard.Stats)
+}
+
+// Options is what a connection is made with.
+type Options struct {
+	Config *sshconfig.Config
+	Log    zerolog.Logger
+	Guard  *guard.Guard  // serves the agent channels
+	Claims *link.Claims  // for the link holder
+	First  time.Duration // what the first answer took on the connection before, 0: not known
+}
+
+// Connection is one SSH connection while it lasts. It ends once, by Close, by
+// Drop or by itself, and Done is closed when nothing of it runs any more.
+type Connection struct {
+	Options
+	ssh   sshconn.Connection
+	owner Owner
+	pulse *pulse.Pulse
+	life  *life
+
+	ctx    context.Context // ends with the connection
+	cancel context.CancelFunc
+	done   chan struct{}
+
+	questions chan uint64 // of the pulse, at most one
+	sessions  *sessions
+	holding   *holding
+	setup     setup
+	channels  channels
+
+	mu    sync.Mutex
+	work  sync.WaitGroup // begins no more once ctx has ended
+	noted bool           // a launcher was told of what happened while connecting
+}
+
+// New takes over an SSH connection and begins to serve its channels.
+func New(conn sshconn.Connection, owner Owner, options Options) *Connection {
+	owner.Used()
+	ctx, cancel := context.WithCancel(context.Background())
+	alive := options.Config.ServerAliveInterval
+	c := &Connection{
+		Options: options, ssh: conn, owner: owner, life: newLife(),
+		pulse: pulse.New(alive, alive*time.Duration(options.Config.ServerAliveCountMax)),
+		ctx:   ctx, cancel: cancel, done: make(chan struct{}), questions: make(chan uint64, 1),
+	}
+	c.holding = &holding{c: c, settled: make(chan struct{})}
+	c.sessions = newSessions(c)
+	c.pulse.Took, c.pulse.Probe = options.First, conn.Probe
+	c.pulse.Ask, c.pulse.Overdue, c.pulse.Alive = c.ask, func() { c.doubt(true) }, c.alive
+	c.work.Go(func() { conn.Serve(c.offered) })
+	if c.ssh.Facts().OneSession {
+		c.answers() // nothing can be asked
+	} else {
+		c.work.Go(c.putQuestions)
+		c.work.Go(func() { c.pulse.Run(ctx) })
+	}
+	go c.end()
+	return c
+}
+
+// Facts returns what is known of how the connection was made.
+func (c *Connection) Facts() sshconn.Facts { return c.ssh.Facts() }
+
+// Over reports whether the connection has ended, or is about to.
+func (c *Connection) Over() bool { return c.ctx.Err() != nil }
+
+// Done is closed when nothing of the connection runs any more.
+func (c *Connection) Done() <-chan struct{} { return c.done }
+
+// end waits until the connection is gone and everything on it has ended.
+func (c *Connection) end() {
+	err := c.ssh.Wait()
+	if changed := (*sshconn.HostKeyError)(nil); errors.As(err, &changed) { // in a rekey
+		c.Log.Error().Err(changed).Str("fingerprint", changed.Fingerprint).Msg("connection ended: somebody may be listening in")
+	} else {
+		c.Log.Debug().Err(err).Msg("connection ended")
+	}
+	c.Drop()
+	c.life.end(err)
+	c.owner.Ended(err)
+	c.work.Wait()
+	c.owner.Used() // what it took is free now
+	close(c.done)
+}
+
+// goWork runs f as part of the connection, unless that is ending already.
+func (c *Connection) goWork(f func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ctx.Err() == nil {
+		c.work.Go(f)
+	}
+}
+
+// Address returns where mosh-server is to be reached: the address that this
+// side connected to or, behind a proxy, the one that the server reports, with
+// beyond set. It is empty where the server did not, or not yet.
+func (c *Connection) Address() (address string, beyond *control.Beyond) {
+	if addr := c.ssh.Facts().Remote; addr.IsValid() {
+		return addr.Addr().Unmap().String(), nil
+	}
+	ends := c.holding.seen()
+	server := ends.Server.Addr().Unmap()
+	if !server.IsValid() {
+		return "", nil
+	}
+	return server.String(), &control.Beyond{Client: ends.Client, Server: server}
+}
+
+// Forwarding returns what is known of the socket that the server makes for the
+// agent.
+func (c *Connection) Forwarding() remotesh.Forwarding {
+	return remotesh.Forwarding{OpenSSH: c.ssh.Facts().OpenSSH, Known: c.holding.socket()}
+}
+
+// News returns what happened while connecting. What it took of a person, and
+// what was written down, is told once: whoever attaches later has nothing to do
+// with it.
+func (c *Connection) News() []sshconn.Note {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	told := c.noted
+	c.noted = true
+	return slices.DeleteFunc(slices.Clone(c.ssh.Facts().Notes), func(n sshconn.Note) bool {
+		return told && (n.Kind == sshconn.NoteTyped || n.Kind == sshconn.NoteAdded)
+	})
+}
+
+// Close ends the connection: the holder removes the link first, if it is its
+// own and the network allows it within farewell.
+func (c *Connection) Close() {
+	c.holding.quit()
+	c.Drop()
+	<-c.done
+}
+
+// Drop ends the connection at once.
+func (c *Connection) Drop() {
+	c.mu.Lock()
+	c.cancel()
+	c.mu.Unlock()
+	_ = c.ssh.Close()
+}
+
+func isClosed(done <-chan struct{}) bool {
+	select {
+	case <-done:
+		return true
+	default:
+		return false
+	}
+}

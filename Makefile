@@ -1,20 +1,24 @@
-# Works with GNU make, also macOS's old one, and with BSD make: what needs a shell stands in the recipes.
+# Works with GNU make, also macOS's old one, and with BSD make: the recipes have
+# what needs a shell.
 .POSIX:
 
 GO = go
 # What `make test`, `make race` and `make long` test.
 PACKAGES = ./...
-# The packages whose tests take minutes under the race detector, and of those the files whose tests run with it.
+# The packages whose tests take minutes under the race detector, and those files
+# of theirs whose tests run with it.
 NO_RACE = /cmd/mosha$$|/internal/bootstrap$$|/internal/lab
 RACE = cmd/mosha/load_test.go cmd/mosha/recover_test.go cmd/mosha/killed_test.go cmd/mosha/keep_test.go \
 	internal/bootstrap/holder_test.go
-# The lab makes users and network namespaces, so the tests run as root. HOME is root's then, so that no file of root's is
-# left in the caches of the person who builds. They wait more than they compute, so that more run at once than there are
+# The lab makes users and network namespaces, so the tests run as root. HOME is
+# root's then, so that no file of root's stays in the caches of the person who
+# builds. Tests wait more than they compute, so more run at once than there are
 # processors. The limit ends a test that hangs.
 GO_TEST = root="sudo -E -H env 'PATH=$$PATH' GOFLAGS=-buildvcs=false"; [ "$$(id -u)" -ne 0 ] || root=; \
 	set -x; $(GO) test -timeout 60m -parallel 16 -exec "$$root $$with"
-# The files whose tests run with the OpenSSH of other suites of Debian, too, beside those with the build tag openssh. Files
-# with the tag sid as well are for what the newest alone has.
+# The files whose tests run with the OpenSSH of other suites of Debian, too,
+# beside those with the build tag openssh. Files with the tag sid as well are
+# for what the newest alone has.
 OPENSSH = cmd/mosha/alike_test.go cmd/mosha/recover_test.go cmd/mosha/forwarding_test.go cmd/mosha/owner_test.go \
 	internal/bootstrap/sshd_linux_test.go internal/bootstrap/owner_linux_test.go internal/bootstrap/laptops_linux_test.go \
 	internal/bootstrap/recipes_linux_test.go internal/bootstrap/socket_test.go internal/bootstrap/unlink_test.go \
@@ -23,7 +27,8 @@ OPENSSH = cmd/mosha/alike_test.go cmd/mosha/recover_test.go cmd/mosha/forwarding
 	internal/sshconn/transport/masterhostkey_test.go internal/sshconn/transport/jump_test.go \
 	internal/sshconn/transport/token_test.go internal/sshconn/transport/methods_test.go internal/sshconfig/hostkeys_test.go
 
-# How long `make fuzz` runs each fuzz test. Not a time: when that is up, go test sometimes calls it a failure.
+# How long `make fuzz` runs each fuzz test. Not a time: when that is up, go test
+# sometimes calls it a failure.
 FUZZTIME = 50000x
 # The options of `make bench`.
 ARGS =
@@ -48,7 +53,8 @@ race: ## run the unit tests and some of the lab's with the race detector
 	@$(GO_TEST) -race $$($(GO) list $(PACKAGES) | grep -vE '$(NO_RACE)')
 	@tests=$$(scripts/tests-in $(RACE)) || exit 1; $(GO_TEST) -race -run "$$tests" $$(printf './%s\n' $(RACE) | sed 's,/[^/]*$$,,' | sort -u)
 
-# With the build tag long, tests try all of their tables: those below name labtest.Whole, and those of set-up go by shells.
+# With the build tag long, tests try all of their tables: those below name
+# labtest.Whole, and those of set-up go by shells.
 long: ## run the tests of long tables with all rows: homes, shells, outages, cases by chance
 	@scripts/install-deps test
 	@files="$$(grep -rl --include='*_test.go' 'labtest\.\(Whole\|Rows\|Number\)' .; grep -rlE --include='*_test.go' '^//go:build .*long' cmd internal; \
@@ -56,7 +62,7 @@ long: ## run the tests of long tables with all rows: homes, shells, outages, cas
 	tests=$$(scripts/tests-in $$files) || exit 1; \
 	$(GO_TEST) -tags long -run "$$tests" $$(printf '%s\n' $$files | sed 's,/[^/]*$$,,' | sort -u)
 
-# Current versions, and those to come: sid cannot be had at all times.
+# Current versions, and those to come: sid's is not always there.
 openssh: ## run the tests that go by OpenSSH's version with that of Debian 13, and with sid's
 	@scripts/install-deps test
 	@files="$(OPENSSH) $$(grep -rlE --include='*_test.go' '^//go:build .*openssh' cmd internal)"; \
@@ -64,7 +70,7 @@ openssh: ## run the tests that go by OpenSSH's version with that of Debian 13, a
 	for suite in trixie sid; do \
 		if ! dir=$$(scripts/fetch-openssh $$suite); then \
 			[ $$suite = sid ] || exit 1; \
-			echo "make openssh: NOTHING WAS TRIED WITH THE OPENSSH OF SID, which could not be had"; continue; \
+			echo "make openssh: NOTHING WAS TRIED WITH THE OPENSSH OF SID, which is not there"; continue; \
 		fi; \
 		with="'$$PWD/scripts/with-openssh' '$$dir'"; \
 		($(GO_TEST) -tags "openssh $$suite" -run "$$tests" $$(printf './%s\n' $$files | sed 's,/[^/]*$$,,' | sort -u)) || exit 1; \
@@ -102,7 +108,7 @@ demo: build ## a mosh session into a throwaway sshd on this machine; with CMD='s
 	@$(GO) build -o build/demo ./internal/lab/demo
 	@build/demo bin/mosha $${CMD:+"$$CMD"}
 
-bench: ## measure mosha beside mosh and others, as root, and print tables; ARGS='-h' says what can be chosen
+bench: ## measure mosha beside mosh and others, as root, and print tables; ARGS='-h' lists its options
 	@scripts/install-deps bench
 	@$(GO) build -buildvcs=false -o build/bench ./internal/lab/bench
 	@if [ "$$(id -u)" -eq 0 ]; then build/bench $(ARGS); else \

@@ -257,9 +257,9 @@ type endless struct{}
 
 func (endless) Read(p []byte) (int, error) { return len(p), nil }
 
-// writeBlocked says whether a write to a transport waits for the kernel.
+// writeBlocked reports whether a write to the network waits for the kernel.
 func writeBlocked() (bool, error) {
 	return slices.ContainsFunc(labtest.Goroutines(), func(stack string) bool {
-		return strings.Contains(stack, "[IO wait") && strings.Contains(stack, "sshconn.(*transport).Write")
+		return strings.Contains(stack, "[IO wait") && strings.Contains(stack, "net.(*conn).Write")
 	}), nil
 }

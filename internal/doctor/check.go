@@ -1,7 +1,5 @@
 package doctor
 
-import "fmt"
-
 // Place is where a check looks.
 type Place string
 
@@ -69,21 +67,6 @@ type Problem struct {
 	Err     error  // the error behind it, or nil
 	Other   bool   // the server is not OpenSSH's: no line of an sshd_config(5) would help
 }
-
-func (p *Problem) Error() string {
-	s := string(p.Kind)
-	for _, more := range []string{p.Subject, p.Detail} {
-		if more != "" {
-			s += ": " + more
-		}
-	}
-	if p.Err != nil {
-		s += fmt.Sprintf(": %v", p.Err)
-	}
-	return s
-}
-
-func (p *Problem) Unwrap() error { return p.Err }
 
 // Kind says what is wrong.
 type Kind string

@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/mosha-ssh/mosha/internal/remotesh"
 )
 
 // spokenBy is a shell that says these bytes, TOKEN in which is the one that it
@@ -39,14 +41,14 @@ func hear(t *testing.T, output string, take func(word, rest string) bool) (noise
 	defer p.end()
 	for {
 		word, rest, err := p.next()
-		if errors.Is(err, io.EOF) {
-			return p.noise, nil
+		if ended := (*remotesh.Error)(nil); errors.As(err, &ended) && ended.Kind == remotesh.Ended {
+			return p.out.Noise(), nil
 		}
 		if err == nil && !take(word, rest) {
-			err = errGarbled
+			err = remotesh.Garbled(word)
 		}
 		if err != nil {
-			return p.noise, err
+			return p.out.Noise(), err
 		}
 	}
 }
@@ -84,12 +86,12 @@ ended fish
 }
 
 func TestNonsenseIsRefused(t *testing.T) {
-	long := strings.Repeat("x", maxLine)
+	long := strings.Repeat("x", 5000)
 	for name, output := range map[string]string{
 		"nothing":          "",
 		"no probe":         "This account is not available.\n",
 		"another's marker": "mosha-probe 1\n",
-		"endless noise":    strings.Repeat(long+"\n", 2*maxNoise/maxLine),
+		"endless noise":    strings.Repeat(long+"\n", 20),
 		"a long line":      began + long + "\n",
 		"too many lines":   began + strings.Repeat("home x\n", maxLines+1),
 		"no link":          began + "link\n",

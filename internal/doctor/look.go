@@ -3,7 +3,6 @@ package doctor
 import (
 	"context"
 	"errors"
-	"io"
 	"strconv"
 	"sync"
 	"time"
@@ -41,7 +40,7 @@ func (e *examination) look() (seen remoteSeen) {
 	}
 	end := sync.OnceFunc(p.end)
 	defer end()
-	seen.noise = p.noise
+	seen.noise = p.out.Noise()
 	if err := p.facts(&seen.facts); err != nil {
 		seen.err = inTime(ctx, err)
 		return seen
@@ -65,31 +64,33 @@ var errSlow = errors.New("no answer in time")
 // inTime names the time limit as the cause if it was that.
 func inTime(ctx context.Context, err error) error {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return &shellError{Said: said(err), Err: errSlow}
+		return &remotesh.Error{Kind: remotesh.NoShell, Detail: said(err), Err: errSlow}
 	}
 	return err
 }
 
 // refused returns the check to report where the remote's shell failed.
 func refused(c Check, err error) Check {
-	var shell *shellError
 	var expired *control.ExpiredError
+	var remote *remotesh.Error
 	switch {
 	case errors.As(err, &expired):
 		return c.fails(Expired, expired.User, expired.Host, err)
 	case isNoRoom(err):
 		return c.fails(NoRoom, "", "", err)
-	case errors.Is(err, io.EOF), errors.Is(err, errSlow), errors.Is(err, errGarbled), errors.As(err, &shell) && shell.Said != "":
+	case !errors.As(err, &remote):
+		return c.fails(Lost, "", "", err)
+	case remote.Err == nil, errors.Is(err, errSlow), said(err) != "":
 		return c.fails(NoShell, "", said(err), err)
 	}
-	return c.fails(Lost, "", "", err)
+	return c.fails(Lost, "", "", remote.Err)
 }
 
 // said returns what came in place of the probe's answer.
 func said(err error) string {
-	var shell *shellError
-	if errors.As(err, &shell) {
-		return shell.Said
+	var remote *remotesh.Error
+	if errors.As(err, &remote) && remote.Kind == remotesh.NoShell {
+		return remote.Detail
 	}
 	return ""
 }
@@ -106,7 +107,7 @@ func (p *probe) facts(f *facts) error {
 		case l.word == "end":
 			return p.awaitShells(lines, f)
 		case !f.take(l.word, l.rest):
-			return errGarbled
+			return remotesh.Garbled(l.word)
 		}
 	}
 }

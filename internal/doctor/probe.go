@@ -1,18 +1,15 @@
 package doctor
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"crypto/rand"
 	_ "embed"
 	"errors"
-	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/mosha-ssh/mosha/internal/remotesh"
-	"github.com/mosha-ssh/mosha/internal/text"
 )
 
 //go:embed probe.sh
@@ -50,11 +47,8 @@ var probeScript string
 //	         signed CODE TEXT           answers a public key
 const probeMarker = "mosha-probe "
 
-const (
-	maxNoise = 256 << 10 // bytes that start-up files may print before the probe begins
-	maxLine  = 4 << 10   // bytes in a line of the probe
-	maxLines = 4000      // lines of the probe
-)
+// maxLines is how many lines a probe may print.
+const maxLines = 4000
 
 const (
 	// probeLimit is how long a part may take, without the time for a person's
@@ -64,52 +58,37 @@ const (
 	endLimit = 5 * time.Second
 )
 
-// A Shell is a POSIX shell that runs on the remote, as control.RemoteShell.
-type Shell interface {
+// remoteShell is a POSIX shell that runs on the remote, as control.RemoteShell.
+type remoteShell interface {
 	io.ReadWriteCloser
 	CloseWrite() error
 }
 
 // probe is a shell that runs a part of probe.sh.
 type probe struct {
-	shell Shell
-	out   *bufio.Reader
-	token string // what start-up files cannot print
-	noise string // what start-up files printed first
+	shell remoteShell
+	out   *remotesh.Reader
 	lines int
 	heard <-chan spoken // once listen was called
 	stop  func() bool
 }
 
-// shellError says that no shell ran the probe. Said is what came in its place.
-type shellError struct {
-	Said string
-	Err  error
-}
-
-func (e *shellError) Error() string {
-	return fmt.Sprintf("the remote's shell does not answer: %q: %v", e.Said, e.Err)
-}
-
-func (e *shellError) Unwrap() error { return e.Err }
-
-// errGarbled says that the probe's output is not what the script prints.
-var errGarbled = errors.New("the remote's answer makes no sense")
-
 // startProbe sends the script and waits until it runs. The probe ends with ctx.
-func startProbe(ctx context.Context, shell Shell, part string, vars ...string) (*probe, error) {
-	p := &probe{shell: shell, out: bufio.NewReaderSize(shell, maxLine), token: rand.Text()}
+func startProbe(ctx context.Context, shell remoteShell, part string, vars ...string) (*probe, error) {
+	p := &probe{shell: shell, out: remotesh.NewReader(shell)}
 	p.stop = context.AfterFunc(ctx, func() { _ = shell.Close() })
-	_, unsent := shell.Write([]byte(scriptFor(part, append(vars, "token", p.token)...)))
-	err := p.awaitMarker()
+	token := rand.Text() // what start-up files cannot print
+	_, unsent := shell.Write([]byte(scriptFor(part, append(vars, "token", token)...)))
+	err := p.out.Await(probeMarker + token)
 	if err == nil {
 		return p, nil
 	}
 	p.close()
-	if unsent != nil && p.noise == "" {
+	if unsent != nil && p.out.Noise() == "" {
 		return nil, unsent
 	}
-	return nil, err // what ended in place of a shell may have said something first
+	// What came in place of a shell may have said something: its first line tells most.
+	return nil, &remotesh.Error{Kind: remotesh.NoShell, Detail: p.out.Noise(), Err: errors.Unwrap(err)}
 }
 
 // scriptFor returns the script with its part and its variables (name, value,
@@ -118,37 +97,14 @@ func scriptFor(part string, vars ...string) string {
 	return remotesh.Opening + "part=" + part + "\n" + remotesh.Vars(vars...) + remotesh.FindAgent + remotesh.FindPlace + probeScript
 }
 
-// awaitMarker skips what start-up files print, and notes its first line.
-func (p *probe) awaitMarker() error {
-	fresh := true // whether a line begins here
-	for skipped := 0; skipped <= maxNoise; {
-		piece, err := p.out.ReadSlice('\n')
-		if err == nil && fresh && string(piece) == probeMarker+p.token+"\n" {
-			return nil
-		}
-		if p.noise == "" {
-			p.noise = text.ASCII(piece)
-		}
-		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
-			return &shellError{Said: p.noise, Err: err}
-		}
-		fresh = err == nil
-		skipped += len(piece)
-	}
-	return &shellError{Said: p.noise, Err: errGarbled}
-}
-
 // next returns the next line, divided at its first blank.
 func (p *probe) next() (word, rest string, err error) {
-	line, err := p.out.ReadSlice('\n')
-	if p.lines++; err == nil && p.lines > maxLines {
-		err = errGarbled
+	if p.lines++; p.lines > maxLines {
+		return "", "", remotesh.Garbled("too many lines")
 	}
-	if err != nil {
-		return "", "", err
-	}
-	head, tail, _ := bytes.Cut(line[:len(line)-1], []byte(" "))
-	return string(head), string(tail), nil
+	line, err := p.out.Line()
+	word, rest, _ = strings.Cut(line, " ")
+	return word, rest, err
 }
 
 // say sends an order.
@@ -168,7 +124,7 @@ func (p *probe) end() {
 		for range p.heard {
 		}
 	}
-	_, _ = io.Copy(io.Discard, p.out)
+	_, _ = io.Copy(io.Discard, p.shell)
 	p.close()
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"github.com/mosha-ssh/mosha/internal/remotesh"
 	"github.com/mosha-ssh/mosha/internal/text"
 )
 
@@ -51,7 +52,7 @@ func (e *examination) withAgent(before linkState) (seen agentSeen, sign signatur
 	for !seen.done {
 		word, rest, err := p.next()
 		if err == nil && !seen.take(word, rest) {
-			err = errGarbled
+			err = remotesh.Garbled(word)
 		}
 		if err != nil {
 			return seen, sign, err

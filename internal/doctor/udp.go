@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mosha-ssh/mosha/internal/mosh"
+	"github.com/mosha-ssh/mosha/internal/remotesh"
 	"github.com/mosha-ssh/mosha/internal/text"
 )
 
@@ -48,7 +49,7 @@ func (e *examination) startServer() (seen startSeen) {
 	for !seen.start.done {
 		word, rest, err := p.next()
 		if err == nil && !seen.start.take(word, rest) {
-			err = errGarbled
+			err = remotesh.Garbled(word)
 		}
 		if err != nil {
 			seen.err = inTime(ctx, err)

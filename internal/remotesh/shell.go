@@ -3,6 +3,7 @@ package remotesh
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -29,10 +30,13 @@ const (
 )
 
 // A Reader reads what a script prints. The errors of its methods are *Errors.
-type Reader struct{ out *bufio.Reader }
+type Reader struct {
+	out   *bufio.Reader
+	noise string
+}
 
 // NewReader returns a Reader of a shell's output.
-func NewReader(r io.Reader) *Reader { return &Reader{bufio.NewReaderSize(r, maxLine)} }
+func NewReader(r io.Reader) *Reader { return &Reader{out: bufio.NewReaderSize(r, maxLine)} }
 
 // Await skips what start-up files print, up to and with the line marker, by
 // which a script begins. The error is of kind NoShell when the output ends
@@ -47,6 +51,7 @@ func (r *Reader) Await(marker string) error {
 		}
 		if len(bytes.TrimSpace(piece)) > 0 {
 			last = append(last[:0], piece...)
+			r.noise = cmp.Or(r.noise, text.ASCII(piece))
 		}
 		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
 			return failure(NoShell, last, err)
@@ -56,6 +61,10 @@ func (r *Reader) Await(marker string) error {
 	}
 	return failure(Noise, last, nil)
 }
+
+// Noise is the first line that start-up files printed before the marker,
+// printable, "" if there was none.
+func (r *Reader) Noise() string { return r.noise }
 
 // Line returns the next line without its end.
 func (r *Reader) Line() (string, error) {

@@ -11,8 +11,11 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/mosha-ssh/mosha/internal/guard"
 	"github.com/mosha-ssh/mosha/internal/keeper/control"
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 )
 
 const (
@@ -23,18 +26,57 @@ const (
 	lookLimit = time.Minute
 )
 
-// usesLocked makes a launcher's agent the first of those that are there. The
+// agents are those of the launchers, of which one is forwarded and used to log
+// in. Its lock is its own.
+type agents struct {
+	config   func() *sshconfig.Config
+	guard    *guard.Guard
+	launched chan struct{} // one slot; the agents are to be asked for their keys
+
+	mu        sync.Mutex
+	launchers []string        // their SSH_AUTH_SOCK, the newest first
+	keyed     map[string]bool // whether the agent at a path has keys; not there: not known
+	noKeys    string          // path of the newest launch's agent if that has none
+	asking    map[string]bool // those that were asked for their keys and have not answered yet
+	asked     guard.Stats     // what the forwarded agent was asked for
+}
+
+// newAgents returns the agents of a keeper that begins, with those that the one
+// before it knew.
+func newAgents(config func() *sshconfig.Config, before []string, log zerolog.Logger) *agents {
+	a := &agents{
+		config: config, launched: make(chan struct{}, 1), launchers: before,
+		keyed: make(map[string]bool), asking: make(map[string]bool),
+	}
+	a.guard = guard.New(a.dial, log)
+	if len(before) == 0 {
+		a.uses(os.Getenv("SSH_AUTH_SOCK"))
+	}
+	wakeUp(a.launched)
+	return a
+}
+
+// known returns what the next keeper is to know.
+func (a *agents) known() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.launchers
+}
+
+// uses makes a launcher's agent the first of those that are there. The
 // earlier ones stay behind it: the environment of an old shell may name an agent
 // that is gone, or has no keys.
-func (k *Keeper) usesLocked(socket string) {
-	k.noKeys = ""
-	wakeUp(k.launched)
+func (a *agents) uses(socket string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.noKeys = ""
+	wakeUp(a.launched)
 	if socket == "" {
 		return
 	}
-	others := slices.DeleteFunc(slices.Clone(k.agents), func(s string) bool { return s == socket })
-	k.agents = append([]string{socket}, others...)
-	k.agents = k.agents[:min(len(k.agents), maxAgents)]
+	others := slices.DeleteFunc(slices.Clone(a.launchers), func(s string) bool { return s == socket })
+	a.launchers = append([]string{socket}, others...)
+	a.launchers = a.launchers[:min(len(a.launchers), maxAgents)]
 }
 
 // agentPath returns what the configuration makes of the environment: the path of
@@ -45,11 +87,11 @@ type agentPath func(env func(string) string) (path string, ok bool)
 // of each launcher, the newest first. One that is not known to have keys comes
 // after those that are; or, if new is set, after all but those that are known to
 // have none, since a person who is attached means that one.
-func (k *Keeper) paths(path agentPath, new bool) []string {
-	k.mu.Lock()
-	defer k.mu.Unlock()
+func (a *agents) paths(path agentPath, new bool) []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	var found []string
-	for _, launchers := range append(slices.Clone(k.agents), "") {
+	for _, launchers := range append(slices.Clone(a.launchers), "") {
 		p, ok := path(func(name string) string {
 			if name == "SSH_AUTH_SOCK" {
 				return launchers
@@ -61,7 +103,7 @@ func (k *Keeper) paths(path agentPath, new bool) []string {
 		}
 	}
 	rank := func(path string) int {
-		switch keyed, known := k.keyed[path]; {
+		switch keyed, known := a.keyed[path]; {
 		case keyed, !known && new:
 			return 0
 		case !known:
@@ -69,7 +111,7 @@ func (k *Keeper) paths(path agentPath, new bool) []string {
 		}
 		return 2
 	}
-	slices.SortStableFunc(found, func(a, b string) int { return cmp.Compare(rank(a), rank(b)) })
+	slices.SortStableFunc(found, func(p, q string) int { return cmp.Compare(rank(p), rank(q)) })
 	return found
 }
 
@@ -77,9 +119,9 @@ func (k *Keeper) paths(path agentPath, new bool) []string {
 // agent.
 var errNoAgent = errors.New("no agent is configured here")
 
-// dialAgent makes a fresh connection to the agent that is forwarded.
-func (k *Keeper) dialAgent(ctx context.Context) (net.Conn, string, error) {
-	return dialFirst(ctx, k.paths(k.config().ForwardedSocket, false))
+// dial makes a fresh connection to the agent that is forwarded.
+func (a *agents) dial(ctx context.Context) (net.Conn, string, error) {
+	return dialFirst(ctx, a.paths(a.config().ForwardedSocket, false))
 }
 
 // dialFirst connects to the first agent that answers, and returns its path, too.
@@ -96,7 +138,7 @@ func dialFirst(ctx context.Context, paths []string) (net.Conn, string, error) {
 }
 
 // forwarded returns the path of the agent that is forwarded; "" if none answers.
-func (k *Keeper) forwarded() string { return answering(k.paths(k.config().ForwardedSocket, false)) }
+func (a *agents) forwarded() string { return answering(a.paths(a.config().ForwardedSocket, false)) }
 
 func answering(paths []string) string {
 	conn, path, err := dialFirst(context.Background(), paths)
@@ -107,16 +149,16 @@ func answering(paths []string) string {
 	return path
 }
 
-// lookAtAgents asks the agents for their keys with every launch, beside that,
+// watch asks the agents for their keys with every launch, beside that,
 // until ctx ends.
-func (k *Keeper) lookAtAgents(ctx context.Context) {
+func (a *agents) watch(ctx context.Context) {
 	var looks sync.WaitGroup
 	defer looks.Wait()
 	for {
 		select {
-		case <-k.launched:
-			for _, path := range k.unasked() {
-				looks.Go(func() { k.look(ctx, path) })
+		case <-a.launched:
+			for _, path := range a.unasked() {
+				looks.Go(func() { a.look(ctx, path) })
 			}
 		case <-ctx.Done():
 			return
@@ -127,80 +169,75 @@ func (k *Keeper) lookAtAgents(ctx context.Context) {
 // unasked returns the paths of all agents that may be used, to log in or to be
 // forwarded, but those that have not answered yet, and counts them among these.
 // What is known of others is forgotten.
-func (k *Keeper) unasked() []string {
-	config := k.config()
-	all := append(k.paths(config.ForwardedSocket, true), k.paths(config.AgentSocket, true)...)
+func (a *agents) unasked() []string {
+	config := a.config()
+	all := append(a.paths(config.ForwardedSocket, true), a.paths(config.AgentSocket, true)...)
 	slices.Sort(all)
 	all = slices.Compact(all)
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	maps.DeleteFunc(k.keyed, func(path string, _ bool) bool { return !slices.Contains(all, path) })
-	all = slices.DeleteFunc(all, func(path string) bool { return k.asking[path] })
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	maps.DeleteFunc(a.keyed, func(path string, _ bool) bool { return !slices.Contains(all, path) })
+	all = slices.DeleteFunc(all, func(path string) bool { return a.asking[path] })
 	for _, path := range all {
-		k.asking[path] = true
+		a.asking[path] = true
 	}
 	return all
 }
 
 // look finds out whether an agent has keys.
-func (k *Keeper) look(ctx context.Context, path string) {
+func (a *agents) look(ctx context.Context, path string) {
 	ctx, cancel := context.WithTimeout(ctx, lookLimit)
 	defer cancel()
-	keys, err := k.guard.Look(ctx, path)
-	newest, _ := k.config().ForwardedSocket(k.newestEnv)
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	delete(k.asking, path)
+	keys, err := a.guard.Look(ctx, path)
+	newest, _ := a.config().ForwardedSocket(a.newestEnv)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.asking, path)
 	if err != nil {
-		delete(k.keyed, path)
+		delete(a.keyed, path)
 		return
 	}
-	k.keyed[path] = keys > 0
+	a.keyed[path] = keys > 0
 	if keys == 0 && path == newest {
-		k.noKeys = path
+		a.noKeys = path
 	}
 }
 
 // newestEnv is the environment of the newest launch, for its agent.
-func (k *Keeper) newestEnv(name string) string {
+func (a *agents) newestEnv(name string) string {
 	if name != "SSH_AUTH_SOCK" {
 		return os.Getenv(name)
 	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if len(k.agents) == 0 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.launchers) == 0 {
 		return ""
 	}
-	return k.agents[0]
+	return a.launchers[0]
 }
 
 // lacksKeys returns a *control.NoKeysError if the newest launch's agent is known to have
 // no keys.
-func (k *Keeper) lacksKeys() error {
-	paths := k.paths(k.config().ForwardedSocket, false)
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.noKeys == "" {
+func (a *agents) lacksKeys() error {
+	paths := a.paths(a.config().ForwardedSocket, false)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.noKeys == "" {
 		return nil
 	}
-	return &control.NoKeysError{Path: k.noKeys, Others: len(paths) > 0 && k.keyed[paths[0]]}
+	return &control.NoKeysError{Path: a.noKeys, Others: len(paths) > 0 && a.keyed[paths[0]]}
 }
 
-// usage counts what the forwarded agent was asked for.
-type usage struct {
-	mu    sync.Mutex
-	total guard.Stats
+// count adds what the forwarded agent was asked for.
+func (a *agents) count(s guard.Stats) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.asked.Requests += s.Requests
+	a.asked.Signs += s.Signs
 }
 
-func (u *usage) add(s guard.Stats) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	u.total.Requests += s.Requests
-	u.total.Signs += s.Signs
-}
-
-func (u *usage) read() guard.Stats {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	return u.total
+func (a *agents) counted() guard.Stats {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.asked
 }

@@ -7,9 +7,9 @@
 // control). The keeper counts sessions by their leases, which are
 // kernel locks, and ends within two seconds of the last one.
 //
-// keeper.go has the state and the main loop, dial.go the attempts to connect,
-// watch.go the life of a connection, connection.go what runs on it, agents.go
-// the agents that it may forward. Its state (control.State) goes like this:
+// keeper.go has the state and the main loop, reconnect.go the attempts to
+// connect, connected.go the time that a connection lasts, serve.go what clients
+// may have done, agents.go the agents that are forwarded. Its state (control.State) goes like this:
 //
 //	         attach, or a session lives
 //	idle ------------------------------> connecting -------------> up
@@ -33,7 +33,6 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/crypto/ssh"
 
-	"github.com/mosha-ssh/mosha/internal/guard"
 	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/keeper/lease"
 	"github.com/mosha-ssh/mosha/internal/keeper/remote"
@@ -45,16 +44,14 @@ import (
 // Keeper is the process's one instance. The connection is driven by run alone;
 // all others read its state, change what run goes by, and wait for changes.
 type Keeper struct {
-	spec     saved
-	log      zerolog.Logger
-	started  time.Time
-	leases   *lease.Set
-	usage    usage
-	asks     chan ask      // questions for whoever is attached
-	uses     chan struct{} // one slot; somebody uses the keeper
-	launched chan struct{} // one slot; the agents are to be asked for their keys
-	guard    *guard.Guard
-	claims   *link.Claims
+	spec    saved
+	log     zerolog.Logger
+	started time.Time
+	leases  *lease.Set
+	agents  *agents
+	asks    chan ask      // questions for whoever is attached
+	uses    chan struct{} // one slot; somebody uses the keeper
+	claims  *link.Claims
 
 	mu     sync.Mutex
 	change chan struct{} // closed and replaced with every change below
@@ -80,14 +77,10 @@ type Keeper struct {
 	dialing  string         // the phase of the attempt under way, or of the connection
 	dialed   netip.AddrPort // what that has dialed last
 
-	attached  int             // clients that need the connection
-	askable   int             // those of them that can be asked
-	arrivals  int             // of such, counted up only
-	agents    []string        // SSH_AUTH_SOCK of the launchers, the newest first
-	keyed     map[string]bool // whether the agent at a path has keys; not there: not known
-	noKeys    string          // path of the newest launch's agent if that has none
-	asking    map[string]bool // the agents that were asked for their keys and have not answered yet
-	kept      bool            // by mosha keep, until stopped
+	attached  int  // clients that need the connection
+	askable   int  // those of them that can be asked
+	arrivals  int  // of such, counted up only
+	kept      bool // by mosha keep, until stopped
 	linger    time.Duration
 	lingering time.Time // until when the keeper stays after its last session
 	stopping  bool
@@ -100,15 +93,11 @@ func newKeeper(spec saved, log zerolog.Logger) *Keeper {
 	spec.Boot = bootID()
 	k := &Keeper{
 		spec: spec, log: log, started: time.Now(), asks: make(chan ask),
-		uses: make(chan struct{}, 1), launched: make(chan struct{}, 1), keyed: make(map[string]bool), asking: make(map[string]bool), change: make(chan struct{}), state: control.Idle, since: time.Now(),
-		kept: spec.Kept, linger: spec.Linger, agents: spec.Agents, choice: spec.Choice,
+		uses: make(chan struct{}, 1), change: make(chan struct{}), state: control.Idle, since: time.Now(),
+		kept: spec.Kept, linger: spec.Linger, choice: spec.Choice,
 	}
-	k.guard = guard.New(k.dialAgent, log)
+	k.agents = newAgents(k.config, spec.Agents, log)
 	k.claims = link.NewClaims(spec.Actor, k.saveOrLog)
-	if len(k.agents) == 0 {
-		k.usesLocked(os.Getenv("SSH_AUTH_SOCK"))
-	}
-	wakeUp(k.launched)
 	k.leases = lease.NewSet(spec.Dirs.Of(spec.ID()).Sessions(), k.sessionsChanged)
 	if rest := min(time.Until(spec.Lingering), k.linger); rest > 0 { // the clock may have been set
 		k.lingerLocked(rest)
@@ -231,7 +220,7 @@ func (k *Keeper) save() error {
 	}
 	k.mu.Lock()
 	k.spec.Kept, k.spec.Linger, k.spec.Lingering = k.kept, k.linger, k.lingering
-	k.spec.Agents, k.spec.Actor, k.spec.Choice = k.agents, k.claims.Ours(), k.choice
+	k.spec.Agents, k.spec.Actor, k.spec.Choice = k.agents.known(), k.claims.Ours(), k.choice
 	spec := k.spec
 	k.mu.Unlock()
 	return spec.save(spec.Dirs.Of(spec.ID()).Spec())

@@ -113,14 +113,14 @@ func (k *Keeper) live(ctx context.Context, ready func(error) error) error {
 	helpers.Go(func() { k.server().Serve(serving, listener) })
 	helpers.Go(func() { k.sense(serving) })
 	helpers.Go(func() { k.rest(serving, trim) })
-	helpers.Go(func() { k.lookAtAgents(serving) })
+	helpers.Go(func() { k.agents.watch(serving) })
 	k.run(ctx)
 	// Who comes from here on finds no socket and spawns a keeper, which waits
 	// for the lock.
 	_ = listener.Close()
 	endServing()
 	helpers.Wait()
-	k.guard.End()
+	k.agents.guard.End()
 	k.log.Info().Msg("keeper ended")
 	return nil
 }

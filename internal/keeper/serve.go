@@ -82,11 +82,11 @@ func (k *Keeper) attend(askable bool) (failures int, leave func()) {
 func (k *Keeper) use(a control.Attach) {
 	configured := false
 	k.update(func() {
-		k.usesLocked(a.AgentSocket)
 		k.linger = max(k.linger, a.Linger)
 		configured = k.configureLocked(a)
 		k.chooseLocked(a.Transport)
 	})
+	k.agents.uses(a.AgentSocket) // and looked at, as the configuration has it now
 	if configured {
 		k.enterDir(a.Config.Dir)
 	}
@@ -303,7 +303,7 @@ func (k *Keeper) tellSettled(ctx context.Context, conn *remote.Connection, c *co
 func (k *Keeper) up(conn *remote.Connection, notes []sshconn.Note) *control.Connected {
 	address, _ := conn.Address()
 	facts := conn.Facts()
-	return &control.Connected{Address: address, Notes: notes, Agent: k.forwarded(), Identity: facts.Identity, Forwarding: conn.Forwarding(), OneSession: facts.OneSession}
+	return &control.Connected{Address: address, Notes: notes, Agent: k.agents.forwarded(), Identity: facts.Identity, Forwarding: conn.Forwarding(), OneSession: facts.OneSession}
 }
 
 // lacking returns what a launch is told: what sessions go without, and that its
@@ -316,7 +316,7 @@ func (k *Keeper) lacking(conn *remote.Connection) []error {
 			return lacks
 		}
 	}
-	if err := k.lacksKeys(); err != nil {
+	if err := k.agents.lacksKeys(); err != nil {
 		lacks = append(lacks, err)
 	}
 	return lacks

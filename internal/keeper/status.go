@@ -17,7 +17,7 @@ var linkWords = map[link.Owner]string{
 const maxProblem = 1 << 10
 
 func (k *Keeper) status() *control.Status {
-	sessions, used := k.leases.Count(), k.usage.read()
+	sessions, used := k.leases.Count(), k.agents.counted()
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	config := k.spec.Config

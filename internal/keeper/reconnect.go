@@ -95,7 +95,7 @@ func (k *Keeper) newAttempt(pace *backoff) *attempt {
 // agent returns the path of the agent to log in with, "" if none answers: that of
 // the person who is attached, or the newest that has keys.
 func (a *attempt) agent(path agentPath) func() string {
-	return func() string { return answering(a.k.paths(path, a.attended)) }
+	return func() string { return answering(a.k.agents.paths(path, a.attended)) }
 }
 
 // progress notes the phase that begins.

@@ -157,7 +157,7 @@ func (k *Keeper) prove(ctx context.Context, conn *remote.Connection) error {
 // serve takes over an SSH connection and begins to serve its channels.
 func (k *Keeper) serve(conn sshconn.Connection) *remote.Connection {
 	k.mu.Lock()
-	options := remote.Options{Config: k.spec.Config, Log: k.log, Guard: k.guard, Claims: k.claims, First: k.learned.first}
+	options := remote.Options{Config: k.spec.Config, Log: k.log, Guard: k.agents.guard, Claims: k.claims, First: k.learned.first}
 	k.mu.Unlock()
 	return remote.New(conn, owner{k}, options)
 }
@@ -167,7 +167,7 @@ type owner struct{ k *Keeper }
 
 func (o owner) Used()               { o.k.touch() }
 func (o owner) Changed()            { o.k.update(func() {}) }
-func (o owner) Asked(s guard.Stats) { o.k.usage.add(s) }
+func (o owner) Asked(s guard.Stats) { o.k.agents.count(s) }
 
 // Measured tells nobody: that would wake all who wait for news.
 func (o owner) Measured(roundTrip time.Duration) {

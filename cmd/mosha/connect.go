@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -55,35 +56,6 @@ type connectCmd struct {
 	Command []string `arg:"" optional:"" passthrough:"" help:"Command to run in place of a login shell."`
 }
 
-// Validate refuses at once what mosh would refuse after the connection is made.
-func (c *connectCmd) Validate() error {
-	for _, flag := range []struct {
-		name, value string
-		words       []string
-	}{
-		{"--predict", c.Predict, predictions},
-		{"--family", c.Family, []string{"inet", "inet6", "auto", "all", "prefer-inet", "prefer-inet6"}},
-		{"--experimental-remote-ip", c.RemoteIP, []string{"local", "remote", "proxy"}},
-	} {
-		if flag.value != "" && !slices.Contains(flag.words, flag.value) {
-			return wrongWord(flag.name, flag.value, flag.words)
-		}
-	}
-	if !mosh.IsPortRange(c.Port) {
-		return fmt.Errorf("--port takes PORT or PORT:PORT2, the lower one first, not %q", c.Port)
-	}
-	if _, err := netip.ParseAddr(c.BindServer); err != nil && !slices.Contains([]string{"", "ssh", "any"}, strings.ToLower(c.BindServer)) {
-		return fmt.Errorf("--bind-server takes ssh, any or an IP address, not %q", c.BindServer)
-	}
-	if c.UDPAddress != "" && c.RemoteIP != "" && c.RemoteIP != "proxy" {
-		return fmt.Errorf("--udp-address and --experimental-remote-ip=%s cannot be had together", c.RemoteIP)
-	}
-	return nil
-}
-
-// predictions are the words of --predict.
-var predictions = []string{"adaptive", "always", "never", "experimental"}
-
 // Run replaces this process by mosh, or returns why it did not.
 func (c *connectCmd) Run(ctx *kong.Context) error {
 	if len(c.Command) > 0 && c.Command[0] != "--" && strings.HasPrefix(c.Command[0], "-") {
@@ -111,10 +83,16 @@ func (c *connectCmd) run() error {
 	if err := c.checkHere(); err != nil {
 		return err
 	}
-	if err := c.findUDPAddress(context.Background()); err != nil {
+	ctx := context.Background()
+	if err := c.findUDPAddress(ctx); err != nil {
 		return err
 	}
-	launch, err := c.prepare(context.Background())
+	dest, err := find(ctx, c.SSH, &person{host: c.Host})
+	if err != nil {
+		return err
+	}
+	attach := control.Attach{Session: true, Linger: time.Duration(c.Linger), Transport: c.Transport}
+	launch, err := dest.open(ctx, c.flags().AddressFamily(), attach)
 	if err != nil {
 		return err
 	}
@@ -122,99 +100,13 @@ func (c *connectCmd) run() error {
 	return c.begin(launch)
 }
 
-// flags are those of mosh's flags that were given.
-func (c *connectCmd) flags() mosh.Flags {
-	return mosh.Flags{
-		Client: c.Client, Server: c.Server, Predict: c.Predict, Always: c.Always, Never: c.Never,
-		PredictOverwrite: c.PredictOverwrite, Family: c.Family, Inet: c.Inet, Inet6: c.Inet6, Port: c.Port,
-		BindServer: c.BindServer, NoSSHPty: !c.SSHPty, NoInit: !c.Init, Local: c.Local, RemoteIP: c.RemoteIP,
-	}
-}
-
-// findUDPAddress makes an IP address of the name that --udp-address has. As
-// that may not be the one that SSH goes to, mosh-server then has to answer from
-// any, unless the user says otherwise.
-func (c *connectCmd) findUDPAddress(ctx context.Context) error {
-	if c.UDPAddress == "" {
-		return nil
-	}
-	addr, err := dial.Lookup(ctx, c.UDPAddress, c.flags().AddressFamily())
-	if err != nil {
-		return err
-	}
-	c.UDPAddress = addr.String()
-	if c.BindServer == "" {
-		c.BindServer = "any"
-		if addr.Is6() {
-			c.BindServer = "::" // any takes IPv4 alone
-		}
-	}
-	return nil
-}
-
-// checkHere refuses to begin what mosh could not finish: after the connection
-// is made it would fail with less to say.
-func (c *connectCmd) checkHere() error {
-	if err := c.checkPrediction(); err != nil {
-		return err
-	}
-	if _, err := exec.LookPath("mosh"); err != nil {
-		return explain.Missing("mosh", "mosh")
-	}
-	client, name := c.Client, "" // of whose package only the user knows
-	if client == "" {
-		client, name = "mosh-client", "mosh"
-	}
-	if _, err := exec.LookPath(client); err != nil {
-		return explain.Missing(client, name)
-	}
-	stdin := int(os.Stdin.Fd())
-	if !term.IsTerminal(stdin) {
-		return errNoTerminal
-	}
-	columns, rows, err := term.GetSize(stdin)
-	if err == nil && (columns == 0 || rows == 0) {
-		return &explain.Failure{
-			Message: fmt.Sprintf("the terminal says that its size is %dx%d", columns, rows),
-			Hint:    "set it: stty rows 24 columns 80", Code: explain.ExitHere,
-		}
-	}
-	return nil
-}
-
-// checkPrediction looks at the environment where no flag stands for it.
-func (c *connectCmd) checkPrediction() error {
-	const name = "MOSH_PREDICTION_DISPLAY"
-	word, set := os.LookupEnv(name)
-	if !set || c.Predict != "" || c.Always || c.Never || slices.Contains(predictions, word) {
-		return nil
-	}
-	wrong := wrongWord(name, word, predictions)
-	return explain.Usage(wrong.Message, wrong.Hint)
-}
-
-// prepare finds out what the destination is and has its keeper connect.
-func (c *connectCmd) prepare(ctx context.Context) (*launch, error) {
-	dest, err := find(ctx, c.SSH, &person{host: c.Host})
-	if err != nil {
-		return nil, err
-	}
-	attach := control.Attach{Session: true, Linger: time.Duration(c.Linger), Transport: c.Transport}
-	return dest.open(ctx, c.flags().AddressFamily(), attach)
-}
-
-// errNoTerminal says that mosh would have no terminal to work on.
-var errNoTerminal = errors.New("standard input is not a terminal, and a mosh session needs one")
-
 // begin takes a lease for the session and execs mosh, which inherits it.
 func (c *connectCmd) begin(l *launch) error {
 	lacks := l.note()
-	address := l.up.Address
-	if c.UDPAddress != "" {
-		address = c.UDPAddress
-	}
-	if err := checkFamily(c.flags().AddressFamily(), address); err != nil {
-		return err
+	// mosh-server answers from the address that ssh came in on.
+	family, address := c.flags().AddressFamily(), cmp.Or(c.UDPAddress, l.up.Address)
+	if !mosh.FamilyFits(family, address) {
+		return explain.Family(family, address)
 	}
 	session, err := lease.New(l.dirs.Of(l.config.ID()))
 	if err != nil {
@@ -261,24 +153,118 @@ func (c *connectCmd) execMosh(ssh string) error {
 	return syscall.Exec(path, args, os.Environ())
 }
 
-// checkFamily refuses a family that the open connection does not have:
-// mosh-server answers from the address that ssh came in on.
-func checkFamily(family, address string) error {
-	if !mosh.FamilyFits(family, address) {
-		return explain.Family(family, address)
+// flags are those of mosh's flags that were given.
+func (c *connectCmd) flags() mosh.Flags {
+	return mosh.Flags{
+		Client: c.Client, Server: c.Server, Predict: c.Predict, Always: c.Always, Never: c.Never,
+		PredictOverwrite: c.PredictOverwrite, Family: c.Family, Inet: c.Inet, Inet6: c.Inet6, Port: c.Port,
+		BindServer: c.BindServer, NoSSHPty: !c.SSHPty, NoInit: !c.Init, Local: c.Local, RemoteIP: c.RemoteIP,
+	}
+}
+
+// Validate refuses at once what mosh would refuse after the connection is made.
+func (c *connectCmd) Validate() error {
+	for _, flag := range []struct {
+		name, value string
+		words       []string
+	}{
+		{"--predict", c.Predict, predictions},
+		{"--family", c.Family, []string{"inet", "inet6", "auto", "all", "prefer-inet", "prefer-inet6"}},
+		{"--experimental-remote-ip", c.RemoteIP, []string{"local", "remote", "proxy"}},
+	} {
+		if flag.value != "" && !slices.Contains(flag.words, flag.value) {
+			return wrongWord(flag.name, flag.value, flag.words)
+		}
+	}
+	if !mosh.IsPortRange(c.Port) {
+		return fmt.Errorf("--port takes PORT or PORT:PORT2, the lower one first, not %q", c.Port)
+	}
+	if _, err := netip.ParseAddr(c.BindServer); err != nil && !slices.Contains([]string{"", "ssh", "any"}, strings.ToLower(c.BindServer)) {
+		return fmt.Errorf("--bind-server takes ssh, any or an IP address, not %q", c.BindServer)
+	}
+	if c.UDPAddress != "" && c.RemoteIP != "" && c.RemoteIP != "proxy" {
+		return fmt.Errorf("--udp-address and --experimental-remote-ip=%s exclude each other", c.RemoteIP)
 	}
 	return nil
 }
 
-// maxSessionEnv bounds what a session is sent of the environment, in bytes: it
-// has to go through the keeper's control socket in one line.
+// predictions are the words of --predict.
+var predictions = []string{"adaptive", "always", "never", "experimental"}
+
+// findUDPAddress resolves the name that --udp-address gives. SSH may go to
+// another address, so mosh-server then answers from any, unless the user says
+// otherwise.
+func (c *connectCmd) findUDPAddress(ctx context.Context) error {
+	if c.UDPAddress == "" {
+		return nil
+	}
+	addr, err := dial.Lookup(ctx, c.UDPAddress, c.flags().AddressFamily())
+	if err != nil {
+		return err
+	}
+	c.UDPAddress = addr.String()
+	if c.BindServer == "" {
+		c.BindServer = "any"
+		if addr.Is6() {
+			c.BindServer = "::" // any takes IPv4 alone
+		}
+	}
+	return nil
+}
+
+// errNoTerminal says that mosh would have no terminal to work on.
+var errNoTerminal = errors.New("standard input is not a terminal, and a mosh session needs one")
+
+// checkHere refuses to begin what mosh could not finish. Once the connection is
+// up, mosh would fail with less to say.
+func (c *connectCmd) checkHere() error {
+	if err := c.checkPrediction(); err != nil {
+		return err
+	}
+	if _, err := exec.LookPath("mosh"); err != nil {
+		return explain.Missing("mosh", "mosh")
+	}
+	client, name := c.Client, "" // of whose package only the user knows
+	if client == "" {
+		client, name = "mosh-client", "mosh"
+	}
+	if _, err := exec.LookPath(client); err != nil {
+		return explain.Missing(client, name)
+	}
+	stdin := int(os.Stdin.Fd())
+	if !term.IsTerminal(stdin) {
+		return errNoTerminal
+	}
+	columns, rows, err := term.GetSize(stdin)
+	if err == nil && (columns == 0 || rows == 0) {
+		return &explain.Failure{
+			Message: fmt.Sprintf("the terminal says that its size is %dx%d", columns, rows),
+			Hint:    "set it: stty rows 24 columns 80", Code: explain.ExitHere,
+		}
+	}
+	return nil
+}
+
+// checkPrediction looks at the environment where no flag stands for it.
+func (c *connectCmd) checkPrediction() error {
+	const name = "MOSH_PREDICTION_DISPLAY"
+	word, set := os.LookupEnv(name)
+	if !set || c.Predict != "" || c.Always || c.Never || slices.Contains(predictions, word) {
+		return nil
+	}
+	wrong := wrongWord(name, word, predictions)
+	return explain.Usage(wrong.Message, wrong.Hint)
+}
+
+// maxSessionEnv bounds what a session gets of the environment, in bytes: it goes
+// through the keeper's control socket in one line.
 const maxSessionEnv = 32 << 10
 
 // envVarCost is what each variable takes up beside its name and value.
 const envVarCost = 32
 
-// sessionEnv is what SendEnv and SetEnv have of the environment, as far as
-// there is room. What there is no room for is said.
+// sessionEnv is what SendEnv and SetEnv take of the environment, as far as there
+// is room. It warns of what there is no room for.
 func sessionEnv(config *sshconfig.Config, environ []string) []sshconfig.EnvVar {
 	var sent []sshconfig.EnvVar
 	var left []string

@@ -10,10 +10,9 @@ import (
 	"github.com/mosha-ssh/mosha/internal/tty"
 )
 
-// each does something for several hosts, so many of them at once, and says what
-// became of each. A failure does not keep it from the others; the exit code is
-// that of the first. A signal ends it, and what was done by then is said. Where
-// the hosts are worked on side by side, a display shows how far they are.
+// each works on several hosts, so many of them at once. It goes on after a
+// failure; the exit code is that of the first. A signal ends it, and it says what
+// was done by then. Side by side, a display shows how far the hosts are.
 func each(hosts []string, done string, atOnce int, do func(context.Context, *person) error) error {
 	several := len(hosts) > 1
 	stop := tty.NewInterruption()
@@ -53,7 +52,7 @@ func each(hosts []string, done string, atOnce int, do func(context.Context, *per
 	return firstOf(codes)
 }
 
-// interrupted is the code of a host for which nothing was done, or not all.
+// interrupted is the code of a host whose work a signal ended or prevented.
 const interrupted = -1
 
 // firstOf is the failure whose code is the exit status.

@@ -8,14 +8,14 @@ import (
 	"github.com/mosha-ssh/mosha/internal/mosh"
 )
 
-// sshFlag says how the destination is reached, and with that whose keeper is
-// meant.
+// sshFlag is the command that reaches the destination. Which keeper is meant
+// depends on it.
 type sshFlag struct {
 	SSH string `name:"ssh" placeholder:"COMMAND" default:"ssh" help:"ssh command, as given to mosha [user@]host; its options count."`
 }
 
-// transportFlag says what is to carry the connection, and takes ssh's -A from who
-// is used to it.
+// transportFlag chooses what carries the connection. It takes ssh's -A, too, which
+// people are used to type.
 type transportFlag struct {
 	Agent     bool   `name:"A" short:"A" help:"As ssh's: forward the agent, which is done without it, too."`
 	Transport string `enum:"auto,native,openssh" default:"auto" placeholder:"HOW" help:"What carries the connection: native, openssh (an ssh in the background), or auto, which takes native where it can."`
@@ -27,14 +27,13 @@ type keepCmd struct {
 	Hosts []string `arg:"" name:"host" placeholder:"[user@]host" help:"Destinations, as for ssh."`
 }
 
-// Run connects to the hosts, one after the other, so that what they ask does
-// not mix. Off a terminal it says nothing of those that are well.
+// Run connects to the hosts one after the other, so that their questions do not
+// mix. Off a terminal it says nothing of those that are well.
 func (c keepCmd) Run() error {
 	return each(c.Hosts, "kept", 1, c.keep)
 }
 
-// keep connects, or takes a keeper up again that waits for a person, and has
-// it stay.
+// keep connects, or wakes a keeper that waits for a person, and tells it to stay.
 func (c keepCmd) keep(ctx context.Context, who *person) error {
 	dest, err := find(ctx, c.SSH, who)
 	if err != nil {

@@ -44,8 +44,8 @@ func (d *destination) kept(err error) error {
 	return errors.Join(&f, err)
 }
 
-// fromHere adds what the connection is to go by from now on: what is configured
-// for it, and this terminal's agent and environment.
+// fromHere adds what the connection goes by from now on: its configuration, and
+// this terminal's agent and environment.
 func (d *destination) fromHere(a control.Attach) control.Attach {
 	a.AgentSocket, a.Config = os.Getenv("SSH_AUTH_SOCK"), d.config
 	a.Env = control.Environment(os.Environ())
@@ -111,9 +111,9 @@ func (l *launch) note() (lacks bool) {
 	return false
 }
 
-// isRead reports whether somebody is there to read what is said before the
-// session: not where output goes elsewhere, nor where ssh is told that nobody is
-// there (BatchMode), or that what it has to say is of no interest (LogLevel, -q).
+// isRead reports whether somebody reads what mosha says before the session. Nobody
+// does where output goes elsewhere, nor where the configuration says so:
+// BatchMode, LogLevel or -q.
 func (l *launch) isRead() bool {
 	return tty.Is(os.Stdin) && tty.Is(os.Stdout) && !l.config.BatchMode && !l.config.IsHushed()
 }

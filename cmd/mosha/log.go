@@ -28,7 +28,7 @@ type logCmd struct {
 // followLook is how often a followed log is looked at.
 const followLook = 200 * time.Millisecond
 
-// Run prints what is there of the log, whether a keeper runs or not.
+// Run prints the log, also where no keeper runs.
 func (l logCmd) Run() error {
 	ctx := context.Background()
 	dest, err := find(ctx, l.SSH, &person{host: l.Host})
@@ -62,7 +62,7 @@ func (l logCmd) Run() error {
 	return out.Flush()
 }
 
-// follow goes on until it is interrupted, which is how that is meant to end.
+// follow goes on until it is interrupted: it has no other end.
 func (r *logReader) follow(out *bufio.Writer, show func([]byte) error) error {
 	ctx, stop := untilInterrupted(context.Background())
 	defer stop()
@@ -87,8 +87,8 @@ func writeRaw(out io.Writer) func([]byte) error {
 	}
 }
 
-// writeReadable writes lines for a person on a terminal. No control character
-// of a line gets there, since some of what is logged was said by a remote.
+// writeReadable writes lines for a person on a terminal. No control character of a
+// line gets there: remotes said some of what is logged.
 func writeReadable(out io.Writer, colour bool) func([]byte) error {
 	console := zerolog.ConsoleWriter{
 		Out: out, NoColor: !colour, TimeFormat: "2006-01-02 15:04:05.000", FieldsExclude: []string{"destination"},
@@ -141,8 +141,8 @@ type logReader struct {
 	in   *bufio.Reader
 }
 
-// read shows every line that was written since the last call. With all, what
-// is there of an unfinished last line is shown too.
+// read shows every line that the keeper wrote since the last call. With all, it
+// shows an unfinished last line, too.
 func (r *logReader) read(show func([]byte) error, all bool) error {
 	for {
 		newer := r.newer() // before the rest of the present one: then nothing more comes to that
@@ -214,7 +214,7 @@ func ignoreEOF(err error) error {
 	return err
 }
 
-// same says whether two descriptors are of one file.
+// same reports whether two descriptors are of one file.
 func same(a, b *os.File) bool {
 	if a == nil || b == nil {
 		return false

@@ -8,14 +8,14 @@ import (
 	"github.com/mosha-ssh/mosha/internal/keeper/control"
 )
 
-// reconnectCmd has a connection come back that waits for a person, or for its
-// next attempt. For how long it is to stay does not change.
+// reconnectCmd brings a connection back that waits for a person, or for its next
+// attempt. It stays for as long as before.
 type reconnectCmd struct {
 	sshFlag
 	Hosts []string `arg:"" name:"host" placeholder:"[user@]host" help:"Destinations, as for ssh."`
 }
 
-// Run sees to the hosts one after the other, so that what they ask does not mix.
+// Run sees to the hosts one after the other, so that their questions do not mix.
 func (c reconnectCmd) Run() error {
 	return each(c.Hosts, "connected", 1, c.reconnect)
 }

@@ -63,7 +63,7 @@ func TestUDPAddress(t *testing.T) {
 	}
 	w.nothingLeft()
 	_, stderr, code := w.local("--udp-address=devbox", "--experimental-remote-ip=local", "box")
-	if code != 2 || !strings.Contains(stderr, "cannot be had together") {
+	if code != 2 || !strings.Contains(stderr, "exclude each other") {
 		t.Errorf("exit %d, %s", code, stderr)
 	}
 }

@@ -51,8 +51,8 @@ func (j remoteJob) run(hosts []string) error {
 	return each(hosts, j.done(), atOnce, j.forOne)
 }
 
-// distinct returns the hosts without repetitions. Flags go before them, since
-// what follows the first is otherwise a command.
+// distinct returns the hosts without repetitions. Flags go before them: what
+// follows the first is otherwise a command.
 func distinct(hosts []string) ([]string, error) {
 	var all []string
 	for _, host := range hosts {
@@ -135,8 +135,8 @@ func (j remoteJob) done() string {
 	return "set up"
 }
 
-// diffText returns a diff as it may be printed: on a terminal the control
-// characters of the remote's files would act.
+// diffText is a diff to print: on a terminal the control characters of the
+// remote's files would act.
 func diffText(diff []byte) []byte {
 	if !tty.Is(os.Stdout) {
 		return diff

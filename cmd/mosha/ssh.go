@@ -26,9 +26,9 @@ import (
 	"github.com/mosha-ssh/mosha/internal/tty"
 )
 
-// standInCmd is what mosh is given as its ssh command. It has mosh-server
-// started over the keeper's connection and says what mosh waits to hear. mosh
-// reads both of its outputs and shows the lines that are not for itself.
+// standInCmd stands in for ssh: mosh runs it as its ssh command. It starts
+// mosh-server over the keeper's connection and prints the lines that mosh waits
+// for. mosh reads both of its outputs and shows the other lines.
 type standInCmd struct {
 	KeeperID string   `name:"keeper" required:""`
 	LeaseFD  int      `name:"lease" required:""`
@@ -77,17 +77,17 @@ type serverStart struct {
 	address string // where mosh's UDP is to go
 	settled atomic.Bool
 	held    atomic.Pointer[string] // what holds it up, a kind of Notice
-	staged  atomic.Bool            // what is waited for was said
-	route   error                  // why it cannot get there
+	staged  atomic.Bool            // stage has said what the launch waits for
+	route   error                  // why UDP cannot get there
 	pid     string                 // of the server
-	lacks   bool                   // the session goes without something, as was said
+	lacks   bool                   // the session goes without something; a warning said so
 	fresh   bool                   // at the beginning of a line
 	waiting *time.Timer
 }
 
-// slowStart is after how long without a server, all else being ready, a person
-// is told what is waited for: a start-up file that runs another program on the
-// terminal of the start holds it up for ever.
+// slowStart is how long the stand-in waits for the server without a word, all
+// else being ready. A start-up file that runs another program on the terminal of
+// the start holds it up for ever.
 const slowStart = 5 * time.Second
 
 // run relays the server's start. CONNECT comes last, when the keeper has said
@@ -159,22 +159,22 @@ func (s *serverStart) start(relay *mosh.Relay, command string) (code int, err er
 	})
 }
 
-// waits reports whether somebody is to read first what the session goes without:
-// mosh-client hides it with the screen that it draws.
+// waits reports whether somebody reads first what the session goes without:
+// mosh-client draws its screen over it.
 func (s *serverStart) waits() bool { return s.lacks && s.handover.Read }
 
 // readingTime is how long a session waits for Enter: nobody may be there after
 // all, and mosh-server waits for a minute only.
 const readingTime = 20 * time.Second
 
-// wait gives a person the time to read. The error is a *tty.SignalError if they want
-// no such session.
+// wait gives a person the time to read. The error is a *tty.SignalError if they
+// want no such session.
 func (s *serverStart) wait() error {
 	if !s.waits() {
 		return nil
 	}
-	// Once mosh has gone by the signal, a hangup may follow it, and the server is
-	// still to be ended.
+	// The signal ends mosh too, which a hangup may follow; the server still has to
+	// be ended then.
 	held := make(chan os.Signal, 1)
 	signal.Notify(held, tty.Ending()...)
 	err := tty.Wait(readingTime, func() {
@@ -198,7 +198,7 @@ func (s *serverStart) stage() string {
 	return "setting up " + s.request.Destination + " for the agent"
 }
 
-// hold takes the keeper's word for what holds the start up.
+// hold takes down what holds the start up, as the keeper says.
 func (s *serverStart) hold(kind string) {
 	s.held.Store(&kind)
 	if s.staged.Load() && s.handover.Read {
@@ -206,7 +206,7 @@ func (s *serverStart) hold(kind string) {
 	}
 }
 
-// settle takes the keeper's word that the remote is ready.
+// settle takes down that the remote is ready, as the keeper says.
 func (s *serverStart) settle(ready control.Ready) {
 	if s.settled.Swap(true) {
 		return // by an earlier start
@@ -261,16 +261,15 @@ func endServer(connect func() (*control.Client, error), pid string) {
 	})
 }
 
-// showable keeps a remote's start-up files from more than text: the terminal
-// is this machine's.
+// showable is a line as text alone: a remote's start-up files must not write on
+// this machine's terminal.
 func showable(line []byte) string {
 	said := strings.TrimRight(string(line), "\r\n")
 	return text.Escape(said) + string(line[len(said):])
 }
 
-// currentTerminal describes the terminal mosh was started on; mosh-server is
-// started on one of the same kind.
-// Its kind is the one of SetEnv, if there is one, as in ssh.
+// currentTerminal describes the terminal that mosh runs on. mosh-server gets one
+// of the same kind. As in ssh, a TERM in SetEnv takes precedence.
 func currentTerminal(env []sshconfig.EnvVar) *control.Pty {
 	pty := &control.Pty{Term: os.Getenv("TERM"), Columns: 80, Rows: 24}
 	for _, v := range env {

@@ -9,15 +9,15 @@ import (
 	"github.com/mosha-ssh/mosha/internal/explain"
 )
 
-// sshOptions are the options of ssh(1) that mosha has not, or has in another
-// sense, with a word for the value of those that take one.
+// sshOptions are the options of ssh(1) that mosha does not take, or takes in
+// another sense, with a word for the value of those that take one.
 var sshOptions = map[string]string{
 	"-B": "INTERFACE", "-b": "ADDRESS", "-C": "", "-c": "CIPHER", "-E": "FILE", "-e": "CHAR", "-F": "FILE", "-G": "",
 	"-I": "LIBRARY", "-i": "KEY", "-J": "HOP", "-K": "", "-k": "", "-l": "USER", "-M": "", "-m": "MAC",
 	"-O": "COMMAND", "-o": "NAME=VALUE", "-Q": "QUERY", "-q": "", "-S": "SOCKET", "-s": "", "-T": "", "-t": "", "-x": "", "-y": "",
 }
 
-// sshSays are those of which more is to be said.
+// sshSays are the options about which there is more to say.
 var sshSays = map[string]explain.Failure{
 	"-D": {Message: "port forwarding (-D) is not supported", Hint: "an ssh beside the session can do it: ssh -N -D PORT HOST"},
 	"-L": {Message: "port forwarding (-L) is not supported", Hint: "an ssh beside the session can do it: ssh -N -L PORT:HOST:PORT HOST"},
@@ -47,7 +47,7 @@ func ofSSH(flag string) (message, hint string, ok bool) {
 // setting matches ssh's -oNAME=VALUE, which for mosh would be several flags.
 var setting = regexp.MustCompile(`^-o[A-Za-z]+[= ]`)
 
-// isSetting says whether ssh's -o is among the arguments with its value.
+// isSetting reports whether ssh's -o is among the arguments with its value.
 func isSetting(args []string) bool {
 	if end := slices.Index(args, "--"); end >= 0 {
 		args = args[:end]

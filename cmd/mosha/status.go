@@ -26,7 +26,7 @@ type statusCmd struct {
 	Watch bool   `help:"Go on until Ctrl-C. The exit status is then that of the last look."`
 }
 
-// Run prints a row a connection. For one host it fails unless that is up.
+// Run prints a row for each connection. For one host it fails unless that is up.
 func (s statusCmd) Run() error {
 	ctx := context.Background()
 	ask, err := s.whom(ctx)
@@ -53,7 +53,7 @@ type sighting struct {
 	err     error
 }
 
-// whom returns how to look at the keepers that were asked about.
+// whom returns how to look at the keepers that the command line names.
 func (s statusCmd) whom(ctx context.Context) (func(context.Context) sighting, error) {
 	if s.Host == "" {
 		dirs, err := rundir.Find(os.Getenv)
@@ -95,8 +95,8 @@ func (s statusCmd) show(seen sighting, width int) string {
 	return table(seen, width)
 }
 
-// jsonLines has one object a line. Of a connection that did not answer it has
-// none; that is said beside it.
+// jsonLines has one object a line. A connection that did not answer has none:
+// stderr names it.
 func jsonLines(seen sighting) string {
 	var b strings.Builder
 	for _, status := range seen.alive {
@@ -110,7 +110,7 @@ func jsonLines(seen sighting) string {
 	return b.String()
 }
 
-// table has a row a connection and below it what they lack.
+// table has a row for each connection, and below them what they lack.
 func table(seen sighting, width int) string {
 	if len(seen.alive)+len(seen.unknown) == 0 {
 		return explain.NoneRuns + "\n"
@@ -182,7 +182,7 @@ func sinceWords(s *control.Status) string {
 	return s.Since.Local().Format("2006-01-02 15:04")
 }
 
-// orNone stands a dash where there is nothing to say.
+// orNone puts a dash where there is nothing to say.
 func orNone(words string) string {
 	if words == "" {
 		return "-"
@@ -198,9 +198,9 @@ const (
 	watchRepeat = time.Second
 )
 
-// watch looks again and again until it is interrupted, which is how a watch is
-// meant to end: the exit status is the last look's. On a terminal the table is
-// redrawn in place; elsewhere, and as JSON, a block follows the other.
+// watch looks again and again until it is interrupted. The exit status is that of
+// the last look. On a terminal it redraws the table in place; elsewhere, and as
+// JSON, it prints one block after the other.
 func (s statusCmd) watch(ctx context.Context, ask func(context.Context) sighting) error {
 	ctx, stop := untilInterrupted(ctx)
 	defer stop()
@@ -225,18 +225,18 @@ func (s statusCmd) watch(ctx context.Context, ask func(context.Context) sighting
 	}
 }
 
-// look finishes a look that has begun: its verdict is the exit status.
+// look finishes although the watch ends meanwhile: its verdict is the exit status.
 func look(ctx context.Context, ask func(context.Context) sighting) sighting {
 	return ask(context.WithoutCancel(ctx))
 }
 
-// untilInterrupted returns a context that ends with Ctrl-C, or when whoever
-// started this program has it end.
+// untilInterrupted returns a context that ends with Ctrl-C, or with a signal to
+// end.
 func untilInterrupted(ctx context.Context) (context.Context, context.CancelFunc) {
 	return signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 }
 
-// block is show for a watch, which goes on where a single look would fail.
+// block is show for a watch. It goes on where a single look would fail.
 func (s statusCmd) block(seen sighting, width int) string {
 	switch {
 	case seen.err == nil:

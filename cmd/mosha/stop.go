@@ -58,8 +58,8 @@ func stopAll() error {
 	})
 }
 
-// stopPatience is how long a keeper may take to end: it takes leave of the
-// remote, which a dead network does not let it do for long.
+// stopPatience is how long a keeper may take to end. It says goodbye to the
+// remote first, and gives up soon where the network is dead.
 const stopPatience = 10 * time.Second
 
 // stop ends one keeper and returns when it is gone.

@@ -1,15 +1,15 @@
 package main
 
-// What is said to a person, and where:
+// What mosha says to a person, and where:
 //
-//   - stdout has what a command was asked for, and nothing else;
+//   - stdout has what the command is for, and nothing else;
 //   - stderr has everything else, each line beginning with "mosha: ";
 //   - a failure is one line, a hint at most one more;
-//   - what went well is said on a terminal only, where nothing else shows it;
-//   - questions are asked on the terminal itself, as ssh does, or through
-//     SSH_ASKPASS by ssh's rules; a server's banner, and what an ssh on the way
-//     says, is shown as it is on stderr;
-//   - what comes from the remote is shown with its control characters escaped.
+//   - a success has a line on a terminal only, where nothing else shows it;
+//   - questions go to the terminal itself, as ssh's do, or through SSH_ASKPASS by
+//     ssh's rules; a server's banner, and the words of an ssh on the way, go to
+//     stderr as they are;
+//   - control characters of a remote's text are escaped.
 
 import (
 	"errors"
@@ -27,7 +27,8 @@ func say(format string, args ...any) {
 	fmt.Fprintln(os.Stderr, "mosha: "+text.Escape(fmt.Sprintf(format, args...)))
 }
 
-// report says what was done, on a terminal: a script goes by the exit status.
+// report says what was done, but only on a terminal: a script goes by the exit
+// status.
 func report(format string, args ...any) {
 	if tty.Is(os.Stderr) {
 		say(format, args...)
@@ -37,7 +38,7 @@ func report(format string, args ...any) {
 // teller says a line.
 type teller func(format string, args ...any)
 
-// afterAWhile has tell say what takes long, unless stop is called before.
+// afterAWhile tells what takes long, unless stop is called before.
 func afterAWhile(tell teller, what func() string) (stop func()) {
 	timer := time.AfterFunc(aWhile, func() { tell("%s", what()) })
 	return func() { timer.Stop() }
@@ -63,7 +64,7 @@ func complain(err error) int {
 	return f.Code
 }
 
-// warn says what could not be had, where the session starts all the same.
+// warn says what the session goes without. It starts all the same.
 func warn(err error) {
 	f := explain.Error(err)
 	if f.Hint == "" {
@@ -73,7 +74,7 @@ func warn(err error) {
 	say("warning: %s (%s)", f.Message, f.Hint)
 }
 
-// exitError ends the program with a code when all has been said.
+// exitError ends the program with a code, without a word.
 type exitError struct{ Code int }
 
 func (e *exitError) Error() string { return fmt.Sprintf("exit status %d", e.Code) }

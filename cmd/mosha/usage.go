@@ -77,7 +77,7 @@ func noSuchFlag(flag string, ctx *kong.Context) (message, hint string) {
 	return "unknown flag " + flag, didYouMean(nearest(flag, flagNames(ctx)))
 }
 
-// ownCommand says that a command is not for a person, who may mean a host.
+// ownCommand is a command that mosha runs itself. The person may mean a host.
 func ownCommand(name string) *explain.Failure {
 	return explain.Usage(fmt.Sprintf("mosha %s is what mosha runs by itself", name), "for a host of that name: mosha connect "+name)
 }
@@ -183,7 +183,7 @@ func (c *connectCmd) orTypo(err error, ctx *kong.Context) error {
 	return &f
 }
 
-// helpCmd is --help of a command, for those who look for it there.
+// helpCmd is --help of a command, where some people look for it.
 type helpCmd struct {
 	Command string `arg:"" optional:"" help:"Of which command; of all if there is none."`
 }
@@ -202,7 +202,7 @@ func (h helpCmd) Run(ctx *kong.Context) error {
 	return err
 }
 
-// versionCmd is --version, for those who look for it there.
+// versionCmd is --version, where some people look for it.
 type versionCmd struct{}
 
 // Run prints it.

@@ -46,7 +46,7 @@ func adviceDotfiles(c doctor.Check, host string) (Failure, bool) {
 	return Failure{}, false
 }
 
-// shellUnset is told by whether set-up has done its part for the shell.
+// shellUnset depends on whether set-up has done its part for the shell.
 func shellUnset(p *doctor.Problem, setUp string) Failure {
 	a := Failure{Message: p.Subject + " has no SSH_AUTH_SOCK", Hint: setUp}
 	switch {

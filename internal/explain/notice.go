@@ -8,8 +8,8 @@ import (
 	"github.com/mosha-ssh/mosha/internal/text"
 )
 
-// Notice words what happens while a person waits. Whole lines are not mosha's
-// own, and to be shown as they are.
+// Notice words what happens while a person waits. Lines that are not mosha's own
+// come whole, to be shown as they are.
 func Notice(n sshconn.Notice) (words string, own bool) {
 	switch n.Kind {
 	case sshconn.NoticeBanner, sshconn.NoticeProgram:
@@ -36,7 +36,7 @@ func Held(kind, host string) string {
 	return host + " has let you in: waiting for it to open a session"
 }
 
-// stageWords says what is waited for.
+// stageWords says what the connection waits for.
 func stageWords(s *sshconn.Stage) string {
 	host := fmt.Sprintf("%s port %d", s.Host, s.Port)
 	switch {
@@ -59,7 +59,7 @@ func stageWords(s *sshconn.Stage) string {
 	return "connecting to " + host
 }
 
-// waitWords says what the agent may be waiting for.
+// waitWords says what the agent may wait for.
 func waitWords(key string) string {
 	if key == "" {
 		return "the agent has not listed its keys yet: it may wait for you to unlock it"

@@ -71,7 +71,7 @@ func setupWords(err *control.SetupError) (message, hint string) {
 	return "the remote was not set up: " + words, hint
 }
 
-// scriptWords says why nothing could be done on the remote.
+// scriptWords says why no script ran to its end on the remote.
 func scriptWords(err error) (message, hint string) {
 	var remote *remotesh.Error
 	if !errors.As(err, &remote) {

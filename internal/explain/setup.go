@@ -33,7 +33,7 @@ func busyWords(e *control.BusyError) string {
 	return "nothing was taken back: mosha keep keeps the connection"
 }
 
-// unsetWords is setupWords for what could not be taken back.
+// unsetWords is setupWords for what is not taken back.
 func unsetWords(err *control.SetupError) (message, hint string) {
 	var file *bootstrap.FileError
 	if !errors.As(err.Err, &file) {
@@ -62,7 +62,7 @@ func Written(paths []string, host string) string {
 	return fmt.Sprintf("set up %s on %s (mosha unsetup %s takes it back)", list, host, host)
 }
 
-// Outcome says what was done with a file, or in a preview would be.
+// Outcome says what set-up did with a file, or in a preview would do.
 func Outcome(f control.FileOutcome, preview bool) string {
 	words := map[bootstrap.Action]string{
 		bootstrap.InPlace:  "already in place",

@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// Interruption has a command that works on several hosts end in good order: a
-// signal ends its context, so that it says what was done before it ends by that
+// Interruption ends a command that works on several hosts in good order: a signal
+// ends its context, so that the command says what was done before it ends by that
 // signal. A second signal ends it at once.
 //
 //	         signal                        end

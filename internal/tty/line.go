@@ -15,9 +15,9 @@ type typed struct {
 }
 
 // listen reads one line in the background. Once stop has returned nobody reads
-// any more, and a line that was not received is overwritten: a reader that
-// outlasts its question would have what was typed for it answer the next one,
-// which may be another host's.
+// any more, and a line that was not received is overwritten. A reader that
+// outlasts its question would answer the next one with what was typed for it,
+// and that may be another host's.
 func (t *terminal) listen() (line <-chan typed, stop func(), err error) {
 	stopped, end, err := os.Pipe()
 	if err != nil {

@@ -10,9 +10,9 @@ import (
 )
 
 // Progress shows on a terminal which hosts are worked on, below the lines about
-// those that are done. Elsewhere, and for one host, it shows nothing. One thing
-// at a time is said or asked. While a question is open the display is away;
-// what becomes of other hosts meanwhile is printed above the question.
+// those that are done. Elsewhere, and for one host, it shows nothing. It prints or
+// asks one thing at a time. While a question is open the display is away, and
+// lines about other hosts are printed above the question.
 type Progress struct {
 	asking sync.Mutex // one question at a time
 
@@ -92,8 +92,8 @@ func (p *Progress) change(do func()) {
 	p.draw()
 }
 
-// Aside has something written to the terminal where the display was, or above
-// the question that is open.
+// Aside lets do write to the terminal where the display was, or above the question
+// that is open.
 func (p *Progress) Aside(do func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -105,7 +105,8 @@ func (p *Progress) Aside(do func()) {
 	}
 }
 
-// Ask has a question put, with the display out of the way, when no other is open.
+// Ask calls put, which asks something, when no other question is open. The display
+// is away meanwhile.
 func (p *Progress) Ask(put func()) {
 	p.asking.Lock()
 	defer p.asking.Unlock()

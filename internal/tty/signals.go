@@ -19,8 +19,8 @@ func heeded() []os.Signal { return append(Ending(), heard(unix.SIGTSTP)...) }
 
 func heard(all ...os.Signal) []os.Signal { return slices.DeleteFunc(all, signal.Ignored) }
 
-// SignalError says which signal ended a question that leaves signals to whoever
-// asks it.
+// SignalError says which signal ended a question that leaves signals to the
+// caller.
 type SignalError struct{ Signal syscall.Signal }
 
 func (e *SignalError) Error() string { return e.Signal.String() }

@@ -100,8 +100,8 @@ func Wait(limit time.Duration, tell func()) error {
 	return nil
 }
 
-// ask shows the question and returns the line that is typed. What was typed
-// before the question is dropped, as ssh does.
+// ask shows the question and returns the line that is typed. It drops what was
+// typed before the question, as ssh does.
 func (t *terminal) ask(ctx context.Context, q Question) ([]byte, error) {
 	if err := t.open(); err != nil {
 		return nil, err
@@ -182,9 +182,8 @@ func (t *terminal) show(text string, q Question) (restore func()) {
 	}
 }
 
-// aside has something written while a question may be open, which is then put
-// below it again. What was typed of an answer that is seen counts, though it is
-// seen no more.
+// aside lets write print while a question may be open, and puts that below again.
+// What was typed of an answer that is seen still counts, but is seen no more.
 func (t *terminal) aside(write func()) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

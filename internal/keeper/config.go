@@ -15,19 +15,19 @@ func (k *Keeper) config() *sshconfig.Config {
 
 // isFor reports whether a launch's configuration is for this keeper's destination.
 // One that sends none goes by the keeper's.
-func (k *Keeper) isFor(config *sshconfig.Config) bool {
-	return config == nil || config.ID() == k.config().ID()
+func (s service) isFor(config *sshconfig.Config) bool {
+	return config == nil || config.ID() == s.config().ID()
 }
 
 // configureLocked takes the configuration of a launch for the connections to
 // come, with its environment: the user may have corrected it since the keeper
 // was spawned. Who only looks, or sets up, leaves that of a connection that
 // works as it is. It says whether it did.
-func (k *Keeper) configureLocked(a control.Attach) bool {
-	if a.Config == nil || !a.Session && k.conn.Works() {
+func (s service) configureLocked(a control.Attach) bool {
+	if a.Config == nil || !a.Session && s.conn.Works() {
 		return false
 	}
-	k.spec.Config = a.Config
+	s.spec.Config = a.Config
 	moveInto(a.Env)
 	return true
 }

@@ -89,7 +89,7 @@ func TestLookerLeavesConfig(t *testing.T) {
 		"a look at none":             {nil, false, true},
 	} {
 		k.spec.Config, k.conn = before, c.conn
-		k.use(control.Attach{Config: &other, Session: c.session})
+		service{k}.use(control.Attach{Config: &other, Session: c.session})
 		if taken := k.config() == &other; taken != c.taken {
 			t.Errorf("%s: taken %v, want %v", name, taken, c.taken)
 		}

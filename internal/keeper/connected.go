@@ -14,18 +14,18 @@ import (
 
 // keep serves a connection until it is lost or nobody needs it. It returns the
 // connection that takes its place, nil if none does.
-func (k *Keeper) keep(ctx context.Context, conn *remote.Connection) *remote.Connection {
-	k.take(conn)
-	next := k.watch(ctx, conn)
+func (r reconnecting) keep(ctx context.Context, conn *remote.Connection) *remote.Connection {
+	r.take(conn)
+	next := r.watch(ctx, conn)
 	over := next != nil || conn.Over()
-	k.update(func() {
-		k.conn = nil
-		if next == nil && k.wantedLocked() && ctx.Err() == nil {
-			k.lostAt = time.Now()
-			k.enterLocked(control.Lost)
+	r.update(func() {
+		r.conn = nil
+		if next == nil && r.wantedLocked() && ctx.Err() == nil {
+			r.lostAt = time.Now()
+			r.enterLocked(control.Lost)
 		}
 		if next == nil && conn.Ended() && !conn.Answered() {
-			k.failLocked(conn.Unproven())
+			r.tries.fail(conn.Unproven())
 		}
 	})
 	if over {
@@ -39,29 +39,29 @@ func (k *Keeper) keep(ctx context.Context, conn *remote.Connection) *remote.Conn
 
 // take makes a fresh connection the keeper's. What the link needs is begun
 // before anything else. Up it is only once it has answered.
-func (k *Keeper) take(conn *remote.Connection) {
+func (r reconnecting) take(conn *remote.Connection) {
 	facts := conn.Facts()
-	k.update(func() {
-		k.conn = conn
-		k.ups++
-		k.dialing = sshconn.PhaseSession
-		k.identity, k.oneSession = facts.Identity, facts.OneSession
-		k.learned.succeeded(facts)
+	r.update(func() {
+		r.conn = conn
+		r.ups++
+		r.tries.dialing = sshconn.PhaseSession
+		r.known.identity, r.known.oneSession = facts.Identity, facts.OneSession
+		r.known.learned.succeeded(facts)
 		if facts.Choice.Reason != "" {
-			k.choice = facts.Choice // so that the next one begins with it
+			r.known.choice = facts.Choice // so that the next one begins with it
 		}
 		if facts.Accepted != nil {
-			k.accepted = facts.Accepted
+			r.known.accepted = facts.Accepted
 		}
 		if facts.Remote.IsValid() {
-			k.address = facts.Remote.Addr()
+			r.known.address = facts.Remote.Addr()
 		}
 		if conn.Answered() {
-			k.upLocked()
+			r.upLocked()
 		}
 	})
-	k.log.Info().Str("transport", facts.Choice.Transport).Str("reason", facts.Choice.Reason).Msg("connected")
-	if k.needsLink() {
+	r.log.Info().Str("transport", facts.Choice.Transport).Str("reason", facts.Choice.Reason).Msg("connected")
+	if r.needsLink() {
 		conn.Begin(false)
 	}
 }
@@ -73,26 +73,26 @@ func (k *Keeper) upLocked() {
 
 // watch waits until the connection ends or is not needed. When it does not
 // answer, another is dialed beside it, and the first that works wins.
-func (k *Keeper) watch(ctx context.Context, conn *remote.Connection) *remote.Connection {
+func (r reconnecting) watch(ctx context.Context, conn *remote.Connection) *remote.Connection {
 	epoch := -1
 	for {
 		disturbed := false
-		k.until(ctx, 0, func() bool {
+		r.until(ctx, 0, func() bool {
 			if epoch < 0 {
-				epoch = k.epoch
+				epoch = r.epoch
 			}
-			disturbed = k.epoch != epoch
-			epoch = k.epoch
-			return disturbed || conn.Doubted() || conn.Ended() || !k.wantedLocked()
+			disturbed = r.epoch != epoch
+			epoch = r.epoch
+			return disturbed || conn.Doubted() || conn.Ended() || !r.wantedLocked()
 		})
-		k.mu.Lock()
-		doubted, over := conn.Doubted(), conn.Ended() || !k.wantedLocked() || ctx.Err() != nil
-		k.mu.Unlock()
+		r.mu.Lock()
+		doubted, over := conn.Doubted(), conn.Ended() || !r.wantedLocked() || ctx.Err() != nil
+		r.mu.Unlock()
 		switch {
 		case over:
 			return nil
 		case doubted:
-			if next := k.contest(ctx, conn); next != nil {
+			if next := r.contest(ctx, conn); next != nil {
 				return next
 			}
 		case disturbed:
@@ -103,24 +103,24 @@ func (k *Keeper) watch(ctx context.Context, conn *remote.Connection) *remote.Con
 
 // contest dials beside a connection that does not answer. It returns the new
 // one, which does, or nil when the old one answered after all or nobody needs either.
-func (k *Keeper) contest(ctx context.Context, conn *remote.Connection) *remote.Connection {
-	k.update(func() {
-		k.lostAt = time.Now()
-		k.enterLocked(control.Lost)
+func (r reconnecting) contest(ctx context.Context, conn *remote.Connection) *remote.Connection {
+	r.update(func() {
+		r.lostAt = time.Now()
+		r.enterLocked(control.Lost)
 	})
-	k.log.Info().Msg("no answer: dialing beside the old connection")
+	r.log.Info().Msg("no answer: dialing beside the old connection")
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {
-		if k.until(ctx, 0, func() bool { return !conn.Doubted() && !conn.Ended() }) {
+		if r.until(ctx, 0, func() bool { return !conn.Doubted() && !conn.Ended() }) {
 			cancel()
 		}
 	}()
-	next, err := k.establish(ctx, true)
+	next, err := r.establish(ctx, true)
 	if err != nil {
-		k.update(func() {
+		r.update(func() {
 			if !conn.Ended() && !conn.Doubted() {
-				k.upLocked()
+				r.upLocked()
 			}
 		})
 		return nil
@@ -130,16 +130,16 @@ func (k *Keeper) contest(ctx context.Context, conn *remote.Connection) *remote.C
 
 // prove waits for the first answer of a connection that is to take another's
 // place. A session is opened meanwhile, which is at hand then.
-func (k *Keeper) prove(ctx context.Context, conn *remote.Connection) error {
+func (r reconnecting) prove(ctx context.Context, conn *remote.Connection) error {
 	conn.OpenAhead()
 	epoch, over := -1, false
 	for ctx.Err() == nil && !over {
-		k.until(ctx, 0, func() bool {
+		r.until(ctx, 0, func() bool {
 			if epoch < 0 {
-				epoch = k.epoch
+				epoch = r.epoch
 			}
 			over = conn.Answered() || conn.Doubted() || conn.Ended()
-			return over || k.epoch != epoch
+			return over || r.epoch != epoch
 		})
 		if epoch = -1; !over {
 			conn.Disturbed()
@@ -157,7 +157,7 @@ func (k *Keeper) prove(ctx context.Context, conn *remote.Connection) error {
 // serve takes over an SSH connection and begins to serve its channels.
 func (k *Keeper) serve(conn sshconn.Connection) *remote.Connection {
 	k.mu.Lock()
-	options := remote.Options{Config: k.spec.Config, Log: k.log, Guard: k.agents.guard, Claims: k.claims, First: k.learned.first}
+	options := remote.Options{Config: k.spec.Config, Log: k.log, Guard: k.agents.guard, Claims: k.claims, First: k.known.learned.first}
 	k.mu.Unlock()
 	return remote.New(conn, owner{k}, options)
 }
@@ -165,7 +165,7 @@ func (k *Keeper) serve(conn sshconn.Connection) *remote.Connection {
 // owner is the keeper for its connections.
 type owner struct{ k *Keeper }
 
-func (o owner) Used()               { o.k.touch() }
+func (o owner) Used()               { o.k.memory.touch() }
 func (o owner) Changed()            { o.k.update(func() {}) }
 func (o owner) Asked(s guard.Stats) { o.k.agents.count(s) }
 
@@ -173,13 +173,13 @@ func (o owner) Asked(s guard.Stats) { o.k.agents.count(s) }
 func (o owner) Measured(roundTrip time.Duration) {
 	o.k.mu.Lock()
 	defer o.k.mu.Unlock()
-	o.k.roundTrip = roundTrip
+	o.k.known.roundTrip = roundTrip
 }
 
 // Answered has a connection that has answered count as up.
 func (o owner) Answered(conn *remote.Connection, took time.Duration) {
 	o.k.update(func() {
-		o.k.learned.first = took
+		o.k.known.learned.first = took
 		if o.k.conn == conn && !conn.Doubted() {
 			o.k.upLocked()
 		}
@@ -191,7 +191,7 @@ func (o owner) Answered(conn *remote.Connection, took time.Duration) {
 func (o owner) Ended(why error) {
 	o.k.update(func() {
 		if changed := (*sshconn.HostKeyError)(nil); errors.As(why, &changed) {
-			o.k.alarm = changed
+			o.k.known.alarm = changed
 		}
 	})
 }

@@ -29,7 +29,7 @@ func TestAttachEnv(t *testing.T) {
 	use := func(session bool, environ ...string) {
 		config := *k.config()
 		config.Dir = t.TempDir()
-		k.use(control.Attach{Config: &config, Session: session, Env: control.Environment(environ)})
+		service{k}.use(control.Attach{Config: &config, Session: session, Env: control.Environment(environ)})
 		entered, _ := os.Getwd()
 		if entered == config.Dir != (session || !k.conn.Works()) {
 			t.Errorf("in %s, the launch in %s", entered, config.Dir)

@@ -31,13 +31,16 @@ var errNobody = errors.New("nobody answered the question")
 // next is asked anew.
 var errLeft = errors.New("the launcher that was asked is gone")
 
-// askHostKey is sshconn's Options.Ask.
-func (k *Keeper) askHostKey(ctx context.Context, q sshconn.HostKeyQuestion) (string, error) {
-	return k.askHostKeyOf(ctx, k.asks, q)
+// questions are on their way to whoever takes them: an attached launcher, as a
+// rule.
+type questions struct {
+	asks   chan ask
+	others func() bool // reports whether somebody else can be asked when one leaves
 }
 
-func (k *Keeper) askHostKeyOf(ctx context.Context, to chan<- ask, q sshconn.HostKeyQuestion) (string, error) {
-	secrets, err := k.ask(ctx, to, control.Inquiry{HostKey: &q})
+// hostKey is sshconn's Options.Ask.
+func (q questions) hostKey(ctx context.Context, about sshconn.HostKeyQuestion) (string, error) {
+	secrets, err := q.ask(ctx, control.Inquiry{HostKey: &about})
 	if errors.Is(err, errNobody) {
 		return "", sshconn.ErrNoAnswer
 	}
@@ -49,21 +52,21 @@ func (k *Keeper) askHostKeyOf(ctx context.Context, to chan<- ask, q sshconn.Host
 
 // prompt is sshconn's Options.Prompt. A person who does not answer is no
 // reason not to try what else there is.
-func (k *Keeper) prompt(ctx context.Context, p sshconn.Prompt) ([][]byte, error) {
-	secrets, err := k.ask(ctx, k.asks, control.Inquiry{Prompt: &p})
+func (q questions) prompt(ctx context.Context, p sshconn.Prompt) ([][]byte, error) {
+	secrets, err := q.ask(ctx, control.Inquiry{Prompt: &p})
 	if errors.Is(err, errNobody) {
 		return nil, sshconn.ErrNoAnswer
 	}
 	return secrets, err
 }
 
-// ask puts a question to whoever takes it, an attached launcher as a rule, and
-// waits for the answer. Where that launcher leaves without one, the next is asked.
-func (k *Keeper) ask(ctx context.Context, to chan<- ask, q control.Inquiry) ([][]byte, error) {
+// ask puts a question and waits for the answer. Where the launcher that took it
+// leaves without one, the next is asked.
+func (q questions) ask(ctx context.Context, about control.Inquiry) ([][]byte, error) {
 	for {
-		a := ask{inquiry: q, void: ctx.Done(), answered: make(chan answer)}
+		a := ask{inquiry: about, void: ctx.Done(), answered: make(chan answer)}
 		select {
-		case to <- a:
+		case q.asks <- a:
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
@@ -74,7 +77,7 @@ func (k *Keeper) ask(ctx context.Context, to chan<- ask, q control.Inquiry) ([][
 				return got.secrets, nil
 			case got.err == nil:
 				return nil, errNobody
-			case !k.canAsk():
+			case !q.others():
 				return nil, errLeft
 			}
 		case <-ctx.Done():
@@ -86,22 +89,22 @@ func (k *Keeper) ask(ctx context.Context, to chan<- ask, q control.Inquiry) ([][
 // tellPatience is how long a notice waits for a launcher that takes it.
 const tellPatience = time.Second
 
-// tell shows a notice to an attached launcher.
-func (k *Keeper) tell(ctx context.Context, n sshconn.Notice) {
+// tell shows a notice.
+func (q questions) tell(ctx context.Context, n sshconn.Notice) {
 	patience := time.NewTimer(tellPatience)
 	defer patience.Stop()
 	select {
-	case k.asks <- ask{notice: &n}:
+	case q.asks <- ask{notice: &n}:
 	case <-patience.C:
 	case <-ctx.Done():
 	}
 }
 
-// canAsk says whether somebody else is attached than the launcher that leaves.
+// canAsk reports whether somebody else is attached than the launcher that leaves.
 func (k *Keeper) canAsk() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.askable > 1
+	return k.clients.askable > 1
 }
 
 // deliver puts a question or a notice to the client and hands its answer on.

@@ -59,7 +59,7 @@ func attachOne(t *testing.T, who *somebody) (k *Keeper, fail func(error) error) 
 	}()
 	l.counted(1)
 	return l.k, func(err error) error {
-		l.k.update(func() { l.k.failures++; l.k.failed = err })
+		l.k.update(func() { l.k.tries.failures++; l.k.tries.failed = err })
 		return <-ended
 	}
 }
@@ -69,8 +69,8 @@ func TestPrompt(t *testing.T) {
 	who := &somebody{said: [][]byte{typed, []byte(""), []byte(strings.Repeat("x", 1023))}}
 	k, fail := attachOne(t, who)
 	p := sshconn.Prompt{Kind: sshconn.PromptRound, User: "me", Fields: make([]sshconn.PromptField, 3)}
-	k.tell(t.Context(), sshconn.Notice{Kind: sshconn.NoticeBanner, Text: "hello\x1b"})
-	secrets, err := k.prompt(t.Context(), p)
+	k.questions.tell(t.Context(), sshconn.Notice{Kind: sshconn.NoticeBanner, Text: "hello\x1b"})
+	secrets, err := k.questions.prompt(t.Context(), p)
 	if err != nil || len(secrets) != 3 || string(secrets[0]) != "correct horse" || len(secrets[1]) != 0 || len(secrets[2]) != 1023 {
 		t.Fatalf("got %q, %v", secrets, err)
 	}
@@ -96,7 +96,7 @@ func TestPromptUnanswered(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			k, _ := attachOne(t, who)
 			p := sshconn.Prompt{Kind: sshconn.PromptRound, Fields: make([]sshconn.PromptField, 2)}
-			if secrets, err := k.prompt(t.Context(), p); err == nil || secrets != nil {
+			if secrets, err := k.questions.prompt(t.Context(), p); err == nil || secrets != nil {
 				t.Errorf("got %q, %v", secrets, err)
 			}
 		})
@@ -109,7 +109,7 @@ func TestPromptVoid(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	who := &somebody{block: true, said: [][]byte{[]byte("late")}, hears: cancel}
 	k, fail := attachOne(t, who)
-	if _, err := k.prompt(ctx, sshconn.Prompt{Kind: sshconn.PromptPassword}); !errors.Is(err, context.Canceled) {
+	if _, err := k.questions.prompt(ctx, sshconn.Prompt{Kind: sshconn.PromptPassword}); !errors.Is(err, context.Canceled) {
 		t.Errorf("a void question: %v", err)
 	}
 	if err := fail(&sshconn.ClosedError{Host: "devbox"}); !errors.As(err, new(*sshconn.ClosedError)) {

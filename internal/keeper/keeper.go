@@ -9,7 +9,8 @@
 //
 // keeper.go has the state and the main loop, reconnect.go the attempts to
 // connect, connected.go the time that a connection lasts, serve.go what clients
-// may have done, agents.go the agents that are forwarded. Its state (control.State) goes like this:
+// may have done, agents.go the agents that are forwarded. Its state
+// (control.State) goes like this:
 //
 //	         attach, or a session lives
 //	idle ------------------------------> connecting -------------> up
@@ -24,10 +25,7 @@
 package keeper
 
 import (
-	"context"
 	"net/netip"
-	"os"
-	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -41,65 +39,89 @@ import (
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
-// Keeper is the process's one instance. The connection is driven by run alone;
-// all others read its state, change what run goes by, and wait for changes.
+// Keeper is the process's one instance. The connection is driven by reconnecting
+// alone; all others read its state, change what that goes by, and wait for
+// changes.
 type Keeper struct {
+	log       zerolog.Logger
+	dir       rundir.Dir // where it has its files
+	store     store
+	leases    *lease.Set
+	agents    *agents
+	questions questions
+	memory    memory
+	claims    *link.Claims
+
+	news // guards what follows
+
 	spec    saved
-	log     zerolog.Logger
-	started time.Time
-	leases  *lease.Set
-	agents  *agents
-	asks    chan ask      // questions for whoever is attached
-	uses    chan struct{} // one slot; somebody uses the keeper
-	claims  *link.Claims
+	state   control.State
+	since   time.Time // when the state began
+	lostAt  time.Time // when the connection was lost; zero while it is up
+	retryAt time.Time // of the next attempt, in Waiting
+	conn    *remote.Connection
+	ups     int // connections so far
+	epoch   int // network events and wakes, counted up only
+	tries   tries
+	known   known
+	clients clients
+	life    lifetime
+}
 
-	mu     sync.Mutex
-	change chan struct{} // closed and replaced with every change below
+// tries are the attempts to connect.
+type tries struct {
+	failures int            // counted up only
+	failed   error          // how the last of them failed
+	dialing  string         // the phase of the one under way, or of the connection
+	dialed   netip.AddrPort // what that has dialed last
+}
 
-	state      control.State
-	since      time.Time // when the state began
-	lostAt     time.Time // when the connection was lost; zero while it is up
-	retryAt    time.Time // of the next attempt, in Waiting
-	conn       *remote.Connection
-	ups        int           // connections so far
+// fail has all who wait for the connection hear why there is none.
+func (t *tries) fail(why error) {
+	t.failures++
+	t.failed = why
+}
+
+// known is what the connections so far have shown of the server and the way to it.
+type known struct {
 	roundTrip  time.Duration // as last measured, 0: not yet
 	address    netip.Addr    // where the last connection went to
 	learned    learned
 	identity   string        // the key that was let in last
-	alarm      error         // another host key was shown in the middle of a connection
 	accepted   ssh.PublicKey // the host key that a person accepted, which the files need not have
+	alarm      error         // another host key was shown in the middle of a connection
 	choice     sshconn.Choice
 	oneSession bool // the server allows one on a connection, so none can be held for the link
+}
 
-	failures int            // attempts that failed, counted up only
-	failed   error          // how the last of them failed
-	epoch    int            // network events and wakes, counted up only
-	dialing  string         // the phase of the attempt under way, or of the connection
-	dialed   netip.AddrPort // what that has dialed last
+// clients counts those of the control socket.
+type clients struct {
+	attached int // that need the connection
+	askable  int // those of them that can be asked
+	arrivals int // of such, counted up only
+}
 
-	attached  int  // clients that need the connection
-	askable   int  // those of them that can be asked
-	arrivals  int  // of such, counted up only
+// lifetime is how long the keeper stays without a session.
+type lifetime struct {
 	kept      bool // by mosha keep, until stopped
 	linger    time.Duration
 	lingering time.Time // until when the keeper stays after its last session
 	stopping  bool
-
-	saving  sync.Mutex // the newest state is saved last
-	dropped bool       // nobody is to take this one's place
 }
 
 func newKeeper(spec saved, log zerolog.Logger) *Keeper {
 	spec.Boot = bootID()
+	dir := spec.Dirs.Of(spec.ID())
 	k := &Keeper{
-		spec: spec, log: log, started: time.Now(), asks: make(chan ask),
-		uses: make(chan struct{}, 1), change: make(chan struct{}), state: control.Idle, since: time.Now(),
-		kept: spec.Kept, linger: spec.Linger, choice: spec.Choice,
+		log: log, dir: dir, store: store{path: dir.Spec()}, memory: memory{make(chan struct{}, 1)},
+		news: news{change: make(chan struct{})}, spec: spec, state: control.Idle, since: time.Now(),
+		known: known{choice: spec.Choice}, life: lifetime{kept: spec.Kept, linger: spec.Linger},
 	}
+	k.questions = questions{asks: make(chan ask), others: k.canAsk}
 	k.agents = newAgents(k.config, spec.Agents, log)
 	k.claims = link.NewClaims(spec.Actor, k.saveOrLog)
-	k.leases = lease.NewSet(spec.Dirs.Of(spec.ID()).Sessions(), k.sessionsChanged)
-	if rest := min(time.Until(spec.Lingering), k.linger); rest > 0 { // the clock may have been set
+	k.leases = lease.NewSet(dir.Sessions(), k.sessionsChanged)
+	if rest := min(time.Until(spec.Lingering), spec.Linger); rest > 0 { // the clock may have been set
 		k.lingerLocked(rest)
 	}
 	return k
@@ -110,9 +132,9 @@ func newKeeper(spec saved, log zerolog.Logger) *Keeper {
 func (k *Keeper) sessionsChanged() {
 	lingers := false
 	k.update(func() {
-		lingers = k.linger > 0 && k.leases.Count() == 0
+		lingers = k.life.linger > 0 && k.leases.Count() == 0
 		if lingers {
-			k.lingerLocked(k.linger)
+			k.lingerLocked(k.life.linger)
 		}
 	})
 	if lingers {
@@ -121,43 +143,8 @@ func (k *Keeper) sessionsChanged() {
 }
 
 func (k *Keeper) lingerLocked(rest time.Duration) {
-	k.lingering = time.Now().Add(rest)
+	k.life.lingering = time.Now().Add(rest)
 	time.AfterFunc(rest, func() { k.update(func() {}) })
-}
-
-// update changes the keeper's state and tells everybody who waits.
-func (k *Keeper) update(what func()) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	what()
-	close(k.change)
-	k.change = make(chan struct{})
-}
-
-// until waits until cond, which is called with the lock held, is true. It
-// returns false when ctx or the time limit, if there is one, ends the wait.
-func (k *Keeper) until(ctx context.Context, limit time.Duration, cond func() bool) bool {
-	var expired <-chan time.Time
-	if limit > 0 {
-		timer := time.NewTimer(limit)
-		defer timer.Stop()
-		expired = timer.C
-	}
-	for {
-		k.mu.Lock()
-		met, change := cond(), k.change
-		k.mu.Unlock()
-		if met {
-			return true
-		}
-		select {
-		case <-change:
-		case <-expired:
-			return false
-		case <-ctx.Done():
-			return false
-		}
-	}
 }
 
 func (k *Keeper) enter(state control.State) {
@@ -174,7 +161,7 @@ func (k *Keeper) enterLocked(state control.State) {
 
 // wantedLocked says whether anybody needs the connection.
 func (k *Keeper) wantedLocked() bool {
-	return (k.attached > 0 || k.needsLinkLocked()) && !k.stopping
+	return (k.clients.attached > 0 || k.needsLinkLocked()) && !k.life.stopping
 }
 
 func (k *Keeper) wanted() bool {
@@ -183,62 +170,20 @@ func (k *Keeper) wanted() bool {
 	return k.wantedLocked()
 }
 
-// firstCaller is how long a new keeper waits for the launcher that spawned it.
-const firstCaller = 5 * time.Second
-
-// run keeps the connection up while it is wanted. It returns when it was and
-// no longer is, when it is told to stop, or when ctx ends.
-func (k *Keeper) run(ctx context.Context) {
-	defer k.enter(control.Idle)
-	if !k.until(ctx, firstCaller, k.wantedLocked) {
-		return
-	}
-	var pace backoff
-	for {
-		conn, err := k.establish(ctx, false)
-		began := time.Now()
-		for err == nil && conn != nil {
-			began = time.Now()
-			conn = k.keep(ctx, conn)
-		}
-		if err != nil || ctx.Err() != nil || !k.wanted() {
-			return
-		}
-		k.settle(ctx, began, &pace)
-	}
-}
-
-// dir is where the keeper has its files.
-func (k *Keeper) dir() rundir.Dir { return k.spec.Dirs.Of(k.config().ID()) }
-
-// save writes down what a keeper needs that takes this one's place.
-func (k *Keeper) save() error {
-	k.saving.Lock()
-	defer k.saving.Unlock()
-	if k.dropped {
-		return nil
-	}
+// toSave returns what a keeper needs that takes this one's place.
+func (k *Keeper) toSave() saved {
 	k.mu.Lock()
-	k.spec.Kept, k.spec.Linger, k.spec.Lingering = k.kept, k.linger, k.lingering
-	k.spec.Agents, k.spec.Actor, k.spec.Choice = k.agents.known(), k.claims.Ours(), k.choice
+	defer k.mu.Unlock()
 	spec := k.spec
-	k.mu.Unlock()
-	return spec.save(spec.Dirs.Of(spec.ID()).Spec())
-}
-
-// dropSpec removes what was saved, for good: nobody takes the place of a keeper
-// that was stopped, or that nobody needs.
-func (k *Keeper) dropSpec() {
-	k.saving.Lock()
-	defer k.saving.Unlock()
-	k.dropped = true
-	_ = os.Remove(k.dir().Spec())
+	spec.Kept, spec.Linger, spec.Lingering = k.life.kept, k.life.linger, k.life.lingering
+	spec.Agents, spec.Actor, spec.Choice = k.agents.known(), k.claims.Ours(), k.known.choice
+	return spec
 }
 
 // saveOrLog saves the spec; that it could not be is no reason to refuse a
 // launch.
 func (k *Keeper) saveOrLog() {
-	if err := k.save(); err != nil {
+	if err := k.store.save(k.toSave); err != nil {
 		k.log.Warn().Err(err).Msg("spec not saved")
 	}
 }
@@ -246,7 +191,7 @@ func (k *Keeper) saveOrLog() {
 func (k *Keeper) isKept() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.kept
+	return k.life.kept
 }
 
 // needsLink says whether the agent is to be on the remote, whoever attends: who
@@ -259,10 +204,10 @@ func (k *Keeper) needsLink() bool {
 }
 
 func (k *Keeper) needsLinkLocked() bool {
-	if k.oneSession && k.conn == nil {
+	if k.known.oneSession && k.conn == nil {
 		return false
 	}
-	return k.kept || k.leases.Count() > 0 || time.Now().Before(k.lingering)
+	return k.life.kept || k.leases.Count() > 0 || time.Now().Before(k.life.lingering)
 }
 
 // disturb says that the network changed, or that the machine slept.

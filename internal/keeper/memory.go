@@ -14,18 +14,22 @@ const gcPercent = 20
 // back.
 const restPeriod = 5 * time.Second
 
-// touch reports that somebody uses the keeper, which takes memory.
-func (k *Keeper) touch() { wakeUp(k.uses) }
+// memory has what connecting and serving took given back to the system.
+type memory struct {
+	uses chan struct{} // one slot; somebody uses the keeper
+}
 
-// rest has the memory given back that connecting and serving took, each time
-// that nobody has used the keeper for a while, whether there is a connection or
-// not. In between it sleeps.
-func (k *Keeper) rest(ctx context.Context, giveBack func()) {
+// touch notes that somebody uses the keeper, which takes memory.
+func (m memory) touch() { wakeUp(m.uses) }
+
+// rest calls giveBack each time that nobody has used the keeper for a while,
+// whether there is a connection or not. In between it sleeps.
+func (m memory) rest(ctx context.Context, giveBack func()) {
 	timer := time.NewTimer(0)
 	<-timer.C
 	for {
 		select {
-		case <-k.uses:
+		case <-m.uses:
 			timer.Reset(restPeriod)
 		case <-timer.C:
 			giveBack()

@@ -15,7 +15,7 @@ func TestRest(t *testing.T) {
 		k := spareKeeper(t)
 		var trims atomic.Int32
 		ctx, cancel := context.WithCancel(t.Context())
-		go k.rest(ctx, func() { trims.Add(1) })
+		go k.memory.rest(ctx, func() { trims.Add(1) })
 		check := func(want int32) {
 			t.Helper()
 			synctest.Wait()
@@ -26,7 +26,7 @@ func TestRest(t *testing.T) {
 		time.Sleep(restPeriod)
 		check(0)
 		for range 10 {
-			k.touch()
+			k.memory.touch()
 			time.Sleep(restPeriod / 2)
 		}
 		check(0)

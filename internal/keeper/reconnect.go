@@ -24,28 +24,57 @@ var (
 	errAborted = errors.New("attempt aborted")
 )
 
+// reconnecting drives the connection: one goroutine, in run, makes the attempts
+// and serves what they bring, in the states that the package is described by.
+type reconnecting struct{ *Keeper }
+
+// firstCaller is how long a new keeper waits for the launcher that spawned it.
+const firstCaller = 5 * time.Second
+
+// run keeps the connection up while it is wanted. It returns when it was and
+// no longer is, when it is told to stop, or when ctx ends.
+func (r reconnecting) run(ctx context.Context) {
+	defer r.enter(control.Idle)
+	if !r.until(ctx, firstCaller, r.wantedLocked) {
+		return
+	}
+	var pace backoff
+	for {
+		conn, err := r.establish(ctx, false)
+		began := time.Now()
+		for err == nil && conn != nil {
+			began = time.Now()
+			conn = r.keep(ctx, conn)
+		}
+		if err != nil || ctx.Err() != nil || !r.wanted() {
+			return
+		}
+		r.settle(ctx, began, &pace)
+	}
+}
+
 // establish makes attempts, one at a time, until one succeeds. beside says that
 // there is a connection in doubt: one that has only logged in is no better than
 // that, and has to answer first. It returns errUnwanted when nobody needs the
 // connection any more, or ctx's error.
-func (k *Keeper) establish(ctx context.Context, beside bool) (*remote.Connection, error) {
+func (r reconnecting) establish(ctx context.Context, beside bool) (*remote.Connection, error) {
 	var pace backoff
 	for {
 		began := time.Now()
-		a := k.newAttempt(&pace)
+		a := r.newAttempt(&pace)
 		conn, err := a.run(ctx, beside)
 		switch {
 		case err == nil:
 			return conn, nil
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
-		case !k.wanted():
+		case !r.wanted():
 			return nil, errUnwanted
 		case errors.Is(err, errAborted), errors.Is(err, errLeft):
 			pace.restart(time.Now())
 			continue
 		}
-		if err := k.pause(ctx, a, err, time.Until(began.Add(pace.next(began))), &pace); err != nil {
+		if err := r.pause(ctx, a, err, time.Until(began.Add(pace.next(began))), &pace); err != nil {
 			return nil, err
 		}
 	}
@@ -55,7 +84,7 @@ func (k *Keeper) establish(ctx context.Context, beside bool) (*remote.Connection
 // and takes the time that the user's configuration gives it; else it asks
 // nothing and is short.
 type attempt struct {
-	k        *Keeper
+	r        reconnecting
 	attended bool
 	epoch    int // network events before it began
 	began    time.Time
@@ -64,30 +93,30 @@ type attempt struct {
 	local    net.Addr // where it comes from, the keeper's lock's; nil: not known
 }
 
-func (k *Keeper) newAttempt(pace *backoff) *attempt {
-	a := &attempt{k: k, began: time.Now()}
+func (r reconnecting) newAttempt(pace *backoff) *attempt {
+	a := &attempt{r: r, began: time.Now()}
 	a.options = sshconn.Options{
-		Log: k.log, AgentSocket: a.agent(k.config().AgentSocket), Family: k.spec.Family, Progress: a.progress, Dialing: k.dials, Master: k.masterPlace(),
+		Log: r.log, AgentSocket: a.agent(r.config().AgentSocket), Family: r.spec.Family, Progress: a.progress, Dialing: r.dials, Master: r.masterPlace(),
 		Local:      a.connectedFrom,
 		ProxyAgent: a.agent(new(sshconfig.Config).AgentSocket),
 	}
-	k.update(func() {
-		a.attended, a.epoch = k.askable > 0, k.epoch
-		a.config = k.spec.Config
-		a.options.Identity, a.options.Choice = k.identity, k.choice
-		a.options.Accepted, a.options.Lost = k.accepted, !k.lostAt.IsZero()
-		if k.lostAt.IsZero() || a.attended {
-			k.enterLocked(control.Connecting)
-		} else if k.conn == nil {
-			k.enterLocked(control.Lost)
+	r.update(func() {
+		a.attended, a.epoch = r.clients.askable > 0, r.epoch
+		a.config = r.spec.Config
+		a.options.Identity, a.options.Choice = r.known.identity, r.known.choice
+		a.options.Accepted, a.options.Lost = r.known.accepted, !r.lostAt.IsZero()
+		if r.lostAt.IsZero() || a.attended {
+			r.enterLocked(control.Connecting)
+		} else if r.conn == nil {
+			r.enterLocked(control.Lost)
 		}
 		if a.attended {
-			a.options.Ask, a.options.Prompt = k.askHostKey, k.prompt
+			a.options.Ask, a.options.Prompt = r.questions.hostKey, r.questions.prompt
 			return
 		}
-		a.options.Limits = k.learned.limits(k.roundTrip)
+		a.options.Limits = r.known.learned.limits(r.known.roundTrip)
 		a.options.Limits.Again = pace.again()
-		a.options.Address = k.address
+		a.options.Address = r.known.address
 	})
 	return a
 }
@@ -95,15 +124,15 @@ func (k *Keeper) newAttempt(pace *backoff) *attempt {
 // agent returns the path of the agent to log in with, "" if none answers: that of
 // the person who is attached, or the newest that has keys.
 func (a *attempt) agent(path agentPath) func() string {
-	return func() string { return answering(a.k.agents.paths(path, a.attended)) }
+	return func() string { return answering(a.r.agents.paths(path, a.attended)) }
 }
 
 // progress notes the phase that begins.
 func (a *attempt) progress(phase string) {
-	a.k.update(func() {
-		a.k.dialing = phase
+	a.r.update(func() {
+		a.r.tries.dialing = phase
 		if phase == sshconn.PhaseConnect {
-			a.k.dialed = netip.AddrPort{}
+			a.r.tries.dialed = netip.AddrPort{}
 		}
 	})
 }
@@ -112,13 +141,13 @@ func (a *attempt) progress(phase string) {
 func (k *Keeper) dials(addr netip.AddrPort) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.dialed = addr
+	k.tries.dialed = addr
 }
 
 // connectedFrom notes the address that the attempt comes from.
 func (a *attempt) connectedFrom(local net.Addr) {
-	a.k.mu.Lock()
-	defer a.k.mu.Unlock()
+	a.r.mu.Lock()
+	defer a.r.mu.Unlock()
 	a.local = local
 }
 
@@ -128,11 +157,11 @@ func (k *Keeper) stage() sshconn.Stage {
 	defer k.mu.Unlock()
 	config := k.spec.Config
 	s := sshconn.Stage{
-		Phase: k.dialing, User: config.User, Host: config.HostName, Port: config.Port,
+		Phase: k.tries.dialing, User: config.User, Host: config.HostName, Port: config.Port,
 		Proxied: config.ProxyJump != "" || config.ProxyCommand != "",
 	}
-	if k.dialed.IsValid() && !s.Proxied {
-		s.Address = k.dialed.String()
+	if k.tries.dialed.IsValid() && !s.Proxied {
+		s.Address = k.tries.dialed.String()
 	}
 	return s
 }
@@ -143,17 +172,17 @@ func (a *attempt) run(ctx context.Context, beside bool) (*remote.Connection, err
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	if a.attended {
-		a.options.Tell = func(n sshconn.Notice) { a.k.tell(ctx, n) }
+		a.options.Tell = func(n sshconn.Notice) { a.r.questions.tell(ctx, n) }
 		hold := sync.OnceValue(secret.Hold)
 		a.options.Prompt = func(ctx context.Context, p sshconn.Prompt) ([][]byte, error) {
 			hold()
 			secret.Seal() // the packet to the server is a copy that stays
-			return a.k.prompt(ctx, p)
+			return a.r.questions.prompt(ctx, p)
 		}
 		defer func() { hold()() }()
 	}
 	go func() {
-		if a.k.until(ctx, 0, func() bool { return !a.k.wantedLocked() || a.uselessLocked() }) {
+		if a.r.until(ctx, 0, func() bool { return !a.r.wantedLocked() || a.uselessLocked() }) {
 			cancel(errAborted)
 		}
 	}()
@@ -162,9 +191,9 @@ func (a *attempt) run(ctx context.Context, beside bool) (*remote.Connection, err
 		return nil, err
 	}
 	a.progress(sshconn.PhaseSession)
-	conn := a.k.serve(dialed)
+	conn := a.r.serve(dialed)
 	if beside {
-		err = a.k.prove(ctx, conn)
+		err = a.r.prove(ctx, conn)
 	}
 	return conn, err
 }
@@ -180,18 +209,18 @@ const grace = time.Second
 // in the background, if this machine no longer has the address that it comes
 // from. One that has let us in is looked at by prove.
 func (a *attempt) uselessLocked() bool {
-	k := a.k
-	if k.dialing == sshconn.PhaseSession {
+	k := a.r.Keeper
+	if k.tries.dialing == sshconn.PhaseSession {
 		return false
 	}
-	if !a.attended && k.askable > 0 {
+	if !a.attended && k.clients.askable > 0 {
 		return true
 	}
 	if k.epoch == a.epoch {
 		return false
 	}
 	a.epoch = k.epoch
-	switch k.dialing {
+	switch k.tries.dialing {
 	case sshconn.PhaseConnect:
 		return true
 	case sshconn.PhaseAuth:
@@ -202,39 +231,33 @@ func (a *attempt) uselessLocked() bool {
 
 // pause records how an attempt failed and waits for the time of the next one.
 // A refusal is not followed by another attempt until a person attaches.
-func (k *Keeper) pause(ctx context.Context, a *attempt, failure error, rest time.Duration, pace *backoff) error {
-	k.log.Warn().Err(failure).Msg("attempt failed")
+func (r reconnecting) pause(ctx context.Context, a *attempt, failure error, rest time.Duration, pace *backoff) error {
+	r.log.Warn().Err(failure).Msg("attempt failed")
 	refused := isRefusal(failure)
 	arrivals, epoch := 0, 0
-	k.update(func() {
-		k.failLocked(failure)
-		k.learned.failed(failure, a.options.Limits)
-		k.retryAt = time.Now().Add(rest)
-		arrivals, epoch = k.arrivals, a.epoch
+	r.update(func() {
+		r.tries.fail(failure)
+		r.known.learned.failed(failure, a.options.Limits)
+		r.retryAt = time.Now().Add(rest)
+		arrivals, epoch = r.clients.arrivals, a.epoch
 		if refused {
-			k.enterLocked(control.NeedsAuth)
+			r.enterLocked(control.NeedsAuth)
 		} else if rest > eagerInterval {
-			k.enterLocked(control.Waiting)
+			r.enterLocked(control.Waiting)
 		}
 	})
 	if refused {
 		rest = 0 // no time limit
-	} else if rest = k.heard(rest); rest <= 0 {
+	} else if rest = r.heard(rest); rest <= 0 {
 		return nil
 	}
-	if k.doze(ctx, rest, arrivals, epoch, refused) {
+	if r.doze(ctx, rest, arrivals, epoch, refused) {
 		pace.restart(time.Now())
 	}
-	if ctx.Err() == nil && !k.wanted() {
+	if ctx.Err() == nil && !r.wanted() {
 		return errUnwanted
 	}
 	return ctx.Err()
-}
-
-// failLocked has all who wait for the connection hear why there is none.
-func (k *Keeper) failLocked(why error) {
-	k.failures++
-	k.failed = why
 }
 
 // hearing is how long those who wait for a connection have to leave when they
@@ -243,10 +266,10 @@ const hearing = time.Second
 
 // heard returns the rest before the next attempt: not less than hearing where
 // nobody needs that but those who are leaving.
-func (k *Keeper) heard(rest time.Duration) time.Duration {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.attached == 0 || k.needsLinkLocked() {
+func (r reconnecting) heard(rest time.Duration) time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.clients.attached == 0 || r.needsLinkLocked() {
 		return rest
 	}
 	return max(rest, hearing)
@@ -255,10 +278,10 @@ func (k *Keeper) heard(rest time.Duration) time.Duration {
 // doze waits for the time of the next attempt, 0 for no limit, for a person who
 // attaches, or for a network event unless the server has refused. It says
 // whether it was the event.
-func (k *Keeper) doze(ctx context.Context, rest time.Duration, arrivals, epoch int, refused bool) (disturbed bool) {
-	k.until(ctx, rest, func() bool {
-		disturbed = !refused && k.epoch != epoch
-		return k.arrivals != arrivals || disturbed || !k.wantedLocked()
+func (r reconnecting) doze(ctx context.Context, rest time.Duration, arrivals, epoch int, refused bool) (disturbed bool) {
+	r.until(ctx, rest, func() bool {
+		disturbed = !refused && r.epoch != epoch
+		return r.clients.arrivals != arrivals || disturbed || !r.wantedLocked()
 	})
 	return disturbed
 }
@@ -268,25 +291,25 @@ const soon = 10 * time.Second
 
 // settle rests after a connection that has ended soon: a server that lets in and
 // then hangs up is dialed no oftener than one that cannot be reached.
-func (k *Keeper) settle(ctx context.Context, began time.Time, pace *backoff) {
+func (r reconnecting) settle(ctx context.Context, began time.Time, pace *backoff) {
 	now := time.Now()
 	if now.Sub(began) >= soon {
 		pace.restart(time.Time{})
 		return
 	}
-	rest := k.heard(began.Add(pace.next(now)).Sub(now))
+	rest := r.heard(began.Add(pace.next(now)).Sub(now))
 	if rest <= 0 {
 		return
 	}
 	arrivals, epoch := 0, 0
-	k.update(func() {
-		arrivals, epoch = k.arrivals, k.epoch
-		if rest > eagerInterval && k.wantedLocked() {
-			k.retryAt = now.Add(rest)
-			k.enterLocked(control.Waiting)
+	r.update(func() {
+		arrivals, epoch = r.clients.arrivals, r.epoch
+		if rest > eagerInterval && r.wantedLocked() {
+			r.retryAt = now.Add(rest)
+			r.enterLocked(control.Waiting)
 		}
 	})
-	if k.doze(ctx, rest, arrivals, epoch, false) {
+	if r.doze(ctx, rest, arrivals, epoch, false) {
 		pace.restart(time.Now())
 	}
 }

@@ -16,11 +16,11 @@ import (
 func TestRefusedTwoPersons(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := spareKeeper(t)
-		k.kept = true
-		_, leave := k.attend(true)
+		k.life.kept = true
+		_, leave := service{k}.attend(true)
 		done := make(chan error, 1)
 		go func() {
-			done <- k.pause(t.Context(), &attempt{k: k, attended: true}, &sshconn.AuthError{}, 0, new(backoff))
+			done <- reconnecting{k}.pause(t.Context(), &attempt{r: reconnecting{k}, attended: true}, &sshconn.AuthError{}, 0, new(backoff))
 		}()
 		synctest.Wait()
 		if k.state != control.NeedsAuth {
@@ -31,7 +31,7 @@ func TestRefusedTwoPersons(t *testing.T) {
 		k.change = make(chan struct{})
 		k.mu.Unlock()
 		leave()
-		_, leave = k.attend(true)
+		_, leave = service{k}.attend(true)
 		defer leave()
 		close(change)
 		synctest.Wait()
@@ -51,11 +51,11 @@ func TestRefusedTwoPersons(t *testing.T) {
 func TestServerThatHangsUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := spareKeeper(t)
-		k.kept = true
+		k.life.kept = true
 		var pace backoff
 		begin, dialed := time.Now(), 0
 		for time.Since(begin) < eager {
-			k.settle(t.Context(), time.Now(), &pace)
+			reconnecting{k}.settle(t.Context(), time.Now(), &pace)
 			dialed++
 		}
 		if most := int(eager/(eagerInterval*2/3)) + 1; dialed > most {
@@ -64,7 +64,7 @@ func TestServerThatHangsUp(t *testing.T) {
 		rested := func(lasted time.Duration) time.Duration {
 			begin := time.Now()
 			time.Sleep(lasted)
-			k.settle(t.Context(), begin, &pace)
+			reconnecting{k}.settle(t.Context(), begin, &pace)
 			return time.Since(begin) - lasted
 		}
 		for range 10 {
@@ -94,13 +94,13 @@ func TestServerThatHangsUp(t *testing.T) {
 // limits go by what is known of the connection before.
 func TestAttemptLimits(t *testing.T) {
 	k := spareKeeper(t)
-	k.learned.proxied = 20 * time.Second
-	if limits := k.newAttempt(new(backoff)).options.Limits; limits.Proxy != 40*time.Second || limits.Connect != connectLimit || limits.Lookup != lookupLimit {
+	k.known.learned.proxied = 20 * time.Second
+	if limits := (reconnecting{k}).newAttempt(new(backoff)).options.Limits; limits.Proxy != 40*time.Second || limits.Connect != connectLimit || limits.Lookup != lookupLimit {
 		t.Errorf("%+v", limits)
 	}
-	_, leave := k.attend(true)
+	_, leave := service{k}.attend(true)
 	defer leave()
-	if limits := k.newAttempt(new(backoff)).options.Limits; limits != (sshconn.Limits{}) {
+	if limits := (reconnecting{k}).newAttempt(new(backoff)).options.Limits; limits != (sshconn.Limits{}) {
 		t.Errorf("with a person there: %+v", limits)
 	}
 }
@@ -124,7 +124,7 @@ func TestAttemptFromAnAddressThatIsGone(t *testing.T) {
 		{sshconn.PhaseSession, gone, false, false},
 	} {
 		k := spareKeeper(t)
-		a := &attempt{k: k, began: time.Now(), attended: test.attended}
+		a := &attempt{r: reconnecting{k}, began: time.Now(), attended: test.attended}
 		a.connectedFrom(test.from)
 		a.progress(test.phase)
 		k.epoch++
@@ -139,19 +139,21 @@ func TestAttemptFromAnAddressThatIsGone(t *testing.T) {
 func TestLaunchHearsOfAFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := spareKeeper(t)
-		_, leave := k.attend(false)
+		_, leave := service{k}.attend(false)
 		done := make(chan error, 1)
-		go func() { done <- k.pause(t.Context(), &attempt{k: k}, net.ErrClosed, 0, new(backoff)) }()
+		go func() {
+			done <- reconnecting{k}.pause(t.Context(), &attempt{r: reconnecting{k}}, net.ErrClosed, 0, new(backoff))
+		}()
 		synctest.Wait()
 		leave()
 		if err := <-done; !errors.Is(err, errUnwanted) {
 			t.Errorf("%v after the launch has left, want %v", err, errUnwanted)
 		}
-		k.kept = true
-		_, leave = k.attend(false)
+		k.life.kept = true
+		_, leave = service{k}.attend(false)
 		defer leave()
 		began := time.Now()
-		if err := k.pause(t.Context(), &attempt{k: k}, net.ErrClosed, 0, new(backoff)); err != nil || time.Since(began) > 0 {
+		if err := (reconnecting{k}).pause(t.Context(), &attempt{r: reconnecting{k}}, net.ErrClosed, 0, new(backoff)); err != nil || time.Since(began) > 0 {
 			t.Errorf("kept, it rests for %v; %v", time.Since(began), err)
 		}
 	})

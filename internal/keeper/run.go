@@ -97,7 +97,7 @@ func (k *Keeper) live(ctx context.Context, ready func(error) error) error {
 	if err := k.leases.Find(); err != nil {
 		return ready(err)
 	}
-	listener, err := control.Listen(k.dir().Socket())
+	listener, err := control.Listen(k.dir.Socket())
 	if err != nil {
 		return ready(err)
 	}
@@ -112,9 +112,9 @@ func (k *Keeper) live(ctx context.Context, ready func(error) error) error {
 	var helpers sync.WaitGroup
 	helpers.Go(func() { k.server().Serve(serving, listener) })
 	helpers.Go(func() { k.sense(serving) })
-	helpers.Go(func() { k.rest(serving, trim) })
+	helpers.Go(func() { k.memory.rest(serving, trim) })
 	helpers.Go(func() { k.agents.watch(serving) })
-	k.run(ctx)
+	reconnecting{k}.run(ctx)
 	// Who comes from here on finds no socket and spawns a keeper, which waits
 	// for the lock.
 	_ = listener.Close()
@@ -132,16 +132,16 @@ func (k *Keeper) guarded() (end func()) {
 	k.mu.Unlock()
 	self, err := os.Executable()
 	if err == nil {
-		err = k.save()
+		err = k.store.save(k.toSave)
 	}
 	if err != nil || !may {
 		k.log.Error().Err(err).Bool("killed_too_often", !may).Msg("the keeper will not come back if it is killed")
-		return k.dropSpec
+		return k.store.drop
 	}
-	g := startGuardian(self, k.dir().Spec(), k.log)
+	g := startGuardian(self, k.dir.Spec(), k.log)
 	return func() {
 		g.end()
-		k.dropSpec()
+		k.store.drop()
 	}
 }
 

@@ -14,7 +14,7 @@ func TestLauncherIsGone(t *testing.T) {
 	if err := k.live(t.Context(), func(error) error { return gone }); !errors.Is(err, gone) {
 		t.Errorf("it ended with %v", err)
 	}
-	if _, err := os.Stat(k.dir().Socket()); !errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat(k.dir.Socket()); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the socket: %v", err)
 	}
 }

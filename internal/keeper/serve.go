@@ -12,9 +12,12 @@ import (
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
+// service is what the keeper does for its clients.
+type service struct{ *Keeper }
+
 // server is the keeper's end of the control socket.
 func (k *Keeper) server() *control.Server {
-	return &control.Server{Log: k.log, Used: k.touch, Answer: k.answer}
+	return &control.Server{Log: k.log, Used: k.memory.touch, Answer: service{k}.answer}
 }
 
 // answer does what a client wants. An error is told to it.
@@ -22,20 +25,20 @@ func (k *Keeper) server() *control.Server {
 // What fails is told by the functions below, before the client is no longer
 // counted: the keeper may end with its last client, and one that hears nothing
 // would look for another keeper.
-func (k *Keeper) answer(ctx context.Context, c *control.Conversation) error {
+func (s service) answer(ctx context.Context, c *control.Conversation) error {
 	switch {
-	case c.Op == control.OpAttach && c.Attach != nil && k.isFor(c.Attach.Config):
-		return k.attach(ctx, c, *c.Attach)
+	case c.Op == control.OpAttach && c.Attach != nil && s.isFor(c.Attach.Config):
+		return s.attach(ctx, c, *c.Attach)
 	case c.Op == control.OpStart && c.Start != nil:
-		return k.startServer(ctx, c, *c.Start)
+		return s.startServer(ctx, c, *c.Start)
 	case c.Op == control.OpShell && c.Shell != nil:
-		return k.runShell(ctx, c, *c.Shell)
+		return s.runShell(ctx, c, *c.Shell)
 	case remoteTasks[c.Op].do != nil:
-		return k.runTask(ctx, c, remoteTasks[c.Op])
+		return s.runTask(ctx, c, remoteTasks[c.Op])
 	case c.Op == control.OpStatus:
-		return c.Status(k.status())
+		return c.Status(s.status())
 	case c.Op == control.OpStop:
-		k.stop()
+		s.stop()
 		return errors.Join(c.Done(), untilGone(ctx))
 	}
 	return control.ErrUnknownCall
@@ -49,28 +52,28 @@ func untilGone(ctx context.Context) error {
 
 // stop ends the keeper, whoever needs it, also should it be killed meanwhile.
 func (k *Keeper) stop() {
-	k.dropSpec()
-	k.update(func() { k.stopping = true })
+	k.store.drop()
+	k.update(func() { k.life.stopping = true })
 }
 
 // attend counts a client that needs the connection until leave is called,
 // which may be done more than once. It returns how many attempts had failed
 // before.
-func (k *Keeper) attend(askable bool) (failures int, leave func()) {
+func (s service) attend(askable bool) (failures int, leave func()) {
 	asks := 0
 	if askable {
 		asks = 1
 	}
-	k.update(func() {
-		k.attached++
-		k.askable += asks
-		k.arrivals += asks
-		failures = k.failures
+	s.update(func() {
+		s.clients.attached++
+		s.clients.askable += asks
+		s.clients.arrivals += asks
+		failures = s.tries.failures
 	})
 	return failures, sync.OnceFunc(func() {
-		k.update(func() {
-			k.attached--
-			k.askable -= asks
+		s.update(func() {
+			s.clients.attached--
+			s.clients.askable -= asks
 		})
 	})
 }
@@ -79,18 +82,18 @@ func (k *Keeper) attend(askable bool) (failures int, leave func()) {
 // on, since its socket may be newer than the one of the launcher that spawned
 // the keeper, its configuration holds for what is dialed from now on, and the
 // keeper stays for the longest time that one asked for.
-func (k *Keeper) use(a control.Attach) {
+func (s service) use(a control.Attach) {
 	configured := false
-	k.update(func() {
-		k.linger = max(k.linger, a.Linger)
-		configured = k.configureLocked(a)
-		k.chooseLocked(a.Transport)
+	s.update(func() {
+		s.life.linger = max(s.life.linger, a.Linger)
+		configured = s.configureLocked(a)
+		s.chooseLocked(a.Transport)
 	})
-	k.agents.uses(a.AgentSocket) // and looked at, as the configuration has it now
+	s.agents.uses(a.AgentSocket) // and looked at, as the configuration has it now
 	if configured {
-		k.enterDir(a.Config.Dir)
+		s.enterDir(a.Config.Dir)
 	}
-	k.saveOrLog()
+	s.saveOrLog()
 }
 
 // stagePause is how long a person waits without a word before they are told
@@ -101,16 +104,16 @@ const stagePause = 2 * time.Second
 // connected waits until the connection is up, or until an attempt fails that
 // ended after the one counted by failures. Questions are taken from asks
 // meanwhile, and what takes long is told; a nil asks takes none.
-func (k *Keeper) connected(ctx context.Context, failures int, asks <-chan ask, put func(ask) error) (*remote.Connection, error) {
+func (s service) connected(ctx context.Context, failures int, asks <-chan ask, put func(ask) error) (*remote.Connection, error) {
 	var told sshconn.Stage
 	quiet := time.NewTicker(stagePause)
 	defer quiet.Stop()
 	for {
-		k.mu.Lock()
-		conn, change, failed := k.conn, k.change, k.failed
+		s.mu.Lock()
+		conn, change, failed := s.conn, s.change, s.tries.failed
 		works := conn.Ready()
-		news := k.failures > failures
-		k.mu.Unlock()
+		news := s.tries.failures > failures
+		s.mu.Unlock()
 		switch {
 		case works:
 			return conn, nil
@@ -123,11 +126,11 @@ func (k *Keeper) connected(ctx context.Context, failures int, asks <-chan ask, p
 			if err := put(a); err != nil {
 				return nil, err
 			}
-			told = k.stage() // whoever was just asked knows
+			told = s.stage() // whoever was just asked knows
 			quiet.Reset(stagePause)
 		case <-quiet.C:
-			stage := k.stage()
-			if asks == nil || stage == told || stage.Phase == "" || k.config().IsHushed() {
+			stage := s.stage()
+			if asks == nil || stage == told || stage.Phase == "" || s.config().IsHushed() {
 				continue
 			}
 			if err := put(ask{notice: &sshconn.Notice{Kind: sshconn.NoticeStage, Stage: &stage}}); err != nil {
@@ -142,23 +145,23 @@ func (k *Keeper) connected(ctx context.Context, failures int, asks <-chan ask, p
 
 // attach brings the connection up for a launcher, asks it what the connection
 // needs to know, and then counts its sessions until it leaves.
-func (k *Keeper) attach(ctx context.Context, c *control.Conversation, a control.Attach) error {
+func (s service) attach(ctx context.Context, c *control.Conversation, a control.Attach) error {
 	if err := c.Heard(); err != nil {
 		return err
 	}
 	put := func(q ask) error { return deliver(ctx, c, q) }
 	// A launch that is refused changes nothing for the others.
-	vetted, notes, err := k.vet(ctx, k.working(), a.Config, put)
+	vetted, notes, err := s.vet(ctx, s.working(), a.Config, put)
 	if err != nil {
 		return c.Fail(err)
 	}
-	k.use(a)
-	k.leaveExpired()
-	failures, leave := k.attend(true)
+	s.use(a)
+	s.leaveExpired()
+	failures, leave := s.attend(true)
 	defer leave()
-	conn, err := k.connected(ctx, failures, k.asks, put)
+	conn, err := s.connected(ctx, failures, s.questions.asks, put)
 	if err == nil && conn != vetted {
-		_, notes, err = k.vet(ctx, conn, a.Config, put)
+		_, notes, err = s.vet(ctx, conn, a.Config, put)
 	}
 	if err == nil {
 		err = carriedBy(conn, a.Transport)
@@ -169,18 +172,18 @@ func (k *Keeper) attach(ctx context.Context, c *control.Conversation, a control.
 	if a.Session {
 		conn.Begin(true)
 	}
-	if err := c.Up(k.up(conn, notes)); err != nil {
+	if err := c.Up(s.up(conn, notes)); err != nil {
 		return err
 	}
-	return k.serveAttached(ctx, c, conn)
+	return s.serveAttached(ctx, c, conn)
 }
 
 // serveAttached does what an attached launcher wants until it leaves.
-func (k *Keeper) serveAttached(ctx context.Context, c *control.Conversation, conn *remote.Connection) error {
+func (s service) serveAttached(ctx context.Context, c *control.Conversation, conn *remote.Connection) error {
 	for {
 		select {
 		case call := <-c.More:
-			tell, err := k.follow(ctx, c, conn, call)
+			tell, err := s.follow(ctx, c, conn, call)
 			if err != nil {
 				return c.Fail(err)
 			}
@@ -195,39 +198,39 @@ func (k *Keeper) serveAttached(ctx context.Context, c *control.Conversation, con
 
 // leaveExpired ends a connection on which nothing can be started, since a launch
 // comes that may find it otherwise.
-func (k *Keeper) leaveExpired() {
-	k.mu.Lock()
-	conn := k.conn
-	k.mu.Unlock()
+func (s service) leaveExpired() {
+	s.mu.Lock()
+	conn := s.conn
+	s.mu.Unlock()
 	if conn != nil && conn.Expired() != nil {
 		conn.Drop()
 	}
 }
 
 // stay has the keeper stay, or no longer.
-func (k *Keeper) stay(kept bool) {
-	k.update(func() { k.kept = kept })
-	k.saveOrLog()
+func (s service) stay(kept bool) {
+	s.update(func() { s.life.kept = kept })
+	s.saveOrLog()
 }
 
 // follow does what a launcher may want once it is attached, and returns what tells
 // it the outcome.
-func (k *Keeper) follow(ctx context.Context, c *control.Conversation, conn *remote.Connection, call control.Call) (tell func() error, err error) {
+func (s service) follow(ctx context.Context, c *control.Conversation, conn *remote.Connection, call control.Call) (tell func() error, err error) {
 	switch call.Op {
 	case control.OpLease:
-		return c.Done, k.leases.Add(call.Lease)
+		return c.Done, s.leases.Add(call.Lease)
 	case control.OpKeep:
 		if conn.Facts().OneSession {
 			return nil, &link.ForwardError{Reason: "one session"}
 		}
-		before := k.isKept()
-		k.stay(true)
+		before := s.isKept()
+		s.stay(true)
 		conn.Settled(ctx)
 		if err := conn.Expired(); err != nil {
-			k.stay(before)
+			s.stay(before)
 			return nil, err
 		}
-		ready := control.Ready{Written: conn.Written(), Warnings: k.lacking(conn)}
+		ready := control.Ready{Written: conn.Written(), Warnings: s.lacking(conn)}
 		return func() error { return c.Settled(ready) }, nil
 	}
 	return nil, control.ErrUnknownCall
@@ -235,16 +238,16 @@ func (k *Keeper) follow(ctx context.Context, c *control.Conversation, conn *remo
 
 // startServer has mosh-server started for the stand-in and relays what that
 // prints. What the start lacks is said when it is known, beside the output.
-func (k *Keeper) startServer(ctx context.Context, c *control.Conversation, s control.Start) error {
-	failures, leave := k.attend(false)
+func (s service) startServer(ctx context.Context, c *control.Conversation, start control.Start) error {
+	failures, leave := s.attend(false)
 	defer leave()
 	defer context.AfterFunc(ctx, leave)() // a start may outlast its client
-	conn, err := k.connected(ctx, failures, nil, nil)
+	conn, err := s.connected(ctx, failures, nil, nil)
 	if err != nil {
 		return c.Fail(err)
 	}
 	for tries := 0; ; tries++ {
-		code, err := k.startOn(ctx, conn, c, s)
+		code, err := s.startOn(ctx, conn, c, start)
 		if err == nil {
 			return c.Exit(code)
 		}
@@ -252,7 +255,7 @@ func (k *Keeper) startServer(ctx context.Context, c *control.Conversation, s con
 			return c.Fail(err)
 		}
 		// The connection was lost in the middle: there will be another.
-		if conn, err = k.connected(ctx, failures, nil, nil); err != nil {
+		if conn, err = s.connected(ctx, failures, nil, nil); err != nil {
 			return c.Fail(err)
 		}
 	}
@@ -269,15 +272,15 @@ func startTries(conn *remote.Connection) int {
 
 // startOn starts mosh-server over one connection. It tells the client beside
 // that when the remote is ready.
-func (k *Keeper) startOn(ctx context.Context, conn *remote.Connection, c *control.Conversation, s control.Start) (int, error) {
+func (s service) startOn(ctx context.Context, conn *remote.Connection, c *control.Conversation, start control.Start) (int, error) {
 	conn.Begin(false)
 	told := make(chan struct{})
 	go func() {
 		defer close(told)
-		k.tellSettled(ctx, conn, c)
+		s.tellSettled(ctx, conn, c)
 	}()
 	waiting := func(kind string) { _ = c.Tell(sshconn.Notice{Kind: kind}) }
-	code, err := conn.Start(ctx, s, waiting, func(p []byte) { _ = c.Output(p) })
+	code, err := conn.Start(ctx, start, waiting, func(p []byte) { _ = c.Output(p) })
 	if errors.Is(err, remote.ErrLostInStart) {
 		return code, err
 	}
@@ -287,28 +290,28 @@ func (k *Keeper) startOn(ctx context.Context, conn *remote.Connection, c *contro
 
 // tellSettled tells a client when the set-up and the link are done or have
 // failed.
-func (k *Keeper) tellSettled(ctx context.Context, conn *remote.Connection, c *control.Conversation) {
+func (s service) tellSettled(ctx context.Context, conn *remote.Connection, c *control.Conversation) {
 	if !conn.Settled(ctx) {
 		return
 	}
 	address, beyond := conn.Address()
 	ready := control.Ready{Address: address, Beyond: beyond, Written: conn.Written()}
 	if conn.Expired() == nil { // which the start says
-		ready.Warnings = k.lacking(conn)
+		ready.Warnings = s.lacking(conn)
 	}
 	_ = c.Settled(ready)
 }
 
 // up returns what a launcher wants to know of the connection, with these notes.
-func (k *Keeper) up(conn *remote.Connection, notes []sshconn.Note) *control.Connected {
+func (s service) up(conn *remote.Connection, notes []sshconn.Note) *control.Connected {
 	address, _ := conn.Address()
 	facts := conn.Facts()
-	return &control.Connected{Address: address, Notes: notes, Agent: k.agents.forwarded(), Identity: facts.Identity, Forwarding: conn.Forwarding(), OneSession: facts.OneSession}
+	return &control.Connected{Address: address, Notes: notes, Agent: s.agents.forwarded(), Identity: facts.Identity, Forwarding: conn.Forwarding(), OneSession: facts.OneSession}
 }
 
 // lacking returns what a launch is told: what sessions go without, and that its
 // agent has no keys where that is the one reason why the session has none.
-func (k *Keeper) lacking(conn *remote.Connection) []error {
+func (s service) lacking(conn *remote.Connection) []error {
 	lacks := conn.Lacks()
 	forward := (*link.ForwardError)(nil)
 	for _, err := range lacks {
@@ -316,7 +319,7 @@ func (k *Keeper) lacking(conn *remote.Connection) []error {
 			return lacks
 		}
 	}
-	if err := k.agents.lacksKeys(); err != nil {
+	if err := s.agents.lacksKeys(); err != nil {
 		lacks = append(lacks, err)
 	}
 	return lacks

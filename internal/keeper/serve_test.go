@@ -177,7 +177,7 @@ func (l *listening) left() { l.counted(0) }
 
 func (l *listening) counted(n int) {
 	l.t.Helper()
-	if !l.k.until(l.t.Context(), 5*time.Minute, func() bool { return l.k.attached == n && l.k.askable == n }) {
+	if !l.k.until(l.t.Context(), 5*time.Minute, func() bool { return l.k.clients.attached == n && l.k.clients.askable == n }) {
 		l.t.Fatalf("the keeper does not come to count %d clients", n)
 	}
 }
@@ -200,7 +200,7 @@ func FuzzControl(f *testing.F) {
 		ours, theirs := net.Pipe()
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		go func() { _, _ = k.askHostKey(ctx, sshconn.HostKeyQuestion{Host: "devbox"}) }()
+		go func() { _, _ = k.questions.hostKey(ctx, sshconn.HostKeyQuestion{Host: "devbox"}) }()
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
@@ -214,8 +214,8 @@ func FuzzControl(f *testing.F) {
 		case <-time.After(5 * time.Minute):
 			t.Fatal("the conversation goes on")
 		}
-		if k.attached != 0 || k.askable != 0 {
-			t.Fatalf("%d clients are counted still", k.attached)
+		if k.clients.attached != 0 || k.clients.askable != 0 {
+			t.Fatalf("%d clients are counted still", k.clients.attached)
 		}
 	})
 }

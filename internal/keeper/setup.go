@@ -26,19 +26,19 @@ var remoteTasks = map[string]remoteTask{
 // runTask does a task and tells the client what became of each file. A keeper
 // that has taken the set-up back ends: what its connection knows of the remote
 // no longer holds.
-func (k *Keeper) runTask(ctx context.Context, c *control.Conversation, task remoteTask) error {
-	before, leave := k.attend(false)
+func (s service) runTask(ctx context.Context, c *control.Conversation, task remoteTask) error {
+	before, leave := s.attend(false)
 	defer leave()
-	conn, err := k.connected(ctx, before, nil, nil)
+	conn, err := s.connected(ctx, before, nil, nil)
 	if err != nil {
 		return c.Fail(err)
 	}
 	if task.undoes {
-		if busy := k.busy(); busy != nil {
+		if busy := s.busy(); busy != nil {
 			return c.Fail(busy)
 		}
 		conn.Unhold()
-		defer k.stop()
+		defer s.stop()
 	}
 	ctx, cancel := context.WithTimeout(ctx, remote.SetupLimit)
 	defer cancel()
@@ -53,9 +53,9 @@ func (k *Keeper) runTask(ctx context.Context, c *control.Conversation, task remo
 }
 
 // busy returns a *control.BusyError if sessions use the remote, or are to.
-func (k *Keeper) busy() error {
-	sessions := k.leases.Count()
-	if kept := k.isKept(); kept || sessions > 0 {
+func (s service) busy() error {
+	sessions := s.leases.Count()
+	if kept := s.isKept(); kept || sessions > 0 {
 		return &control.BusyError{Sessions: sessions, Kept: kept}
 	}
 	return nil

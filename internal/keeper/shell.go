@@ -14,14 +14,14 @@ import (
 // of that of one that has printed nothing: it tells why. Nothing else is done to
 // the remote. When the client is gone, the shell's input ends, and it
 // has remote.DetachLimit to clean up behind itself; for so long the keeper stays.
-func (k *Keeper) runShell(ctx context.Context, c *control.Conversation, s control.Shell) error {
-	failures, leave := k.attend(false)
+func (s service) runShell(ctx context.Context, c *control.Conversation, shell control.Shell) error {
+	failures, leave := s.attend(false)
 	defer leave()
-	conn, err := k.connected(ctx, failures, nil, nil)
+	conn, err := s.connected(ctx, failures, nil, nil)
 	if err != nil {
 		return c.Fail(err)
 	}
-	session, err := conn.OpenShell(ctx, s.Agent)
+	session, err := conn.OpenShell(ctx, shell.Agent)
 	if err != nil {
 		return c.Fail(err)
 	}

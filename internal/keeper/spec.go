@@ -2,6 +2,8 @@ package keeper
 
 import (
 	"encoding/json"
+	"os"
+	"sync"
 	"time"
 
 	"github.com/google/renameio/v2"
@@ -37,19 +39,41 @@ func (s *saved) inherit(left saved, boot string) {
 	s.Agents, s.Actor, s.Choice = left.Agents, left.Actor, left.Choice
 }
 
-// save writes the spec for a keeper that is to resume from it.
-func (s saved) save(path string) error {
-	data, err := json.Marshal(s)
+// store is where the keeper saves what one needs that takes its place.
+type store struct {
+	path string
+
+	mu      sync.Mutex // the newest state is saved last
+	dropped bool       // nobody is to take this one's place
+}
+
+// save writes down what read returns.
+func (s *store) save(read func() saved) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.dropped {
+		return nil
+	}
+	data, err := json.Marshal(read())
 	if err != nil {
 		return err
 	}
-	return renameio.WriteFile(path, data, 0o600)
+	return renameio.WriteFile(s.path, data, 0o600)
+}
+
+// drop removes what was saved, for good: nobody takes the place of a keeper
+// that was stopped, or that nobody needs.
+func (s *store) drop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dropped = true
+	_ = os.Remove(s.path)
 }
 
 // maxSaved bounds what is read of a saved spec, in bytes.
 const maxSaved = 2 << 20
 
-// loadSpec reads what save has written.
+// loadSpec reads what a store has saved.
 func loadSpec(path string) (saved, error) {
 	var s saved
 	data, err := rundir.ReadFile(path, maxSaved)

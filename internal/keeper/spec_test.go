@@ -92,18 +92,18 @@ func TestLingersOn(t *testing.T) {
 // too, and what is saved says until when.
 func TestLingersAfterSession(t *testing.T) {
 	k := spareKeeper(t)
-	k.linger = time.Hour
-	if err := os.Mkdir(k.dir().Sessions(), 0o700); err != nil {
+	k.life.linger = time.Hour
+	if err := os.Mkdir(k.dir.Sessions(), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	nobodys := filepath.Join(k.dir().Sessions(), strings.Repeat("A", 26))
+	nobodys := filepath.Join(k.dir.Sessions(), strings.Repeat("A", 26))
 	if err := os.WriteFile(nobodys, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if err := k.leases.Find(); err != nil {
 		t.Fatal(err)
 	}
-	saved, err := loadSpec(k.dir().Spec())
+	saved, err := loadSpec(k.dir.Spec())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,13 +116,13 @@ func TestLingersAfterSession(t *testing.T) {
 // by, whatever else is still said to it.
 func TestStopDropsSpec(t *testing.T) {
 	k := spareKeeper(t)
-	k.use(control.Attach{AgentSocket: "/agent"})
-	if _, err := loadSpec(k.dir().Spec()); err != nil {
+	service{k}.use(control.Attach{AgentSocket: "/agent"})
+	if _, err := loadSpec(k.dir.Spec()); err != nil {
 		t.Fatal(err)
 	}
 	k.stop()
-	k.use(control.Attach{AgentSocket: "/other"})
-	if _, err := os.Stat(k.dir().Spec()); !errors.Is(err, fs.ErrNotExist) {
+	service{k}.use(control.Attach{AgentSocket: "/other"})
+	if _, err := os.Stat(k.dir.Spec()); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the spec is there: %v", err)
 	}
 }

@@ -24,7 +24,7 @@ func (k *Keeper) status() *control.Status {
 	s := &control.Status{
 		Destination: config.Dest, HostName: config.HostName, User: config.User, Port: config.Port,
 		State: k.state, Since: k.since,
-		Sessions: sessions, Kept: k.kept, Reconnects: max(k.ups-1, 0),
+		Sessions: sessions, Kept: k.life.kept, Reconnects: max(k.ups-1, 0),
 		Requests: used.Requests, Signatures: used.Signs, Log: k.spec.Dirs.Log(k.spec.ID()),
 	}
 	s.Transport, s.Reason = k.carrierLocked()
@@ -49,14 +49,14 @@ func (k *Keeper) status() *control.Status {
 // problemsLocked returns what is wrong with the connection, or why there is none.
 func (k *Keeper) problemsLocked() []error {
 	var problems []error
-	if k.alarm != nil {
-		problems = append(problems, k.alarm)
+	if k.known.alarm != nil {
+		problems = append(problems, k.known.alarm)
 	}
 	switch {
 	case k.conn != nil:
 		problems = append(problems, k.conn.Lacks()...)
-	case k.failed != nil:
-		problems = append(problems, k.failed)
+	case k.tries.failed != nil:
+		problems = append(problems, k.tries.failed)
 	}
 	return problems
 }

@@ -17,8 +17,8 @@ import (
 func TestStatusOfTalkative(t *testing.T) {
 	long := strings.Repeat("€\u200b\"<", 100<<10)
 	for name, happens := range map[string]func(*Keeper){
-		"before it was up": func(k *Keeper) { k.failed = &sshconn.DisconnectError{Reason: 2, Message: long} },
-		"since":            func(k *Keeper) { k.alarm = errors.New(long) },
+		"before it was up": func(k *Keeper) { k.tries.failed = &sshconn.DisconnectError{Reason: 2, Message: long} },
+		"since":            func(k *Keeper) { k.known.alarm = errors.New(long) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := listenForTest(t)

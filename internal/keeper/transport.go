@@ -12,15 +12,15 @@ import (
 // chooseLocked takes the transport that a launch wants; "" leaves it as it is.
 // What the keeper has found out by itself stays, if the launch leaves it open.
 func (k *Keeper) chooseLocked(wanted string) {
-	if wanted == "" || wanted == sshconn.TransportAuto && k.choice.Reason != "" {
+	if wanted == "" || wanted == sshconn.TransportAuto && k.known.choice.Reason != "" {
 		return
 	}
-	k.choice = sshconn.Choice{Transport: wanted}
+	k.known.choice = sshconn.Choice{Transport: wanted}
 }
 
 // carrierLocked returns what carries the connection and why, or is to.
 func (k *Keeper) carrierLocked() (transport, reason string) {
-	choice := k.choice
+	choice := k.known.choice
 	if k.conn != nil {
 		choice = k.conn.Facts().Choice
 	}
@@ -42,5 +42,5 @@ func (k *Keeper) masterPlace() sshconn.MasterPlace {
 	if err != nil {
 		return sshconn.MasterPlace{}
 	}
-	return sshconn.MasterPlace{Dir: string(k.dir()), Program: self}
+	return sshconn.MasterPlace{Dir: string(k.dir), Program: self}
 }

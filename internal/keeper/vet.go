@@ -10,20 +10,20 @@ import (
 )
 
 // working returns the connection, nil if there is none or it may be gone.
-func (k *Keeper) working() *remote.Connection {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if !k.conn.Works() {
+func (s service) working() *remote.Connection {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.conn.Works() {
 		return nil
 	}
-	return k.conn
+	return s.conn
 }
 
 // vet has the host key of a connection judged by a launch's configuration, since
 // it may have been accepted by another that is not as strict. What has to be asked
 // is put to that launch. It returns the connection, and what the launch should
 // know of how it was made. The error is that of sshconn's Facts.Judge.
-func (k *Keeper) vet(ctx context.Context, conn *remote.Connection, config *sshconfig.Config, put func(ask) error) (*remote.Connection, []sshconn.Note, error) {
+func (s service) vet(ctx context.Context, conn *remote.Connection, config *sshconfig.Config, put func(ask) error) (*remote.Connection, []sshconn.Note, error) {
 	switch {
 	case conn == nil:
 		return nil, nil, nil
@@ -32,22 +32,11 @@ func (k *Keeper) vet(ctx context.Context, conn *remote.Connection, config *sshco
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	asks := make(chan ask)
-	opts := sshconn.Options{
-		Log: k.log,
-		Ask: func(ctx context.Context, q sshconn.HostKeyQuestion) (string, error) {
-			return k.askHostKeyOf(ctx, asks, q)
-		},
-		Tell: func(n sshconn.Notice) {
-			select {
-			case asks <- ask{notice: &n}:
-			case <-ctx.Done():
-			}
-		},
-	}
-	k.mu.Lock()
-	opts.Accepted = k.accepted
-	k.mu.Unlock()
+	own := questions{asks: make(chan ask), others: s.canAsk}
+	opts := sshconn.Options{Log: s.log, Ask: own.hostKey, Tell: func(n sshconn.Notice) { own.tell(ctx, n) }}
+	s.mu.Lock()
+	opts.Accepted = s.known.accepted
+	s.mu.Unlock()
 	var verdict transport.Verdict
 	var err error
 	judged := make(chan struct{})
@@ -57,7 +46,7 @@ func (k *Keeper) vet(ctx context.Context, conn *remote.Connection, config *sshco
 	}()
 	for {
 		select {
-		case a := <-asks:
+		case a := <-own.asks:
 			if err := put(a); err != nil {
 				cancel()
 				<-judged
@@ -65,7 +54,7 @@ func (k *Keeper) vet(ctx context.Context, conn *remote.Connection, config *sshco
 			}
 		case <-judged:
 			if verdict.Accepted != nil {
-				k.update(func() { k.accepted = verdict.Accepted })
+				s.update(func() { s.known.accepted = verdict.Accepted })
 			}
 			return conn, verdict.Notes, err
 		}

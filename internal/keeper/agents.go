@@ -6,13 +6,13 @@ import (
 	"errors"
 	"maps"
 	"net"
-	"os"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
 
+	"github.com/mosha-ssh/mosha/internal/child"
 	"github.com/mosha-ssh/mosha/internal/guard"
 	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
@@ -30,6 +30,7 @@ const (
 // in. Its lock is its own.
 type agents struct {
 	config   func() *sshconfig.Config
+	environ  func() child.Env // of the newest launch
 	guard    *guard.Guard
 	launched chan struct{} // one slot; the agents are to be asked for their keys
 
@@ -43,14 +44,14 @@ type agents struct {
 
 // newAgents returns the agents of a keeper that begins, with those that the one
 // before it knew.
-func newAgents(config func() *sshconfig.Config, before []string, log zerolog.Logger) *agents {
+func newAgents(config func() *sshconfig.Config, environ func() child.Env, before []string, log zerolog.Logger) *agents {
 	a := &agents{
-		config: config, launched: make(chan struct{}, 1), launchers: before,
+		config: config, environ: environ, launched: make(chan struct{}, 1), launchers: before,
 		keyed: make(map[string]bool), asking: make(map[string]bool),
 	}
 	a.guard = guard.New(a.dial, log)
 	if len(before) == 0 {
-		a.uses(os.Getenv("SSH_AUTH_SOCK"))
+		a.uses(environ().Get("SSH_AUTH_SOCK"))
 	}
 	wakeUp(a.launched)
 	return a
@@ -88,17 +89,13 @@ type agentPath func(env func(string) string) (path string, ok bool)
 // after those that are; or, if new is set, after all but those that are known to
 // have none, since a person who is attached means that one.
 func (a *agents) paths(path agentPath, new bool) []string {
+	env := a.environ()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	var found []string
 	for _, launchers := range append(slices.Clone(a.launchers), "") {
-		p, ok := path(func(name string) string {
-			if name == "SSH_AUTH_SOCK" {
-				return launchers
-			}
-			return os.Getenv(name)
-		})
-		if ok && !slices.Contains(found, p) {
+		p, ok := path(withAgent(env, launchers))
+		if p = env.Path(p); ok && !slices.Contains(found, p) {
 			found = append(found, p)
 		}
 	}
@@ -189,7 +186,9 @@ func (a *agents) look(ctx context.Context, path string) {
 	ctx, cancel := context.WithTimeout(ctx, lookLimit)
 	defer cancel()
 	keys, err := a.guard.Look(ctx, path)
-	newest, _ := a.config().ForwardedSocket(a.newestEnv)
+	env := a.environ()
+	newest, _ := a.config().ForwardedSocket(withAgent(env, a.newest()))
+	newest = env.Path(newest)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	delete(a.asking, path)
@@ -203,17 +202,24 @@ func (a *agents) look(ctx context.Context, path string) {
 	}
 }
 
-// newestEnv is the environment of the newest launch, for its agent.
-func (a *agents) newestEnv(name string) string {
-	if name != "SSH_AUTH_SOCK" {
-		return os.Getenv(name)
-	}
+// newest is SSH_AUTH_SOCK of the newest launch that has one.
+func (a *agents) newest() string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if len(a.launchers) == 0 {
 		return ""
 	}
 	return a.launchers[0]
+}
+
+// withAgent looks variables up in an environment with another SSH_AUTH_SOCK.
+func withAgent(env child.Env, socket string) func(string) string {
+	return func(name string) string {
+		if name == "SSH_AUTH_SOCK" {
+			return socket
+		}
+		return env.Get(name)
+	}
 }
 
 // lacksKeys returns a *control.NoKeysError if the newest launch's agent is known to have

@@ -1,6 +1,7 @@
 package keeper
 
 import (
+	"github.com/mosha-ssh/mosha/internal/child"
 	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 )
@@ -19,15 +20,30 @@ func (s service) isFor(config *sshconfig.Config) bool {
 	return config == nil || config.ID() == s.config().ID()
 }
 
+// environ is where programs run: the environment and the directory of the newest
+// launch, as if that ran them itself. A token that was renewed in a new shell
+// counts, as does $NAME in IdentityAgent. It is not part of the spec, since it may
+// hold secrets: a keeper that comes back after it was killed has that of the
+// launch that spawned it, until the next one.
+func (k *Keeper) environ() child.Env {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.env
+}
+
 // configureLocked takes the configuration of a launch for the connections to
 // come, with its environment: the user may have corrected it since the keeper
-// was spawned. Who only looks, or sets up, leaves that of a connection that
-// works as it is. It says whether it did.
-func (s service) configureLocked(a control.Attach) bool {
+// was spawned. Clients that only look, or set up, leave that of a connection that
+// works as it is.
+func (s service) configureLocked(a control.Attach) {
 	if a.Config == nil || !a.Session && s.conn.Works() {
-		return false
+		return
 	}
 	s.spec.Config = a.Config
-	moveInto(a.Env)
-	return true
+	if len(a.Env) > 0 { // else it was too large to be sent
+		s.env = s.env.With(a.Environ())
+	}
+	if a.Config.Dir != "" {
+		s.env = s.env.In(a.Config.Dir)
+	}
 }

@@ -2,7 +2,6 @@ package keeper
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -11,33 +10,22 @@ import (
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 )
 
-// keepEnviron restores this process's environment and directory after the test.
-func keepEnviron(t *testing.T) {
-	var before [][]byte
-	for _, variable := range os.Environ() {
-		before = append(before, []byte(variable))
-	}
-	t.Chdir(".")
-	t.Cleanup(func() { moveInto(before) })
-}
-
 // TestAttachEnv: the newest launch's environment and directory hold, but not
 // those of who only looks at a connection that works.
 func TestAttachEnv(t *testing.T) {
-	keepEnviron(t)
 	k := spareKeeper(t)
 	use := func(session bool, environ ...string) {
 		config := *k.config()
 		config.Dir = t.TempDir()
 		service{k}.use(control.Attach{Config: &config, Session: session, Env: control.Environment(environ)})
-		entered, _ := os.Getwd()
+		entered := k.environ().Dir()
 		if entered == config.Dir != (session || !k.conn.Works()) {
 			t.Errorf("in %s, the launch in %s", entered, config.Dir)
 		}
 	}
 	is := func(want ...string) {
 		t.Helper()
-		got := os.Environ()
+		got := k.environ().Environ()
 		slices.Sort(got)
 		if !slices.Equal(got, want) {
 			t.Errorf("%q, want %q", got, want)
@@ -52,12 +40,10 @@ func TestAttachEnv(t *testing.T) {
 	k.conn = k.connects(t)
 	use(false, "TOKEN=four")
 	is("ODD=\xff=\n", "TOKEN=two", "none=")
-	k.enterDir("/no/such/directory")
 }
 
 // TestAttachEnvTooLong: a launch that has no room for it does without.
 func TestAttachEnvTooLong(t *testing.T) {
-	keepEnviron(t)
 	l := listenForTest(t)
 	for clients, c := range []struct {
 		token  string
@@ -71,7 +57,7 @@ func TestAttachEnvTooLong(t *testing.T) {
 		}
 		l.attachWith(control.Attach{Config: config, Session: true, Env: control.Environment(env)})
 		l.counted(clients + 1)
-		if is := os.Getenv("TOKEN"); is != c.want || !slices.Equal(l.k.config().SetEnv, config.SetEnv) {
+		if is := l.k.environ().Get("TOKEN"); is != c.want || !slices.Equal(l.k.config().SetEnv, config.SetEnv) {
 			t.Errorf("TOKEN is %s, want %s", is, c.want)
 		}
 	}

@@ -31,6 +31,7 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/crypto/ssh"
 
+	"github.com/mosha-ssh/mosha/internal/child"
 	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/keeper/lease"
 	"github.com/mosha-ssh/mosha/internal/keeper/remote"
@@ -55,6 +56,7 @@ type Keeper struct {
 	news // guards what follows
 
 	spec    saved
+	env     child.Env // of the newest launch
 	state   control.State
 	since   time.Time // when the state began
 	lostAt  time.Time // when the connection was lost; zero while it is up
@@ -118,7 +120,7 @@ func newKeeper(spec saved, log zerolog.Logger) *Keeper {
 		known: known{choice: spec.Choice}, life: lifetime{kept: spec.Kept, linger: spec.Linger},
 	}
 	k.questions = questions{asks: make(chan ask), others: k.canAsk}
-	k.agents = newAgents(k.config, spec.Agents, log)
+	k.agents = newAgents(k.config, k.environ, spec.Agents, log)
 	k.claims = link.NewClaims(spec.Actor, k.saveOrLog)
 	k.leases = lease.NewSet(dir.Sessions(), k.sessionsChanged)
 	if rest := min(time.Until(spec.Lingering), spec.Linger); rest > 0 { // the clock may have been set

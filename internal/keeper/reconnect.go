@@ -96,7 +96,7 @@ type attempt struct {
 func (r reconnecting) newAttempt(pace *backoff) *attempt {
 	a := &attempt{r: r, began: time.Now()}
 	a.options = sshconn.Options{
-		Log: r.log, AgentSocket: a.agent(r.config().AgentSocket), Family: r.spec.Family, Progress: a.progress, Dialing: r.dials, Master: r.masterPlace(),
+		Log: r.log, Env: r.environ(), AgentSocket: a.agent(r.config().AgentSocket), Family: r.spec.Family, Progress: a.progress, Dialing: r.dials, Master: r.masterPlace(),
 		Local:      a.connectedFrom,
 		ProxyAgent: a.agent(new(sshconfig.Config).AgentSocket),
 	}

@@ -83,16 +83,12 @@ func (s service) attend(askable bool) (failures int, leave func()) {
 // the keeper, its configuration holds for what is dialed from now on, and the
 // keeper stays for the longest time that one asked for.
 func (s service) use(a control.Attach) {
-	configured := false
 	s.update(func() {
 		s.life.linger = max(s.life.linger, a.Linger)
-		configured = s.configureLocked(a)
+		s.configureLocked(a)
 		s.chooseLocked(a.Transport)
 	})
 	s.agents.uses(a.AgentSocket) // and looked at, as the configuration has it now
-	if configured {
-		s.enterDir(a.Config.Dir)
-	}
 	s.saveOrLog()
 }
 

@@ -3,9 +3,10 @@ package sshconfig
 import (
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/mosha-ssh/mosha/internal/child"
 )
 
 // The words of the ssh command, as --ssh has them:
@@ -41,14 +42,14 @@ func isSSH(word string) bool { return filepath.Base(word) == "ssh" }
 
 // front returns what runs ssh: the program that the words begin with, unless
 // that is ssh itself; or the variable by which the system's loader puts a
-// library into ssh (ld.so(8), dyld(1)), as torsocks and proxychains do. env
-// looks up an environment variable.
-func front(words []string, env func(string) string) string {
-	if programLength(words) > 1 || !isSSH(words[0]) || !isBinary(words[0]) {
+// library into ssh (ld.so(8), dyld(1)), as torsocks and proxychains do. env is
+// where it runs.
+func front(words []string, env child.Env) string {
+	if programLength(words) > 1 || !isSSH(words[0]) || !isBinary(words[0], env) {
 		return words[0]
 	}
 	for _, name := range []string{"LD_PRELOAD", "DYLD_INSERT_LIBRARIES"} {
-		if env(name) != "" {
+		if env.Get(name) != "" {
 			return name
 		}
 	}
@@ -57,12 +58,12 @@ func front(words []string, env func(string) string) string {
 
 // isBinary reports whether a program is there and is no script, which may do
 // anything before it becomes ssh. One that cannot be read may be a script.
-func isBinary(program string) bool {
-	path, err := exec.LookPath(program)
+func isBinary(program string, env child.Env) bool {
+	path, err := env.LookPath(program)
 	if err != nil {
 		return false
 	}
-	file, err := os.Open(path)
+	file, err := os.Open(env.Path(path))
 	if err != nil {
 		return false
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mosha-ssh/mosha/internal/child"
 	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 )
 
@@ -33,14 +34,14 @@ func TestProgram(t *testing.T) {
 		if got := (&Config{SSH: words}).Program(); strings.Join(got, " ") != c.program {
 			t.Errorf("%s: the program is %q", c.ssh, got)
 		}
-		if got := front(words, func(string) string { return "" }); got != c.front {
+		if got := front(words, child.Env{}); got != c.front {
 			t.Errorf("%s: in front is %q", c.ssh, got)
 		}
 	}
 	dir := t.TempDir()
 	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
 	labtest.Program(t, filepath.Join(dir, "ssh"), "#!/bin/sh\nexec /usr/bin/ssh \"$@\"\n")
-	if got := front([]string{"ssh", "-p", "22"}, func(string) string { return "" }); got != "ssh" {
+	if got := front([]string{"ssh", "-p", "22"}, child.Env{}); got != "ssh" {
 		t.Errorf("a script named ssh: in front is %q", got)
 	}
 }

@@ -128,7 +128,7 @@ func (c *Config) expand(env func(string) (string, bool)) error {
 	t := c.tokens()
 	for _, list := range [][]string{c.UserKnownHostsFiles, c.GlobalKnownHostsFiles, c.RevokedHostKeys} {
 		for i, file := range list {
-			list[i] = absolute(t.tilde(file))
+			list[i] = c.absolute(t.tilde(file))
 		}
 	}
 	for _, option := range []struct {
@@ -140,7 +140,7 @@ func (c *Config) expand(env func(string) (string, bool)) error {
 			if err != nil {
 				return err
 			}
-			option.files[i] = absolute(path)
+			option.files[i] = c.absolute(path)
 		}
 	}
 	_, err := t.only(proxyTokens).strict("ProxyCommand", c.ProxyCommand, nil)
@@ -152,14 +152,14 @@ const proxyTokens = "%hknpr"
 
 // absolute makes a file name valid in every working directory. The word none
 // stands for no file.
-func absolute(path string) string {
-	if path == "" || path == "none" {
+func (c *Config) absolute(path string) string {
+	switch {
+	case path == "", path == "none":
 		return path
+	case filepath.IsAbs(path):
+		return filepath.Clean(path)
 	}
-	if abs, err := filepath.Abs(path); err == nil {
-		return abs
-	}
-	return path
+	return filepath.Join(c.Dir, path)
 }
 
 // ProxyShellCommand returns the ProxyCommand with its tokens expanded, for

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/mosha-ssh/mosha/internal/child"
 	"github.com/mosha-ssh/mosha/internal/text"
 )
 
@@ -42,13 +43,13 @@ func newPatience() patience {
 
 // command returns ssh with its end, which comes with a context that is derived
 // from parent.
-func (p patience) command(parent context.Context, args []string) (cmd *exec.Cmd, ctx context.Context, cancel func()) {
+func (p patience) command(parent context.Context, env child.Env, args []string) (cmd *exec.Cmd, ctx context.Context, cancel func()) {
 	if p.limit > 0 {
 		ctx, cancel = context.WithTimeout(parent, p.limit)
 	} else {
 		ctx, cancel = context.WithCancel(parent)
 	}
-	cmd = exec.CommandContext(ctx, args[0], args[1:]...)
+	cmd = env.Command(ctx, args[0], args[1:]...)
 	cmd.WaitDelay = time.Second // a Match exec child may hold stdout
 	if p.group {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -63,6 +64,11 @@ func (p patience) command(parent context.Context, args []string) (cmd *exec.Cmd,
 // *DestinationError, *NoSSHError, *SSHError, *TimeoutError, *OutputError,
 // *EnvError, *TokenError, or that of ctx.
 func Resolve(ctx context.Context, sshCommand []string, dest string, extra ...string) (*Config, error) {
+	return ResolveIn(ctx, child.Env{}, sshCommand, dest, extra...)
+}
+
+// ResolveIn is Resolve in an environment that need not be this process's.
+func ResolveIn(ctx context.Context, env child.Env, sshCommand []string, dest string, extra ...string) (*Config, error) {
 	if dest == "" || dest[0] == '-' || strings.ContainsFunc(dest, isControl) {
 		return nil, &DestinationError{What: "destination", Value: dest}
 	}
@@ -72,7 +78,7 @@ func Resolve(ctx context.Context, sshCommand []string, dest string, extra ...str
 	if err := cmp.Or(checkWords(sshCommand), checkTyped(sshCommand, dest)); err != nil {
 		return nil, err
 	}
-	output, err := ask(ctx, newPatience(), sshCommand, extra, dest)
+	output, err := ask(ctx, env, newPatience(), sshCommand, extra, dest)
 	if err != nil {
 		return nil, err
 	}
@@ -82,9 +88,9 @@ func Resolve(ctx context.Context, sshCommand []string, dest string, extra ...str
 	}
 	c.Dest = dest
 	c.SSH = slices.Clone(sshCommand)
-	c.Dir, _ = os.Getwd()
-	c.ConfigFile = absolute(configFile(c.SSH))
-	c.Front = front(c.SSH, os.Getenv)
+	c.Dir = env.Dir()
+	c.ConfigFile = c.absolute(configFile(c.SSH))
+	c.Front = front(c.SSH, env)
 	if err := checkHost(sshCommand, c.OriginalHost, hostOf(dest)); err != nil {
 		return nil, err
 	}
@@ -92,11 +98,11 @@ func Resolve(ctx context.Context, sshCommand []string, dest string, extra ...str
 	// ssh looks host keys up, and connects, by the name in lower case.
 	c.HostName = strings.ToLower(c.HostName)
 	if c.usesConnectionHash() {
-		if c.ConnectionHash, err = connectionHash(ctx, sshCommand, extra, dest); err != nil {
+		if c.ConnectionHash, err = connectionHash(ctx, env, sshCommand, extra, dest); err != nil {
 			return nil, err
 		}
 	}
-	return c, c.expand(os.LookupEnv)
+	return c, c.expand(env.Lookup)
 }
 
 // usesConnectionHash reports whether an option that ssh -G leaves unexpanded
@@ -107,8 +113,8 @@ func (c *Config) usesConnectionHash() bool {
 }
 
 // connectionHash lets ssh expand %C, in an option that it prints expanded.
-func connectionHash(ctx context.Context, sshCommand, extra []string, dest string) (string, error) {
-	output, err := ask(ctx, newPatience(), sshCommand, append([]string{"-S", "%C"}, extra...), dest)
+func connectionHash(ctx context.Context, env child.Env, sshCommand, extra []string, dest string) (string, error) {
+	output, err := ask(ctx, env, newPatience(), sshCommand, append([]string{"-S", "%C"}, extra...), dest)
 	if err != nil {
 		return "", err
 	}
@@ -135,17 +141,17 @@ const cannotFork = "Cannot fork into background without a command to execute."
 // ask runs ssh and returns what it printed. If ssh misses a command, ask runs
 // it again with -N. Not every ssh gets -N, since a Match sessiontype would go
 // by it.
-func ask(ctx context.Context, p patience, sshCommand, extra []string, dest string) ([]byte, error) {
-	output, err := askOnce(ctx, p, sshCommand, extra, dest)
+func ask(ctx context.Context, env child.Env, p patience, sshCommand, extra []string, dest string) ([]byte, error) {
+	output, err := askOnce(ctx, env, p, sshCommand, extra, dest)
 	if refused := (*SSHError)(nil); errors.As(err, &refused) && refused.Message == cannotFork {
-		return askOnce(ctx, p, sshCommand, append([]string{"-N"}, extra...), dest)
+		return askOnce(ctx, env, p, sshCommand, append([]string{"-N"}, extra...), dest)
 	}
 	return output, err
 }
 
-func askOnce(parent context.Context, p patience, sshCommand, extra []string, dest string) ([]byte, error) {
+func askOnce(parent context.Context, env child.Env, p patience, sshCommand, extra []string, dest string) ([]byte, error) {
 	args := resolveArgs(sshCommand, extra, dest)
-	cmd, ctx, cancel := p.command(parent, args)
+	cmd, ctx, cancel := p.command(parent, env, args)
 	defer cancel()
 	stdout, stderr := text.Head{Left: maxOutput}, text.Head{Left: maxLine}
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr

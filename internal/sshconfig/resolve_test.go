@@ -10,13 +10,15 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/mosha-ssh/mosha/internal/child"
 )
 
 // TestMatchExecHangs ends, at the limit, ssh and what a Match exec started.
 func TestMatchExecHangs(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "pid")
 	ssh := sshWith(t, `Match exec "echo $$ >`+file+`.new; mv `+file+`.new `+file+`; sleep 1000"`)
-	_, err := ask(t.Context(), patience{limit: 4500 * time.Millisecond, group: true}, ssh, nil, "h")
+	_, err := ask(t.Context(), child.Env{}, patience{limit: 4500 * time.Millisecond, group: true}, ssh, nil, "h")
 	if late := (*TimeoutError)(nil); !errors.As(err, &late) || late.Seconds != 5 || late.Dest != "h" {
 		t.Fatalf("%v", err)
 	}

@@ -9,12 +9,16 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/crypto/ssh"
 
+	"github.com/mosha-ssh/mosha/internal/child"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 )
 
 // Options are what Dial needs beside the configuration.
 type Options struct {
 	Log zerolog.Logger
+	// Env is where the programs run that connecting needs: proxies, ssh, and what
+	// they start.
+	Env child.Env
 	// Ask puts a question about host keys to a person and returns yes, no or
 	// the fingerprint. It must return when ctx ends. Nil if there is nobody to
 	// ask: an unknown key is an error then, as it is where Ask returns

@@ -54,6 +54,15 @@ type Attach struct {
 	Transport string `json:"transport,omitempty"`
 }
 
+// Environ returns the launcher's environment in the form of os.Environ.
+func (a *Attach) Environ() []string {
+	var environ []string
+	for _, variable := range a.Env {
+		environ = append(environ, string(variable))
+	}
+	return environ
+}
+
 const (
 	// maxVariable bounds a variable of a launch, and maxEnv all of them, in
 	// bytes, so that they have room in a call. Few environments have more than

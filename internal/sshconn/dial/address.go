@@ -10,9 +10,10 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
-	"github.com/rs/zerolog"
 )
 
 // lookup returns the addresses of the destination, in the order in which they
@@ -23,7 +24,7 @@ func lookup(ctx context.Context, cfg *sshconfig.Config, opts sshconn.Options) ([
 		defer cancel()
 		ctx = within
 	}
-	addrs, err := resolve(ctx, cfg.HostName, opts.Log)
+	addrs, err := resolve(ctx, cfg.HostName, &opts)
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +123,7 @@ func connectOne(ctx context.Context, cfg *sshconfig.Config, opts sshconn.Options
 	if opts.Dial != nil {
 		return opts.Dial(ctx, "tcp", addr.String())
 	}
-	d, err := tcpDialer(ctx, cfg, addr, opts.Log)
+	d, err := tcpDialer(ctx, cfg, addr, &opts)
 	if err != nil {
 		return nil, err
 	}

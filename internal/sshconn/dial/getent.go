@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"net/netip"
-	"os/exec"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/mosha-ssh/mosha/internal/child"
 	"github.com/mosha-ssh/mosha/internal/text"
 )
 
@@ -25,16 +25,12 @@ var errNoAddress = errors.New("no address")
 // getent resolves a name as ssh does, with getent(1): Go's resolver, without C,
 // reads hosts and asks DNS, but knows none of the other modules of
 // nsswitch.conf(5), such as mDNS, nor libvirt's or systemd's names.
-func getent(ctx context.Context, name string) ([]netip.Addr, error) {
+func getent(ctx context.Context, env child.Env, name string) ([]netip.Addr, error) {
 	if !plainName(name) {
 		return nil, errNoAddress
 	}
-	program, err := exec.LookPath("getent")
-	if err != nil {
-		return nil, err
-	}
 	out := text.Head{Left: maxGetent}
-	cmd := exec.CommandContext(ctx, program, "ahosts", name)
+	cmd := env.Command(ctx, "getent", "ahosts", name)
 	cmd.Stdout = &out
 	cmd.WaitDelay = getentGrace
 	if err := cmd.Run(); err != nil {

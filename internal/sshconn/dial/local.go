@@ -6,14 +6,15 @@ import (
 	"net/netip"
 	"syscall"
 
-	"github.com/mosha-ssh/mosha/internal/sshconfig"
-	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
+
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
+	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
 // tcpDialer is a dialer for one address, as the configuration wants its end here
 // to be. The error is a *net.OpError: this machine has no such end.
-func tcpDialer(ctx context.Context, cfg *sshconfig.Config, remote netip.AddrPort, log zerolog.Logger) (*net.Dialer, error) {
+func tcpDialer(ctx context.Context, cfg *sshconfig.Config, remote netip.AddrPort, opts *sshconn.Options) (*net.Dialer, error) {
 	d := &net.Dialer{}
 	if !cfg.TCPKeepAlive {
 		d.KeepAlive = -1
@@ -21,7 +22,7 @@ func tcpDialer(ctx context.Context, cfg *sshconfig.Config, remote netip.AddrPort
 	if cfg.QoS != nil {
 		d.Control = markPackets(*cfg.QoS, remote.Addr())
 	}
-	local, err := localAddress(ctx, cfg, remote.Addr(), log)
+	local, err := localAddress(ctx, cfg, remote.Addr(), opts)
 	if err != nil {
 		return nil, &net.OpError{Op: "bind", Net: "tcp", Addr: net.TCPAddrFromAddrPort(remote), Err: err}
 	}
@@ -34,12 +35,12 @@ func tcpDialer(ctx context.Context, cfg *sshconfig.Config, remote netip.AddrPort
 // localAddress returns the address that a connection to remote is to come
 // from, by BindAddress or else BindInterface; not valid if any will do
 // (sshconnect.c, ssh_create_socket).
-func localAddress(ctx context.Context, cfg *sshconfig.Config, remote netip.Addr, log zerolog.Logger) (netip.Addr, error) {
+func localAddress(ctx context.Context, cfg *sshconfig.Config, remote netip.Addr, opts *sshconn.Options) (netip.Addr, error) {
 	var addrs []netip.Addr
 	var err error
 	switch {
 	case cfg.BindAddress != "":
-		addrs, err = resolve(ctx, cfg.BindAddress, log)
+		addrs, err = resolve(ctx, cfg.BindAddress, opts)
 	case cfg.BindInterface != "":
 		addrs, err = interfaceAddrs(cfg.BindInterface)
 	default:

@@ -7,9 +7,10 @@ import (
 	"net/netip"
 	"testing"
 
-	"github.com/mosha-ssh/mosha/internal/sshconfig"
-	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
+
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
+	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
 // TestPacketsAreMarked as IPQoS says.
@@ -26,7 +27,7 @@ func TestPacketsAreMarked(t *testing.T) {
 		defer listener.Close()
 		remote := netip.MustParseAddrPort(listener.Addr().String())
 		for _, want := range []*int{nil, &qos} {
-			d, err := tcpDialer(t.Context(), &sshconfig.Config{QoS: want}, remote, zerolog.Nop())
+			d, err := tcpDialer(t.Context(), &sshconfig.Config{QoS: want}, remote, &sshconn.Options{})
 			if err != nil {
 				t.Fatal(err)
 			}

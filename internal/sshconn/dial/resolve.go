@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/mosha-ssh/mosha/internal/sshconn"
-	"github.com/rs/zerolog"
 )
 
 const (
@@ -34,7 +33,7 @@ const (
 //
 // An address is its own name, and keeps its zone (RFC 4007, section 11), which
 // Go's resolver would drop. The error is a *ResolveError.
-func resolve(ctx context.Context, host string, log zerolog.Logger) ([]netip.Addr, error) {
+func resolve(ctx context.Context, host string, opts *sshconn.Options) ([]netip.Addr, error) {
 	if addr, err := netip.ParseAddr(host); err == nil {
 		return []netip.Addr{addr}, nil
 	}
@@ -51,16 +50,16 @@ func resolve(ctx context.Context, host string, log zerolog.Logger) ([]netip.Addr
 			if got.err == nil {
 				return got.addrs, nil
 			}
-			log.Debug().Err(got.err).Str("host", host).Msg("asked the name servers")
+			opts.Log.Debug().Err(got.err).Str("host", host).Msg("asked the name servers")
 			failed = resolveError(host, got.err)
 			defer time.AfterFunc(systemPatience, cancel).Stop()
 			if system == nil && !over {
 				begin.Reset(0)
 			}
 		case <-begin.C:
-			system = ask(func() ([]netip.Addr, error) { return getent(ctx, host) })
+			system = ask(func() ([]netip.Addr, error) { return getent(ctx, opts.Env, host) })
 		case got := <-system:
-			log.Debug().Err(got.err).Str("host", host).Int("addresses", len(got.addrs)).Msg("asked the system's resolver")
+			opts.Log.Debug().Err(got.err).Str("host", host).Int("addresses", len(got.addrs)).Msg("asked the system's resolver")
 			if got.err == nil {
 				return got.addrs, nil
 			}

@@ -13,14 +13,13 @@ import (
 	"github.com/mosha-ssh/mosha/internal/lab"
 	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
-	"github.com/rs/zerolog"
 )
 
 // TestLiteralAddress asks nobody for what is an address.
 func TestLiteralAddress(t *testing.T) {
 	asked := labtest.StuckNames(t)
 	for _, text := range []string{"192.0.2.1", "2001:db8::1", "fe80::1%eth0"} {
-		addrs, err := resolve(t.Context(), text, zerolog.Nop())
+		addrs, err := resolve(t.Context(), text, &sshconn.Options{})
 		if err != nil || len(addrs) != 1 || addrs[0].String() != text || asked.Load() != 0 {
 			t.Errorf("%s: %v, %v, %d questions", text, addrs, err, asked.Load())
 		}
@@ -43,7 +42,7 @@ func TestGetent(t *testing.T) {
 	} {
 		labtest.Getent(t, test.script)
 		labtest.LeavesNothing(t, func() {
-			addrs, err := resolve(t.Context(), test.host, zerolog.Nop())
+			addrs, err := resolve(t.Context(), test.host, &sshconn.Options{})
 			if test.want != "" {
 				if err != nil || len(addrs) != 1 || addrs[0].String() != test.want {
 					t.Errorf("%s: %v, %v", test.name, addrs, err)
@@ -73,7 +72,7 @@ func TestGetentHangs(t *testing.T) {
 			})
 			cancel()
 		}()
-		if addrs, err := resolve(ctx, "devbox.local", zerolog.Nop()); err == nil {
+		if addrs, err := resolve(ctx, "devbox.local", &sshconn.Options{}); err == nil {
 			t.Errorf("found %v", addrs)
 		}
 		if err := <-began; err != nil {
@@ -86,7 +85,7 @@ func TestGetentHangs(t *testing.T) {
 func TestNoGetent(t *testing.T) {
 	labtest.NoNames(t)
 	t.Setenv("PATH", t.TempDir())
-	_, err := resolve(t.Context(), "devbox.local", zerolog.Nop())
+	_, err := resolve(t.Context(), "devbox.local", &sshconn.Options{})
 	if failed := (*sshconn.ResolveError)(nil); !errors.As(err, &failed) || !failed.NotFound {
 		t.Errorf("%#v", err)
 	}
@@ -110,7 +109,7 @@ func TestNoNameServer(t *testing.T) {
 		labtest.NameServer(t, dial)
 		labtest.LeavesNothing(t, func() {
 			for _, host := range []string{"devbox.local", "devbox"} {
-				addrs, err := resolve(t.Context(), host, zerolog.Nop())
+				addrs, err := resolve(t.Context(), host, &sshconn.Options{})
 				if err != nil || len(addrs) != 1 || addrs[0].String() != "192.0.2.1" {
 					t.Errorf("%s, %s: %v, %v", name, host, addrs, err)
 				}
@@ -132,7 +131,7 @@ func TestNobodyKnows(t *testing.T) {
 		return nil, os.ErrDeadlineExceeded
 	})
 	labtest.LeavesNothing(t, func() {
-		addrs, err := resolve(t.Context(), "devbox.local", zerolog.Nop())
+		addrs, err := resolve(t.Context(), "devbox.local", &sshconn.Options{})
 		if failed := (*sshconn.ResolveError)(nil); !errors.As(err, &failed) || failed.NotFound {
 			t.Errorf("%v, %#v", addrs, err)
 		}

@@ -9,8 +9,9 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 	"golang.org/x/sys/unix"
+
+	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 )
 
 // TestReceiveConn takes the first socket of what comes, and closes the rest.

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"net"
-	"os"
 	"slices"
 	"strings"
 
@@ -28,7 +27,7 @@ func (p *Process) equip(cfg *sshconfig.Config, opts *sshconn.Options, clocks Clo
 	if opts.ProxyAgent != nil {
 		agent = opts.ProxyAgent()
 	}
-	p.cmd.Env = environ(os.Environ(), agent)
+	p.cmd.Env = environ(opts.Env.Environ(), agent)
 	jumps := cfg.ProxyJump != ""
 	asks := opts.MayAsk(cfg) && (jumps || !cfg.ProxyUseFdpass) // that one has to end before we are there
 	if opts.Master.Dir != "" && (jumps || asks) {

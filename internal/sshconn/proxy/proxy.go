@@ -52,7 +52,7 @@ func command(cfg *sshconfig.Config, opts *sshconn.Options) ([]string, error) {
 	if command == "" {
 		return nil, nil
 	}
-	shell := os.Getenv("SHELL")
+	shell := opts.Env.Get("SHELL")
 	if shell == "" {
 		shell = "/bin/sh"
 	}
@@ -98,7 +98,7 @@ func newProcess(cfg *sshconfig.Config, opts *sshconn.Options, args []string) *Pr
 		opts.Ask = after(p.stderr.Show, opts.Ask)
 		opts.Prompt = after(p.stderr.Show, opts.Prompt)
 	}
-	p.cmd = exec.Command(args[0], args[1:]...)
+	p.cmd = opts.Env.Command(context.Background(), args[0], args[1:]...)
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	p.cmd.Stderr = p.stderr
 	p.cmd.WaitDelay = child.Grace // what it left behind may hold stderr

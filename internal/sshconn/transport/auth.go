@@ -7,10 +7,11 @@ import (
 	"strings"
 	"sync"
 
+	"golang.org/x/crypto/ssh"
+
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 	"github.com/mosha-ssh/mosha/internal/text"
-	"golang.org/x/crypto/ssh"
 )
 
 // authenticator logs in by OpenSSH's rules: its order of methods (methods.go),
@@ -91,7 +92,7 @@ func (a *authenticator) next(attempt *ssh.ClientAuthContext) (ssh.AuthMethod, er
 	a.offered = attempt.AllowedMethods
 	a.progress(len(attempt.PartialSuccessMethods))
 	if a.current == "" && a.beyond == nil && !a.opts.Alone {
-		a.beyond = delegation(a.cfg, a.offered)
+		a.beyond = delegation(a.cfg, a.opts.Env, a.offered)
 	}
 	if a.beyond != nil && !a.opts.Alone {
 		return nil, a.beyond
@@ -122,7 +123,7 @@ func (a *authenticator) openSSH() *sshconn.UnsupportedError {
 	if a.unread != "" && slices.Contains(a.offered, "publickey") {
 		return &sshconn.UnsupportedError{Feature: sshconn.FeatureKeyFile, Detail: a.unread}
 	}
-	return openSSHMethod(a.cfg, a.offered)
+	return openSSHMethod(a.cfg, a.opts.Env, a.offered)
 }
 
 // try returns what a method has to try now, nil if that is nothing.

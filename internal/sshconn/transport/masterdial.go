@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"time"
@@ -157,7 +155,7 @@ func (d *dialer) startSSH(dir helper.Dir) (*sshProcess, error) {
 		agent = d.opts.AgentSocket()
 	}
 	words := &sshWords{log: d.opts.Log, speech: newSpeech(d.cfg, d.opts.Tell)}
-	env := masterEnv(os.Environ(), dir, agent)
+	env := masterEnv(d.opts.Env.Environ(), dir, agent)
 	if d.itself {
 		return d.startFronted(dir, env, words)
 	}
@@ -166,7 +164,7 @@ func (d *dialer) startSSH(dir helper.Dir) (*sshProcess, error) {
 		way = append(way, sshOption{"StrictHostKeyChecking", d.keys.cfg.StrictHostKeyChecking})
 	}
 	args := masterArgs(d.cfg, dir, way, d.opts.MayAsk(d.cfg), d.opts.Unattended())
-	p := newSSHProcess(exec.Command(args[0], args[1:]...), append(env, "SSH_ASKPASS_REQUIRE=force"), words)
+	p := newSSHProcess(d.opts.Env.Command(context.Background(), args[0], args[1:]...), append(env, "SSH_ASKPASS_REQUIRE=force"), words)
 	return p, p.start()
 }
 

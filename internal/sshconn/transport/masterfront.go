@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"context"
 	"net"
 	"net/netip"
 	"os"
@@ -14,6 +15,7 @@ import (
 
 	"al.essio.dev/pkg/shellescape"
 
+	"github.com/mosha-ssh/mosha/internal/child"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 	"github.com/mosha-ssh/mosha/internal/sshconn/helper"
@@ -96,17 +98,18 @@ func (d *dialer) overhear(line string) {
 // none and asks by our program. The ssh to a jump host is one of ours, as always
 // (jump.go).
 func (d *dialer) startFronted(dir helper.Dir, env []string, words *sshWords) (*sshProcess, error) {
-	jump := exec.Command(d.cfg.JumpProgram())
+	jump := d.opts.Env.Command(context.Background(), d.cfg.JumpProgram())
+	jump.Env = nil // but for what this adds:
 	helper.LeadOn(jump, dir, helper.JumpOptions(&d.opts))
 	way, err := d.ownWay(jump.Args[0])
 	if err != nil {
 		return nil, err
 	}
 	args := masterArgs(d.cfg, dir, way, !d.cfg.BatchMode, d.opts.Unattended())
-	if os.Getenv("DISPLAY") == "" {
+	if d.opts.Env.Get("DISPLAY") == "" {
 		env = append(env, "DISPLAY=none") // or ssh would not run SSH_ASKPASS
 	}
-	w, cmd, err := newWarden(args, d.cfg.JumpProgram(), dir)
+	w, cmd, err := newWarden(d.opts.Env, args, d.cfg.JumpProgram(), dir)
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +137,7 @@ func (d *dialer) ownWay(jumpProgram string) ([]sshOption, error) {
 	if d.cfg.StrictHostKeyChecking == "no" {
 		const option, value = "StrictHostKeyChecking", strictAnyway
 		with := append(slices.Clone(d.cfg.Program()), "-o", option+"="+value)
-		found, err := sshconfig.Resolve(d.keys.ctx, with, d.cfg.Dest)
+		found, err := sshconfig.ResolveIn(d.keys.ctx, d.opts.Env, with, d.cfg.Dest)
 		if err != nil {
 			return nil, err
 		}
@@ -185,7 +188,7 @@ type warden struct {
 
 // newWarden returns the command that runs args under the script. ssh is one that
 // can talk to a master.
-func newWarden(args []string, ssh string, dir helper.Dir) (*warden, *exec.Cmd, error) {
+func newWarden(env child.Env, args []string, ssh string, dir helper.Dir) (*warden, *exec.Cmd, error) {
 	w := &warden{}
 	var err error
 	if w.theirs, w.alive, err = os.Pipe(); err != nil {
@@ -196,7 +199,7 @@ func newWarden(args []string, ssh string, dir helper.Dir) (*warden, *exec.Cmd, e
 		w.theirs.Close()
 		return nil, nil, err
 	}
-	cmd := exec.Command("/bin/sh", append([]string{"-c", wardenScript, ssh, "ControlPath=" + pathValue(dir.Control())}, args...)...)
+	cmd := env.Command(context.Background(), "/bin/sh", append([]string{"-c", wardenScript, ssh, "ControlPath=" + pathValue(dir.Control())}, args...)...)
 	cmd.ExtraFiles = []*os.File{w.theirs, w.says}
 	return w, cmd, nil
 }

@@ -3,11 +3,11 @@ package transport
 import (
 	"context"
 	"errors"
-	"os/exec"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/mosha-ssh/mosha/internal/child"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
@@ -37,7 +37,7 @@ func Open(ctx context.Context, cfg *sshconfig.Config, opts sshconn.Options) (ssh
 	case opts.Choice.Transport == sshconn.TransportOpenSSH:
 		return openMaster(ctx, cfg, opts)
 	}
-	if why := beyondNative(cfg); why != nil {
+	if why := beyondNative(cfg, opts.Env); why != nil {
 		return fallBack(ctx, cfg, opts, why)
 	}
 	opts.Alone = opts.Alone || opts.Master.Dir == ""
@@ -88,12 +88,12 @@ func fallBack(ctx context.Context, cfg *sshconfig.Config, opts sshconn.Options, 
 
 // beyondNative returns what the configuration asks for that the native
 // transport cannot do, nil if it asks for nothing of that kind.
-func beyondNative(cfg *sshconfig.Config) error {
+func beyondNative(cfg *sshconfig.Config, env child.Env) error {
 	if cfg.VerifyHostKeyDNS == "yes" {
 		return &sshconn.UnsupportedError{Feature: sshconn.FeatureOption, Detail: "VerifyHostKeyDNS"}
 	}
 	// The server may prove by Kerberos who it is, and no key of it need be known.
-	if cfg.GSSAPIKeyExchange && hasTicket() {
+	if cfg.GSSAPIKeyExchange && hasTicket(env) {
 		return &sshconn.UnsupportedError{Feature: sshconn.FeatureMethod, Detail: "GSSAPIKeyExchange"}
 	}
 	ours := func(method string) bool { return slices.Contains(nativeMethods, method) }
@@ -128,7 +128,7 @@ var nativeMethods = []string{"publickey", "keyboard-interactive", "password"}
 
 // delegation returns the method by which ssh logs in before it tries a key, if that
 // brings the person's tickets along to the session; nil if it does not.
-func delegation(cfg *sshconfig.Config, offered []string) *sshconn.UnsupportedError {
+func delegation(cfg *sshconfig.Config, env child.Env, offered []string) *sshconn.UnsupportedError {
 	order := cfg.PreferredAuthentications
 	if len(order) == 0 {
 		order = openSSHOrder
@@ -136,7 +136,7 @@ func delegation(cfg *sshconfig.Config, offered []string) *sshconn.UnsupportedErr
 	const method = "gssapi-with-mic"
 	at, key := slices.Index(order, method), slices.Index(order, "publickey")
 	first := at >= 0 && (key < 0 || at < key)
-	if cfg.GSSAPIAuthentication && cfg.GSSAPIDelegateCredentials && first && slices.Contains(offered, method) && hasTicket() {
+	if cfg.GSSAPIAuthentication && cfg.GSSAPIDelegateCredentials && first && slices.Contains(offered, method) && hasTicket(env) {
 		return &sshconn.UnsupportedError{Feature: sshconn.FeatureMethod, Detail: method}
 	}
 	return nil
@@ -145,12 +145,12 @@ func delegation(cfg *sshconfig.Config, offered []string) *sshconn.UnsupportedErr
 // openSSHMethod returns a method that the server offers, that is configured and
 // that may succeed, of those that only OpenSSH has; nil if there is none. In
 // its order they come before what a person is asked for.
-func openSSHMethod(cfg *sshconfig.Config, offered []string) *sshconn.UnsupportedError {
+func openSSHMethod(cfg *sshconfig.Config, env child.Env, offered []string) *sshconn.UnsupportedError {
 	for _, method := range []struct {
 		name    string
 		enabled bool
 	}{
-		{"gssapi-with-mic", cfg.GSSAPIAuthentication && hasTicket()},
+		{"gssapi-with-mic", cfg.GSSAPIAuthentication && hasTicket(env)},
 		{"hostbased", cfg.HostbasedAuthentication},
 	} {
 		preferred := len(cfg.PreferredAuthentications) == 0 || slices.Contains(cfg.PreferredAuthentications, method.name)
@@ -166,10 +166,10 @@ const ticketTimeout = 2 * time.Second
 
 // hasTicket says whether this user has a Kerberos ticket. GSSAPIAuthentication
 // alone says little: some systems have it in everybody's configuration.
-func hasTicket() bool {
+func hasTicket(env child.Env) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), ticketTimeout)
 	defer cancel()
-	return exec.CommandContext(ctx, "klist", "-s").Run() == nil
+	return env.Command(ctx, "klist", "-s").Run() == nil
 }
 
 // needsOpenSSH returns why OpenSSH may connect where the native transport has

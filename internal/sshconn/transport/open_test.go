@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/mosha-ssh/mosha/internal/child"
 	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
@@ -23,7 +24,7 @@ func TestBeyondNative(t *testing.T) {
 		{sshconfig.Config{PreferredAuthentications: []string{"gssapi-with-mic", "password"}}, false},
 		{sshconfig.Config{}, false},
 	} {
-		if err := beyondNative(&c.cfg); (err != nil) != c.want {
+		if err := beyondNative(&c.cfg, child.Env{}); (err != nil) != c.want {
 			t.Errorf("%+v: %v", c.cfg, err)
 		}
 	}
@@ -84,7 +85,7 @@ func TestOpenSSHMethod(t *testing.T) {
 	} {
 		ticket(t, c.klist)
 		got := ""
-		if method := openSSHMethod(&c.cfg, c.offered); method != nil {
+		if method := openSSHMethod(&c.cfg, child.Env{}, c.offered); method != nil {
 			got = method.Detail
 		}
 		if got != c.want {
@@ -125,7 +126,7 @@ func TestKerberosChoice(t *testing.T) {
 		{"exit 0", sshconfig.Config{GSSAPIDelegateCredentials: true}, offered, false, false},
 	} {
 		ticket(t, c.klist)
-		if before, first := beyondNative(&c.cfg) != nil, delegation(&c.cfg, c.offered) != nil; before != c.before || first != c.first {
+		if before, first := beyondNative(&c.cfg, child.Env{}) != nil, delegation(&c.cfg, child.Env{}, c.offered) != nil; before != c.before || first != c.first {
 			t.Errorf("%s, %+v, %q: %v, %v", c.klist, c.cfg, c.offered, before, first)
 		}
 	}

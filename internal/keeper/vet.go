@@ -6,7 +6,7 @@ import (
 	"github.com/mosha-ssh/mosha/internal/keeper/remote"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
-	"github.com/mosha-ssh/mosha/internal/sshconn/transport"
+	"github.com/mosha-ssh/mosha/internal/sshconn/hostkey"
 )
 
 // working returns the connection, nil if there is none or it may be gone.
@@ -37,12 +37,12 @@ func (s service) vet(ctx context.Context, conn *remote.Connection, config *sshco
 	s.mu.Lock()
 	opts.Accepted = s.known.accepted
 	s.mu.Unlock()
-	var verdict transport.Verdict
+	var verdict hostkey.Verdict
 	var err error
 	judged := make(chan struct{})
 	go func() {
 		defer close(judged)
-		verdict, err = transport.Judge(ctx, conn.Facts(), config, opts)
+		verdict, err = hostkey.Judge(ctx, conn.Facts(), config, opts)
 	}()
 	for {
 		select {

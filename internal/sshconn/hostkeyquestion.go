@@ -1,7 +1,5 @@
 package sshconn
 
-import "github.com/mosha-ssh/mosha/internal/sshconn/knownhosts"
-
 // Kinds of HostKeyQuestion.
 const (
 	AskUnknown = ""       // is this the host's key?
@@ -16,13 +14,20 @@ type HostKeyQuestion struct {
 	KeyType     string // ED25519, ECDSA, RSA
 	Fingerprint string // as FingerprintHash has it: SHA256:..., MD5:...
 	Art         string // ssh's picture of it, if VisualHostKey is yes: lines without an end
-	OtherNames  []knownhosts.OtherName
+	OtherNames  []OtherName
 	OtherTotal  int    // how many other names there are; OtherNames has the first few
 	CertProblem string // why the host's certificate was not good, "" if it has none
 	Again       bool   // the answer before was none of yes, no and the fingerprint
 
 	Learned []KeyName // AskUpdate: what is new
 	Removed []KeyName // AskUpdate: what is gone
+}
+
+// OtherName is a line that has the same key for another host.
+type OtherName struct {
+	File  string
+	Line  int
+	Hosts string // as written, but no more than is read; "[hashed name]" if hashed
 }
 
 // KeyName is a key as ssh shows it.

@@ -8,10 +8,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mosha-ssh/mosha/internal/lab"
-	"github.com/mosha-ssh/mosha/internal/sshconn"
 	"github.com/rs/zerolog"
 	"golang.org/x/crypto/ssh/agent"
+
+	"github.com/mosha-ssh/mosha/internal/lab"
+	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
 // agentHas returns the comments of an agent's keys.

@@ -5,10 +5,11 @@ import (
 	"net"
 	"time"
 
-	"github.com/mosha-ssh/mosha/internal/sshconn"
 	"github.com/rs/zerolog"
-	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
+
+	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/sshconn/pubkey"
 )
 
 // agentTimeout bounds what an agent answers by itself: connecting and, where
@@ -55,18 +56,9 @@ func agentKeys(conn net.Conn, bind *binding, limit time.Duration, log zerolog.Lo
 		id := identity{public: s.PublicKey(), agent: s}
 		if key, ok := id.public.(*agent.Key); ok {
 			id.source = key.Comment
-			id.public = parsed(key)
+			id.public = pubkey.OfAgent(key)
 		}
 		keys = append(keys, id)
 	}
 	return keys, conn.SetDeadline(time.Time{}) // a signature may take its time
-}
-
-// parsed returns the agent's key as x/crypto's own type, which shows
-// certificates as such; a key of a kind that it does not know stays as it is.
-func parsed(key *agent.Key) ssh.PublicKey {
-	if public, err := ssh.ParsePublicKey(key.Blob); err == nil {
-		return public
-	}
-	return key
 }

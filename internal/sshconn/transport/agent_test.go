@@ -11,9 +11,10 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/mosha-ssh/mosha/internal/sshconn"
 	"github.com/rs/zerolog"
 	"golang.org/x/crypto/ssh"
+
+	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
 // TestDeafAgent has an agent that takes requests and never answers.

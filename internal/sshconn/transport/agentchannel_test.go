@@ -9,8 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mosha-ssh/mosha/internal/sshconn"
 	"golang.org/x/crypto/ssh"
+
+	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
 // serverFor returns the two ends of a connection without authentication.

@@ -1,14 +1,13 @@
 package transport
 
 import (
-	"crypto/rsa"
 	"slices"
+
+	"golang.org/x/crypto/ssh"
 
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
-	"github.com/mosha-ssh/mosha/internal/sshconn/knownhosts"
-	"golang.org/x/crypto/ssh"
-	"golang.org/x/crypto/ssh/agent"
+	"github.com/mosha-ssh/mosha/internal/sshconn/pubkey"
 )
 
 // curve25519LibSSH is supported by x/crypto as another name of
@@ -79,35 +78,9 @@ func both(configured, good, weak []string) []string {
 func acceptedFor(keyType string, accepted []string) []string {
 	var algos []string
 	for _, name := range accepted {
-		if knownhosts.KeyType(name) == keyType {
-			algos = append(algos, knownhosts.SignatureAlgorithm(name))
+		if pubkey.TypeOf(name) == keyType {
+			algos = append(algos, pubkey.SignatureAlgorithm(name))
 		}
 	}
 	return algos
-}
-
-// minRSASize is what OpenSSH asks of every RSA key, in bits.
-const minRSASize = 1024
-
-// longEnough says whether a key, or the one that a certificate certifies, is no
-// RSA key shorter than RequiredRSASize.
-func longEnough(key ssh.PublicKey, required int) bool {
-	if offered, ok := key.(*agent.Key); ok {
-		key = parsed(offered)
-	}
-	bits := rsaBits(plainKey(key))
-	return bits == 0 || bits >= max(required, minRSASize)
-}
-
-// rsaBits is the size of an RSA key, 0 of any other.
-func rsaBits(key ssh.PublicKey) int {
-	switch key := key.(type) {
-	case *knownhosts.OpaqueKey:
-		return key.Bits
-	case ssh.CryptoPublicKey:
-		if number, ok := key.CryptoPublicKey().(*rsa.PublicKey); ok {
-			return number.N.BitLen()
-		}
-	}
-	return 0
 }

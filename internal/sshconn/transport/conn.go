@@ -11,6 +11,7 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/sshconn/hostkey"
 )
 
 // Conn is an authenticated connection. NewChannels and Requests must be drained
@@ -35,7 +36,7 @@ type Conn struct {
 
 	hostKey   ssh.PublicKey
 	judged    *sshconfig.Config // Facts.Judged
-	updater   *updater          // nil: UpdateHostKeys does nothing here
+	updater   *hostkey.Updater  // nil: UpdateHostKeys does nothing here
 	transport *transport
 	proxied   time.Duration // Facts.Proxied
 	silent    time.Duration // Facts.Silent

@@ -8,10 +8,12 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/crypto/ssh"
+
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/sshconn/hostkey"
 	"github.com/mosha-ssh/mosha/internal/sshconn/proxy"
-	"golang.org/x/crypto/ssh"
 )
 
 const (
@@ -62,17 +64,16 @@ type dialer struct {
 	watch     *watch
 	silence   *silence
 
-	keys *hostKeys
+	keys *hostkey.Verifier
 	auth *authenticator // of the native transport
 
 	lostWhileAsking func() // ends the question that is open
 
-	process  *sshProcess           // of the OpenSSH transport
-	fetched  atomic.Bool           // it has come for the connection
-	left     atomic.Bool           // the host key is one of which only ssh can tell whether it is right
-	entered  atomic.Bool           // one that makes its connection itself has logged in
-	declined atomic.Bool           // a person said no to the host key
-	refused  atomic.Pointer[error] // why the server's host key did not get to it
+	process *sshProcess           // of the OpenSSH transport
+	fetched atomic.Bool           // it has come for the connection
+	left    atomic.Bool           // the host key is one of which only ssh can tell whether it is right
+	entered atomic.Bool           // one that makes its connection itself has logged in
+	refused atomic.Pointer[error] // why the server's host key did not get to it
 }
 
 // newDialer makes one. itself says that an ssh makes the connection itself.
@@ -107,7 +108,7 @@ func (d *dialer) dial(ctx context.Context) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if why := hostKeysBeyondUs(d.cfg); why != nil {
+	if why := hostkey.Beyond(d.cfg); why != nil {
 		return nil, why
 	}
 	if d.cfg.PKCS11Provider != "" && d.cfg.PubkeyAuthentication && !d.opts.Alone {
@@ -120,7 +121,7 @@ func (d *dialer) dial(ctx context.Context) (*Conn, error) {
 	}
 	defer d.proxy.Leave()
 	d.transport = newTransport(raw)
-	d.keys = newHostKeys(ctx, d.cfg, d.opts)
+	d.keys = hostkey.New(ctx, d.cfg, d.opts)
 	if d.cfg.VerifyHostKeyDNS != "no" {
 		d.opts.Log.Info().Msg("VerifyHostKeyDNS is passed over") // yes is for OpenSSH, see Open
 	}
@@ -134,7 +135,7 @@ func (d *dialer) dial(ctx context.Context) (*Conn, error) {
 	d.lostWhileAsking = lost
 	stop := context.AfterFunc(ctx, d.abort)
 	defer stop()
-	if algos.hostKeys, err = d.keys.algorithms(algos.hostKeys); err != nil {
+	if algos.hostKeys, err = d.keys.Algorithms(algos.hostKeys); err != nil {
 		d.transport.Close()
 		return nil, err
 	}
@@ -260,13 +261,13 @@ func (d *dialer) clientConfig(algos algorithms) *ssh.ClientConfig {
 
 // hostKey runs in the first key exchange, and again in each rekey. No clock
 // runs while a person may be asked.
-func (d *dialer) hostKey(_ string, remote net.Addr, key ssh.PublicKey) error {
-	if pinned, _ := d.keys.outcome(); pinned != nil {
-		return d.keys.check(remote, key)
+func (d *dialer) hostKey(_ string, _ net.Addr, key ssh.PublicKey) error {
+	if d.keys.Pinned() != nil {
+		return d.keys.Check(d.transport.remote(), key)
 	}
 	d.watch.stop()
 	d.silence.rest()
-	if err := d.keys.check(remote, key); err != nil {
+	if err := d.keys.Check(d.transport.remote(), key); err != nil {
 		return err
 	}
 	d.begin(sshconn.PhaseAuth)
@@ -281,7 +282,7 @@ func (d *dialer) authenticate(attempt *ssh.ClientAuthContext) (ssh.AuthMethod, e
 	d.silence.rest()
 	defer d.silence.wake()
 	if !d.auth.prepared {
-		if _, verdict := d.keys.outcome(); verdict.unverified {
+		if d.keys.Verdict().Unverified {
 			d.auth.distrust()
 		}
 		d.warnWeak()
@@ -307,22 +308,19 @@ func (d *dialer) warnWeak() {
 
 func (d *dialer) binding(sessionID []byte) *binding {
 	_, found, reply := d.transport.seen()
-	key, _ := d.keys.outcome()
 	if !found {
 		return nil
 	}
-	return newBinding(reply, key, sessionID)
+	return newBinding(reply, d.keys.Pinned(), sessionID)
 }
 
 func (d *dialer) result(conn ssh.Conn, channels <-chan ssh.NewChannel, requests <-chan *ssh.Request) *Conn {
 	d.auth.succeeded()
 	c := &Conn{Conn: conn, Identity: d.auth.identity, Typed: d.auth.typed() || d.proxy.Typed(), NewChannels: channels, Requests: requests, transport: d.transport, binding: d.binding(conn.SessionID())}
-	key, verdict := d.keys.outcome()
-	c.hostKey, c.judged = key, d.cfg
-	c.Notes, c.Accepted, c.Unverified = append(verdict.notes, typedNote(d.cfg, c.Typed, d.auth.keys.unlocked)...), verdict.accepted, verdict.unverified
-	if verdict.updatable && d.cfg.UpdateHostKeys != sshconfig.UpdateNo {
-		c.updater = newUpdater(d.keys, conn)
-	}
+	verdict := d.keys.Verdict()
+	c.hostKey, c.judged = d.keys.Pinned(), d.cfg
+	c.Notes, c.Accepted, c.Unverified = append(verdict.Notes, typedNote(d.cfg, c.Typed, d.auth.keys.unlocked)...), verdict.Accepted, verdict.Unverified
+	c.updater = d.keys.Updater(conn)
 	d.silence.end()
 	c.Remote, c.proxied, c.silent = d.transport.remote(), d.proxyTook(), d.silence.slowest()
 	if c.binding == nil {

@@ -9,10 +9,11 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/mosha-ssh/mosha/internal/lab"
-	"github.com/mosha-ssh/mosha/internal/sshconn"
 	"github.com/rs/zerolog"
 	"golang.org/x/crypto/ssh"
+
+	"github.com/mosha-ssh/mosha/internal/lab"
+	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
 // onLine calls then at the first log line that has the text.

@@ -9,11 +9,12 @@ import (
 	"math"
 	"time"
 
+	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/agent"
+
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 	"github.com/mosha-ssh/mosha/internal/sshconn/keyfile"
 	"github.com/mosha-ssh/mosha/internal/text"
-	"golang.org/x/crypto/ssh"
-	"golang.org/x/crypto/ssh/agent"
 )
 
 // fileSigner signs with a key file whose public key is known. It opens the

@@ -199,7 +199,7 @@ func TestHostCertificatesAsSSH(t *testing.T) {
 	ca := o.newKey("ca", "ed25519")
 	key := o.write("host.pub", strings.TrimPrefix(o.lines()["ssh-ed25519"], " "))
 	for _, sign := range [][]string{{"-n", "127.0.0.1"}, {"-n", "elsewhere,127.0.0.1"}, {"-n", "other"}, {"-n", "127.0.0.1", "-V", "20200101:20200102"}} {
-		o.site.run("ssh-keygen", append([]string{"-q", "-s", ca, "-I", "host", "-h"}, append(sign, key)...)...)
+		o.run("ssh-keygen", append([]string{"-q", "-s", ca, "-I", "host", "-h"}, append(sign, key)...)...)
 		if err := o.sshd.Restart(); err != nil {
 			t.Fatal(err)
 		}

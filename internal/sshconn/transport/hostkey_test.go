@@ -14,13 +14,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mosha-ssh/mosha/internal/lab"
-	"github.com/mosha-ssh/mosha/internal/lab/labtest"
-	"github.com/mosha-ssh/mosha/internal/sshconfig"
-	"github.com/mosha-ssh/mosha/internal/sshconn"
-	"github.com/mosha-ssh/mosha/internal/sshconn/proxy"
 	"github.com/rs/zerolog"
 	"golang.org/x/crypto/ssh"
+
+	"github.com/mosha-ssh/mosha/internal/lab"
+	"github.com/mosha-ssh/mosha/internal/lab/labtest"
+	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
 // TestHostKeyAsSSH lets ssh and Dial meet the same server with the same
@@ -428,52 +427,6 @@ func TestRekey(t *testing.T) {
 	}
 	if len(p.asked) != 1 {
 		t.Errorf("asked %d times", len(p.asked))
-	}
-}
-
-func TestPinned(t *testing.T) {
-	s := newSite(t, lab.SshdConfig{HostKeys: []string{"ed25519", "rsa"}})
-	keys := keyLines(s.hostKeys(""))
-	parse := func(keyType string) ssh.PublicKey {
-		key, _, _, _, err := ssh.ParseAuthorizedKey([]byte(keys[keyType]))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return key
-	}
-	cfg := s.config()
-	h := newHostKeys(t.Context(), cfg, options(cfg))
-	for range 2 {
-		if err := h.check(proxy.Addr{}, parse("ssh-ed25519")); err != nil {
-			t.Fatal(err)
-		}
-	}
-	// The other key is in known_hosts too, but a connection keeps its own.
-	err := h.check(proxy.Addr{}, parse("ssh-rsa"))
-	if bad := (*sshconn.HostKeyError)(nil); !errors.As(err, &bad) || bad.Problem != sshconn.KeyChanged {
-		t.Errorf("got %v", err)
-	}
-}
-
-// TestManyRekeys: a server that asks for new keys without end does not push all
-// else out of the log.
-func TestManyRekeys(t *testing.T) {
-	public, _, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var log syncBuffer
-	h := newHostKeys(t.Context(), &sshconfig.Config{HostName: "h"}, sshconn.Options{Log: zerolog.New(&log)})
-	if h.pinned, err = ssh.NewPublicKey(public); err != nil {
-		t.Fatal(err)
-	}
-	for range 10000 {
-		if err := h.check(proxy.Addr{}, h.pinned); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if n := strings.Count(log.String(), "\n"); n == 0 || n > 10 {
-		t.Errorf("%d lines in the log", n)
 	}
 }
 

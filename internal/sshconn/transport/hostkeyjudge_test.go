@@ -7,11 +7,9 @@ import (
 	"errors"
 	"testing"
 
-	"golang.org/x/crypto/ssh"
-
 	"github.com/mosha-ssh/mosha/internal/lab"
-	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/sshconn/hostkey"
 )
 
 // TestJudge: an open connection is judged as a new one would be, over either
@@ -44,55 +42,24 @@ func TestJudge(t *testing.T) {
 			"other key, no":    {[]string{wrong, "StrictHostKeyChecking no"}, ""},
 			"as before by DNS": {[]string{empty, "VerifyHostKeyDNS yes", "StrictHostKeyChecking yes"}, sshconn.KeyStrict},
 		} {
-			_, err := Judge(t.Context(), f, s.config(c.lines...), sshconn.Options{Accepted: f.Accepted})
+			_, err := hostkey.Judge(t.Context(), f, s.config(c.lines...), sshconn.Options{Accepted: f.Accepted})
 			judgedAs(t, transport+", "+name, err, c.want)
 		}
 		byDNS := []string{empty, "VerifyHostKeyDNS yes", "StrictHostKeyChecking yes"}
 		f.BySSH, f.Judged = true, s.config(byDNS...)
-		_, err = Judge(t.Context(), f, s.config(byDNS...), sshconn.Options{})
+		_, err = hostkey.Judge(t.Context(), f, s.config(byDNS...), sshconn.Options{})
 		judgedAs(t, "the DNS vouches for it", err, "")
-		_, err = Judge(t.Context(), f, s.config(empty, "VerifyHostKeyDNS yes"), sshconn.Options{})
+		_, err = hostkey.Judge(t.Context(), f, s.config(empty, "VerifyHostKeyDNS yes"), sshconn.Options{})
 		judgedAs(t, "by other rules", err, sshconn.KeyUnknown)
 		for _, option := range []string{"KnownHostsCommand /bin/true", "RevokedHostKeys /dev/null", "CheckHostIP yes"} {
-			_, err = Judge(t.Context(), f, s.config(option), sshconn.Options{})
+			_, err = hostkey.Judge(t.Context(), f, s.config(option), sshconn.Options{})
 			judgedAs(t, "only ssh knows: "+option, err, sshconn.KeyUnjudged)
 		}
-		_, err = Judge(t.Context(), f, s.config(empty, "StrictHostKeyChecking yes"), sshconn.Options{})
+		_, err = hostkey.Judge(t.Context(), f, s.config(empty, "StrictHostKeyChecking yes"), sshconn.Options{})
 		judgedAs(t, "and is not asked", err, sshconn.KeyStrict)
 		f.Unverified = true
-		_, err = Judge(t.Context(), f, s.config(), sshconn.Options{})
+		_, err = hostkey.Judge(t.Context(), f, s.config(), sshconn.Options{})
 		judgedAs(t, "was let pass, and is known now", err, sshconn.KeyPassed)
-	}
-}
-
-// TestJudgeUnseen: a key that nobody here has seen is good for the rules by which
-// ssh took it, and for no others.
-func TestJudgeUnseen(t *testing.T) {
-	rules := func(change func(*sshconfig.Config)) *sshconfig.Config {
-		cfg := &sshconfig.Config{HostName: "box", Port: 22, StrictHostKeyChecking: "ask", UserKnownHostsFiles: []string{"/k"}, RevokedHostKeys: []string{"/r"}}
-		if change != nil {
-			change(cfg)
-		}
-		return cfg
-	}
-	f := sshconn.Facts{Judged: rules(nil)}
-	for name, c := range map[string]struct {
-		change func(*sshconfig.Config)
-		want   string
-	}{
-		"the same":      {nil, ""},
-		"another user":  {func(c *sshconfig.Config) { c.SetEnv = []string{"A=b"} }, ""},
-		"stricter":      {func(c *sshconfig.Config) { c.StrictHostKeyChecking = "yes" }, sshconn.KeyUnjudged},
-		"another file":  {func(c *sshconfig.Config) { c.UserKnownHostsFiles = []string{"/l"} }, sshconn.KeyUnjudged},
-		"global files":  {func(c *sshconfig.Config) { c.GlobalKnownHostsFiles = []string{"/l"} }, sshconn.KeyUnjudged},
-		"revoked":       {func(c *sshconfig.Config) { c.RevokedHostKeys = nil }, sshconn.KeyUnjudged},
-		"command":       {func(c *sshconfig.Config) { c.KnownHostsCommand = "/bin/true" }, sshconn.KeyUnjudged},
-		"authorities":   {func(c *sshconfig.Config) { c.CASignatureAlgorithms = []string{ssh.KeyAlgoED25519} }, sshconn.KeyUnjudged},
-		"Kerberos":      {func(c *sshconfig.Config) { c.GSSAPIKeyExchange = true }, sshconn.KeyUnjudged},
-		"the key's bit": {func(c *sshconfig.Config) { c.RequiredRSASize = 4096 }, sshconn.KeyUnjudged},
-	} {
-		_, err := Judge(t.Context(), f, rules(c.change), sshconn.Options{})
-		judgedAs(t, name, err, c.want)
 	}
 }
 

@@ -8,9 +8,10 @@ import (
 	"slices"
 	"syscall"
 
+	"golang.org/x/crypto/ssh"
+
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn/keyfile"
-	"golang.org/x/crypto/ssh"
 )
 
 // maxKeyFile bounds what is read of a key file; OpenSSH takes 1 MB.
@@ -125,8 +126,4 @@ func readKeyFile(file string) ([]byte, error) {
 	}
 	defer f.Close()
 	return io.ReadAll(io.LimitReader(f, maxKeyFile))
-}
-
-func sameKey(a, b ssh.PublicKey) bool {
-	return a != nil && b != nil && bytes.Equal(a.Marshal(), b.Marshal())
 }

@@ -4,8 +4,9 @@ import (
 	"errors"
 	"unsafe"
 
-	"github.com/mosha-ssh/mosha/internal/sshconn"
 	"golang.org/x/crypto/ssh"
+
+	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
 // errTooMuch ends a method whose server asks without end.

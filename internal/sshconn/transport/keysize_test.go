@@ -3,15 +3,11 @@
 package transport
 
 import (
-	"crypto/rand"
-	"crypto/rsa"
 	"os/exec"
 	"slices"
 	"testing"
 
 	"github.com/mosha-ssh/mosha/internal/lab"
-	"golang.org/x/crypto/ssh"
-	"golang.org/x/crypto/ssh/agent"
 )
 
 // TestRequiredRSASizeAsSSH compares at the border.
@@ -23,28 +19,6 @@ func TestRequiredRSASizeAsSSH(t *testing.T) {
 		o.compare(size+" bits", files, "RequiredRSASize "+size)
 	}
 	o.compare("unknown", map[string]string{"known_hosts": ""}, "RequiredRSASize 4096", "StrictHostKeyChecking accept-new")
-}
-
-func TestLongEnough(t *testing.T) {
-	for bits, want := range map[int]bool{1024: false, 2048: true} {
-		private, err := rsa.GenerateKey(rand.Reader, bits)
-		if err != nil {
-			t.Fatal(err)
-		}
-		key, err := ssh.NewPublicKey(&private.PublicKey)
-		if err != nil {
-			t.Fatal(err)
-		}
-		inAgent := &agent.Key{Format: key.Type(), Blob: key.Marshal()}
-		for _, key := range []ssh.PublicKey{key, &ssh.Certificate{Key: key}, inAgent} {
-			if got := longEnough(key, 2048); got != want {
-				t.Errorf("%T of %d bits: long enough is %v", key, bits, got)
-			}
-			if got := longEnough(key, 0); !got {
-				t.Errorf("%T of %d bits is too short for nothing required", key, bits)
-			}
-		}
-	}
 }
 
 // TestShortIdentityAsSSH: RequiredRSASize is for the user's keys too.
@@ -61,7 +35,7 @@ func TestShortIdentityAsSSH(t *testing.T) {
 			if (err == nil) != want {
 				t.Fatalf("ssh with %q: %v, %s", lines, err, out)
 			}
-			if _, err := o.site.dial(o.config(lines...)); (err == nil) != want {
+			if _, err := o.dial(o.config(lines...)); (err == nil) != want {
 				t.Errorf("Dial with %q: %v", lines, err)
 			}
 		}

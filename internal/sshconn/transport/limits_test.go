@@ -14,10 +14,11 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/crypto/ssh"
+
 	"github.com/mosha-ssh/mosha/internal/lab"
 	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
-	"golang.org/x/crypto/ssh"
 )
 
 // shortSilence is ample for the lab's server on a slow machine, and no multiple of a second.

@@ -6,10 +6,11 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/crypto/ssh"
+
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 	"github.com/mosha-ssh/mosha/internal/sshconn/dial"
 	"github.com/mosha-ssh/mosha/internal/sshconn/helper"
-	"golang.org/x/crypto/ssh"
 )
 
 // master is a Connection that OpenSSH's ssh carries as a ControlMaster.

@@ -7,13 +7,12 @@ import (
 	"fmt"
 	"net"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 	"github.com/mosha-ssh/mosha/internal/sshconn/helper"
-	"github.com/mosha-ssh/mosha/internal/sshconn/knownhosts"
+	"github.com/mosha-ssh/mosha/internal/sshconn/hostkey"
 )
 
 // dialMaster connects as Dial does, but has OpenSSH's ssh speak SSH over the
@@ -43,8 +42,8 @@ func (d *dialer) dialMaster(ctx context.Context) (*master, error) {
 	defer d.transport.observe(observer{})
 	ctx, cancel := context.WithCancel(ctx) // it ends a question about the host key
 	defer cancel()
-	d.keys = newHostKeys(ctx, d.cfg, d.opts)
-	d.keys.leave()
+	d.keys = hostkey.New(ctx, d.cfg, d.opts)
+	d.keys.LeaveToSSH()
 	m, err := d.startMaster(ctx)
 	if err != nil {
 		d.transport.Close()
@@ -70,7 +69,7 @@ func (d *dialer) startMaster(ctx context.Context) (*master, error) {
 	d.watch = newWatch(d.abort)
 	d.watch.start(time.Until(d.deadline), d.limit)
 	defer d.watch.stop()
-	process, err := d.startSSH(m.dir)
+	process, err := d.startSSH(ctx, m.dir)
 	if refused := (*sshconn.HostKeyError)(nil); errors.As(err, &refused) {
 		m.Close()
 		return nil, refused
@@ -99,7 +98,7 @@ func (d *dialer) startMaster(ctx context.Context) (*master, error) {
 		return nil, d.explainMaster(ctx, m, q)
 	}
 	process.stderr.tellAll()
-	if key, _ := d.keys.outcome(); key == nil && !d.transport.kerberos() && !d.leftToSSH() { // ssh cannot have connected
+	if d.keys.Pinned() == nil && !d.transport.kerberos() && !d.leftToSSH() { // ssh cannot have connected
 		m.Close()
 		return nil, errUnseen
 	}
@@ -114,24 +113,12 @@ func (d *dialer) questions() *helper.Questions {
 	q := &helper.Questions{
 		User: d.cfg.User, Host: d.cfg.HostKeyName(), Prompt: d.opts.Prompt, Tell: d.opts.Tell, Verbatim: d.itself,
 		Pause: func() (resume func()) { return d.pauseFor(authTimeout) }, Fail: d.abort,
-		Before: d.process.stderr.tellUntilNow, HostKey: d.answerHostKey,
+		Before: d.process.stderr.tellUntilNow, HostKey: d.keys.Answer,
 	}
 	if d.itself { // it would go on with an empty answer
 		q.Nobody = &sshconn.AuthError{User: d.cfg.User, Host: d.cfg.HostName, Interactive: true}
 	}
 	return q
-}
-
-// answerHostKey answers ssh's question whether the host has the key that it
-// showed, if that is what the text asks.
-func (d *dialer) answerHostKey(text string) (yes, about bool, err error) {
-	key, _ := d.keys.outcome()
-	if key == nil || !strings.Contains(text, fingerprintFor(d.cfg, key)) {
-		return false, false, nil
-	}
-	yes, err = d.keys.answerSSH(text)
-	d.declined.Store(err == nil && !yes)
-	return yes, true, err
 }
 
 // masterFacts is what is known of an ssh that has connected and said these lines.
@@ -140,8 +127,8 @@ func (d *dialer) masterFacts(typed bool, lines []string) sshconn.Facts {
 		Identity: acceptedKey(lines), Proxied: d.proxyTook(), Silent: d.silence.slowest(), Remote: d.transport.remote(),
 		Typed: typed || d.proxy.Typed(), OpenSSH: d.transport.openSSH(), OneSession: d.transport.oneSession(), Judged: d.cfg,
 	}
-	d.keys.fill(&f)
-	if d.leftToSSH() || d.keys.bySSH {
+	d.keys.Fill(&f)
+	if d.leftToSSH() || d.keys.Leaves() {
 		f.Notes = append(f.Notes, addedNotes(d.cfg, lines)...)
 	}
 	f.Notes = append(f.Notes, typedNote(d.cfg, f.Typed, "")...)
@@ -149,7 +136,7 @@ func (d *dialer) masterFacts(typed bool, lines []string) sshconn.Facts {
 }
 
 // startSSH starts the master's ssh.
-func (d *dialer) startSSH(dir helper.Dir) (*sshProcess, error) {
+func (d *dialer) startSSH(ctx context.Context, dir helper.Dir) (*sshProcess, error) {
 	agent := ""
 	if d.opts.AgentSocket != nil {
 		agent = d.opts.AgentSocket()
@@ -157,11 +144,11 @@ func (d *dialer) startSSH(dir helper.Dir) (*sshProcess, error) {
 	words := &sshWords{log: d.opts.Log, speech: newSpeech(d.cfg, d.opts.Tell)}
 	env := masterEnv(d.opts.Env.Environ(), dir, agent)
 	if d.itself {
-		return d.startFronted(dir, env, words)
+		return d.startFronted(ctx, dir, env, words)
 	}
 	way := passedOn(dir)
-	if d.keys.cfg.StrictHostKeyChecking != d.cfg.StrictHostKeyChecking {
-		way = append(way, sshOption{"StrictHostKeyChecking", d.keys.cfg.StrictHostKeyChecking})
+	if strict := d.keys.Strict(); strict != d.cfg.StrictHostKeyChecking {
+		way = append(way, sshOption{"StrictHostKeyChecking", strict})
 	}
 	args := masterArgs(d.cfg, dir, way, d.opts.MayAsk(d.cfg), d.opts.Unattended())
 	p := newSSHProcess(d.opts.Env.Command(context.Background(), args[0], args[1:]...), append(env, "SSH_ASKPASS_REQUIRE=force"), words)
@@ -199,15 +186,17 @@ func (d *dialer) explainMaster(ctx context.Context, m *master, q *helper.Questio
 	}
 	m.process.stderr.logDebug()
 	if refused := d.refused.Load(); refused != nil {
-		return cmp.Or(keyRefusal(*refused), *refused)
+		return cmp.Or(hostkey.Refusal(*refused), *refused)
 	}
 	lines, final := m.process.stderr.said()
 	f := sshFailure{cfg: d.cfg, lines: lines, final: final, attended: d.opts.MayAsk(d.cfg), typed: q.Typed(), auth: phase == sshconn.PhaseAuth}
 	switch {
 	case final == saysKeyFailed && d.leftToSSH():
 		return f.unseenKeyError()
+	case final == saysKeyFailed && d.keys.Pinned() == nil:
+		return errUnseen
 	case final == saysKeyFailed:
-		return d.keys.refusedBySSH(d.declined.Load(), lines)
+		return d.keys.RefusedBySSH(revokedWords(lines))
 	}
 	if err := f.explain(); err != nil {
 		return err
@@ -227,11 +216,6 @@ func (d *dialer) explainMaster(ctx context.Context, m *master, q *helper.Questio
 	}
 	m.process.stderr.tellButLast()
 	return e
-}
-
-// hostKeyHost is the name that known_hosts has for the destination.
-func hostKeyHost(cfg *sshconfig.Config) string {
-	return knownhosts.Host{Hostname: cfg.HostName, Alias: cfg.HostKeyAlias, Port: cfg.Port}.Name()
 }
 
 var errNoPlace = errors.New("no place for the sockets of ssh")

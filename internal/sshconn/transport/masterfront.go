@@ -19,6 +19,7 @@ import (
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 	"github.com/mosha-ssh/mosha/internal/sshconn/helper"
+	"github.com/mosha-ssh/mosha/internal/sshconn/hostkey"
 	"github.com/mosha-ssh/mosha/internal/sshconn/proxy"
 )
 
@@ -97,11 +98,11 @@ func (d *dialer) overhear(line string) {
 // Where that gives ssh a terminal, as sshpass does, ssh asks there; else it has
 // none and asks by our program. The ssh to a jump host is one of ours, as always
 // (jump.go).
-func (d *dialer) startFronted(dir helper.Dir, env []string, words *sshWords) (*sshProcess, error) {
-	jump := d.opts.Env.Command(context.Background(), d.cfg.JumpProgram())
+func (d *dialer) startFronted(ctx context.Context, dir helper.Dir, env []string, words *sshWords) (*sshProcess, error) {
+	jump := d.opts.Env.Command(ctx, d.cfg.JumpProgram())
 	jump.Env = nil // but for what this adds:
 	helper.LeadOn(jump, dir, helper.JumpOptions(&d.opts))
-	way, err := d.ownWay(jump.Args[0])
+	way, err := d.ownWay(ctx, jump.Args[0])
 	if err != nil {
 		return nil, err
 	}
@@ -132,17 +133,17 @@ func (d *dialer) startFronted(dir helper.Dir, env []string, words *sshWords) (*s
 
 // ownWay are the options of an ssh that makes its connection itself. A host key
 // that is not the known one it may not let pass: nobody here sees the key.
-func (d *dialer) ownWay(jumpProgram string) ([]sshOption, error) {
+func (d *dialer) ownWay(ctx context.Context, jumpProgram string) ([]sshOption, error) {
 	var options []sshOption
 	if d.cfg.StrictHostKeyChecking == "no" {
-		const option, value = "StrictHostKeyChecking", strictAnyway
+		const option, value = "StrictHostKeyChecking", hostkey.StrictAnyway
 		with := append(slices.Clone(d.cfg.Program()), "-o", option+"="+value)
-		found, err := sshconfig.ResolveIn(d.keys.ctx, d.opts.Env, with, d.cfg.Dest)
+		found, err := sshconfig.ResolveIn(ctx, d.opts.Env, with, d.cfg.Dest)
 		if err != nil {
 			return nil, err
 		}
 		if found.StrictHostKeyChecking == "no" { // it is in a script, before what we say
-			return nil, &sshconn.HostKeyError{Problem: sshconn.KeyUnseen, Host: hostKeyHost(d.cfg), Strict: "no"}
+			return nil, &sshconn.HostKeyError{Problem: sshconn.KeyUnseen, Host: hostkey.Name(d.cfg), Strict: "no"}
 		}
 		options = append(options, sshOption{option, value})
 	}

@@ -9,9 +9,8 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/mosha-ssh/mosha/internal/secret"
-
 	"github.com/mosha-ssh/mosha/internal/child"
+	"github.com/mosha-ssh/mosha/internal/secret"
 )
 
 // sshProcess is an ssh that is a ControlMaster. It has a process group of its

@@ -6,7 +6,7 @@ import (
 	"sync"
 
 	"github.com/mosha-ssh/mosha/internal/sshconn"
-	"github.com/mosha-ssh/mosha/internal/sshconn/knownhosts"
+	"github.com/mosha-ssh/mosha/internal/sshconn/pubkey"
 )
 
 // relayBuffer is how much is copied at once, in bytes. Little, as a buffer for
@@ -79,7 +79,7 @@ func (d *dialer) judge() error {
 	case !found:
 		return errUnseen
 	}
-	key, err := knownhosts.ParseKey(reply.hostKey)
+	key, err := pubkey.Parse(reply.hostKey)
 	switch {
 	case err != nil && d.cfg.StrictHostKeyChecking == "no": // ssh would take any
 		return errUnseen
@@ -89,7 +89,7 @@ func (d *dialer) judge() error {
 		d.watch.start(authTimeout, authTimeout)
 		return nil
 	}
-	err = d.hostKey("", d.transport.RemoteAddr(), key)
+	err = d.hostKey("", nil, key)
 	d.silence.rest() // it is ssh's turn
 	return err
 }

@@ -11,11 +11,12 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/rs/zerolog"
+	"golang.org/x/crypto/ssh"
+
 	"github.com/mosha-ssh/mosha/internal/lab"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
-	"github.com/rs/zerolog"
-	"golang.org/x/crypto/ssh"
 )
 
 // TestReadBeforeTheQuestion: what the server wants to be read is read before the

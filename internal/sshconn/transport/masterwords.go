@@ -8,6 +8,7 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/sshconn/hostkey"
 )
 
 // What OpenSSH's ssh says, with LogLevel DEBUG1, in versions 8.4 to 10.
@@ -93,7 +94,7 @@ func negotiated(what string) string {
 // unseenKeyError is the refusal of a key that was not seen here, as far as ssh has
 // said why: that may be lost among a server's words.
 func (f *sshFailure) unseenKeyError() error {
-	e := &sshconn.HostKeyError{Problem: sshconn.KeyDisputed, Host: hostKeyHost(f.cfg), Strict: f.cfg.StrictHostKeyChecking}
+	e := &sshconn.HostKeyError{Problem: sshconn.KeyDisputed, Host: hostkey.Name(f.cfg), Strict: f.cfg.StrictHostKeyChecking}
 	if problem, file := revokedWords(f.lines); problem != "" {
 		e.Problem, e.File = problem, file
 		return e
@@ -187,7 +188,7 @@ func acceptedKey(lines []string) (identity string) {
 func addedNotes(cfg *sshconfig.Config, lines []string) (notes []sshconn.Note) {
 	for _, line := range lines {
 		if m := saysAdded.FindStringSubmatch(line); m != nil && len(cfg.UserKnownHostsFiles) > 0 && !cfg.IsHushed() {
-			notes = append(notes, sshconn.Note{Kind: sshconn.NoteAdded, Host: hostKeyHost(cfg), KeyType: m[2], File: cfg.UserKnownHostsFiles[0]})
+			notes = append(notes, sshconn.Note{Kind: sshconn.NoteAdded, Host: hostkey.Name(cfg), KeyType: m[2], File: cfg.UserKnownHostsFiles[0]})
 		}
 	}
 	return notes

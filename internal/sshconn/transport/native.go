@@ -4,9 +4,10 @@ import (
 	"io"
 	"sync"
 
+	"golang.org/x/crypto/ssh"
+
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 	"github.com/mosha-ssh/mosha/internal/sshconn/dial"
-	"golang.org/x/crypto/ssh"
 )
 
 // Serve is that of Connection.

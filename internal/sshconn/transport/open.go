@@ -103,26 +103,6 @@ func beyondNative(cfg *sshconfig.Config, env child.Env) error {
 	return nil
 }
 
-// hostKeysBeyondUs returns the option about host keys that only ssh can heed, nil
-// if there is none. The native transport does without none of them: a key that one
-// of them refuses would be accepted.
-func hostKeysBeyondUs(cfg *sshconfig.Config) error {
-	for _, option := range []struct {
-		name string
-		set  bool
-	}{
-		{"KnownHostsCommand", cfg.KnownHostsCommand != ""},
-		{"RevokedHostKeys", len(cfg.RevokedHostKeys) > 0},
-		{"CheckHostIP", cfg.CheckHostIP && !cfg.HasProxy()},
-		{"VisualHostKey", cfg.VisualHostKey},
-	} {
-		if option.set {
-			return &sshconn.UnsupportedError{Feature: sshconn.FeatureOption, Detail: option.name}
-		}
-	}
-	return nil
-}
-
 // nativeMethods are the authentication methods of the native transport.
 var nativeMethods = []string{"publickey", "keyboard-interactive", "password"}
 

@@ -7,8 +7,10 @@ import (
 	"reflect"
 	"time"
 
-	"github.com/mosha-ssh/mosha/internal/sshconn"
 	"golang.org/x/crypto/ssh"
+
+	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/sshconn/hostkey"
 )
 
 // Why a Dial failed: x/crypto's error, the limits and what the transport has seen
@@ -38,7 +40,7 @@ func (d *dialer) overdue() error {
 
 // phase says how far the handshake got.
 func (d *dialer) phase() string {
-	if key, _ := d.keys.outcome(); key != nil || d.transport.kerberos() || d.leftToSSH() && d.transport.secured() {
+	if d.keys.Pinned() != nil || d.transport.kerberos() || d.leftToSSH() && d.transport.secured() {
 		return sshconn.PhaseAuth
 	}
 	if banner, _, _ := d.transport.seen(); banner {
@@ -58,7 +60,7 @@ func (d *dialer) explain(ctx context.Context, err error) error {
 	}
 	var unsupported *sshconn.UnsupportedError
 	var negotiation *ssh.AlgorithmNegotiationError
-	if refusal := keyRefusal(err); refusal != nil {
+	if refusal := hostkey.Refusal(err); refusal != nil {
 		return refusal
 	}
 	switch {
@@ -81,20 +83,6 @@ func (d *dialer) explain(ctx context.Context, err error) error {
 		return d.auth.failure("", err)
 	}
 	return &sshconn.ProtocolError{Phase: phase, Message: sshconn.Words(err.Error()), Begun: d.auth.current != ""}
-}
-
-// keyRefusal returns why the server's host key was not accepted, nil if err is of
-// another kind.
-func keyRefusal(err error) error {
-	var ask *askError
-	var hostKey *sshconn.HostKeyError
-	switch {
-	case errors.As(err, &ask):
-		return ask.error
-	case errors.As(err, &hostKey):
-		return hostKey
-	}
-	return nil
 }
 
 // lost explains the end of the stream: the proxy's failure if it has one.

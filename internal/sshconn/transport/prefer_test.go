@@ -8,8 +8,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mosha-ssh/mosha/internal/lab"
 	"golang.org/x/crypto/ssh"
+
+	"github.com/mosha-ssh/mosha/internal/lab"
 )
 
 // TestIdentity has more keys than the server lets try, which are six more from

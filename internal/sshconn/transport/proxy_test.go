@@ -9,10 +9,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rs/zerolog"
+
 	"github.com/mosha-ssh/mosha/internal/lab"
 	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
-	"github.com/rs/zerolog"
 )
 
 func TestProxyCommand(t *testing.T) {

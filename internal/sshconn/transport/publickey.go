@@ -3,11 +3,12 @@ package transport
 import (
 	"slices"
 
+	"golang.org/x/crypto/ssh"
+
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 	"github.com/mosha-ssh/mosha/internal/sshconn/keyfile"
+	"github.com/mosha-ssh/mosha/internal/sshconn/pubkey"
 	"github.com/mosha-ssh/mosha/internal/text"
-	"golang.org/x/crypto/ssh"
-	"golang.org/x/crypto/ssh/agent"
 )
 
 // keyring has the keys to offer in OpenSSH's order (sshconnect2.c,
@@ -71,7 +72,7 @@ func arrange(files, certs, agent []identity, identitiesOnly bool) []identity {
 	var chosen, others []identity
 	files = slices.Clone(files)
 	for _, key := range agent {
-		i := slices.IndexFunc(files, func(f identity) bool { return sameKey(f.public, key.public) })
+		i := slices.IndexFunc(files, func(f identity) bool { return pubkey.Same(f.public, key.public) })
 		if i >= 0 {
 			chosen = append(chosen, identity{source: files[i].source, public: key.public, agent: key.agent})
 			files = slices.Delete(files, i, i+1)
@@ -87,7 +88,7 @@ func arrange(files, certs, agent []identity, identitiesOnly bool) []identity {
 func prefer(preferred string, keys []identity) []identity {
 	var first, others []identity
 	for _, key := range keys {
-		if key.public != nil && fingerprint(key.public) == preferred {
+		if key.public != nil && pubkey.Fingerprint("", key.public) == preferred {
 			first = append(first, key)
 		} else {
 			others = append(others, key)
@@ -105,7 +106,7 @@ func (k *keyring) next() ssh.AuthMethod {
 		if signer == nil {
 			continue
 		}
-		k.auth.opts.Log.Debug().Str("key", id.source).Str("fingerprint", fingerprint(signer.PublicKey())).Msg("offering public key")
+		k.auth.opts.Log.Debug().Str("key", id.source).Str("fingerprint", pubkey.Fingerprint("", signer.PublicKey())).Msg("offering public key")
 		return ssh.PublicKeys(signer)
 	}
 	return nil
@@ -126,7 +127,7 @@ func (k *keyring) signer(id identity) ssh.Signer {
 	if signer == nil {
 		return nil
 	}
-	if !longEnough(signer.PublicKey(), a.cfg.RequiredRSASize) {
+	if !pubkey.LongEnough(signer.PublicKey(), a.cfg.RequiredRSASize) {
 		a.skip(sshconn.SkippedKey{File: id.source, Reason: sshconn.SkipAlgorithm, Detail: "shorter than RequiredRSASize"})
 		return nil
 	}
@@ -143,7 +144,7 @@ func (k *keyring) signer(id identity) ssh.Signer {
 	}
 	key := &sshconn.TriedKey{
 		Type:        signer.PublicKey().Type(),
-		Fingerprint: fingerprint(signer.PublicKey()),
+		Fingerprint: pubkey.Fingerprint("", signer.PublicKey()),
 		Source:      text.Clean(id.source),
 		FromAgent:   id.agent != nil,
 	}
@@ -154,7 +155,7 @@ func (k *keyring) signer(id identity) ssh.Signer {
 // fileSigner returns what signs with a configured identity. The file is opened
 // when the server wants a signature, unless only that tells its public key.
 func (k *keyring) fileSigner(id identity) ssh.Signer {
-	if id.public != nil && onToken(plainKey(id.public)) {
+	if id.public != nil && pubkey.OnToken(pubkey.Plain(id.public)) {
 		return &tokenSigner{auth: k.auth, id: id}
 	}
 	if cert, ok := id.public.(*ssh.Certificate); ok {
@@ -175,7 +176,7 @@ func (k *keyring) fileSigner(id identity) ssh.Signer {
 func (k *keyring) certSigner(file string, cert *ssh.Certificate) ssh.Signer {
 	var signer ssh.Signer
 	for _, key := range slices.Concat(k.agentKeys, k.files) {
-		if !sameKey(key.public, cert.Key) {
+		if !pubkey.Same(key.public, cert.Key) {
 			continue
 		}
 		if signer = key.agent; signer == nil {
@@ -192,13 +193,4 @@ func (k *keyring) certSigner(file string, cert *ssh.Certificate) ssh.Signer {
 		return nil
 	}
 	return certified
-}
-
-// fingerprint names a key as ssh does: a certificate by the key that it
-// certifies, also if it comes from an agent.
-func fingerprint(key ssh.PublicKey) string {
-	if offered, ok := key.(*agent.Key); ok {
-		key = parsed(offered)
-	}
-	return ssh.FingerprintSHA256(plainKey(key))
 }

@@ -4,8 +4,10 @@ import (
 	"io"
 	"time"
 
-	"github.com/mosha-ssh/mosha/internal/sshconn"
 	"golang.org/x/crypto/ssh"
+
+	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/sshconn/pubkey"
 )
 
 // agentPatience is how long the agent may take before a person is told that it
@@ -31,7 +33,7 @@ func (s *reportingSigner) SignWithAlgorithm(rand io.Reader, data []byte, algorit
 	waited()
 	if err != nil {
 		s.key.Problem = err.Error()
-	} else if s.key.FromAgent && onToken(plainKey(s.PublicKey())) {
+	} else if s.key.FromAgent && pubkey.OnToken(pubkey.Plain(s.PublicKey())) {
 		s.auth.person.say(sshconn.Notice{Kind: sshconn.NoticeSigned})
 	}
 	return signature, err
@@ -40,12 +42,13 @@ func (s *reportingSigner) SignWithAlgorithm(rand io.Reader, data []byte, algorit
 // announce says that a signature may wait for a person: of a key on a FIDO
 // token at once, of any other when it takes long. It returns what ends that.
 func (s *reportingSigner) announce() (end func()) {
-	public := plainKey(s.PublicKey())
-	if token, ok := tokenNames[public.Type()]; ok {
-		s.auth.person.say(sshconn.Notice{Kind: sshconn.NoticeTouch, Key: token + " " + fingerprintFor(s.auth.cfg, public)})
+	public := pubkey.Plain(s.PublicKey())
+	name := pubkey.Name(public) + " " + pubkey.Fingerprint(s.auth.cfg.FingerprintHash, public)
+	if pubkey.OnToken(public) {
+		s.auth.person.say(sshconn.Notice{Kind: sshconn.NoticeTouch, Key: name})
 		return func() {}
 	}
-	return s.auth.person.sayLate(sshconn.Notice{Kind: sshconn.NoticeWait, Key: keyTypeName(public) + " " + fingerprintFor(s.auth.cfg, public)})
+	return s.auth.person.sayLate(sshconn.Notice{Kind: sshconn.NoticeWait, Key: name})
 }
 
 // sayLate shows a notice unless the function that it returns is called soon.

@@ -13,11 +13,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rs/zerolog"
+	"golang.org/x/crypto/ssh"
+
 	"github.com/mosha-ssh/mosha/internal/lab"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
-	"github.com/rs/zerolog"
-	"golang.org/x/crypto/ssh"
 )
 
 // site is a real sshd on loopback, and a user's files for reaching it, as ssh

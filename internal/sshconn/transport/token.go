@@ -14,15 +14,6 @@ import (
 // can talk to but OpenSSH.
 var errOnToken = errors.New("the key is on a FIDO token")
 
-// onToken says whether a key file of that type holds no key but the handle of
-// one that is on a FIDO token.
-func onToken(key ssh.PublicKey) bool {
-	return key.Type() == ssh.KeyAlgoSKED25519 || key.Type() == ssh.KeyAlgoSKECDSA256
-}
-
-// tokenNames are how ssh names the types of FIDO keys to people.
-var tokenNames = map[string]string{ssh.KeyAlgoSKED25519: "ED25519-SK", ssh.KeyAlgoSKECDSA256: "ECDSA-SK"}
-
 // tokenSigner stands for a FIDO key file. It lets the server be asked whether
 // it takes the key, and notes it if so.
 type tokenSigner struct {

@@ -1,19 +1,17 @@
-package knownhosts
+package pubkey
 
 import (
-	"encoding/base64"
 	"errors"
 	"math/big"
-	"slices"
 
 	"golang.org/x/crypto/ssh"
 )
 
-// ParseKey reads a public key as it is on the wire (RFC 4253, section 6.6). One
+// Parse reads a public key as it is on the wire (RFC 4253, section 6.6). One
 // that x/crypto cannot read, but OpenSSH may, is told from others by its bytes
 // alone: a key of a type that is unknown there, or an RSA key with an exponent
 // that is too large for it.
-func ParseKey(blob []byte) (ssh.PublicKey, error) {
+func Parse(blob []byte) (ssh.PublicKey, error) {
 	key, err := ssh.ParsePublicKey(blob)
 	if err == nil {
 		return key, nil
@@ -25,7 +23,7 @@ func ParseKey(blob []byte) (ssh.PublicKey, error) {
 	if ssh.Unmarshal(blob, &head) != nil || len(head.Rest) == 0 {
 		return nil, err
 	}
-	opaque := &OpaqueKey{name: head.Type, blob: blob}
+	opaque := &Opaque{name: head.Type, blob: blob}
 	if head.Type == ssh.KeyAlgoRSA {
 		var numbers struct{ E, N *big.Int }
 		if ssh.Unmarshal(head.Rest, &numbers) != nil || numbers.E.BitLen() <= maxExponent {
@@ -50,14 +48,14 @@ var readable = func() map[string]bool {
 	}
 	for _, algorithms := range []ssh.Algorithms{ssh.SupportedAlgorithms(), ssh.InsecureAlgorithms()} {
 		for _, name := range algorithms.HostKeys {
-			types[KeyType(name)] = true
+			types[TypeOf(name)] = true
 		}
 	}
 	return types
 }()
 
-// OpaqueKey is a key of which nothing but its bytes is known. It verifies nothing.
-type OpaqueKey struct {
+// Opaque is a key of which nothing but its bytes is known. It verifies nothing.
+type Opaque struct {
 	name string
 	blob []byte
 	// Bits is the size of an RSA key, 0 for others.
@@ -65,39 +63,12 @@ type OpaqueKey struct {
 }
 
 // Type is that of ssh.PublicKey.
-func (k *OpaqueKey) Type() string { return k.name }
+func (k *Opaque) Type() string { return k.name }
 
 // Marshal is that of ssh.PublicKey.
-func (k *OpaqueKey) Marshal() []byte { return k.blob }
+func (k *Opaque) Marshal() []byte { return k.blob }
 
 var errOpaque = errors.New("a key of an unknown kind verifies nothing")
 
 // Verify always returns an error.
-func (k *OpaqueKey) Verify([]byte, *ssh.Signature) error { return errOpaque }
-
-// anyKey is publicKey for keys of which nothing but the bytes is known, too.
-func anyKey(s string) (ssh.PublicKey, bool) {
-	name, encoded, ok := keyFields(s)
-	if !ok {
-		return nil, false
-	}
-	blob, err := base64.StdEncoding.DecodeString(encoded)
-	if err != nil {
-		return nil, false
-	}
-	key, err := ParseKey(blob)
-	if err != nil || KeyType(name) != key.Type() {
-		return nil, false
-	}
-	return key, true
-}
-
-// otherKey returns an *OpaqueKey, if ssh has its kind: one of those given, or RSA.
-func otherKey(s string, kinds []string) (ssh.PublicKey, bool) {
-	key, _ := anyKey(s)
-	opaque, ok := key.(*OpaqueKey)
-	if !ok || opaque.Bits == 0 && !slices.Contains(kinds, opaque.name) {
-		return nil, false
-	}
-	return opaque, true
-}
+func (k *Opaque) Verify([]byte, *ssh.Signature) error { return errOpaque }

@@ -8,22 +8,24 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/mosha-ssh/mosha/internal/sshconn/pubkey"
 )
 
 // TestKindsOfSSH: a key that only ssh can read is known by its bytes, and a host
 // that has such a one has changed if it shows another.
 func TestKindsOfSSH(t *testing.T) {
 	const known, other, older = "ssh-new AAAAB3NzaC1uZXcx", "ssh-new AAAAB3NzaC1uZXcy", "ssh-newer AAAACXNzaC1uZXdlcjE="
-	opaque := func(encoded string) *OpaqueKey {
+	opaque := func(encoded string) *pubkey.Opaque {
 		blob, err := base64.StdEncoding.DecodeString(encoded)
 		if err != nil {
 			t.Fatal(err)
 		}
-		key, err := ParseKey(blob)
+		key, err := pubkey.Parse(blob)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return key.(*OpaqueKey)
+		return key.(*pubkey.Opaque)
 	}
 	for _, test := range []struct {
 		text string
@@ -57,7 +59,7 @@ func TestDSA(t *testing.T) {
 		Type       string
 		P, Q, G, Y *big.Int
 	}{"ssh-dss", n, n, n, n})
-	key, err := ParseKey(blob)
+	key, err := pubkey.Parse(blob)
 	if err != nil || key.Type() != "ssh-dss" || !bytes.Equal(key.Marshal(), blob) {
 		t.Fatalf("%v, %v", key, err)
 	}

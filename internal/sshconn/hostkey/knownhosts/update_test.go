@@ -12,8 +12,10 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 	"golang.org/x/crypto/ssh"
+
+	"github.com/mosha-ssh/mosha/internal/lab/labtest"
+	"github.com/mosha-ssh/mosha/internal/sshconn/pubkey"
 )
 
 // expand replaces {name} by keys, as write does.
@@ -35,7 +37,7 @@ func namesOf(keys []ssh.PublicKey) string {
 	var names []string
 	for _, key := range keys {
 		for name := range testKeys() {
-			if sameKey(key, public(name)) {
+			if pubkey.Same(key, public(name)) {
 				names = append(names, name)
 			}
 		}
@@ -276,7 +278,7 @@ func FuzzEdit(f *testing.F) {
 			after = content
 		}
 		db := &DB{lines: parse("x", FromUser, after)}
-		if found := db.find(host.Name(), nil); !slices.ContainsFunc(found, func(e entry) bool { return e.marker == plain && sameKey(e.key, public("ed1")) }) {
+		if found := db.find(host.Name(), nil); !slices.ContainsFunc(found, func(e entry) bool { return e.marker == plain && pubkey.Same(e.key, public("ed1")) }) {
 			t.Errorf("the key is not in %q", after)
 		}
 		for raw := range strings.Lines(content) {

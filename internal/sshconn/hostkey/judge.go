@@ -1,30 +1,21 @@
-package transport
+package hostkey
 
 import (
 	"cmp"
 	"context"
 	"errors"
-	"net"
 	"slices"
-
-	"golang.org/x/crypto/ssh"
 
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
-
-// Verdict is what became of a host key that was accepted.
-type Verdict struct {
-	Notes    []sshconn.Note // what the user should know
-	Accepted ssh.PublicKey  // the key if a person accepted it, as in Facts
-}
 
 // Judge decides about the host key of an open connection as a new connection would
 // by another configuration of the destination, which asks, writes down and tells
 // as its options say. The error is that of Dial for a key that is not accepted; a
 // *HostKeyError has Open set.
 func Judge(ctx context.Context, f sshconn.Facts, cfg *sshconfig.Config, opts sshconn.Options) (Verdict, error) {
-	refused := sshconn.HostKeyError{Host: hostKeyHost(cfg), Strict: cfg.StrictHostKeyChecking, Open: true}
+	refused := sshconn.HostKeyError{Host: Name(cfg), Strict: cfg.StrictHostKeyChecking, Open: true}
 	if f.HostKey == nil {
 		if f.Judged != nil && sameRules(cfg, f.Judged) {
 			return Verdict{}, nil
@@ -36,34 +27,33 @@ func Judge(ctx context.Context, f sshconn.Facts, cfg *sshconfig.Config, opts ssh
 		refused.Problem = sshconn.KeyUnjudged
 		return Verdict{}, &refused
 	}
-	h := newHostKeys(ctx, cfg, opts)
-	h.bySSH = f.BySSH && f.Judged != nil && sameRules(cfg, f.Judged)
+	v := New(ctx, cfg, opts)
+	v.bySSH = f.BySSH && f.Judged != nil && sameRules(cfg, f.Judged)
 	if f.Judged == nil || !sameFiles(cfg, f.Judged) {
-		h.accepted = nil // the person knows of no such files
+		v.accepted = nil // the person knows of no such files
 	}
-	err := h.check(net.TCPAddrFromAddrPort(f.Remote), f.HostKey)
+	err := v.Check(f.Remote, f.HostKey)
 	if key := (*sshconn.HostKeyError)(nil); errors.As(err, &key) {
 		refused = *key
 		refused.Open = true
 		return Verdict{}, &refused
 	}
 	if err != nil {
-		return Verdict{}, cmp.Or(keyRefusal(err), err)
+		return Verdict{}, cmp.Or(Refusal(err), err)
 	}
-	_, result := h.outcome()
-	if f.Unverified && !result.unverified {
+	if f.Unverified && !v.verdict.Unverified {
 		refused.Problem = sshconn.KeyPassed
 		return Verdict{}, &refused
 	}
-	return Verdict{Notes: result.notes, Accepted: result.accepted}, nil
+	return v.verdict, nil
 }
 
-// sameFiles says whether two configurations know host keys from the same files.
+// sameFiles reports whether two configurations know host keys from the same files.
 func sameFiles(a, b *sshconfig.Config) bool {
 	return slices.Equal(a.UserKnownHostsFiles, b.UserKnownHostsFiles) && slices.Equal(a.GlobalKnownHostsFiles, b.GlobalKnownHostsFiles)
 }
 
-// sameRules says whether two configurations of a destination accept the same host
+// sameRules reports whether two configurations of a destination accept the same host
 // keys.
 func sameRules(a, b *sshconfig.Config) bool {
 	type rules struct {

@@ -1,12 +1,13 @@
 package knownhosts
 
 import (
-	"bytes"
 	"encoding/base64"
 	"slices"
 	"time"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/mosha-ssh/mosha/internal/sshconn/pubkey"
 )
 
 // entry is a line that matches the host, with its key.
@@ -42,7 +43,7 @@ func (es entries) checkCert(h Host, cert *ssh.Certificate, now time.Time) Result
 		return r
 	}
 	for _, e := range es {
-		if e.marker != authority || !sameKey(uncertified(e.key), cert.SignatureKey) {
+		if e.marker != authority || !pubkey.Same(pubkey.Plain(e.key), cert.SignatureKey) {
 			continue
 		}
 		if problem := certProblem(h, cert, now); problem != "" {
@@ -67,7 +68,7 @@ func (es entries) checkPlain(key ssh.PublicKey) Result {
 		if e.marker != plain {
 			continue
 		}
-		if sameKey(e.key, key) {
+		if pubkey.Same(e.key, key) {
 			return e.result(Match)
 		}
 		last = e.result(Changed)
@@ -83,7 +84,7 @@ func (es entries) findRevoked(key ssh.PublicKey) (Result, bool) {
 		keys = []ssh.PublicKey{cert.Key, cert.SignatureKey}
 	}
 	for _, e := range es {
-		if e.marker == revoked && slices.ContainsFunc(keys, func(k ssh.PublicKey) bool { return sameKey(uncertified(e.key), k) }) {
+		if e.marker == revoked && slices.ContainsFunc(keys, func(k ssh.PublicKey) bool { return pubkey.Same(pubkey.Plain(e.key), k) }) {
 			return e.result(Revoked), true
 		}
 	}
@@ -98,15 +99,6 @@ func (es entries) revoked(key ssh.PublicKey) bool {
 func (e entry) result(s Status) Result {
 	return Result{Status: s, Found: Found{File: e.file, Line: e.number, KeyType: e.key.Type(), Origin: e.origin}}
 }
-
-func uncertified(key ssh.PublicKey) ssh.PublicKey {
-	if cert, ok := key.(*ssh.Certificate); ok {
-		return cert.Key
-	}
-	return key
-}
-
-func sameKey(a, b ssh.PublicKey) bool { return bytes.Equal(a.Marshal(), b.Marshal()) }
 
 // OtherName is a line that has the same key for another host.
 type OtherName struct {
@@ -125,7 +117,7 @@ const (
 // OtherNames returns where else key is known: at most 8 lines, and how many
 // there are.
 func (db *DB) OtherNames(h Host, key ssh.PublicKey) (names []OtherName, total int) {
-	encoded := base64.StdEncoding.EncodeToString(uncertified(key).Marshal())
+	encoded := base64.StdEncoding.EncodeToString(pubkey.Plain(key).Marshal())
 	for _, l := range db.lines {
 		_, text, ok := keyFields(l.key)
 		if !ok || text != encoded || l.marker != plain {

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/mosha-ssh/mosha/internal/sshconn/pubkey"
 )
 
 // NameError says that a host has a name that cannot stand in known_hosts.
@@ -71,7 +73,7 @@ func newLine(key ssh.PublicKey, hash bool, name string) string {
 		rand.Read(salt)
 		name = hashName(name, salt)
 	}
-	return name + " " + string(ssh.MarshalAuthorizedKey(uncertified(key)))
+	return name + " " + string(ssh.MarshalAuthorizedKey(pubkey.Plain(key)))
 }
 
 // endsInNewline says whether a line can begin at the end of f.

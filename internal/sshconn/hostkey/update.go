@@ -1,4 +1,4 @@
-package transport
+package hostkey
 
 import (
 	"bytes"
@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
-	"time"
+
+	"golang.org/x/crypto/ssh"
 
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
-	"github.com/mosha-ssh/mosha/internal/sshconn/knownhosts"
-	"golang.org/x/crypto/ssh"
+	"github.com/mosha-ssh/mosha/internal/sshconn/hostkey/knownhosts"
+	"github.com/mosha-ssh/mosha/internal/sshconn/pubkey"
 )
 
 // Requests of OpenSSH's PROTOCOL, section 2.5.
@@ -24,30 +24,49 @@ const (
 // maxOfferedKeys bounds the keys of one offer: a server has three or four.
 const maxOfferedKeys = 64
 
-// updater learns the server's other host keys over a connection whose key is
+// Updater learns the server's other host keys over a connection whose key is
 // known from one of the user's files, and forgets those that it no longer has
 // (UpdateHostKeys; clientloop.c, client_input_hostkeys).
 //
 //	sshd --hostkeys-00: its keys--> compare --nothing new, or too complex--> done
 //	                                   |--none to learn, some gone--> write
 //	                                   `--hostkeys-prove-00--> each signed? --> write
-type updater struct {
+type Updater struct {
 	cfg  *sshconfig.Config
-	keys *hostKeys
+	keys *Verifier
 	conn ssh.Conn
-	send sendRequest // conn's, with a clock while Dial waits for it
-	seen bool        // an offer came; only the first counts
+	// Send is conn's SendRequest. A caller may put a clock around it.
+	Send SendRequest
+	seen bool // an offer came; only the first counts
 }
 
-// sendRequest is ssh.Conn's SendRequest.
-type sendRequest func(name string, wantReply bool, payload []byte) (ok bool, reply []byte, err error)
+// SendRequest is ssh.Conn's SendRequest.
+type SendRequest func(name string, wantReply bool, payload []byte) (ok bool, reply []byte, err error)
 
-func newUpdater(keys *hostKeys, conn ssh.Conn) *updater {
-	return &updater{cfg: keys.cfg, keys: keys, conn: conn, send: conn.SendRequest}
+// Updater returns what learns over the connection for which the key was accepted,
+// nil where nothing may be learned.
+func (v *Verifier) Updater(conn ssh.Conn) *Updater {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if !v.updatable || v.cfg.UpdateHostKeys == sshconfig.UpdateNo {
+		return nil
+	}
+	return &Updater{cfg: v.cfg, keys: v, conn: conn, Send: conn.SendRequest}
 }
 
-// isOffer says whether a request of the server is the first offer.
-func (u *updater) isOffer(r *ssh.Request) bool {
+// Asks reports whether a person is asked, and is there.
+func (u *Updater) Asks() bool {
+	return u != nil && u.cfg.UpdateHostKeys == sshconfig.UpdateAsk && u.keys.ask != nil
+}
+
+// Unasked reports whether a request of the server is an offer that is taken without
+// asking.
+func (u *Updater) Unasked(r *ssh.Request) bool {
+	return u.IsOffer(r) && u.cfg.UpdateHostKeys == sshconfig.UpdateYes
+}
+
+// IsOffer reports whether a request of the server is the first offer.
+func (u *Updater) IsOffer(r *ssh.Request) bool {
 	if u == nil || u.seen || r.Type != hostKeysRequest {
 		return false
 	}
@@ -55,8 +74,8 @@ func (u *updater) isOffer(r *ssh.Request) bool {
 	return true
 }
 
-// take looks at an offer, and asks before it writes if UpdateHostKeys says so.
-func (u *updater) take(payload []byte) {
+// Take looks at an offer, and asks before it writes if UpdateHostKeys says so.
+func (u *Updater) Take(payload []byte) {
 	if err := u.offer(payload); err != nil {
 		u.keys.log.Warn().Err(err).Msg("host keys are not updated")
 		return
@@ -64,117 +83,9 @@ func (u *updater) take(payload []byte) {
 	u.keys.log.Debug().Msg("offer of host keys looked at")
 }
 
-// serveRequests answers the server's global requests until the connection ends:
-// none is served but an offer of host keys, on which nothing else waits.
-func (c *Conn) serveRequests() {
-	var updates sync.WaitGroup
-	defer updates.Wait()
-	for r := range c.Requests {
-		if c.updater.isOffer(r) && c.updater.cfg.UpdateHostKeys == sshconfig.UpdateYes {
-			updates.Go(func() { c.updater.take(r.Payload) })
-		}
-		refuse(r)
-	}
-}
-
-func refuse(r *ssh.Request) {
-	if r.WantReply {
-		_ = r.Reply(false, nil)
-	}
-}
-
-// updateFirst has UpdateHostKeys=ask ask while there is somebody. No clock runs
-// for the person. An update that fails is no error, but a *TimeoutError, after
-// which there is no connection.
-func (d *dialer) updateFirst(c *Conn) error {
-	if c.updater == nil || d.cfg.UpdateHostKeys != sshconfig.UpdateAsk || d.keys.ask == nil {
-		return nil
-	}
-	d.watch.stop()
-	d.silence.end()
-	if r := c.awaitOffer(d.limit); r != nil {
-		refuse(r)
-		enough := c.refuseAll()
-		defer enough()
-		c.updater.send = d.inLimit(c.updater.send)
-		c.updater.take(r.Payload)
-	}
-	return d.overdue()
-}
-
-// refuseAll answers what the server asks for until the returned function is
-// called. What nobody takes holds up the answers to our own requests, and a
-// person may take longer than sshd waits for one (ClientAliveCountMax).
-func (c *Conn) refuseAll() (enough func()) {
-	over := make(chan struct{})
-	go func() {
-		for {
-			select {
-			case <-over: // also when there is more to take
-				return
-			default:
-			}
-			select {
-			case <-over:
-				return
-			case r := <-c.Requests:
-				if r == nil {
-					return
-				}
-				refuse(r)
-			case offered := <-c.NewChannels:
-				if offered == nil {
-					return
-				}
-				_ = offered.Reject(ssh.Prohibited, "")
-			}
-		}
-	}()
-	return func() { close(over) }
-}
-
-// inLimit lets the connection be closed when the answer takes too long.
-func (d *dialer) inLimit(send sendRequest) sendRequest {
-	return func(name string, wantReply bool, payload []byte) (bool, []byte, error) {
-		d.watch.start(d.limit, d.limit)
-		ok, reply, err := send(name, wantReply, payload)
-		d.watch.stop()
-		if late := d.overdue(); late != nil {
-			return false, nil, late
-		}
-		return ok, reply, err
-	}
-}
-
-// awaitOffer returns the server's offer, nil if it makes none. sshd makes it when
-// it lets us in, so that it is there before the answer to a request.
-func (c *Conn) awaitOffer(limit time.Duration) *ssh.Request {
-	answered := make(chan struct{})
-	go func() {
-		defer close(answered)
-		_ = c.RoundTrip() // where it fails, the connection is gone
-	}()
-	expired := time.NewTimer(limit)
-	defer expired.Stop()
-	for over := false; !over || len(c.Requests) > 0; {
-		select {
-		case r := <-c.Requests:
-			if r == nil || c.updater.isOffer(r) {
-				return r
-			}
-			refuse(r)
-		case <-answered:
-			over, answered = true, nil
-		case <-expired.C:
-			return nil
-		}
-	}
-	return nil
-}
-
 // offer takes the payload of a server's offer. What comes from the server and is
 // not as it should be is an error, and changes nothing.
-func (u *updater) offer(payload []byte) error {
+func (u *Updater) offer(payload []byte) error {
 	offered, err := parseOffer(payload, u.accepts)
 	if err != nil || len(offered) == 0 {
 		return err
@@ -209,10 +120,10 @@ func keysText(keys []ssh.PublicKey) string {
 	return strings.Join(all, ", ")
 }
 
-// accepts says whether HostKeyAlgorithms and RequiredRSASize allow the key.
-func (u *updater) accepts(key ssh.PublicKey) bool {
-	return longEnough(key, u.cfg.RequiredRSASize) &&
-		slices.ContainsFunc(u.cfg.HostKeyAlgorithms, func(name string) bool { return knownhosts.KeyType(name) == key.Type() })
+// accepts reports whether HostKeyAlgorithms and RequiredRSASize allow the key.
+func (u *Updater) accepts(key ssh.PublicKey) bool {
+	return pubkey.LongEnough(key, u.cfg.RequiredRSASize) &&
+		slices.ContainsFunc(u.cfg.HostKeyAlgorithms, func(name string) bool { return pubkey.TypeOf(name) == key.Type() })
 }
 
 // parseOffer reads a list of public keys, each a string. Keys of unknown types,
@@ -249,7 +160,7 @@ func parseOffer(payload []byte, accepts func(ssh.PublicKey) bool) ([]ssh.PublicK
 // prove has the server sign with each key that is to be learned, which are in
 // the order of the offer. One that signs with an RSA algorithm that is too weak
 // is left out.
-func (u *updater) prove(update knownhosts.Update) (knownhosts.Update, error) {
+func (u *Updater) prove(update knownhosts.Update) (knownhosts.Update, error) {
 	if len(update.New) == 0 {
 		return update, nil
 	}
@@ -257,7 +168,7 @@ func (u *updater) prove(update knownhosts.Update) (knownhosts.Update, error) {
 	for _, key := range update.New {
 		request = appendString(request, key.Marshal())
 	}
-	ok, reply, err := u.send(proveRequest, true, request)
+	ok, reply, err := u.Send(proveRequest, true, request)
 	if err != nil {
 		return update, err
 	}
@@ -272,12 +183,12 @@ func (u *updater) prove(update knownhosts.Update) (knownhosts.Update, error) {
 var errUnproven = errors.New("the server did not prove its host keys")
 
 // rsaAlgorithm is the algorithm of the key exchange if that is RSA's, "" if not.
-func (u *updater) rsaAlgorithm() string {
+func (u *Updater) rsaAlgorithm() string {
 	negotiated, ok := u.conn.(ssh.AlgorithmsConnMetadata)
 	if !ok {
 		return ""
 	}
-	if name := knownhosts.SignatureAlgorithm(negotiated.Algorithms().HostKey); knownhosts.KeyType(name) == ssh.KeyAlgoRSA {
+	if name := pubkey.SignatureAlgorithm(negotiated.Algorithms().HostKey); pubkey.TypeOf(name) == ssh.KeyAlgoRSA {
 		return name
 	}
 	return ""

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/mosha-ssh/mosha/internal/sshconn/pubkey"
 )
 
 // Why an update does not go on (UpdateHostKeys).
@@ -121,5 +123,5 @@ func (l line) hasOneOf(keys blobs) bool {
 }
 
 func indexKey(keys []ssh.PublicKey, key ssh.PublicKey) int {
-	return slices.IndexFunc(keys, func(k ssh.PublicKey) bool { return sameKey(k, key) })
+	return slices.IndexFunc(keys, func(k ssh.PublicKey) bool { return pubkey.Same(k, key) })
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/mosha-ssh/mosha/internal/sshconn/pubkey"
 )
 
 // maxFile bounds what is read of one file: 16 MB are a hundred thousand hosts.
@@ -144,7 +146,7 @@ func (l line) publicKey() (ssh.PublicKey, bool) { return publicKey(l.key) }
 // publicKey parses "type base64 comment" (sshkey.c, sshkey_read).
 func publicKey(s string) (ssh.PublicKey, bool) {
 	key, ok := anyKey(s)
-	if _, opaque := key.(*OpaqueKey); opaque {
+	if _, opaque := key.(*pubkey.Opaque); opaque {
 		return nil, false
 	}
 	return key, ok

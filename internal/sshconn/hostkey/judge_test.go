@@ -1,0 +1,50 @@
+package hostkey
+
+import (
+	"errors"
+	"testing"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
+	"github.com/mosha-ssh/mosha/internal/sshconn"
+)
+
+// TestJudgeUnseen: a key that nobody here has seen is good for the rules by which
+// ssh took it, and for no others.
+func TestJudgeUnseen(t *testing.T) {
+	rules := func(change func(*sshconfig.Config)) *sshconfig.Config {
+		cfg := &sshconfig.Config{HostName: "box", Port: 22, StrictHostKeyChecking: "ask", UserKnownHostsFiles: []string{"/k"}, RevokedHostKeys: []string{"/r"}}
+		if change != nil {
+			change(cfg)
+		}
+		return cfg
+	}
+	f := sshconn.Facts{Judged: rules(nil)}
+	for name, c := range map[string]struct {
+		change func(*sshconfig.Config)
+		want   string
+	}{
+		"the same":      {nil, ""},
+		"another user":  {func(c *sshconfig.Config) { c.SetEnv = []string{"A=b"} }, ""},
+		"stricter":      {func(c *sshconfig.Config) { c.StrictHostKeyChecking = "yes" }, sshconn.KeyUnjudged},
+		"another file":  {func(c *sshconfig.Config) { c.UserKnownHostsFiles = []string{"/l"} }, sshconn.KeyUnjudged},
+		"global files":  {func(c *sshconfig.Config) { c.GlobalKnownHostsFiles = []string{"/l"} }, sshconn.KeyUnjudged},
+		"revoked":       {func(c *sshconfig.Config) { c.RevokedHostKeys = nil }, sshconn.KeyUnjudged},
+		"command":       {func(c *sshconfig.Config) { c.KnownHostsCommand = "/bin/true" }, sshconn.KeyUnjudged},
+		"authorities":   {func(c *sshconfig.Config) { c.CASignatureAlgorithms = []string{ssh.KeyAlgoED25519} }, sshconn.KeyUnjudged},
+		"Kerberos":      {func(c *sshconfig.Config) { c.GSSAPIKeyExchange = true }, sshconn.KeyUnjudged},
+		"the key's bit": {func(c *sshconfig.Config) { c.RequiredRSASize = 4096 }, sshconn.KeyUnjudged},
+	} {
+		_, err := Judge(t.Context(), f, rules(c.change), sshconn.Options{})
+		judgedAs(t, name, err, c.want)
+	}
+}
+
+func judgedAs(t *testing.T, about string, err error, want string) {
+	t.Helper()
+	key := (*sshconn.HostKeyError)(nil)
+	if want == "" && err != nil || want != "" && (!errors.As(err, &key) || key.Problem != want || !key.Open) {
+		t.Errorf("%s: %#v, want %q", about, err, want)
+	}
+}

@@ -35,17 +35,11 @@ type connectCmd struct {
 	Linger     lingerer `placeholder:"DURATION" help:"Keep the connection that long after the last session: 90, 10m, 8h, at most 30d."`
 	UDPAddress string   `name:"udp-address" placeholder:"HOST" help:"Where mosh's UDP is to go, if not to the address that SSH goes to or, behind a proxy, that the server has."`
 
-	Client           string `placeholder:"PATH" group:"mosh's own flags:" help:"mosh client here (mosh-client)."`
-	Server           string `placeholder:"COMMAND" group:"mosh's own flags:" help:"mosh server there (mosh-server)."`
+	serverFlags
 	Predict          string `placeholder:"WHEN" group:"mosh's own flags:" xor:"predict" help:"Local echo: adaptive, always, never or experimental."`
 	Always           bool   `name:"a" short:"a" group:"mosh's own flags:" xor:"predict" help:"As --predict=always."`
 	Never            bool   `name:"n" short:"n" group:"mosh's own flags:" xor:"predict" help:"As --predict=never."`
 	PredictOverwrite bool   `short:"o" group:"mosh's own flags:" help:"Prediction overwrites instead of inserting."`
-	Family           string `placeholder:"FAMILY" group:"mosh's own flags:" xor:"family" help:"Address family: inet, inet6, auto, all, prefer-inet or prefer-inet6."`
-	Inet             bool   `name:"4" short:"4" group:"mosh's own flags:" xor:"family" help:"As --family=inet."`
-	Inet6            bool   `name:"6" short:"6" group:"mosh's own flags:" xor:"family" help:"As --family=inet6."`
-	Port             string `short:"p" placeholder:"PORT[:PORT2]" group:"mosh's own flags:" help:"UDP port or range on the server."`
-	BindServer       string `placeholder:"ADDRESS" group:"mosh's own flags:" help:"Address the server replies from: ssh, any or an IP address."`
 	SSH              string `name:"ssh" placeholder:"COMMAND" default:"ssh" group:"mosh's own flags:" help:"ssh command; its options count for the agent's connection too."`
 	SSHPty           bool   `name:"ssh-pty" default:"true" negatable:"" group:"mosh's own flags:" help:"Start the server on a terminal."`
 	Init             bool   `default:"true" negatable:"" group:"mosh's own flags:" help:"Send the terminal's initialization string."`

@@ -24,13 +24,7 @@ type doctorCmd struct {
 	sshFlag
 	UDPAddress string `name:"udp-address" placeholder:"HOST" help:"Where mosh's UDP is to go, as given to mosha [user@]host."`
 	transportFlag
-	Client     string `placeholder:"PATH" group:"mosh's own flags:" help:"mosh client here (mosh-client)."`
-	Server     string `placeholder:"COMMAND" group:"mosh's own flags:" help:"mosh server there (mosh-server)."`
-	Family     string `placeholder:"FAMILY" group:"mosh's own flags:" xor:"family" help:"Address family: inet, inet6, auto, all, prefer-inet or prefer-inet6."`
-	Inet       bool   `name:"4" short:"4" group:"mosh's own flags:" xor:"family" help:"As --family=inet."`
-	Inet6      bool   `name:"6" short:"6" group:"mosh's own flags:" xor:"family" help:"As --family=inet6."`
-	Port       string `short:"p" placeholder:"PORT[:PORT2]" group:"mosh's own flags:" help:"UDP port or range on the server."`
-	BindServer string `placeholder:"ADDRESS" group:"mosh's own flags:" help:"Address the server replies from: ssh, any or an IP address."`
+	serverFlags
 
 	Host string `arg:"" placeholder:"[user@]host" help:"Destination, as for ssh."`
 }
@@ -48,10 +42,7 @@ func (d *doctorCmd) Validate() error { return d.launch().Validate() }
 
 // launch is the launch that is asked about.
 func (d *doctorCmd) launch() *connectCmd {
-	return &connectCmd{
-		Client: d.Client, Server: d.Server, Family: d.Family, Inet: d.Inet, Inet6: d.Inet6, Port: d.Port,
-		BindServer: d.BindServer, UDPAddress: d.UDPAddress, SSH: d.SSH, transportFlag: d.transportFlag,
-	}
+	return &connectCmd{serverFlags: d.serverFlags, UDPAddress: d.UDPAddress, SSH: d.SSH, transportFlag: d.transportFlag}
 }
 
 // Run prints a line a check, and below what fails its cause and its cure. It

@@ -8,19 +8,6 @@ import (
 	"github.com/mosha-ssh/mosha/internal/mosh"
 )
 
-// sshFlag is the command that reaches the destination. Which keeper is meant
-// depends on it.
-type sshFlag struct {
-	SSH string `name:"ssh" placeholder:"COMMAND" default:"ssh" help:"ssh command, as given to mosha [user@]host; its options count."`
-}
-
-// transportFlag chooses what carries the connection. It takes ssh's -A, too, which
-// people are used to type.
-type transportFlag struct {
-	Agent     bool   `name:"A" short:"A" help:"As ssh's: forward the agent, which is done without it, too."`
-	Transport string `enum:"auto,native,openssh" default:"auto" placeholder:"HOW" help:"What carries the connection: native, openssh (an ssh in the background), or auto, which takes native where it can."`
-}
-
 type keepCmd struct {
 	sshFlag
 	transportFlag

@@ -107,6 +107,20 @@ func (p *probe) next() (word, rest string, err error) {
 	return word, rest, err
 }
 
+// read gives a part its lines until it is done.
+func (p *probe) read(take func(word, rest string) bool, done *bool) error {
+	for !*done {
+		word, rest, err := p.next()
+		if err != nil {
+			return err
+		}
+		if !take(word, rest) {
+			return remotesh.Garbled(word)
+		}
+	}
+	return nil
+}
+
 // say sends an order.
 func (p *probe) say(order string) error {
 	_, err := p.shell.Write([]byte(order + "\n"))

@@ -7,7 +7,6 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
-	"github.com/mosha-ssh/mosha/internal/remotesh"
 	"github.com/mosha-ssh/mosha/internal/text"
 )
 
@@ -49,14 +48,8 @@ func (e *examination) withAgent(before linkState) (seen agentSeen, sign signatur
 		return seen, sign, err
 	}
 	defer p.end()
-	for !seen.done {
-		word, rest, err := p.next()
-		if err == nil && !seen.take(word, rest) {
-			err = remotesh.Garbled(word)
-		}
-		if err != nil {
-			return seen, sign, err
-		}
+	if err := p.read(seen.take, &seen.done); err != nil {
+		return seen, sign, err
 	}
 	limit.Stop()
 	if key := signable(seen.keys); key != nil {

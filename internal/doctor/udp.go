@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/mosha-ssh/mosha/internal/mosh"
-	"github.com/mosha-ssh/mosha/internal/remotesh"
 	"github.com/mosha-ssh/mosha/internal/text"
 )
 
@@ -46,15 +45,8 @@ func (e *examination) startServer() (seen startSeen) {
 		return startSeen{err: inTime(ctx, err)}
 	}
 	defer p.end()
-	for !seen.start.done {
-		word, rest, err := p.next()
-		if err == nil && !seen.start.take(word, rest) {
-			err = remotesh.Garbled(word)
-		}
-		if err != nil {
-			seen.err = inTime(ctx, err)
-			return seen
-		}
+	if err := p.read(seen.start.take, &seen.start.done); err != nil {
+		return startSeen{start: seen.start, err: inTime(ctx, err)}
 	}
 	if seen.read(); seen.started {
 		seen.meet(ctx, cmp.Or(e.options.UDPAddress, e.up.Address))

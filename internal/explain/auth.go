@@ -10,14 +10,14 @@ import (
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
-func auth(err error) (Failure, bool) {
+func auth(err error) Failure {
 	var auth *sshconn.AuthError
 	var expired *control.ExpiredError
 	if errors.As(err, &expired) {
-		return Failure{expired.Error(), "log in by ssh once, and set a new one: ssh " + expired.User + "@" + expired.Host, ExitAuth}, true
+		return Failure{expired.Error(), "log in by ssh once, and set a new one: ssh " + expired.User + "@" + expired.Host, ExitAuth}
 	}
 	if !errors.As(err, &auth) {
-		return Failure{}, false
+		return Failure{}
 	}
 	f := Failure{Code: ExitAuth}
 	f.Message = fmt.Sprintf("%s did not let you in as %s: ", auth.Host, auth.User)
@@ -36,7 +36,7 @@ func auth(err error) (Failure, bool) {
 		f.Message += fmt.Sprintf("none of %s was accepted (the server takes %s)", count(strconv.Itoa(len(auth.Tried)), "key"), strings.Join(auth.Methods, ","))
 	}
 	f.Hint = authHint(auth)
-	return f, true
+	return f
 }
 
 // authHint names the likeliest cure.

@@ -23,10 +23,10 @@ func Check(c doctor.Check, of Examined) Failure {
 	if c.Problem == nil {
 		return Failure{}
 	}
-	a, known := adviceHere(c.Problem, of.Host)
-	for _, words := range []func(doctor.Check, string) (Failure, bool){adviceBetween, adviceThere, adviceAgent, adviceDotfiles} {
-		if !known {
-			a, known = words(c, of.Host)
+	var a Failure
+	for _, words := range []func(doctor.Check, string) Failure{adviceHere, adviceBetween, adviceThere, adviceAgent, adviceDotfiles} {
+		if a.Message == "" {
+			a = words(c, of.Host)
 		}
 	}
 	if a.Code == 0 {
@@ -53,95 +53,96 @@ func cureOfGiven(c doctor.Check, of Examined, usual string) string {
 var codes = map[doctor.Place]int{doctor.Here: ExitHere, doctor.Between: ExitNetwork, doctor.There: ExitRemote}
 
 // adviceHere is about this machine.
-func adviceHere(p *doctor.Problem, host string) (Failure, bool) {
+func adviceHere(c doctor.Check, host string) Failure {
+	p := c.Problem
 	switch p.Kind {
 	case doctor.NotReached:
-		return Failure{Message: "not looked at: " + p.Subject + " comes first"}, true
+		return Failure{Message: "not looked at: " + p.Subject + " comes first"}
 	case doctor.NoConfig, doctor.NoDirs, doctor.KeeperFails:
 		a := Error(p.Err)
 		a.Code = ExitHere
-		return a, true
+		return a
 	case doctor.NoConnection:
-		return Error(p.Err), true
+		return Error(p.Err)
 	case doctor.OldVersion:
-		return Failure{Message: fmt.Sprintf("%s is version %s; mosha is made for 1.4", p.Subject, p.Detail), Hint: "install a newer mosh"}, true
+		return Failure{Message: fmt.Sprintf("%s is version %s; mosha is made for 1.4", p.Subject, p.Detail), Hint: "install a newer mosh"}
 	case doctor.Broken:
-		return Failure{Message: p.Subject + " does not run: " + p.Detail, Hint: "install the package mosh anew"}, true
+		return Failure{Message: p.Subject + " does not run: " + p.Detail, Hint: "install the package mosh anew"}
 	case doctor.NoAgent:
-		return noAgent(p.Subject, p.Detail), true
+		return noAgent(p.Subject, p.Detail)
 	case doctor.AgentEmpty:
-		return Failure{Message: "the agent has no key", Hint: "ssh-add"}, true
+		return Failure{Message: "the agent has no key", Hint: "ssh-add"}
 	case doctor.KeeperWaits:
-		return Failure{Message: "it waits for you: " + p.Detail, Hint: "mosha reconnect " + host}, true
+		return Failure{Message: "it waits for you: " + p.Detail, Hint: "mosha reconnect " + host}
 	case doctor.KeeperLost:
-		return Failure{Message: strings.TrimSuffix("the connection is lost, and another is being tried for: "+p.Detail, ": "), Hint: "mosha log " + host + " says more"}, true
+		return Failure{Message: strings.TrimSuffix("the connection is lost, and another is being tried for: "+p.Detail, ": "), Hint: "mosha log " + host + " says more"}
 	}
-	return Failure{}, false
+	return Failure{}
 }
 
 // adviceBetween is about the way to the remote.
-func adviceBetween(c doctor.Check, host string) (Failure, bool) {
+func adviceBetween(c doctor.Check, host string) Failure {
 	p := c.Problem
 	switch p.Kind {
 	case doctor.WrongFamily:
-		return *Family(p.Subject, p.Detail), true
+		return *Family(p.Subject, p.Detail)
 	case doctor.NoAddress:
-		return Failure{Message: "the server, which is behind a proxy, does not say its address", Hint: "use an SSH server that sets SSH_CONNECTION"}, true
+		return Failure{Message: "the server, which is behind a proxy, does not say its address", Hint: "use an SSH server that sets SSH_CONNECTION"}
 	case doctor.UDPSilent:
 		return Failure{
 			Message: fmt.Sprintf("mosh-server runs on port %s of %s, and nothing comes back from there", p.Subject, p.Detail),
 			Hint:    "let UDP ports 60000 to 61000 through every firewall on the way, or name one that is open: -p PORT",
-		}, true
+		}
 	case doctor.UDPRefused:
 		return Failure{
 			Message: fmt.Sprintf("UDP port %s of %s is rejected by a firewall", p.Subject, p.Detail),
 			Hint:    "let UDP ports 60000 to 61000 through, or name one that is open: -p PORT",
-		}, true
+		}
 	case doctor.UDPFails:
 		return Failure{
 			Message: fmt.Sprintf("this machine cannot send to UDP port %s of %s: %v", p.Subject, p.Detail, p.Err),
 			Hint:    "look at the firewall and the routes of this machine",
-		}, true
+		}
 	}
-	return Failure{}, false
+	return Failure{}
 }
 
 // adviceThere is about the remote's programs.
-func adviceThere(c doctor.Check, host string) (Failure, bool) {
+func adviceThere(c doctor.Check, host string) Failure {
 	p := c.Problem
 	switch p.Kind {
 	case doctor.NotInstalled:
-		return notInstalled(c), true
+		return notInstalled(c)
 	case doctor.NotUTF8:
-		return notUTF8(c), true
+		return notUTF8(c)
 	case doctor.NoRoom:
-		return Failure{Message: "the server allows no more sessions on the connection", Hint: serverCure(p, "raise MaxSessions in sshd_config there", "have it allow more")}, true
+		return Failure{Message: "the server allows no more sessions on the connection", Hint: serverCure(p, "raise MaxSessions in sshd_config there", "have it allow more")}
 	case doctor.OneSession:
 		message, hint := forwardWords(&link.ForwardError{Reason: "one session"})
-		return Failure{Message: message, Hint: hint}, true
+		return Failure{Message: message, Hint: hint}
 	case doctor.Lost:
-		return Failure{Message: "the connection was lost meanwhile: " + errWords(p.Err), Hint: "run it again; mosha log " + host + " says more", Code: ExitNetwork}, true
+		return Failure{Message: "the connection was lost meanwhile: " + errWords(p.Err), Hint: "run it again; mosha log " + host + " says more", Code: ExitNetwork}
 	case doctor.Expired:
-		return Error(&control.ExpiredError{User: p.Subject, Host: p.Detail}), true
+		return Error(&control.ExpiredError{User: p.Subject, Host: p.Detail})
 	case doctor.NoShell:
 		return Failure{
 			Message: joined("the server does not run what it is told to%s", instead(p.Detail)),
 			Hint:    "look there for a restricted login shell, command= in authorized_keys, " + serverCure(p, "ForceCommand in sshd_config, ", "") + "and start-up files that start something else",
-		}, true
+		}
 	case doctor.ShellTaken:
 		return Failure{
 			Message: "a start-up file runs " + p.Subject + " in place of every command, mosh-server's start too",
 			Hint:    "have it do so at a prompt only: case $- in *i*) exec " + p.Subject + " -l ;; esac",
-		}, true
+		}
 	case doctor.Noise:
 		return Failure{
 			Message: fmt.Sprintf("start-up files print to programs: %q", p.Detail),
 			Hint:    "have them print at a prompt only; scp and rsync break on it",
-		}, true
+		}
 	case doctor.ServerFails:
-		return Failure{Message: "mosh-server does not start: " + p.Detail, Hint: "try it there: mosh-server new"}, true
+		return Failure{Message: "mosh-server does not start: " + p.Detail, Hint: "try it there: mosh-server new"}
 	}
-	return Failure{}, false
+	return Failure{}
 }
 
 func instead(said string) string {
@@ -191,41 +192,41 @@ func notUTF8(c doctor.Check) Failure {
 }
 
 // adviceAgent is about the agent on the remote.
-func adviceAgent(c doctor.Check, host string) (Failure, bool) {
+func adviceAgent(c doctor.Check, host string) Failure {
 	p := c.Problem
 	switch p.Kind {
 	case doctor.NoForwarding:
-		return noForwarding(c), true
+		return noForwarding(c)
 	case doctor.LinkOccupied:
-		return Failure{Message: p.Subject + " is there and is no link", Hint: "move it away there"}, true
+		return Failure{Message: p.Subject + " is there and is no link", Hint: "move it away there"}
 	case doctor.LinkDead:
-		return Failure{Message: "leads nowhere: " + p.Subject, Hint: "the next session mends it"}, true
+		return Failure{Message: "leads nowhere: " + p.Subject, Hint: "the next session mends it"}
 	case doctor.LinkMute:
-		return Failure{Message: "leads to " + p.Subject + ", where no agent answers", Hint: "a new session takes it: mosha " + host + "; end what led it there, such as an ssh -A that was begun in a session"}, true
+		return Failure{Message: "leads to " + p.Subject + ", where no agent answers", Hint: "a new session takes it: mosha " + host + "; end what led it there, such as an ssh -A that was begun in a session"}
 	case doctor.LinkElsewhere:
-		return Failure{Message: "~/.ssh there cannot be written to: a session has the link in $XDG_RUNTIME_DIR"}, true
+		return Failure{Message: "~/.ssh there cannot be written to: a session has the link in $XDG_RUNTIME_DIR"}
 	case doctor.LinkNowhere:
 		return Failure{
 			Message: "~/.ssh there cannot be written to, and there is no $XDG_RUNTIME_DIR: a session has the agent until its connection breaks",
 			Hint:    "make ~/.ssh yours to write to there, or have pam_systemd set XDG_RUNTIME_DIR",
-		}, true
+		}
 	case doctor.AgentHides:
-		return Failure{Message: "the agent here shows that machine none of its " + count(p.Subject, "key"), Hint: "add one without ssh-add -h, or with this host named there"}, true
+		return Failure{Message: "the agent here shows that machine none of its " + count(p.Subject, "key"), Hint: "add one without ssh-add -h, or with this host named there"}
 	case doctor.AgentFails:
-		return Failure{Message: joined("the agent does not answer as it should: %s", p.Detail+errWords(p.Err)), Hint: "ssh-add -l"}, true
+		return Failure{Message: joined("the agent does not answer as it should: %s", p.Detail+errWords(p.Err)), Hint: "ssh-add -l"}
 	case doctor.Touch:
-		return Failure{Message: "not tried: every key has to be touched"}, true
+		return Failure{Message: "not tried: every key has to be touched"}
 	case doctor.NoAnswer:
-		return Failure{Message: "given up: nobody let the agent sign with " + p.Subject, Hint: "confirm it when the agent asks"}, true
+		return Failure{Message: "given up: nobody let the agent sign with " + p.Subject, Hint: "confirm it when the agent asks"}
 	case doctor.Refused:
 		return Failure{
 			Message: fmt.Sprintf("no signature with %s: %s", p.Subject, p.Detail),
 			Hint:    "unlock the agent here; if it asks before it signs (ssh-add -c), say yes",
-		}, true
+		}
 	case doctor.NoTool:
-		return Failure{Message: "not tried: " + p.Subject + " is missing there", Hint: "install an OpenSSH client there, 8.1 or newer"}, true
+		return Failure{Message: "not tried: " + p.Subject + " is missing there", Hint: "install an OpenSSH client there, 8.1 or newer"}
 	}
-	return Failure{}, false
+	return Failure{}
 }
 
 func errWords(err error) string {

@@ -10,40 +10,40 @@ import (
 )
 
 // adviceDotfiles is about start-up files on the remote.
-func adviceDotfiles(c doctor.Check, host string) (Failure, bool) {
+func adviceDotfiles(c doctor.Check, host string) Failure {
 	p := c.Problem
 	setUp := "run mosha --setup-only " + host
 	switch p.Kind {
 	case doctor.NotSetUp:
-		return Failure{Message: "not set up: " + p.Subject, Hint: setUp + " (a session does it too)"}, true
+		return Failure{Message: "not set up: " + p.Subject, Hint: setUp + " (a session does it too)"}
 	case doctor.HomeFixed:
-		return Failure{Message: "not set up, and the home cannot be written to: " + p.Subject, Hint: "new shells there may not find the agent"}, true
+		return Failure{Message: "not set up, and the home cannot be written to: " + p.Subject, Hint: "new shells there may not find the agent"}
 	case doctor.CannotSetUp:
 		cure := "mend the file there, then " + setUp
 		if failed := (*remotesh.Error)(nil); errors.As(p.Err, &failed) && failed.Kind == remotesh.NoTools {
 			cure = "install that there, then " + setUp
 		}
-		return Failure{Message: fmt.Sprintf("cannot be set up: %v", oneLine(p.Err)), Hint: cure}, true
+		return Failure{Message: fmt.Sprintf("cannot be set up: %v", oneLine(p.Err)), Hint: cure}
 	case doctor.RCIdle:
-		return rcIdle(p), true
+		return rcIdle(p)
 	case doctor.RCUnseen:
-		return Failure{Message: "not seen: ~/.ssh/ssh_auth_sock is in use"}, true
+		return Failure{Message: "not seen: ~/.ssh/ssh_auth_sock is in use"}
 	case doctor.RCDeclines:
-		return Failure{Message: "not seen: start-up files change SSH_AUTH_SOCK before it is run"}, true
+		return Failure{Message: "not seen: start-up files change SSH_AUTH_SOCK before it is run"}
 	case doctor.ShellUnset, doctor.ShellEmptied, doctor.ShellBeside:
-		return shellUnset(p, setUp), true
+		return shellUnset(p, setUp)
 	case doctor.ShellUnknown:
-		return Failure{Message: "nothing is set up for " + p.Subject + ": a session has the agent, other logins do not", Hint: "have its start-up files set SSH_AUTH_SOCK to ~/.ssh/ssh_auth_sock"}, true
+		return Failure{Message: "nothing is set up for " + p.Subject + ": a session has the agent, other logins do not", Hint: "have its start-up files set SSH_AUTH_SOCK to ~/.ssh/ssh_auth_sock"}
 	case doctor.ShellOther:
-		return Failure{Message: fmt.Sprintf("%s uses an agent of its own there: %s", p.Subject, p.Detail), Hint: "if it should not: look for SSH_AUTH_SOCK and ssh-agent in its start-up files"}, true
+		return Failure{Message: fmt.Sprintf("%s uses an agent of its own there: %s", p.Subject, p.Detail), Hint: "if it should not: look for SSH_AUTH_SOCK and ssh-agent in its start-up files"}
 	case doctor.ShellDead:
-		return Failure{Message: fmt.Sprintf("the start-up files of %s set SSH_AUTH_SOCK to %s, where no agent is", p.Subject, p.Detail), Hint: "take that out of them"}, true
+		return Failure{Message: fmt.Sprintf("the start-up files of %s set SSH_AUTH_SOCK to %s, where no agent is", p.Subject, p.Detail), Hint: "take that out of them"}
 	case doctor.ShellSilent:
-		return Failure{Message: "the start-up files of " + p.Subject + " do not end", Hint: "look for what waits in them"}, true
+		return Failure{Message: "the start-up files of " + p.Subject + " do not end", Hint: "look for what waits in them"}
 	case doctor.ShellElse:
-		return Failure{Message: "not seen: the start-up files of " + p.Subject + " end it or start another program"}, true
+		return Failure{Message: "not seen: the start-up files of " + p.Subject + " end it or start another program"}
 	}
-	return Failure{}, false
+	return Failure{}
 }
 
 // shellUnset depends on whether set-up has done its part for the shell.

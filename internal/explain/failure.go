@@ -7,6 +7,7 @@
 package explain
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strings"
@@ -44,10 +45,11 @@ func Error(err error) Failure {
 	if own := (*Failure)(nil); errors.As(err, &own) {
 		return *own
 	}
-	for _, words := range []func(error) (Failure, bool){
+	// Each leaves the message empty for an error of another's.
+	for _, words := range []func(error) Failure{
 		usage, here, background, directory, transport, network, hostKey, auth, remote,
 	} {
-		if f, ok := words(err); ok {
+		if f := words(err); f.Message != "" {
 			return f
 		}
 	}
@@ -61,9 +63,7 @@ func OfKeeper(err error, config *sshconfig.Config, log string) Failure {
 	if f.Code == ExitUsage {
 		return f
 	}
-	if hint, ok := configuredHint(err, config); ok {
-		f.Hint = hint
-	}
+	f.Hint = cmp.Or(configuredHint(err, config), f.Hint)
 	switch {
 	case isAnswered(err):
 	case strings.HasSuffix(f.Hint, log): // named already
@@ -84,20 +84,20 @@ func isAnswered(err error) bool {
 }
 
 // configuredHint is the hint where the usual one would name what is configured
-// already.
-func configuredHint(err error, config *sshconfig.Config) (hint string, ok bool) {
+// already, else "".
+func configuredHint(err error, config *sshconfig.Config) string {
 	var timeout *sshconn.TimeoutError
 	var key *sshconn.HostKeyError
 	var auth *sshconn.AuthError
 	switch {
 	case errors.As(err, &auth) && len(auth.Tried) == 0 && !auth.Interactive && !auth.Typed && keyless(config) != "":
-		return keyless(config) + " in ssh_config lets no key be tried", true
+		return keyless(config) + " in ssh_config lets no key be tried"
 	case errors.As(err, &timeout) && config.ConnectTimeout > 0:
-		return "is there a network, and does ssh get there?", true
+		return "is there a network, and does ssh get there?"
 	case errors.As(err, &key) && key.Problem == sshconn.KeyUnknown && config.BatchMode:
-		return "BatchMode yes lets nobody be asked: connect once without it", true
+		return "BatchMode yes lets nobody be asked: connect once without it"
 	}
-	return "", false
+	return ""
 }
 
 // keyless is the setting by which ssh logs in with no key; "" if it does with one.

@@ -18,33 +18,33 @@ func Usage(message, hint string) *Failure {
 	return &Failure{message, cmp.Or(hint, "mosha --help lists what there is"), ExitUsage}
 }
 
-func usage(err error) (Failure, bool) {
+func usage(err error) Failure {
 	var quote *sshconfig.QuoteError
 	var words *sshconfig.WordsError
 	var destination *sshconfig.DestinationError
 	switch {
 	case errors.As(err, &quote):
-		return Failure{fmt.Sprintf("--ssh: %v", quote), "quote it as for a shell", ExitUsage}, true
+		return Failure{fmt.Sprintf("--ssh: %v", quote), "quote it as for a shell", ExitUsage}
 	case errors.As(err, &words):
-		return Failure{fmt.Sprintf("--ssh: %v", words), "it is ssh and its options, without a host: --ssh=\"ssh -p 2222\"", ExitUsage}, true
+		return Failure{fmt.Sprintf("--ssh: %v", words), "it is ssh and its options, without a host: --ssh=\"ssh -p 2222\"", ExitUsage}
 	case errors.As(err, &destination):
-		return Failure{destination.Error(), "a destination is [user@]host", ExitUsage}, true
+		return Failure{destination.Error(), "a destination is [user@]host", ExitUsage}
 	}
-	return Failure{}, false
+	return Failure{}
 }
 
 // here is about this machine.
-func here(err error) (Failure, bool) {
+func here(err error) Failure {
 	var noSSH *sshconfig.NoSSHError
 	switch {
 	case !errors.As(err, &noSSH):
-		return Failure{}, false
+		return Failure{}
 	case !errors.Is(noSSH, exec.ErrNotFound) && !errors.Is(noSSH, fs.ErrNotExist):
-		return Failure{noSSH.Error(), namedPlace, ExitHere}, true
+		return Failure{noSSH.Error(), namedPlace, ExitHere}
 	case noSSH.Program != "ssh":
-		return *Missing(noSSH.Program, ""), true
+		return *Missing(noSSH.Program, "")
 	}
-	return *Missing(noSSH.Program, "openssh-client"), true
+	return *Missing(noSSH.Program, "openssh-client")
 }
 
 // Missing is a program that is not installed here. The name of its package is
@@ -102,10 +102,10 @@ func noAgent(path, setting string) Failure {
 	return f
 }
 
-func directory(err error) (Failure, bool) {
+func directory(err error) Failure {
 	var dir *rundir.DirError
 	if !errors.As(err, &dir) {
-		return Failure{}, false
+		return Failure{}
 	}
 	f := Failure{Message: dir.Error(), Code: ExitHere}
 	switch dir.Reason {
@@ -122,5 +122,5 @@ func directory(err error) (Failure, bool) {
 		f.Message = fmt.Sprintf("%s is too long a name for a Unix socket (%d bytes)", dir.Path, len(dir.Path))
 		f.Hint = "set XDG_RUNTIME_DIR to a directory with a shorter name"
 	}
-	return f, true
+	return f
 }

@@ -8,12 +8,12 @@ import (
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
-func hostKey(err error) (Failure, bool) {
+func hostKey(err error) Failure {
 	var key *sshconn.HostKeyError
 	if errors.As(err, &key) {
-		return hostKeyWords(key), true
+		return hostKeyWords(key)
 	}
-	return Failure{}, false
+	return Failure{}
 }
 
 func hostKeyWords(key *sshconn.HostKeyError) Failure {

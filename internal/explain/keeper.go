@@ -25,24 +25,24 @@ func NoLog(host string) *Failure {
 
 // background is about keepers that are to be looked at or ended, or that
 // cannot be reached.
-func background(err error) (Failure, bool) {
+func background(err error) Failure {
 	var silent *control.SilentError
 	var version *control.VersionError
 	var spawn *control.SpawnError
 	var file *rundir.FileError
 	switch {
 	case errors.As(err, &file):
-		return Failure{file.Error(), "remove it: mosha has a file of its own there", ExitHere}, true
+		return Failure{file.Error(), "remove it: mosha has a file of its own there", ExitHere}
 	case errors.As(err, &silent):
-		return Failure{"the connection in the background does not answer", "is its process stopped, or the machine overloaded? log: " + silent.Log, ExitNotUp}, true
+		return Failure{"the connection in the background does not answer", "is its process stopped, or the machine overloaded? log: " + silent.Log, ExitNotUp}
 	case errors.As(err, &version):
-		return Failure{versionWords(version), "end it: mosha stop HOST", ExitHere}, true
+		return Failure{versionWords(version), "end it: mosha stop HOST", ExitHere}
 	case errors.As(err, &spawn):
-		return Failure{fmt.Sprintf("the process in the background did not start: %v", spawn.Err), "log: " + spawn.Log, ExitHere}, true
+		return Failure{fmt.Sprintf("the process in the background did not start: %v", spawn.Err), "log: " + spawn.Log, ExitHere}
 	case errors.Is(err, control.ErrGone), errors.Is(err, control.ErrNoKeeper):
-		return Failure{"the connection in the background ended meanwhile", "try again", ExitHere}, true
+		return Failure{"the connection in the background ended meanwhile", "try again", ExitHere}
 	}
-	return Failure{}, false
+	return Failure{}
 }
 
 // versionWords says which of the two is the older one. Ending the keeper helps

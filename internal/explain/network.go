@@ -10,7 +10,7 @@ import (
 )
 
 // network is about the way to the server.
-func network(err error) (Failure, bool) {
+func network(err error) Failure {
 	var resolve *sshconn.ResolveError
 	var connect *sshconn.ConnectError
 	var timeout *sshconn.TimeoutError
@@ -47,9 +47,9 @@ func network(err error) (Failure, bool) {
 	case errors.As(err, &algorithm):
 		f.Message = fmt.Sprintf("%s; the server has %s", algorithm.Error(), strings.Join(algorithm.Theirs, ","))
 	default:
-		return f, false
+		return Failure{}
 	}
-	return f, true
+	return f
 }
 
 // protocolWords says where it was that the server was not understood. What was

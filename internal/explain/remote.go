@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/mosha-ssh/mosha/internal/bootstrap"
 	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/link"
 	"github.com/mosha-ssh/mosha/internal/remotesh"
@@ -34,7 +33,7 @@ func BadServer(host string, err error) *Failure {
 }
 
 // remote is about what a session goes without, and about set-up.
-func remote(err error) (Failure, bool) {
+func remote(err error) Failure {
 	var setup *control.SetupError
 	var forward *link.ForwardError
 	var noKeys *control.NoKeysError
@@ -50,9 +49,9 @@ func remote(err error) (Failure, bool) {
 	case errors.As(err, &room):
 		f.Message, f.Hint = "the server opens no more sessions on the connection", roomHint(room)
 	default:
-		return f, false
+		return Failure{}
 	}
-	return f, true
+	return f
 }
 
 func roomHint(err *control.RoomError) string {
@@ -60,15 +59,6 @@ func roomHint(err *control.RoomError) string {
 		return ""
 	}
 	return "sshd_config there: MaxSessions"
-}
-
-func setupWords(err *control.SetupError) (message, hint string) {
-	var file *bootstrap.FileError
-	if errors.As(err.Err, &file) {
-		return fmt.Sprintf("not written on the remote: %s: %v", strings.Join(err.Paths, ", "), file.Reason), fileHint(file.Reason)
-	}
-	words, hint := scriptWords(err.Err)
-	return "the remote was not set up: " + words, hint
 }
 
 // scriptWords says why no script ran to its end on the remote.
@@ -88,18 +78,6 @@ func scriptWords(err error) (message, hint string) {
 		return "start-up files there print without end", "have them print at a prompt only"
 	}
 	return strings.TrimPrefix(remote.Error(), "remote shell: "), ""
-}
-
-func fileHint(reason bootstrap.Reason) string {
-	switch reason {
-	case bootstrap.ReadOnly, bootstrap.Unwritable, bootstrap.Denied:
-		return "new shells there may not find the agent"
-	case bootstrap.Full, bootstrap.Quota:
-		return "make room there; new shells may not find the agent until then"
-	case bootstrap.Edited, bootstrap.Unfinished, bootstrap.Several:
-		return "remove mosha's block from it by hand, and it is written anew"
-	}
-	return ""
 }
 
 func noKeysWords(err *control.NoKeysError) string {

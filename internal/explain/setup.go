@@ -9,6 +9,27 @@ import (
 	"github.com/mosha-ssh/mosha/internal/keeper/control"
 )
 
+func setupWords(err *control.SetupError) (message, hint string) {
+	var file *bootstrap.FileError
+	if errors.As(err.Err, &file) {
+		return fmt.Sprintf("not written on the remote: %s: %v", strings.Join(err.Paths, ", "), file.Reason), fileHint(file.Reason)
+	}
+	words, hint := scriptWords(err.Err)
+	return "the remote was not set up: " + words, hint
+}
+
+func fileHint(reason bootstrap.Reason) string {
+	switch reason {
+	case bootstrap.ReadOnly, bootstrap.Unwritable, bootstrap.Denied:
+		return "new shells there may not find the agent"
+	case bootstrap.Full, bootstrap.Quota:
+		return "make room there; new shells may not find the agent until then"
+	case bootstrap.Edited, bootstrap.Unfinished, bootstrap.Several:
+		return "remove mosha's block from it by hand, and it is written anew"
+	}
+	return ""
+}
+
 // Unset is Error for what failed while the set-up of a host was to be taken back.
 func Unset(err error, host string) Failure {
 	f := Error(err)

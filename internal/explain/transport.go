@@ -9,7 +9,7 @@ import (
 )
 
 // transport is about what carries the connection.
-func transport(err error) (Failure, bool) {
+func transport(err error) Failure {
 	var other *control.TransportError
 	var master *sshconn.MasterError
 	var path *sshconn.PathError
@@ -17,48 +17,38 @@ func transport(err error) (Failure, bool) {
 	var algorithm *sshconn.AlgorithmError
 	switch {
 	case errors.As(err, &other):
-		return Failure{other.Error(), "end that first: mosha stop HOST", ExitHere}, true
+		return Failure{other.Error(), "end that first: mosha stop HOST", ExitHere}
 	case errors.As(err, &master):
-		return Failure{"OpenSSH could not connect: " + master.Message, "try it by itself: ssh HOST", ExitNetwork}, true
+		return Failure{"OpenSSH could not connect: " + master.Message, "try it by itself: ssh HOST", ExitNetwork}
 	case errors.As(err, &path):
-		return Failure{path.Error(), "set XDG_RUNTIME_DIR to a shorter directory", ExitHere}, true
-	case errors.As(err, &unsupported) && unsupported.Feature == sshconn.FeatureFront:
-		message := "ssh is run by " + unsupported.Detail + ", and the native transport would go past that"
-		return Failure{message, "--transport=openssh, or none", ExitUsage}, true
+		return Failure{path.Error(), "set XDG_RUNTIME_DIR to a shorter directory", ExitHere}
 	case errors.As(err, &unsupported):
-		return Failure{unsupportedWords(unsupported), unsupportedHint(unsupported), unsupportedCode(unsupported)}, true
+		return needsOpenSSH(unsupported)
 	case errors.As(err, &algorithm) && len(algorithm.Theirs) == 0:
 		message := fmt.Sprintf("the configuration allows no %s that the native transport has", algorithm.What)
-		return Failure{message, "--transport=openssh", ExitNetwork}, true
+		return Failure{message, "--transport=openssh", ExitNetwork}
 	}
-	return Failure{}, false
+	return Failure{}
 }
 
-func unsupportedWords(e *sshconn.UnsupportedError) string {
+// needsOpenSSH is what only OpenSSH can do, where the native transport was asked
+// for.
+func needsOpenSSH(e *sshconn.UnsupportedError) Failure {
+	const ofKey = "load the key into an agent with ssh-add, or --transport=openssh"
+	f := Failure{e.Detail + " needs OpenSSH", "--transport=openssh", ExitAuth}
 	switch e.Feature {
+	case sshconn.FeatureFront:
+		return Failure{"ssh is run by " + e.Detail + ", and the native transport would go past that", "--transport=openssh, or none", ExitUsage}
+	case sshconn.FeatureOption:
+		f.Code = ExitHostKey
 	case sshconn.FeatureHostKey:
-		return "known_hosts has a key of the kind " + e.Detail + " for the host, which only OpenSSH can check"
+		f.Message, f.Code = "known_hosts has a key of the kind "+e.Detail+" for the host, which only OpenSSH can check", ExitHostKey
 	case sshconn.FeatureSecurityKey:
-		return e.Detail + " is a FIDO key, which only OpenSSH or an agent can use"
+		f.Message, f.Hint = e.Detail+" is a FIDO key, which only OpenSSH or an agent can use", ofKey
 	case sshconn.FeatureKeyFile:
-		return e.Detail + " has a key that only OpenSSH can read, if at all"
+		f.Message, f.Hint = e.Detail+" has a key that only OpenSSH can read, if at all", ofKey
 	case sshconn.FeaturePKCS11:
-		return "the keys of " + e.Detail + " (PKCS11Provider) can be used only by OpenSSH or an agent"
+		f.Message, f.Hint = "the keys of "+e.Detail+" (PKCS11Provider) can be used only by OpenSSH or an agent", ofKey
 	}
-	return e.Detail + " needs OpenSSH"
-}
-
-func unsupportedCode(e *sshconn.UnsupportedError) int {
-	if e.Feature == sshconn.FeatureHostKey || e.Feature == sshconn.FeatureOption {
-		return ExitHostKey
-	}
-	return ExitAuth
-}
-
-func unsupportedHint(e *sshconn.UnsupportedError) string {
-	switch e.Feature {
-	case sshconn.FeatureSecurityKey, sshconn.FeaturePKCS11, sshconn.FeatureKeyFile:
-		return "load the key into an agent with ssh-add, or --transport=openssh"
-	}
-	return "--transport=openssh"
+	return f
 }

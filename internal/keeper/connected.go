@@ -46,7 +46,7 @@ func (r reconnecting) take(conn *remote.Connection) {
 		r.ups++
 		r.tries.dialing = sshconn.PhaseSession
 		r.known.identity, r.known.oneSession = facts.Identity, facts.OneSession
-		r.known.learned.succeeded(facts)
+		r.known.learned.Succeeded(facts)
 		if facts.Choice.Reason != "" {
 			r.known.choice = facts.Choice // so that the next one begins with it
 		}
@@ -157,7 +157,7 @@ func (r reconnecting) prove(ctx context.Context, conn *remote.Connection) error 
 // serve takes over an SSH connection and begins to serve its channels.
 func (k *Keeper) serve(conn sshconn.Connection) *remote.Connection {
 	k.mu.Lock()
-	options := remote.Options{Config: k.spec.Config, Log: k.log, Guard: k.agents.guard, Claims: k.claims, First: k.known.learned.first}
+	options := remote.Options{Config: k.spec.Config, Log: k.log, Guard: k.agents.guard, Claims: k.claims, First: k.known.learned.First}
 	k.mu.Unlock()
 	return remote.New(conn, owner{k}, options)
 }
@@ -165,7 +165,7 @@ func (k *Keeper) serve(conn sshconn.Connection) *remote.Connection {
 // owner is the keeper for its connections.
 type owner struct{ k *Keeper }
 
-func (o owner) Used()               { o.k.memory.touch() }
+func (o owner) Used()               { o.k.uses.Note() }
 func (o owner) Changed()            { o.k.update(func() {}) }
 func (o owner) Asked(s guard.Stats) { o.k.agents.count(s) }
 
@@ -179,7 +179,7 @@ func (o owner) Measured(roundTrip time.Duration) {
 // Answered has a connection that has answered count as up.
 func (o owner) Answered(conn *remote.Connection, took time.Duration) {
 	o.k.update(func() {
-		o.k.known.learned.first = took
+		o.k.known.learned.First = took
 		if o.k.conn == conn && !conn.Doubted() {
 			o.k.upLocked()
 		}

@@ -34,6 +34,8 @@ import (
 	"github.com/mosha-ssh/mosha/internal/child"
 	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/keeper/lease"
+	"github.com/mosha-ssh/mosha/internal/keeper/memory"
+	"github.com/mosha-ssh/mosha/internal/keeper/pace"
 	"github.com/mosha-ssh/mosha/internal/keeper/remote"
 	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 	"github.com/mosha-ssh/mosha/internal/link"
@@ -50,7 +52,7 @@ type Keeper struct {
 	leases    *lease.Set
 	agents    *agents
 	questions questions
-	memory    memory
+	uses      memory.Uses
 	claims    *link.Claims
 
 	news // guards what follows
@@ -88,7 +90,7 @@ func (t *tries) fail(why error) {
 type known struct {
 	roundTrip  time.Duration // as last measured, 0: not yet
 	address    netip.Addr    // where the last connection went to
-	learned    learned
+	learned    pace.Learned
 	identity   string        // the key that was let in last
 	accepted   ssh.PublicKey // the host key that a person accepted, which the files need not have
 	alarm      error         // another host key was shown in the middle of a connection
@@ -115,7 +117,7 @@ func newKeeper(spec saved, log zerolog.Logger) *Keeper {
 	spec.Boot = bootID()
 	dir := spec.Dirs.Of(spec.ID())
 	k := &Keeper{
-		log: log, dir: dir, store: store{path: dir.Spec()}, memory: memory{make(chan struct{}, 1)},
+		log: log, dir: dir, store: store{path: dir.Spec()}, uses: memory.NewUses(),
 		news: news{change: make(chan struct{})}, spec: spec, state: control.Idle, since: time.Now(),
 		known: known{choice: spec.Choice}, life: lifetime{kept: spec.Kept, linger: spec.Linger},
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mosha-ssh/mosha/internal/keeper/control"
+	"github.com/mosha-ssh/mosha/internal/keeper/pace"
 	"github.com/mosha-ssh/mosha/internal/keeper/remote"
 	"github.com/mosha-ssh/mosha/internal/secret"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
@@ -38,7 +39,7 @@ func (r reconnecting) run(ctx context.Context) {
 	if !r.until(ctx, firstCaller, r.wantedLocked) {
 		return
 	}
-	var pace backoff
+	var backoff pace.Backoff
 	for {
 		conn, err := r.establish(ctx, false)
 		began := time.Now()
@@ -49,7 +50,7 @@ func (r reconnecting) run(ctx context.Context) {
 		if err != nil || ctx.Err() != nil || !r.wanted() {
 			return
 		}
-		r.settle(ctx, began, &pace)
+		r.settle(ctx, began, &backoff)
 	}
 }
 
@@ -58,10 +59,10 @@ func (r reconnecting) run(ctx context.Context) {
 // that, and has to answer first. It returns errUnwanted when nobody needs the
 // connection any more, or ctx's error.
 func (r reconnecting) establish(ctx context.Context, beside bool) (*remote.Connection, error) {
-	var pace backoff
+	var backoff pace.Backoff
 	for {
 		began := time.Now()
-		a := r.newAttempt(&pace)
+		a := r.newAttempt(&backoff)
 		conn, err := a.run(ctx, beside)
 		switch {
 		case err == nil:
@@ -71,10 +72,10 @@ func (r reconnecting) establish(ctx context.Context, beside bool) (*remote.Conne
 		case !r.wanted():
 			return nil, errUnwanted
 		case errors.Is(err, errAborted), errors.Is(err, errLeft):
-			pace.restart(time.Now())
+			backoff.Restart(time.Now())
 			continue
 		}
-		if err := r.pause(ctx, a, err, time.Until(began.Add(pace.next(began))), &pace); err != nil {
+		if err := r.pause(ctx, a, err, time.Until(began.Add(backoff.Next(began))), &backoff); err != nil {
 			return nil, err
 		}
 	}
@@ -93,7 +94,7 @@ type attempt struct {
 	local    net.Addr // where it comes from, the keeper's lock's; nil: not known
 }
 
-func (r reconnecting) newAttempt(pace *backoff) *attempt {
+func (r reconnecting) newAttempt(backoff *pace.Backoff) *attempt {
 	a := &attempt{r: r, began: time.Now()}
 	a.options = sshconn.Options{
 		Log: r.log, Env: r.environ(), AgentSocket: a.agent(r.config().AgentSocket), Family: r.spec.Family, Progress: a.progress, Dialing: r.dials, Master: r.masterPlace(),
@@ -114,8 +115,8 @@ func (r reconnecting) newAttempt(pace *backoff) *attempt {
 			a.options.Ask, a.options.Prompt = r.questions.hostKey, r.questions.prompt
 			return
 		}
-		a.options.Limits = r.known.learned.limits(r.known.roundTrip)
-		a.options.Limits.Again = pace.again()
+		a.options.Limits = r.known.learned.Limits(r.known.roundTrip)
+		a.options.Limits.Again = backoff.Again()
 		a.options.Address = r.known.address
 	})
 	return a
@@ -231,18 +232,18 @@ func (a *attempt) uselessLocked() bool {
 
 // pause records how an attempt failed and waits for the time of the next one.
 // A refusal is not followed by another attempt until a person attaches.
-func (r reconnecting) pause(ctx context.Context, a *attempt, failure error, rest time.Duration, pace *backoff) error {
+func (r reconnecting) pause(ctx context.Context, a *attempt, failure error, rest time.Duration, backoff *pace.Backoff) error {
 	r.log.Warn().Err(failure).Msg("attempt failed")
 	refused := isRefusal(failure)
 	arrivals, epoch := 0, 0
 	r.update(func() {
 		r.tries.fail(failure)
-		r.known.learned.failed(failure, a.options.Limits)
+		r.known.learned.Failed(failure, a.options.Limits)
 		r.retryAt = time.Now().Add(rest)
 		arrivals, epoch = r.clients.arrivals, a.epoch
 		if refused {
 			r.enterLocked(control.NeedsAuth)
-		} else if rest > eagerInterval {
+		} else if rest > pace.EagerInterval {
 			r.enterLocked(control.Waiting)
 		}
 	})
@@ -252,7 +253,7 @@ func (r reconnecting) pause(ctx context.Context, a *attempt, failure error, rest
 		return nil
 	}
 	if r.doze(ctx, rest, arrivals, epoch, refused) {
-		pace.restart(time.Now())
+		backoff.Restart(time.Now())
 	}
 	if ctx.Err() == nil && !r.wanted() {
 		return errUnwanted
@@ -291,26 +292,26 @@ const soon = 10 * time.Second
 
 // settle rests after a connection that has ended soon: a server that lets in and
 // then hangs up is dialed no oftener than one that cannot be reached.
-func (r reconnecting) settle(ctx context.Context, began time.Time, pace *backoff) {
+func (r reconnecting) settle(ctx context.Context, began time.Time, backoff *pace.Backoff) {
 	now := time.Now()
 	if now.Sub(began) >= soon {
-		pace.restart(time.Time{})
+		backoff.Restart(time.Time{})
 		return
 	}
-	rest := r.heard(began.Add(pace.next(now)).Sub(now))
+	rest := r.heard(began.Add(backoff.Next(now)).Sub(now))
 	if rest <= 0 {
 		return
 	}
 	arrivals, epoch := 0, 0
 	r.update(func() {
 		arrivals, epoch = r.clients.arrivals, r.epoch
-		if rest > eagerInterval && r.wantedLocked() {
+		if rest > pace.EagerInterval && r.wantedLocked() {
 			r.retryAt = now.Add(rest)
 			r.enterLocked(control.Waiting)
 		}
 	})
 	if r.doze(ctx, rest, arrivals, epoch, false) {
-		pace.restart(time.Now())
+		backoff.Restart(time.Now())
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mosha-ssh/mosha/internal/keeper/control"
+	"github.com/mosha-ssh/mosha/internal/keeper/pace"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
@@ -20,7 +21,7 @@ func TestRefusedTwoPersons(t *testing.T) {
 		_, leave := service{k}.attend(true)
 		done := make(chan error, 1)
 		go func() {
-			done <- reconnecting{k}.pause(t.Context(), &attempt{r: reconnecting{k}, attended: true}, &sshconn.AuthError{}, 0, new(backoff))
+			done <- reconnecting{k}.pause(t.Context(), &attempt{r: reconnecting{k}, attended: true}, &sshconn.AuthError{}, 0, new(pace.Backoff))
 		}()
 		synctest.Wait()
 		if k.state != control.NeedsAuth {
@@ -52,25 +53,25 @@ func TestServerThatHangsUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := spareKeeper(t)
 		k.life.kept = true
-		var pace backoff
+		var backoff pace.Backoff
 		begin, dialed := time.Now(), 0
-		for time.Since(begin) < eager {
-			reconnecting{k}.settle(t.Context(), time.Now(), &pace)
+		for time.Since(begin) < pace.Eager {
+			reconnecting{k}.settle(t.Context(), time.Now(), &backoff)
 			dialed++
 		}
-		if most := int(eager/(eagerInterval*2/3)) + 1; dialed > most {
-			t.Errorf("%d connections in %v, want at most %d", dialed, eager, most)
+		if most := int(pace.Eager/(pace.EagerInterval*2/3)) + 1; dialed > most {
+			t.Errorf("%d connections in %v, want at most %d", dialed, pace.Eager, most)
 		}
 		rested := func(lasted time.Duration) time.Duration {
 			begin := time.Now()
 			time.Sleep(lasted)
-			reconnecting{k}.settle(t.Context(), begin, &pace)
+			reconnecting{k}.settle(t.Context(), begin, &backoff)
 			return time.Since(begin) - lasted
 		}
 		for range 10 {
 			_ = rested(0)
 		}
-		if rest := rested(0); rest < lastInterval*2/3 || k.state != control.Waiting {
+		if rest := rested(0); rest < pace.LastInterval*2/3 || k.state != control.Waiting {
 			t.Errorf("after a while only %v of rest, in state %s", rest, k.state)
 		}
 		go func() {
@@ -80,11 +81,11 @@ func TestServerThatHangsUp(t *testing.T) {
 		if rest := rested(0); rest != time.Second {
 			t.Errorf("%v of rest, want it to end with the network event", rest)
 		}
-		if rest := rested(eagerInterval); rest != 0 {
+		if rest := rested(pace.EagerInterval); rest != 0 {
 			t.Errorf("%v of rest after a first short connection", rest)
 		}
 		_, _ = rested(0), rested(soon)
-		if rest := rested(eagerInterval); rest != 0 {
+		if rest := rested(pace.EagerInterval); rest != 0 {
 			t.Errorf("%v of rest after one that lasted", rest)
 		}
 	})
@@ -94,13 +95,13 @@ func TestServerThatHangsUp(t *testing.T) {
 // limits go by what is known of the connection before.
 func TestAttemptLimits(t *testing.T) {
 	k := spareKeeper(t)
-	k.known.learned.proxied = 20 * time.Second
-	if limits := (reconnecting{k}).newAttempt(new(backoff)).options.Limits; limits.Proxy != 40*time.Second || limits.Connect != connectLimit || limits.Lookup != lookupLimit {
+	k.known.learned.Proxied = 20 * time.Second
+	if limits := (reconnecting{k}).newAttempt(new(pace.Backoff)).options.Limits; limits.Proxy != 40*time.Second || limits.Connect == 0 || limits.Lookup == 0 {
 		t.Errorf("%+v", limits)
 	}
 	_, leave := service{k}.attend(true)
 	defer leave()
-	if limits := (reconnecting{k}).newAttempt(new(backoff)).options.Limits; limits != (sshconn.Limits{}) {
+	if limits := (reconnecting{k}).newAttempt(new(pace.Backoff)).options.Limits; limits != (sshconn.Limits{}) {
 		t.Errorf("with a person there: %+v", limits)
 	}
 }
@@ -142,7 +143,7 @@ func TestLaunchHearsOfAFailure(t *testing.T) {
 		_, leave := service{k}.attend(false)
 		done := make(chan error, 1)
 		go func() {
-			done <- reconnecting{k}.pause(t.Context(), &attempt{r: reconnecting{k}}, net.ErrClosed, 0, new(backoff))
+			done <- reconnecting{k}.pause(t.Context(), &attempt{r: reconnecting{k}}, net.ErrClosed, 0, new(pace.Backoff))
 		}()
 		synctest.Wait()
 		leave()
@@ -153,7 +154,7 @@ func TestLaunchHearsOfAFailure(t *testing.T) {
 		_, leave = service{k}.attend(false)
 		defer leave()
 		began := time.Now()
-		if err := (reconnecting{k}).pause(t.Context(), &attempt{r: reconnecting{k}}, net.ErrClosed, 0, new(backoff)); err != nil || time.Since(began) > 0 {
+		if err := (reconnecting{k}).pause(t.Context(), &attempt{r: reconnecting{k}}, net.ErrClosed, 0, new(pace.Backoff)); err != nil || time.Since(began) > 0 {
 			t.Errorf("kept, it rests for %v; %v", time.Since(began), err)
 		}
 	})

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/mosha-ssh/mosha/internal/keeper/control"
+	"github.com/mosha-ssh/mosha/internal/keeper/memory"
 	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 	"github.com/mosha-ssh/mosha/internal/netevent"
 	"github.com/mosha-ssh/mosha/internal/sshconn/helper"
@@ -61,7 +62,7 @@ func Resume(path string) error {
 // been stopped and removed it.
 func serveSpec(spec saved, read func(rundir.Dir) (saved, error), ready func(error) error) error {
 	syscall.Umask(0o077)
-	debug.SetGCPercent(gcPercent)
+	debug.SetGCPercent(memory.GCPercent)
 	// On one thread at a time Go wakes no other to look for work with each
 	// packet, which takes more of the processor than the packet.
 	runtime.GOMAXPROCS(1)
@@ -112,7 +113,7 @@ func (k *Keeper) live(ctx context.Context, ready func(error) error) error {
 	var helpers sync.WaitGroup
 	helpers.Go(func() { k.server().Serve(serving, listener) })
 	helpers.Go(func() { k.sense(serving) })
-	helpers.Go(func() { k.memory.rest(serving, trim) })
+	helpers.Go(func() { k.uses.Rest(serving, memory.Trim) })
 	helpers.Go(func() { k.agents.watch(serving) })
 	reconnecting{k}.run(ctx)
 	// Who comes from here on finds no socket and spawns a keeper, which waits

@@ -17,7 +17,7 @@ type service struct{ *Keeper }
 
 // server is the keeper's end of the control socket.
 func (k *Keeper) server() *control.Server {
-	return &control.Server{Log: k.log, Used: k.memory.touch, Answer: service{k}.answer}
+	return &control.Server{Log: k.log, Used: k.uses.Note, Answer: service{k}.answer}
 }
 
 // answer does what a client wants. An error is told to it.

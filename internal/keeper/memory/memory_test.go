@@ -1,4 +1,4 @@
-package keeper
+package memory
 
 import (
 	"context"
@@ -12,10 +12,10 @@ import (
 // before somebody does.
 func TestRest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		k := spareKeeper(t)
+		uses := NewUses()
 		var trims atomic.Int32
 		ctx, cancel := context.WithCancel(t.Context())
-		go k.memory.rest(ctx, func() { trims.Add(1) })
+		go uses.Rest(ctx, func() { trims.Add(1) })
 		check := func(want int32) {
 			t.Helper()
 			synctest.Wait()
@@ -26,7 +26,7 @@ func TestRest(t *testing.T) {
 		time.Sleep(restPeriod)
 		check(0)
 		for range 10 {
-			k.memory.touch()
+			uses.Note()
 			time.Sleep(restPeriod / 2)
 		}
 		check(0)

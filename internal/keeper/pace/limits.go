@@ -1,4 +1,4 @@
-package keeper
+package pace
 
 import (
 	"errors"
@@ -25,47 +25,47 @@ const (
 	maxSilence = time.Minute
 )
 
-// learned is how long the other side took for its part the last time, 0 where
+// Learned is how long the other side took for its part the last time, 0 where
 // that is not known. While the keeper comes back each may take twice as long:
 // what is slow is not dead. An attempt that runs into a limit shows that
 // it takes at least as long, so that the next one has more.
-type learned struct {
-	connect time.Duration // the TCP connect, if it took too long
-	silent  time.Duration // the server's slowest answer up to the login
-	proxied time.Duration // until the server's first word came through a proxy
-	first   time.Duration // from the login to the first answer
+type Learned struct {
+	Connect time.Duration // the TCP connect, if it took too long
+	Silent  time.Duration // the server's slowest answer up to the login
+	Proxied time.Duration // until the server's first word came through a proxy
+	First   time.Duration // from the login to the first answer
 }
 
-// limits returns those of an attempt in the background.
-func (l learned) limits(roundTrip time.Duration) sshconn.Limits {
+// Limits returns those of an attempt in the background.
+func (l Learned) Limits(roundTrip time.Duration) sshconn.Limits {
 	limits := sshconn.Limits{
 		Lookup:  lookupLimit,
-		Connect: max(connectLimit, 5*roundTrip, min(2*l.connect, maxConnectLimit)),
-		Silence: max(silenceLimit+20*roundTrip, min(2*l.silent, maxSilence)),
+		Connect: max(connectLimit, 5*roundTrip, min(2*l.Connect, maxConnectLimit)),
+		Silence: max(silenceLimit+20*roundTrip, min(2*l.Silent, maxSilence)),
 	}
-	if l.proxied > 0 { // else the proxy decides
-		limits.Proxy = min(max(2*l.proxied, minProxyLimit), maxProxyLimit)
+	if l.Proxied > 0 { // else the proxy decides
+		limits.Proxy = min(max(2*l.Proxied, minProxyLimit), maxProxyLimit)
 	}
 	return limits
 }
 
-// succeeded takes what a login took.
-func (l *learned) succeeded(facts sshconn.Facts) {
-	l.connect, l.silent, l.proxied = 0, facts.Silent, facts.Proxied
+// Succeeded takes what a login took.
+func (l *Learned) Succeeded(facts sshconn.Facts) {
+	l.Connect, l.Silent, l.Proxied = 0, facts.Silent, facts.Proxied
 }
 
-// failed takes what an attempt with these limits has run into.
-func (l *learned) failed(err error, limits sshconn.Limits) {
+// Failed takes what an attempt with these limits has run into.
+func (l *Learned) Failed(err error, limits sshconn.Limits) {
 	var late *sshconn.TimeoutError
 	switch {
 	case !errors.As(err, &late) || limits == (sshconn.Limits{}): // a person waits
 	case late.Phase == sshconn.PhaseSession:
-		l.first = time.Duration(late.Seconds) * time.Second
-	case l.proxied > 0 && late.Phase != sshconn.PhaseAuth:
-		l.proxied, l.silent = limits.Proxy, limits.Silence
+		l.First = time.Duration(late.Seconds) * time.Second
+	case l.Proxied > 0 && late.Phase != sshconn.PhaseAuth:
+		l.Proxied, l.Silent = limits.Proxy, limits.Silence
 	case late.Phase == sshconn.PhaseConnect:
-		l.connect = limits.Connect
+		l.Connect = limits.Connect
 	default: // there is a limit for all up to the host key, too
-		l.silent = max(limits.Silence, time.Duration(late.Seconds)*time.Second)
+		l.Silent = max(limits.Silence, time.Duration(late.Seconds)*time.Second)
 	}
 }

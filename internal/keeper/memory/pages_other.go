@@ -1,6 +1,6 @@
 //go:build !linux
 
-package keeper
+package memory
 
 // dropProgramPages is for Linux, where a process is charged for the pages of
 // its program.

@@ -1,4 +1,4 @@
-package keeper
+package pace
 
 import (
 	"testing"
@@ -9,27 +9,27 @@ import (
 // after an event.
 func TestBackoff(t *testing.T) {
 	now := time.Now()
-	var b backoff
-	for passed := time.Duration(0); passed < eager; {
-		d := b.next(now.Add(passed))
-		if d > 2*time.Second || d < eagerInterval/2 {
+	var b Backoff
+	for passed := time.Duration(0); passed < Eager; {
+		d := b.Next(now.Add(passed))
+		if d > 2*time.Second || d < EagerInterval/2 {
 			t.Fatalf("%v after %v", d, passed)
 		}
 		passed += d
 	}
-	at, last := now.Add(eager), time.Duration(0)
+	at, last := now.Add(Eager), time.Duration(0)
 	for range 20 {
-		d := b.next(at)
-		if d > lastInterval || d < firstInterval/2 {
+		d := b.Next(at)
+		if d > LastInterval || d < firstInterval/2 {
 			t.Fatalf("%v after %v", d, at.Sub(now))
 		}
 		last, at = d, at.Add(d)
 	}
-	if last < lastInterval/2 {
+	if last < LastInterval/2 {
 		t.Errorf("at last every %v", last)
 	}
-	b.restart(at)
-	if d := b.next(at); d > eagerInterval {
+	b.Restart(at)
+	if d := b.Next(at); d > EagerInterval {
 		t.Errorf("%v after an event", d)
 	}
 }
@@ -38,8 +38,8 @@ func TestBackoff(t *testing.T) {
 func TestBackoffIsSpread(t *testing.T) {
 	seen := map[time.Duration]bool{}
 	for range 100 {
-		var b backoff
-		seen[b.next(time.Now()).Truncate(time.Millisecond)] = true
+		var b Backoff
+		seen[b.Next(time.Now()).Truncate(time.Millisecond)] = true
 	}
 	if len(seen) < 20 {
 		t.Errorf("100 first delays have %d values", len(seen))
@@ -50,19 +50,19 @@ func TestBackoffIsSpread(t *testing.T) {
 // eager.
 func TestAgain(t *testing.T) {
 	now := time.Now()
-	var b backoff
-	for _, passed := range []time.Duration{0, eager / 2} {
-		if d := b.again(); d > eagerInterval || d < eagerInterval/2 {
+	var b Backoff
+	for _, passed := range []time.Duration{0, Eager / 2} {
+		if d := b.Again(); d > EagerInterval || d < EagerInterval/2 {
 			t.Errorf("%v after %v", d, passed)
 		}
-		b.next(now.Add(passed))
+		b.Next(now.Add(passed))
 	}
-	b.next(now.Add(eager))
-	if d := b.again(); d != 0 {
+	b.Next(now.Add(Eager))
+	if d := b.Again(); d != 0 {
 		t.Errorf("%v when attempts are rare", d)
 	}
-	b.restart(now.Add(eager))
-	if d := b.again(); d == 0 {
+	b.Restart(now.Add(Eager))
+	if d := b.Again(); d == 0 {
 		t.Error("none after an event")
 	}
 }

@@ -93,7 +93,7 @@ func TestLogOutlivesRequests(t *testing.T) {
 		clients.Go(func() {
 			for range 40 {
 				o := newOffer()
-				c.offered(o)
+				c.channels.offered(o)
 				o.ask(t, 50, "\x00\x00\x00\x01\x0b")
 				o.ask(t, 50, "\x00\x00\x00\x01\x14")
 				_, _ = io.WriteString(o.ours, "\x00\x00\x00\x00")
@@ -136,7 +136,7 @@ func TestChannelsAreBounded(t *testing.T) {
 		for range 3000 {
 			o := newOffer()
 			offers = append(offers, o)
-			c.offered(o)
+			c.channels.offered(o)
 		}
 		synctest.Wait()
 		var served *offer
@@ -161,7 +161,7 @@ func TestChannelsAreBounded(t *testing.T) {
 		served.ours.Close()
 		synctest.Wait()
 		late := newOffer()
-		c.offered(late)
+		c.channels.offered(late)
 		late.ask(t, 1, "\x00\x00\x00\x01\x0b")
 		end()
 	})
@@ -182,7 +182,7 @@ func TestUsed(t *testing.T) {
 		c, end := forwarding(owner, zerolog.Nop())
 		check(1)
 		o := newOffer()
-		c.offered(o)
+		c.channels.offered(o)
 		o.ask(t, 1, "\x00\x00\x00\x01\x0b")
 		check(2)
 		o.ours.Close()

@@ -5,13 +5,13 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
 
 	"github.com/mosha-ssh/mosha/internal/guard"
 	"github.com/mosha-ssh/mosha/internal/keeper/control"
-	"github.com/mosha-ssh/mosha/internal/keeper/pulse"
 	"github.com/mosha-ssh/mosha/internal/link"
 	"github.com/mosha-ssh/mosha/internal/remotesh"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
@@ -54,54 +54,64 @@ type Connection struct {
 	Options
 	ssh   sshconn.Connection
 	owner Owner
-	pulse *pulse.Pulse
-	life  *life
 
+	*work
+	*life
+	sessions *sessions
+	holding  *holding
+	setup    *setup
+	channels *channels
+
+	done  chan struct{}
+	noted atomic.Bool // a launcher was told of what happened while connecting
+}
+
+// work is what runs on a connection, until that ends.
+type work struct {
 	ctx    context.Context // ends with the connection
 	cancel context.CancelFunc
-	done   chan struct{}
-
-	questions chan uint64 // of the pulse, at most one
-	sessions  *sessions
-	holding   *holding
-	setup     setup
-	channels  channels
 
 	mu    sync.Mutex
-	work  sync.WaitGroup // begins no more once ctx has ended
-	noted bool           // a launcher was told of what happened while connecting
+	group sync.WaitGroup // nothing begins once ctx has ended
 }
+
+// goes runs f as part of the connection, unless that is ending already.
+func (w *work) goes(f func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.ctx.Err() == nil {
+		w.group.Go(f)
+	}
+}
+
+// cease has nothing begin any more, and what runs end.
+func (w *work) cease() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.cancel()
+}
+
+// Over reports whether the connection has ended, or is about to.
+func (w *work) Over() bool { return w.ctx.Err() != nil }
 
 // New takes over an SSH connection and begins to serve its channels.
 func New(conn sshconn.Connection, owner Owner, options Options) *Connection {
 	owner.Used()
-	ctx, cancel := context.WithCancel(context.Background())
-	alive := options.Config.ServerAliveInterval
-	c := &Connection{
-		Options: options, ssh: conn, owner: owner, life: newLife(),
-		pulse: pulse.New(alive, alive*time.Duration(options.Config.ServerAliveCountMax)),
-		ctx:   ctx, cancel: cancel, done: make(chan struct{}), questions: make(chan uint64, 1),
-	}
-	c.holding = &holding{c: c, settled: make(chan struct{})}
+	c := &Connection{Options: options, ssh: conn, owner: owner, work: &work{}, done: make(chan struct{})}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	c.life = newLife(c)
 	c.sessions = newSessions(c)
-	c.pulse.Took, c.pulse.Probe = options.First, conn.Probe
-	c.pulse.Ask, c.pulse.Overdue, c.pulse.Alive = c.ask, func() { c.doubt(true) }, c.alive
-	c.work.Go(func() { conn.Serve(c.offered) })
-	if c.ssh.Facts().OneSession {
-		c.answers() // nothing can be asked
-	} else {
-		c.work.Go(c.putQuestions)
-		c.work.Go(func() { c.pulse.Run(ctx) })
-	}
+	c.holding = &holding{c: c, settled: make(chan struct{})}
+	c.setup = &setup{c: c}
+	c.channels = &channels{c: c}
+	c.goes(func() { conn.Serve(c.channels.offered) })
+	c.beats()
 	go c.end()
 	return c
 }
 
 // Facts returns what is known of how the connection was made.
 func (c *Connection) Facts() sshconn.Facts { return c.ssh.Facts() }
-
-// Over reports whether the connection has ended, or is about to.
-func (c *Connection) Over() bool { return c.ctx.Err() != nil }
 
 // Done is closed when nothing of the connection runs any more.
 func (c *Connection) Done() <-chan struct{} { return c.done }
@@ -115,20 +125,11 @@ func (c *Connection) end() {
 		c.Log.Debug().Err(err).Msg("connection ended")
 	}
 	c.Drop()
-	c.life.end(err)
+	c.ends(err)
 	c.owner.Ended(err)
-	c.work.Wait()
+	c.group.Wait()
 	c.owner.Used() // what it took is free now
 	close(c.done)
-}
-
-// goWork runs f as part of the connection, unless that is ending already.
-func (c *Connection) goWork(f func()) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.ctx.Err() == nil {
-		c.work.Go(f)
-	}
 }
 
 // Address returns where mosh-server is to be reached: the address that this
@@ -156,10 +157,7 @@ func (c *Connection) Forwarding() remotesh.Forwarding {
 // what was written down, is told once: whoever attaches later has nothing to do
 // with it.
 func (c *Connection) News() []sshconn.Note {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	told := c.noted
-	c.noted = true
+	told := c.noted.Swap(true)
 	return slices.DeleteFunc(slices.Clone(c.ssh.Facts().Notes), func(n sshconn.Note) bool {
 		return told && (n.Kind == sshconn.NoteTyped || n.Kind == sshconn.NoteAdded)
 	})
@@ -175,9 +173,7 @@ func (c *Connection) Close() {
 
 // Drop ends the connection at once.
 func (c *Connection) Drop() {
-	c.mu.Lock()
-	c.cancel()
-	c.mu.Unlock()
+	c.cease()
 	_ = c.ssh.Close()
 }
 

@@ -41,7 +41,7 @@ type holding struct {
 func (h *holding) begin(act bool) {
 	h.once.Do(func() {
 		h.begun.Store(true)
-		h.c.goWork(func() {
+		h.c.goes(func() {
 			h.c.awaited(h.settled, func() {
 				h.hold(wish{brief: true})
 				if !act { // else the set-up has it come back
@@ -81,7 +81,7 @@ func (h *holding) hold(w wish) {
 	}
 	h.unlink(err)
 	h.c.pulse.Now()
-	h.c.goWork(func() {
+	h.c.goes(func() {
 		holder.Listen()
 		if h.current() == holder {
 			h.c.Drop() // what holds the link is gone: begin anew
@@ -105,7 +105,7 @@ func (h *holding) start(w wish) (*link.Holder, error) {
 	h.mu.Lock()
 	h.beginning = holder
 	h.mu.Unlock()
-	if err = c.forwardAgent(s); err == nil {
+	if err = c.channels.forward(s); err == nil {
 		err = s.shell()
 	}
 	if err == nil {
@@ -226,7 +226,7 @@ func (h *holding) recall() {
 	h.crowded = false
 	h.mu.Unlock()
 	if crowded {
-		h.c.goWork(func() { h.hold(wish{}) })
+		h.c.goes(func() { h.hold(wish{}) })
 	}
 }
 
@@ -239,7 +239,7 @@ func (h *holding) recallSoon() {
 	if !crowded {
 		return
 	}
-	h.c.goWork(func() {
+	h.c.goes(func() {
 		select {
 		case <-time.After(2 * makeRoom):
 			h.recall()

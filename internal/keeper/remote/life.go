@@ -7,16 +7,24 @@ import (
 	"sync"
 	"time"
 
+	"github.com/mosha-ssh/mosha/internal/keeper/pulse"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
-// life is what is known of whether a connection lives.
+// life is what is known of whether a connection lives, and asks about it.
 //
-//	let in --first answer--> works <--late-- in doubt
-//	  |                        |  --no answer-->  |
-//	  +--no answer in time-----|--> in doubt      |
-//	                           +------ gone ------+
+//	         first answer            late
+//	let in --------------> works ----------> in doubt
+//	   \                     ^                |  ^
+//	    \                    +---- answer ----+  |
+//	     +------------- none in time ------------+
+//
+// From each of them it ends, by itself or when it is given up.
 type life struct {
+	c         *Connection
+	pulse     *pulse.Pulse
+	questions chan uint64 // of the pulse, at most one
+
 	made     time.Time     // when the server let us in
 	answered chan struct{} // closed with its first answer
 	first    sync.Once     // closes that
@@ -28,25 +36,27 @@ type life struct {
 	why     error         // how it ended, if that is known
 }
 
-func newLife() *life { return &life{made: time.Now(), answered: make(chan struct{})} }
-
-// doubts notes whether the connection is in doubt, and reports whether that is
-// news.
-func (l *life) doubts(doubted bool) (news bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	news = l.doubted != doubted
-	l.doubted = doubted
-	return news
+func newLife(c *Connection) *life {
+	alive := c.Config.ServerAliveInterval
+	l := &life{c: c, questions: make(chan uint64, 1), made: time.Now(), answered: make(chan struct{})}
+	l.pulse = pulse.New(alive, alive*time.Duration(c.Config.ServerAliveCountMax))
+	l.pulse.Took, l.pulse.Probe = c.First, c.ssh.Probe
+	l.pulse.Ask, l.pulse.Overdue, l.pulse.Alive = l.ask, func() { l.doubt(true) }, l.alive
+	return l
 }
 
-func (l *life) measured(trip time.Duration) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.trip = trip
+// beats begins to ask. Where the server allows one session, nothing can be asked.
+func (l *life) beats() {
+	if l.c.ssh.Facts().OneSession {
+		l.answers()
+		return
+	}
+	l.c.goes(l.putQuestions)
+	l.c.goes(func() { l.pulse.Run(l.c.ctx) })
 }
 
-func (l *life) end(why error) {
+// ends notes that the connection is gone.
+func (l *life) ends(why error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.ended, l.why = true, why
@@ -54,28 +64,28 @@ func (l *life) end(why error) {
 
 // Answered reports whether the server has answered since the login: before, a
 // connection is not known to work.
-func (c *Connection) Answered() bool { return isClosed(c.life.answered) }
+func (l *life) Answered() bool { return isClosed(l.answered) }
 
 // Doubted reports whether the connection does not answer.
-func (c *Connection) Doubted() bool {
-	c.life.mu.Lock()
-	defer c.life.mu.Unlock()
-	return c.life.doubted
+func (l *life) Doubted() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.doubted
 }
 
 // Ended reports whether the connection is gone.
-func (c *Connection) Ended() bool {
-	c.life.mu.Lock()
-	defer c.life.mu.Unlock()
-	return c.life.ended
+func (l *life) Ended() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.ended
 }
 
 // RoundTrip returns the time of a question and its answer as last measured, 0
 // before that.
-func (c *Connection) RoundTrip() time.Duration {
-	c.life.mu.Lock()
-	defer c.life.mu.Unlock()
-	return c.life.trip
+func (l *life) RoundTrip() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.trip
 }
 
 // Works reports whether there is a connection and nothing speaks against it.
@@ -89,28 +99,28 @@ func (c *Connection) Ready() bool {
 
 // Unproven returns why a connection ended, or is given up, before it has
 // answered.
-func (c *Connection) Unproven() error {
-	c.life.mu.Lock()
-	defer c.life.mu.Unlock()
+func (l *life) Unproven() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	var said *sshconn.DisconnectError
 	var key *sshconn.HostKeyError
 	switch {
-	case errors.As(c.life.why, &said), errors.As(c.life.why, &key):
-		return c.life.why
-	case c.life.ended:
-		return &sshconn.ClosedError{Host: c.Config.HostName, Port: c.Config.Port, Phase: sshconn.PhaseSession}
+	case errors.As(l.why, &said), errors.As(l.why, &key):
+		return l.why
+	case l.ended:
+		return &sshconn.ClosedError{Host: l.c.Config.HostName, Port: l.c.Config.Port, Phase: sshconn.PhaseSession}
 	}
-	seconds := int(time.Since(c.life.made).Round(time.Second).Seconds())
-	return &sshconn.TimeoutError{Host: c.Config.HostName, Port: c.Config.Port, Phase: sshconn.PhaseSession, Seconds: seconds}
+	seconds := int(time.Since(l.made).Round(time.Second).Seconds())
+	return &sshconn.TimeoutError{Host: l.c.Config.HostName, Port: l.c.Config.Port, Phase: sshconn.PhaseSession, Seconds: seconds}
 }
 
 // Disturbed looks at the connection after a network event: it asks whether it
 // lives, now. One that comes from an address that this machine no longer has is
 // in doubt, but may live on, should the address come back.
-func (c *Connection) Disturbed() {
-	c.pulse.Check()
-	if AddressGone(c.ssh.LocalAddr()) {
-		c.doubt(true)
+func (l *life) Disturbed() {
+	l.pulse.Check()
+	if AddressGone(l.c.ssh.LocalAddr()) {
+		l.doubt(true)
 	}
 }
 
@@ -127,19 +137,23 @@ func AddressGone(addr net.Addr) bool {
 	})
 }
 
-// doubt notes whether the connection is in doubt.
-func (c *Connection) doubt(doubted bool) {
-	if c.life.doubts(doubted) {
-		c.owner.Changed()
+// doubt notes whether the connection is in doubt. The owner is told of news only.
+func (l *life) doubt(doubted bool) {
+	l.mu.Lock()
+	news := l.doubted != doubted
+	l.doubted = doubted
+	l.mu.Unlock()
+	if news {
+		l.c.owner.Changed()
 	}
 }
 
 // ask has a question of the pulse put. It does not block, as a write into a
 // dead network would. One is put before the next is asked, unless the remote
 // makes answers up; a question that finds no room then stays without one.
-func (c *Connection) ask(token uint64) {
+func (l *life) ask(token uint64) {
 	select {
-	case c.questions <- token:
+	case l.questions <- token:
 	default:
 	}
 }
@@ -147,37 +161,38 @@ func (c *Connection) ask(token uint64) {
 // putQuestions puts each question to the holder, whose answer proves the whole
 // way; where no holder runs, to the server itself. One goroutine for all of
 // them has to grow its stack only once.
-func (c *Connection) putQuestions() {
+func (l *life) putQuestions() {
 	for {
 		select {
-		case token := <-c.questions:
-			if h := c.holding.current(); h != nil {
+		case token := <-l.questions:
+			if h := l.c.holding.current(); h != nil {
 				h.Ping(token)
-			} else if c.ssh.RoundTrip() == nil {
-				c.pulse.Answered(token)
+			} else if l.c.ssh.RoundTrip() == nil {
+				l.pulse.Answered(token)
 			}
-		case <-c.ctx.Done():
+		case <-l.c.ctx.Done():
 			return
 		}
 	}
 }
 
 // answers notes the server's first answer after the login.
-func (c *Connection) answers() {
-	c.life.first.Do(func() {
-		close(c.life.answered)
-		c.owner.Answered(c, time.Since(c.life.made))
+func (l *life) answers() {
+	l.first.Do(func() {
+		close(l.answered)
+		l.c.owner.Answered(l.c, time.Since(l.made))
 	})
 }
 
-// alive notes an answer to a question. The owner is told of a change only:
-// twelve answers a minute would wake all who wait for news. A round trip time of
-// 0 is not known.
-func (c *Connection) alive(roundTrip time.Duration) {
-	c.answers()
+// alive notes an answer to a question: twelve a minute, of which nobody is told
+// but of the time that they take. A round trip time of 0 is not known.
+func (l *life) alive(roundTrip time.Duration) {
+	l.answers()
 	if roundTrip > 0 {
-		c.life.measured(roundTrip)
-		c.owner.Measured(roundTrip)
+		l.mu.Lock()
+		l.trip = roundTrip
+		l.mu.Unlock()
+		l.c.owner.Measured(roundTrip)
 	}
-	c.doubt(false)
+	l.doubt(false)
 }

@@ -25,6 +25,8 @@ const (
 
 // setup is what became of the remote's set-up on one connection.
 type setup struct {
+	c *Connection
+
 	mu      sync.Mutex
 	running bool
 	done    chan struct{} // closed when the last one ended, or is waited for no longer; nil: none began
@@ -44,7 +46,7 @@ func (c *Connection) Begin(act bool) {
 	}
 	if act {
 		c.holding.claim()
-		c.beginSetup()
+		c.setup.begin()
 	}
 	c.holding.begin(act)
 	if act {
@@ -52,20 +54,18 @@ func (c *Connection) Begin(act bool) {
 	}
 }
 
-// beginSetup sets the remote up in the background, if that has not been done
-// on this connection or failed.
-func (c *Connection) beginSetup() {
-	s := &c.setup
+// begin sets the remote up in the background, if that has not been done on this
+// connection or failed.
+func (s *setup) begin() {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.running || s.done != nil && len(s.lacks) == 0 {
-		s.mu.Unlock()
 		return
 	}
 	done := make(chan struct{})
 	s.running, s.done = true, done
-	s.mu.Unlock()
-	c.goWork(func() {
-		c.awaited(done, c.setUp, func() {}) // what the link holder lacks then is told
+	s.c.goes(func() {
+		s.c.awaited(done, s.run, func() {}) // what the link holder lacks then is told
 	})
 }
 
@@ -75,11 +75,11 @@ func (c *Connection) beginSetup() {
 func (c *Connection) awaited(done chan<- struct{}, f, late func()) {
 	var mu sync.Mutex // late is called before f has ended
 	ended := make(chan struct{})
-	c.goWork(func() {
+	c.goes(func() {
 		defer close(done)
 		limit := settleLimit
 		select {
-		case <-c.life.answered:
+		case <-c.answered:
 		case <-ended:
 			return
 		case <-time.After(turnLimit):
@@ -122,10 +122,10 @@ func (c *Connection) Settled(ctx context.Context) bool {
 	return true
 }
 
-func (c *Connection) setUp() {
-	ctx, cancel := context.WithTimeout(c.ctx, SetupLimit)
+func (s *setup) run() {
+	ctx, cancel := context.WithTimeout(s.c.ctx, SetupLimit)
 	defer cancel()
-	report, err := bootstrap.Setup(ctx, c)
+	report, err := bootstrap.Setup(ctx, s.c)
 	lacks := Failures(report, false)
 	if err != nil {
 		lacks = []error{&control.SetupError{Err: err}}
@@ -135,12 +135,11 @@ func (c *Connection) setUp() {
 		if file.Action == bootstrap.Created || file.Action == bootstrap.Changed {
 			written = append(written, file.Path)
 		}
-		c.Log.Info().Str("file", file.Path).Stringer("action", file.Action).AnErr("cause", file.Cause).Msg("set-up")
+		s.c.Log.Info().Str("file", file.Path).Stringer("action", file.Action).AnErr("cause", file.Cause).Msg("set-up")
 	}
 	for _, err := range lacks {
-		c.Log.Warn().Err(err).Msg("set-up")
+		s.c.Log.Warn().Err(err).Msg("set-up")
 	}
-	s := &c.setup
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lacks, s.running = lacks, false

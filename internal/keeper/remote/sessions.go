@@ -238,7 +238,7 @@ func (s *sessions) openAhead() {
 }
 
 // OpenAhead opens a session in the background, for who is to use one soon.
-func (c *Connection) OpenAhead() { c.goWork(c.sessions.openAhead) }
+func (c *Connection) OpenAhead() { c.goes(c.sessions.openAhead) }
 
 // Shell starts a POSIX shell for the set-up's script.
 func (c *Connection) Shell(ctx context.Context) (remotesh.Shell, error) {
@@ -268,7 +268,7 @@ func (c *Connection) OpenShell(ctx context.Context, agent bool) (*Session, error
 		return nil, err
 	}
 	if agent {
-		err = c.forwardAgent(s)
+		err = c.channels.forward(s)
 	}
 	if err == nil {
 		err = s.shell()

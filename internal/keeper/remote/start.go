@@ -59,7 +59,7 @@ func (c *Connection) startIn(ctx context.Context, session *Session, s control.St
 	defer release()
 	// sshd names the agent's socket to sessions that begin after it was asked for: where there can be no link, this one has it.
 	if !c.channels.allowed.Load() {
-		if err := c.forwardAgent(session); err != nil {
+		if err := c.channels.forward(session); err != nil {
 			return -1, err
 		}
 	}

@@ -63,7 +63,7 @@ func runAskpass(ctx context.Context, program string, q Question) ([]byte, error)
 	_, _ = io.Copy(io.Discard, out)
 	if err := cmd.Wait(); err != nil {
 		clear(typed)
-		return nil, ErrNoAnswer
+		return nil, errNoAnswer
 	}
 	if end := bytes.IndexAny(typed[:n], "\r\n"); end >= 0 {
 		n = end

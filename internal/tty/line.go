@@ -49,7 +49,7 @@ func (t *terminal) read(stopped int) typed {
 			if t.gone() {
 				return typed{err: errGone}
 			}
-			return typed{err: ErrNoAnswer} // ^D
+			return typed{err: errNoAnswer} // ^D
 		}
 		part, _, ended := bytes.Cut(chunk[:n], []byte("\n"))
 		line = append(line, part[:min(len(part), maxTyped-len(line))]...)

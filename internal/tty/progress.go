@@ -45,7 +45,7 @@ func (p *Progress) Close() {
 // hide takes the display away, show brings it back. Both need the lock.
 func (p *Progress) hide() {
 	if p.screen != nil {
-		p.screen.Erase()
+		p.screen.erase()
 		p.screen.Leave()
 		p.screen = nil
 	}

@@ -41,8 +41,8 @@ func (s *Screen) Draw(block string) {
 	s.lines = len(lines)
 }
 
-// Erase takes the block off the terminal.
-func (s *Screen) Erase() {
+// erase takes the block off the terminal.
+func (s *Screen) erase() {
 	if s.lines > 0 {
 		fmt.Fprintf(s.out, "\x1b[%dA\r\x1b[J", s.lines)
 		s.lines = 0

@@ -68,8 +68,8 @@ type Question struct {
 var (
 	// ErrNone says that there is neither a terminal to ask on nor another way.
 	ErrNone = errors.New("no terminal to ask on")
-	// ErrNoAnswer says that a question was not answered.
-	ErrNoAnswer = errors.New("no answer")
+	// errNoAnswer says that a question was not answered.
+	errNoAnswer = errors.New("no answer")
 )
 
 // Ask puts a question on the terminal, or through SSH_ASKPASS by ssh's rules.
@@ -139,7 +139,7 @@ func (t *terminal) put(ctx context.Context, signals <-chan os.Signal, text strin
 			if !signal.Ignored(unix.SIGHUP) {
 				return typed{}, unix.SIGHUP
 			}
-			got.err = ErrNoAnswer
+			got.err = errNoAnswer
 		}
 		if got.err != nil || !q.Echo {
 			t.newline()
@@ -149,7 +149,7 @@ func (t *terminal) put(ctx context.Context, signals <-chan os.Signal, text strin
 		return typed{}, s
 	case <-ctx.Done():
 		t.newline()
-		return typed{err: ErrNoAnswer}, nil
+		return typed{err: errNoAnswer}, nil
 	}
 }
 

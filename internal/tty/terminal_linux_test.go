@@ -143,7 +143,7 @@ func TestEndOfInput(t *testing.T) {
 	tty, person := newPTY(t)
 	seen := bufio.NewReader(person)
 	for typed, want := range map[string]answered{
-		"\x04": {err: ErrNoAnswer}, "word\x04\x04": {text: "word"}, "\n": {}, "two words\r": {text: "two words"},
+		"\x04": {err: errNoAnswer}, "word\x04\x04": {text: "word"}, "\n": {}, "two words\r": {text: "two words"},
 		strings.Repeat("x", 3000) + "\n": {text: strings.Repeat("x", maxTyped)},
 	} {
 		got := asks(t.Context(), t, tty, seen, false)
@@ -170,7 +170,7 @@ func TestTerminalGone(t *testing.T) {
 	person.Close()
 	err := <-got
 	if signal.Ignored(unix.SIGHUP) {
-		if !errors.Is(err, ErrNoAnswer) {
+		if !errors.Is(err, errNoAnswer) {
 			t.Errorf("under nohup: %v", err)
 		}
 		return

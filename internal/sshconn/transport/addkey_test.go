@@ -85,8 +85,8 @@ func TestAddKeysToAgent(t *testing.T) {
 			if test.added && signs(t, sock) != test.signs {
 				t.Errorf("the agent signs: %v", !test.signs)
 			}
-			if conn.Typed == test.added || (len(conn.Notes) == 1) != conn.Typed {
-				t.Errorf("typed: %v, %+v", conn.Typed, conn.Notes)
+			if conn.Facts().Typed == test.added || (len(conn.Facts().Notes) == 1) != conn.Facts().Typed {
+				t.Errorf("typed: %v, %+v", conn.Facts().Typed, conn.Facts().Notes)
 			}
 		})
 	}

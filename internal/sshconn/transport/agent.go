@@ -35,7 +35,7 @@ func dialAgent(ctx context.Context, path string) (net.Conn, error) {
 
 // agentKeys binds the agent's connection to the session, as OpenSSH does before
 // it signs, and lists the keys, within the limit: none if it is 0.
-func agentKeys(conn net.Conn, bind *binding, limit time.Duration, log zerolog.Logger) ([]identity, error) {
+func agentKeys(conn net.Conn, bind []byte, limit time.Duration, log zerolog.Logger) ([]identity, error) {
 	if limit > 0 {
 		if err := conn.SetDeadline(time.Now().Add(limit)); err != nil {
 			return nil, err
@@ -44,7 +44,7 @@ func agentKeys(conn net.Conn, bind *binding, limit time.Duration, log zerolog.Lo
 	client := agent.NewClient(conn)
 	if bind != nil {
 		// An agent that does not know session-bind is used unbound.
-		_, err := client.Extension(sessionBind, bind.body(false))
+		_, err := client.Extension("session-bind@openssh.com", bind) // PROTOCOL.agent, section 1
 		log.Debug().Err(err).Msg("agent bound to the session")
 	}
 	signers, err := client.Signers()

@@ -2,17 +2,13 @@ package transport
 
 import (
 	"context"
-	"crypto/ed25519"
-	"crypto/rand"
 	"io"
 	"net"
-	"os"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/rs/zerolog"
-	"golang.org/x/crypto/ssh"
 
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
@@ -59,48 +55,4 @@ func TestAgentUnlockedLate(t *testing.T) {
 			t.Errorf("%v, %v", keys, err)
 		}
 	})
-}
-
-func TestNewBinding(t *testing.T) {
-	_, private, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	signer, err := ssh.NewSignerFromKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	sessionID := []byte("exchange hash")
-	signature, err := signer.Sign(rand.Reader, sessionID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	good := kexReply{hostKey: signer.PublicKey().Marshal(), signature: ssh.Marshal(signature)}
-	if newBinding(good, signer.PublicKey(), sessionID) == nil {
-		t.Error("a good reply is refused")
-	}
-	for name, reply := range map[string]kexReply{
-		"other key":       {hostKey: []byte("x"), signature: good.signature},
-		"other signature": {hostKey: good.hostKey, signature: ssh.Marshal(&ssh.Signature{Format: signature.Format, Blob: make([]byte, 64)})},
-		"no signature":    {hostKey: good.hostKey, signature: []byte("x")},
-	} {
-		if newBinding(reply, signer.PublicKey(), sessionID) != nil {
-			t.Errorf("%s: bound", name)
-		}
-	}
-	if newBinding(good, signer.PublicKey(), []byte("another")) != nil {
-		t.Error("bound to another session")
-	}
-	if newBinding(good, nil, sessionID) != nil {
-		t.Error("bound without a host key")
-	}
-}
-
-func TestLoadPublic(t *testing.T) {
-	if key := loadPublic(os.DevNull); key != nil {
-		t.Errorf("%v", key)
-	}
-	if key := loadPublic(t.TempDir()); key != nil {
-		t.Errorf("%v", key)
-	}
 }

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/sshconn/attempt"
 )
 
 // serverFor returns the two ends of a connection without authentication.
@@ -57,7 +58,7 @@ func serverFor(t *testing.T) (*Conn, *ssh.ServerConn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Conn{Conn: conn, NewChannels: channels, Requests: requests, binding: &binding{}}, <-served
+	return &Conn{Conn: conn, NewChannels: channels, Requests: requests, binding: &attempt.Binding{}}, <-served
 }
 
 // TestAgentChannelTakesNoMore: what a server sends beside the stream of an agent

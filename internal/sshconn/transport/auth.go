@@ -24,11 +24,11 @@ import (
 // x/crypto asks for each method through ClientConfig.AuthCallback, and gets a
 // key a call: a list of keys would end at the first that fails to sign.
 type authenticator struct {
-	ctx     context.Context
-	cfg     *sshconfig.Config
-	opts    sshconn.Options
-	silence *silence // rests while a key signs
-	person  prompter
+	ctx    context.Context
+	cfg    *sshconfig.Config
+	opts   sshconn.Options
+	rest   func() (wake func()) // stops the server's clock while a key signs
+	person prompter
 
 	prepared  bool
 	exhausted bool // nothing is left to try
@@ -53,8 +53,8 @@ type authenticator struct {
 	closed bool
 }
 
-func newAuthenticator(ctx context.Context, cfg *sshconfig.Config, opts sshconn.Options, silence *silence) *authenticator {
-	a := &authenticator{ctx: ctx, cfg: cfg, opts: opts, silence: silence}
+func newAuthenticator(ctx context.Context, cfg *sshconfig.Config, opts sshconn.Options, rest func() (wake func())) *authenticator {
+	a := &authenticator{ctx: ctx, cfg: cfg, opts: opts, rest: rest}
 	a.person = prompter{ctx: ctx, prompt: opts.Prompt, tell: opts.Tell, pause: func() func() { return func() {} }}
 	if cfg.BatchMode {
 		a.person.prompt = nil
@@ -70,7 +70,7 @@ func newAuthenticator(ctx context.Context, cfg *sshconfig.Config, opts sshconn.O
 
 // prepare asks the agent and puts the keys in order. bind is nil if the session
 // cannot be proved to the agent.
-func (a *authenticator) prepare(bind *binding) {
+func (a *authenticator) prepare(bind []byte) {
 	a.prepared = true
 	if a.cfg.PubkeyAuthentication {
 		a.keys.prepare(bind)

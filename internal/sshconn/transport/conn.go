@@ -3,14 +3,12 @@ package transport
 import (
 	"errors"
 	"io"
-	"net/netip"
 	"sync/atomic"
-	"time"
 
 	"golang.org/x/crypto/ssh"
 
-	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/sshconn/attempt"
 	"github.com/mosha-ssh/mosha/internal/sshconn/hostkey"
 )
 
@@ -22,34 +20,19 @@ type Conn struct {
 	NewChannels <-chan ssh.NewChannel
 	Requests    <-chan *ssh.Request
 
-	Remote   netip.AddrPort // the server's address, not valid if it was reached through a proxy
-	Identity string         // fingerprint (SHA256:...) of the key that was accepted, of a certificate's key; "" if none was needed
-	Typed    bool           // something that a person typed was needed: who dials again without one is not let in, it may be
-	Notes    []sshconn.Note // what happened on the way that the user should know
-
-	// Accepted is the host key if a person accepted it, on this connection or
-	// an earlier one.
-	Accepted ssh.PublicKey
-	// Unverified says that the host key is not the known one: the agent must
-	// not be forwarded.
-	Unverified bool
-
-	hostKey   ssh.PublicKey
-	judged    *sshconfig.Config // Facts.Judged
-	updater   *hostkey.Updater  // nil: UpdateHostKeys does nothing here
-	transport *transport
-	proxied   time.Duration // Facts.Proxied
-	silent    time.Duration // Facts.Silent
-	binding   *binding
-	closing   atomic.Bool
-	probing   atomic.Bool // Probe is about to send something
+	facts   sshconn.Facts
+	stream  *attempt.Stream
+	updater *hostkey.Updater // nil: UpdateHostKeys does nothing here
+	binding *attempt.Binding
+	closing atomic.Bool
+	probing atomic.Bool // Probe is about to send something
 }
 
 // Close ends the connection and its proxy. What is blocked on it returns. It
 // may be called more than once and from any goroutine.
 func (c *Conn) Close() error {
 	c.closing.Store(true)
-	return c.transport.Close()
+	return c.stream.Close()
 }
 
 // Wait blocks until the connection has ended, and returns why: nil if it was
@@ -77,5 +60,5 @@ func (c *Conn) SessionBind(forwarding bool) ([]byte, error) {
 	if c.binding == nil {
 		return nil, &sshconn.ProtocolError{Phase: sshconn.PhaseKex, Message: "the server's signature was not found"}
 	}
-	return append([]byte{agentcExtension}, c.binding.extension(forwarding)...), nil
+	return c.binding.Message(forwarding), nil
 }

@@ -16,11 +16,11 @@ func TestDial(t *testing.T) {
 		t.Fatal(err)
 	}
 	works(t, conn)
-	if want := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(s.sshd.Port)); conn.Remote != want {
-		t.Errorf("remote address %v, want %v", conn.Remote, want)
+	if want := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(s.sshd.Port)); conn.Facts().Remote != want {
+		t.Errorf("remote address %v, want %v", conn.Facts().Remote, want)
 	}
-	if len(conn.Notes) != 0 {
-		t.Errorf("notes %+v", conn.Notes)
+	if len(conn.Facts().Notes) != 0 {
+		t.Errorf("notes %+v", conn.Facts().Notes)
 	}
 	if n := s.sshd.Connections(); n != 1 {
 		t.Errorf("%d TCP connections", n)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/rs/zerolog"
 	"golang.org/x/crypto/ssh"
@@ -66,7 +67,7 @@ func TestConnectionAttempts(t *testing.T) {
 	}
 }
 
-const limitForTest = defaultTimeout
+const limitForTest = 10 * time.Second
 
 func isRefused(err error) bool {
 	failed := (*sshconn.ConnectError)(nil)

@@ -4,6 +4,7 @@ package transport
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"io"
 	"net"
@@ -173,8 +174,21 @@ func fullBacklog(t *testing.T) net.Addr {
 	}
 }
 
+// disconnecting is the packet of a server that disconnects (RFC 4253, sections 6
+// and 11.1), without MAC.
+func disconnecting(words string) []byte {
+	payload := ssh.Marshal(&struct {
+		Reason            uint32 `sshtype:"1"`
+		Message, Language string
+	}{11, words, ""})
+	const padding = 4
+	b := binary.BigEndian.AppendUint32(nil, uint32(1+len(payload)+padding))
+	b = append(append(b, padding), payload...)
+	return append(b, make([]byte, padding)...)
+}
+
 func TestNotSSH(t *testing.T) {
-	disconnected := string(plainPacket(appendString(appendString([]byte{1, 0, 0, 0, 11}, []byte("go\x1b away")), nil)...))
+	disconnected := string(disconnecting("go\x1b away"))
 	for _, test := range []struct {
 		name, says string
 		want       any
@@ -435,7 +449,7 @@ func waitDrained(t *testing.T, conn *Conn) {
 // is kept than any honest one says, whole characters of it.
 func TestEndlessWords(t *testing.T) {
 	said := strings.Repeat("€<", 50<<10)
-	disconnected := plainPacket(appendString(appendString([]byte{1, 0, 0, 0, 11}, []byte(said)), nil)...)
+	disconnected := disconnecting(said)
 	err := dialError(t, configTo(t, saying(t, "SSH-2.0-x\r\n"+string(disconnected))))
 	kept := (*sshconn.DisconnectError)(nil)
 	if !errors.As(err, &kept) {

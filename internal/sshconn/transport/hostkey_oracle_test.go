@@ -128,9 +128,9 @@ func (o *oracle) dialOutcome(files map[string]string, lines []string) outcome {
 	conn, err := Dial(o.t.Context(), cfg, opts)
 	verdict := ""
 	if err == nil {
-		verdict = noteVerdict(conn.Notes)
-		if conn.Unverified != strings.HasPrefix(verdict, "unverified") {
-			o.t.Errorf("unverified is %v: %+v", conn.Unverified, conn.Notes)
+		verdict = noteVerdict(conn.Facts().Notes)
+		if conn.Facts().Unverified != strings.HasPrefix(verdict, "unverified") {
+			o.t.Errorf("unverified is %v: %+v", conn.Facts().Unverified, conn.Facts().Notes)
 		}
 		conn.Close()
 	} else {

@@ -241,8 +241,8 @@ func checkAdded(t *testing.T, s *site, conn *Conn, name, before string) {
 		t.Errorf("%s: known_hosts became %q", name, after)
 	}
 	want := sshconn.Note{Kind: sshconn.NoteAdded, Host: s.knownName(), KeyType: "ED25519", File: s.path("known_hosts")}
-	if len(conn.Notes) != 1 || conn.Notes[0] != want {
-		t.Errorf("%s: notes %+v, want %+v", name, conn.Notes, want)
+	if len(conn.Facts().Notes) != 1 || conn.Facts().Notes[0] != want {
+		t.Errorf("%s: notes %+v, want %+v", name, conn.Facts().Notes, want)
 	}
 	if got := sshVerdict(t, s, []string{"StrictHostKeyChecking yes", "PubkeyAuthentication no"}); got != "accepted" {
 		t.Errorf("%s: ssh afterwards: %s", name, got)
@@ -281,8 +281,8 @@ func TestStrictHostKeyChecking(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := sshconn.Note{Kind: sshconn.NoteChanged, Host: s.knownName(), KeyType: "ED25519", File: s.path("known_hosts"), Line: 2}
-	if !conn.Unverified || len(conn.Notes) != 1 || conn.Notes[0] != want {
-		t.Errorf("a changed key was let pass: unverified %v, notes %+v", conn.Unverified, conn.Notes)
+	if !conn.Facts().Unverified || len(conn.Facts().Notes) != 1 || conn.Facts().Notes[0] != want {
+		t.Errorf("a changed key was let pass: unverified %v, notes %+v", conn.Facts().Unverified, conn.Facts().Notes)
 	}
 }
 
@@ -324,12 +324,12 @@ func TestAcceptedBefore(t *testing.T) {
 		t.Fatal(err)
 	}
 	conn.Close()
-	opts.Ask, opts.Accepted = nil, conn.Accepted
+	opts.Ask, opts.Accepted = nil, conn.Facts().Accepted
 	if conn, err = Dial(t.Context(), cfg, opts); err != nil {
 		t.Fatalf("not accepted again: %v", err)
 	}
 	conn.Close()
-	if conn.Accepted == nil {
+	if conn.Facts().Accepted == nil {
 		t.Error("the third connection would ask again")
 	}
 	_, err = Dial(t.Context(), s.config("UserKnownHostsFile /dev/null", "HostKeyAlgorithms rsa-sha2-512"), opts)
@@ -349,8 +349,8 @@ func TestKnownHostsCannotBeWritten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(conn.Notes) != 1 || conn.Notes[0].Kind != sshconn.NoteNotAdded || conn.Notes[0].Reason == "" {
-		t.Errorf("notes %+v", conn.Notes)
+	if len(conn.Facts().Notes) != 1 || conn.Facts().Notes[0].Kind != sshconn.NoteNotAdded || conn.Facts().Notes[0].Reason == "" {
+		t.Errorf("notes %+v", conn.Facts().Notes)
 	}
 }
 

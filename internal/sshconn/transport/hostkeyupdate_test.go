@@ -234,7 +234,7 @@ func testNotProved(t *testing.T, instead func(*ssh.ServerConn) error, forgets bo
 	config := &ssh.ServerConfig{NoClientAuth: true}
 	config.AddHostKey(signer)
 	key := signer.PublicKey()
-	offer := appendString(appendString(nil, key.Marshal()), second.Marshal())
+	offer := ssh.Marshal(struct{ First, Second []byte }{key.Marshal(), second.Marshal()})
 	addr := server(t, func(conn net.Conn) { offerOnly(conn, config, offer, instead) })
 	cfg := configTo(t, addr, "UpdateHostKeys ask", "ConnectTimeout 1", "HostKeyAlgorithms ssh-ed25519,ecdsa-sha2-nistp256")
 	known := fmt.Sprintf("[127.0.0.1]:%d %s", cfg.Port, ssh.MarshalAuthorizedKey(key))

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/sshconn/attempt"
 	"github.com/mosha-ssh/mosha/internal/sshconn/dial"
 	"github.com/mosha-ssh/mosha/internal/sshconn/helper"
 )
@@ -21,12 +22,12 @@ import (
 // It ends when any of these does: ssh when the relay closes its end, the
 // control connection with ssh.
 type master struct {
-	transport *transport
-	dir       helper.Dir
-	passing   *net.UnixListener // where ssh comes for the connection
-	asking    *net.UnixListener // where its questions come
-	agents    *net.UnixListener // where its agent channels come
-	process   *sshProcess
+	stream  *attempt.Stream
+	dir     helper.Dir
+	passing *net.UnixListener // where ssh comes for the connection
+	asking  *net.UnixListener // where its questions come
+	agents  *net.UnixListener // where its agent channels come
+	process *sshProcess
 
 	mux      ssh.Conn
 	channels <-chan ssh.NewChannel
@@ -93,12 +94,12 @@ func (m *master) Serve(agent func(sshconn.AgentOffer)) {
 // Probe is that of Connection. There is nothing that ssh would send on for us:
 // that all was acknowledged says nothing new then.
 func (m *master) Probe() (confirmed, known bool) {
-	confirmed, known = dial.Confirmed(m.transport.Conn)
+	confirmed, known = dial.Confirmed(m.stream.Conn)
 	return false, known && !confirmed
 }
 
 // LocalAddr is that of Connection.
-func (m *master) LocalAddr() net.Addr { return m.transport.LocalAddr() }
+func (m *master) LocalAddr() net.Addr { return m.stream.LocalAddr() }
 
 // Facts is that of Connection.
 func (m *master) Facts() sshconn.Facts { return m.facts }
@@ -107,7 +108,7 @@ func (m *master) Facts() sshconn.Facts { return m.facts }
 // itself.
 func (m *master) Wait() error {
 	_ = m.mux.Wait() // always an end of the stream
-	lost := m.transport.lost()
+	lost := m.stream.IsLost()
 	m.Close()
 	if _, final := m.process.stderr.said(); !lost && final != "" && !m.process.killed() {
 		return &sshconn.MasterError{Status: m.process.cmd.ProcessState.ExitCode(), Message: final}
@@ -120,7 +121,7 @@ func (m *master) Wait() error {
 func (m *master) Close() error {
 	m.close.Do(func() {
 		defer close(m.done)
-		m.transport.Close()
+		m.stream.Close()
 		for _, l := range []*net.UnixListener{m.passing, m.asking, m.agents} {
 			if l != nil {
 				l.Close()

@@ -7,10 +7,11 @@ import (
 	"fmt"
 	"net"
 	"slices"
-	"time"
+	"sync/atomic"
 
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/sshconn/attempt"
 	"github.com/mosha-ssh/mosha/internal/sshconn/helper"
 	"github.com/mosha-ssh/mosha/internal/sshconn/hostkey"
 )
@@ -20,7 +21,8 @@ import (
 // (PROTOCOL.mux, MUX_C_PROXY). Errors are those of Dial, *MasterError where ssh
 // ends for a reason that it alone knows, and *PathError.
 func dialMaster(ctx context.Context, cfg *sshconfig.Config, opts sshconn.Options) (*master, error) {
-	d := newDialer(cfg, opts, dialsItself(cfg))
+	itself := dialsItself(cfg)
+	d := &masterDialer{Attempt: attempt.New(cfg, opts, itself), itself: itself}
 	m, err := d.dialMaster(ctx)
 	if ctx.Err() != nil {
 		if m != nil {
@@ -31,44 +33,53 @@ func dialMaster(ctx context.Context, cfg *sshconfig.Config, opts sshconn.Options
 	return m, err
 }
 
-func (d *dialer) dialMaster(ctx context.Context) (*master, error) {
-	d.begin(sshconn.PhaseConnect)
-	raw, err := d.connectForSSH(ctx)
-	if err != nil {
+// masterDialer is the state of one dialMaster.
+type masterDialer struct {
+	*attempt.Attempt
+	itself  bool // ssh makes the connection, see masterfront.go
+	keys    *hostkey.Verifier
+	process *sshProcess
+
+	fetched atomic.Bool           // ssh has come for the connection
+	left    atomic.Bool           // the host key is one of which only ssh can tell whether it is right
+	entered atomic.Bool           // an ssh that makes its connection itself has logged in
+	refused atomic.Pointer[error] // why the server's host key did not get to ssh
+}
+
+func (d *masterDialer) dialMaster(ctx context.Context) (*master, error) {
+	if err := d.connect(ctx); err != nil {
 		return nil, err
 	}
-	defer d.proxy.Leave()
-	d.transport = newTransport(raw)
-	defer d.transport.observe(observer{})
+	defer d.Leave()
 	ctx, cancel := context.WithCancel(ctx) // it ends a question about the host key
 	defer cancel()
-	d.keys = hostkey.New(ctx, d.cfg, d.opts)
+	d.keys = hostkey.New(ctx, d.Config, d.Options)
 	d.keys.LeaveToSSH()
 	m, err := d.startMaster(ctx)
 	if err != nil {
-		d.transport.Close()
+		d.Stream.Close()
 		return nil, err
 	}
 	return m, nil
 }
 
-// connectForSSH connects, unless ssh does that itself.
-func (d *dialer) connectForSSH(ctx context.Context) (net.Conn, error) {
-	if d.itself {
-		return &ownConn{}, nil
+// connect connects, unless ssh does that itself.
+func (d *masterDialer) connect(ctx context.Context) error {
+	if !d.itself {
+		return d.Connect(ctx)
 	}
-	return d.connect(ctx)
+	d.Begin(sshconn.PhaseConnect)
+	d.Use(&ownConn{})
+	return nil
 }
 
 // startMaster starts ssh and waits until it has connected or failed.
-func (d *dialer) startMaster(ctx context.Context) (*master, error) {
-	m := &master{transport: d.transport, done: make(chan struct{})}
-	if err := m.listen(d.opts.Master); err != nil {
+func (d *masterDialer) startMaster(ctx context.Context) (*master, error) {
+	m := &master{stream: d.Stream, done: make(chan struct{})}
+	if err := m.listen(d.Options.Master); err != nil {
 		return nil, err
 	}
-	d.watch = newWatch(d.abort)
-	d.watch.start(time.Until(d.deadline), d.limit)
-	defer d.watch.stop()
+	defer d.Handshake(ctx)()
 	process, err := d.startSSH(ctx, m.dir)
 	if refused := (*sshconn.HostKeyError)(nil); errors.As(err, &refused) {
 		m.Close()
@@ -79,109 +90,96 @@ func (d *dialer) startMaster(ctx context.Context) (*master, error) {
 		return nil, &sshconn.MasterError{Status: -1, Message: err.Error(), Early: true}
 	}
 	m.process, d.process = process, process
-	defer d.proxy.Serve(ctx)()
-	defer d.silence.end()
+	d.OnAbort(process.end)
 	if !d.itself {
-		d.begin(sshconn.PhaseBanner)
-		d.watchMaster()
+		d.listen()
 		go d.relay(m.passing)
 	}
 	q := d.questions()
 	defer q.Serve(ctx, m.asking)()
-	stop := context.AfterFunc(ctx, d.abort)
-	defer stop()
 	<-process.ready
 	if err := m.attach(); err != nil {
 		process.letEnd(ctx) // its exit status says more than that of a process that was killed
 		m.Close()
-		d.opts.Log.Debug().Err(err).Msg("no control socket of ssh")
+		d.Options.Log.Debug().Err(err).Msg("no control socket of ssh")
 		return nil, d.explainMaster(ctx, m, q)
 	}
 	process.stderr.tellAll()
-	if d.keys.Pinned() == nil && !d.transport.kerberos() && !d.leftToSSH() { // ssh cannot have connected
+	if d.keys.Pinned() == nil && !d.Stream.IsKerberos() && !d.leftToSSH() { // ssh cannot have connected
 		m.Close()
 		return nil, errUnseen
 	}
 	lines, _ := process.stderr.said()
-	d.silence.end()
 	m.facts = d.masterFacts(q.Typed(), lines)
 	return m, nil
 }
 
 // questions are those of ssh.
-func (d *dialer) questions() *helper.Questions {
+func (d *masterDialer) questions() *helper.Questions {
 	q := &helper.Questions{
-		User: d.cfg.User, Host: d.cfg.HostKeyName(), Prompt: d.opts.Prompt, Tell: d.opts.Tell, Verbatim: d.itself,
-		Pause: func() (resume func()) { return d.pauseFor(authTimeout) }, Fail: d.abort,
+		User: d.Config.User, Host: d.Config.HostKeyName(), Prompt: d.Options.Prompt, Tell: d.Options.Tell, Verbatim: d.itself,
+		Pause: d.PauseSSH, Fail: d.Abort,
 		Before: d.process.stderr.tellUntilNow, HostKey: d.keys.Answer,
 	}
 	if d.itself { // it would go on with an empty answer
-		q.Nobody = &sshconn.AuthError{User: d.cfg.User, Host: d.cfg.HostName, Interactive: true}
+		q.Nobody = &sshconn.AuthError{User: d.Config.User, Host: d.Config.HostName, Interactive: true}
 	}
 	return q
 }
 
 // masterFacts is what is known of an ssh that has connected and said these lines.
-func (d *dialer) masterFacts(typed bool, lines []string) sshconn.Facts {
-	f := sshconn.Facts{
-		Identity: acceptedKey(lines), Proxied: d.proxyTook(), Silent: d.silence.slowest(), Remote: d.transport.remote(),
-		Typed: typed || d.proxy.Typed(), OpenSSH: d.transport.openSSH(), OneSession: d.transport.oneSession(), Judged: d.cfg,
-	}
+func (d *masterDialer) masterFacts(typed bool, lines []string) sshconn.Facts {
+	f := d.Done()
+	f.Identity, f.Typed = acceptedKey(lines), f.Typed || typed
 	d.keys.Fill(&f)
 	if d.leftToSSH() || d.keys.Leaves() {
-		f.Notes = append(f.Notes, addedNotes(d.cfg, lines)...)
+		f.Notes = append(f.Notes, addedNotes(d.Config, lines)...)
 	}
-	f.Notes = append(f.Notes, typedNote(d.cfg, f.Typed, "")...)
+	f.Notes = append(f.Notes, typedNote(d.Config, f.Typed, "")...)
 	return f
 }
 
 // startSSH starts the master's ssh.
-func (d *dialer) startSSH(ctx context.Context, dir helper.Dir) (*sshProcess, error) {
+func (d *masterDialer) startSSH(ctx context.Context, dir helper.Dir) (*sshProcess, error) {
 	agent := ""
-	if d.opts.AgentSocket != nil {
-		agent = d.opts.AgentSocket()
+	if d.Options.AgentSocket != nil {
+		agent = d.Options.AgentSocket()
 	}
-	words := &sshWords{log: d.opts.Log, speech: newSpeech(d.cfg, d.opts.Tell)}
-	env := masterEnv(d.opts.Env.Environ(), dir, agent)
+	words := &sshWords{log: d.Options.Log, speech: newSpeech(d.Config, d.Options.Tell)}
+	env := masterEnv(d.Options.Env.Environ(), dir, agent)
 	if d.itself {
 		return d.startFronted(ctx, dir, env, words)
 	}
 	way := passedOn(dir)
-	if strict := d.keys.Strict(); strict != d.cfg.StrictHostKeyChecking {
+	if strict := d.keys.Strict(); strict != d.Config.StrictHostKeyChecking {
 		way = append(way, sshOption{"StrictHostKeyChecking", strict})
 	}
-	args := masterArgs(d.cfg, dir, way, d.opts.MayAsk(d.cfg), d.opts.Unattended())
-	p := newSSHProcess(d.opts.Env.Command(context.Background(), args[0], args[1:]...), append(env, "SSH_ASKPASS_REQUIRE=force"), words)
+	args := masterArgs(d.Config, dir, way, d.Options.MayAsk(d.Config), d.Options.Unattended())
+	p := newSSHProcess(d.Options.Env.Command(context.Background(), args[0], args[1:]...), append(env, "SSH_ASKPASS_REQUIRE=force"), words)
 	return p, p.start()
 }
 
-// watchMaster watches the traffic as listen does. What happens within ssh
-// cannot be seen: once the server has shown its host key, it is the server's
-// turn after ssh has written, and ssh's, or a person's, after the server has.
-func (d *dialer) watchMaster() {
-	d.transport.observe(observer{
-		wrote: func() { d.silence.wake(); d.silence.restart() },
-		heard: func() {
-			d.silence.begin()
-			d.silence.restart()
-			if d.transport.secured() {
-				d.silence.rest()
+// listen watches the traffic. What happens within ssh cannot be seen: once the
+// server has shown its host key, it is the server's turn after ssh has written,
+// and ssh's, or a person's, after the server has.
+func (d *masterDialer) listen() {
+	d.Listen(attempt.Traffic{
+		Wrote: d.Wake,
+		Heard: func() {
+			if d.Stream.IsSecured() {
+				d.Rest()
 			}
 		},
-		banner: func() { d.begin(sshconn.PhaseKex) },
 	})
-	if d.proxy == nil {
-		d.silence.begin()
-	}
 }
 
 // explainMaster says why ssh has not connected. It has ended.
-func (d *dialer) explainMaster(ctx context.Context, m *master, q *helper.Questions) error {
-	if late := d.overdue(); late != nil {
+func (d *masterDialer) explainMaster(ctx context.Context, m *master, q *helper.Questions) error {
+	if late := d.Overdue(); late != nil {
 		return late
 	}
-	phase := d.phase()
-	if err := cmp.Or(d.proxy.Refused(), q.Failure()); err != nil {
+	phase := d.Phase()
+	if err := cmp.Or(d.Refused(), q.Failure()); err != nil {
 		return err
 	}
 	m.process.stderr.logDebug()
@@ -189,7 +187,7 @@ func (d *dialer) explainMaster(ctx context.Context, m *master, q *helper.Questio
 		return cmp.Or(hostkey.Refusal(*refused), *refused)
 	}
 	lines, final := m.process.stderr.said()
-	f := sshFailure{cfg: d.cfg, lines: lines, final: final, attended: d.opts.MayAsk(d.cfg), typed: q.Typed(), auth: phase == sshconn.PhaseAuth}
+	f := sshFailure{cfg: d.Config, lines: lines, final: final, attended: d.Options.MayAsk(d.Config), typed: q.Typed(), auth: phase == sshconn.PhaseAuth}
 	switch {
 	case final == saysKeyFailed && d.leftToSSH():
 		return f.unseenKeyError()
@@ -201,16 +199,16 @@ func (d *dialer) explainMaster(ctx context.Context, m *master, q *helper.Questio
 	if err := f.explain(); err != nil {
 		return err
 	}
-	if d.transport.lost() {
+	if d.Stream.IsLost() {
 		if slices.Contains(lines, saysEntering) { // it was let in, and gone before its socket was reached
 			phase = sshconn.PhaseSession
 		}
-		return d.lost(ctx, phase)
+		return d.Lost(ctx, phase)
 	}
 	e := &sshconn.MasterError{Status: m.process.cmd.ProcessState.ExitCode(), Message: f.final, Early: !d.fetched.Load()}
 	switch {
 	case d.entered.Load():
-		e.Message = "ssh is run by " + d.cfg.Front + ", which keeps it from being a ControlMaster"
+		e.Message = "ssh is run by " + d.Config.Front + ", which keeps it from being a ControlMaster"
 	case e.Message == "":
 		e.Message = fmt.Sprintf("it ended without a word, with exit status %d", e.Status)
 	}

@@ -67,29 +67,27 @@ const (
 	saysEntering = "debug1: Entering interactive session." // the control socket is there
 )
 
-// overhear follows a connection that ssh makes itself, as watchMaster follows a
+// overhear follows a connection that ssh makes itself, as listen follows a
 // relay. Once the server has said its version a banner of its may have any line in
 // it, and so may that of a host on the way: an address counts before that, and
 // where there is none.
-func (d *dialer) overhear(line string) {
+func (d *masterDialer) overhear(line string) {
 	d.fetched.Store(true) // ssh is there
-	begun, _, _ := d.transport.seen()
-	if m := saysConnecting.FindStringSubmatch(line); m != nil && !begun && !d.cfg.HasProxy() {
+	if m := saysConnecting.FindStringSubmatch(line); m != nil && !d.Stream.HasVersion() && !d.Config.HasProxy() {
 		addr, err := netip.ParseAddr(m[1])
 		port, _ := strconv.ParseUint(m[2], 10, 16)
-		if conn, ok := d.transport.Conn.(*ownConn); ok && err == nil && !addr.IsMulticast() && !addr.IsUnspecified() {
+		if conn, ok := d.Stream.Conn.(*ownConn); ok && err == nil && !addr.IsMulticast() && !addr.IsUnspecified() {
 			conn.remote.Store(net.TCPAddrFromAddrPort(netip.AddrPortFrom(addr, uint16(port))))
 		}
-		d.begin(sshconn.PhaseBanner)
+		d.Begin(sshconn.PhaseBanner)
 	}
 	if m := saysVersion.FindStringSubmatch(line); m != nil {
-		d.transport.overheard(sniffPackets, strings.HasPrefix(m[1], "OpenSSH_"))
-		d.begin(sshconn.PhaseKex)
+		d.Stream.OverheardVersion(strings.HasPrefix(m[1], "OpenSSH_"))
+		d.Begin(sshconn.PhaseKex)
 	}
-	if strings.HasPrefix(line, saysHostKey) && !d.transport.secured() {
-		d.transport.overheard(sniffDone, d.transport.openSSH())
-		d.begin(sshconn.PhaseAuth)
-		d.watch.start(authTimeout, authTimeout)
+	if strings.HasPrefix(line, saysHostKey) && !d.Stream.IsSecured() {
+		d.Stream.OverheardHostKey()
+		d.BeginAuth()
 	}
 }
 
@@ -98,19 +96,19 @@ func (d *dialer) overhear(line string) {
 // Where that gives ssh a terminal, as sshpass does, ssh asks there; else it has
 // none and asks by our program. The ssh to a jump host is one of ours, as always
 // (jump.go).
-func (d *dialer) startFronted(ctx context.Context, dir helper.Dir, env []string, words *sshWords) (*sshProcess, error) {
-	jump := d.opts.Env.Command(ctx, d.cfg.JumpProgram())
+func (d *masterDialer) startFronted(ctx context.Context, dir helper.Dir, env []string, words *sshWords) (*sshProcess, error) {
+	jump := d.Options.Env.Command(ctx, d.Config.JumpProgram())
 	jump.Env = nil // but for what this adds:
-	helper.LeadOn(jump, dir, helper.JumpOptions(&d.opts))
+	helper.LeadOn(jump, dir, helper.JumpOptions(&d.Options))
 	way, err := d.ownWay(ctx, jump.Args[0])
 	if err != nil {
 		return nil, err
 	}
-	args := masterArgs(d.cfg, dir, way, !d.cfg.BatchMode, d.opts.Unattended())
-	if d.opts.Env.Get("DISPLAY") == "" {
+	args := masterArgs(d.Config, dir, way, !d.Config.BatchMode, d.Options.Unattended())
+	if d.Options.Env.Get("DISPLAY") == "" {
 		env = append(env, "DISPLAY=none") // or ssh would not run SSH_ASKPASS
 	}
-	w, cmd, err := newWarden(d.opts.Env, args, d.cfg.JumpProgram(), dir)
+	w, cmd, err := newWarden(d.Options.Env, args, d.Config.JumpProgram(), dir)
 	if err != nil {
 		return nil, err
 	}
@@ -133,25 +131,25 @@ func (d *dialer) startFronted(ctx context.Context, dir helper.Dir, env []string,
 
 // ownWay are the options of an ssh that makes its connection itself. A host key
 // that is not the known one it may not let pass: nobody here sees the key.
-func (d *dialer) ownWay(ctx context.Context, jumpProgram string) ([]sshOption, error) {
+func (d *masterDialer) ownWay(ctx context.Context, jumpProgram string) ([]sshOption, error) {
 	var options []sshOption
-	if d.cfg.StrictHostKeyChecking == "no" {
+	if d.Config.StrictHostKeyChecking == "no" {
 		const option, value = "StrictHostKeyChecking", hostkey.StrictAnyway
-		with := append(slices.Clone(d.cfg.Program()), "-o", option+"="+value)
-		found, err := sshconfig.ResolveIn(ctx, d.opts.Env, with, d.cfg.Dest)
+		with := append(slices.Clone(d.Config.Program()), "-o", option+"="+value)
+		found, err := sshconfig.ResolveIn(ctx, d.Options.Env, with, d.Config.Dest)
 		if err != nil {
 			return nil, err
 		}
 		if found.StrictHostKeyChecking == "no" { // it is in a script, before what we say
-			return nil, &sshconn.HostKeyError{Problem: sshconn.KeyUnseen, Host: hostkey.Name(d.cfg), Strict: "no"}
+			return nil, &sshconn.HostKeyError{Problem: sshconn.KeyUnseen, Host: hostkey.Name(d.Config), Strict: "no"}
 		}
 		options = append(options, sshOption{option, value})
 	}
-	jump, err := d.cfg.JumpArgs()
+	jump, err := d.Config.JumpArgs()
 	if err != nil || len(jump) == 0 {
 		return options, err
 	}
-	words := slices.Concat([]string{jumpProgram}, helper.JumpOptions(&d.opts), jump[1:])
+	words := slices.Concat([]string{jumpProgram}, helper.JumpOptions(&d.Options), jump[1:])
 	return append(options, sshOption{"ProxyCommand", escapePercent(shellescape.QuoteCommand(words))}, sshOption{"ProxyUseFdpass", "no"}), nil
 }
 

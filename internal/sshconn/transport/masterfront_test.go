@@ -7,6 +7,7 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/sshconn/attempt"
 )
 
 // TestBannerNamesNoAddress: mosh's datagrams go to the address that ssh dialed, and
@@ -26,14 +27,14 @@ func TestBannerNamesNoAddress(t *testing.T) {
 		"a banner":            {texts: []string{dialed, version, banner}, want: "192.0.2.1:22"},
 		"a banner on the way": {jump: "hop", texts: []string{banner, version}, want: "invalid AddrPort"},
 	} {
-		d := newDialer(&sshconfig.Config{HostName: "h", Port: 22, Front: "nice", ProxyJump: c.jump}, sshconn.Options{Log: zerolog.Nop()}, true)
-		d.transport = newTransport(&ownConn{})
-		d.watch = newWatch(d.abort)
+		d := &masterDialer{
+			Attempt: attempt.New(&sshconfig.Config{HostName: "h", Port: 22, Front: "nice", ProxyJump: c.jump}, sshconn.Options{Log: zerolog.Nop()}, true),
+			itself:  true,
+		}
+		d.Use(&ownConn{})
 		w := &sshWords{log: zerolog.Nop(), heard: d.overhear}
 		w.writes(c.texts...)
-		d.watch.stop()
-		d.silence.end()
-		if got := d.transport.remote().String(); got != c.want {
+		if got := d.Done().Remote.String(); got != c.want {
 			t.Errorf("%s: %s", name, got)
 		}
 	}

@@ -15,7 +15,7 @@ const relayBuffer = 16 << 10
 
 // relay hands the connection to the ssh that comes for it, once, and copies
 // until either side has closed its end. It then closes both.
-func (d *dialer) relay(listener *net.UnixListener) {
+func (d *masterDialer) relay(listener *net.UnixListener) {
 	conn, err := listener.AcceptUnix()
 	listener.Close()
 	if err != nil {
@@ -23,14 +23,14 @@ func (d *dialer) relay(listener *net.UnixListener) {
 	}
 	d.fetched.Store(true)
 	defer conn.Close()
-	defer d.transport.Close()
+	defer d.Stream.Close()
 	var down sync.WaitGroup
 	down.Go(func() {
 		copyBytes(conn, &gate{d: d})
 		_ = conn.CloseWrite() // ssh ends then, and closes its end
 	})
-	copyBytes(d.transport, conn)
-	d.transport.Close()
+	copyBytes(d.Stream, conn)
+	d.Stream.Close()
 	down.Wait()
 }
 
@@ -42,18 +42,18 @@ func copyBytes(to io.Writer, from io.Reader) {
 // as the native transport does, and hands nothing more on to ssh before: what
 // ssh says of a key cannot be told for sure from what a server has it say.
 type gate struct {
-	d    *dialer
+	d    *masterDialer
 	open bool
 }
 
 func (g *gate) Read(p []byte) (int, error) {
-	n, err := g.d.transport.Read(p)
-	if g.open || !g.d.transport.secured() {
+	n, err := g.d.Stream.Read(p)
+	if g.open || !g.d.Stream.IsSecured() {
 		return n, err
 	}
 	if refusal := g.d.judge(); refusal != nil {
 		g.d.refused.Store(&refusal)
-		go g.d.abort()
+		go g.d.Abort()
 		return 0, refusal
 	}
 	g.open = true
@@ -66,30 +66,28 @@ var errUnseen = &sshconn.ProtocolError{Phase: sshconn.PhaseKex, Message: "the se
 
 // leftToSSH says whether ssh alone decides about the host key, and refuses one
 // that is not the known one: nobody here sees it, or can read it.
-func (d *dialer) leftToSSH() bool { return d.itself || d.left.Load() }
+func (d *masterDialer) leftToSSH() bool { return d.itself || d.left.Load() }
 
 // judge decides about the key that the server has shown.
-func (d *dialer) judge() error {
-	_, found, reply := d.transport.seen()
+func (d *masterDialer) judge() error {
+	shown := d.Stream.HostKey()
 	switch {
-	case d.transport.kerberos():
-		d.begin(sshconn.PhaseAuth)
-		d.watch.start(authTimeout, authTimeout)
+	case d.Stream.IsKerberos():
+		d.BeginAuth()
 		return nil
-	case !found:
+	case shown == nil:
 		return errUnseen
 	}
-	key, err := pubkey.Parse(reply.hostKey)
+	key, err := pubkey.Parse(shown)
 	switch {
-	case err != nil && d.cfg.StrictHostKeyChecking == "no": // ssh would take any
+	case err != nil && d.Config.StrictHostKeyChecking == "no": // ssh would take any
 		return errUnseen
 	case err != nil: // such as a certificate by a key that only ssh can read
 		d.left.Store(true)
-		d.begin(sshconn.PhaseAuth)
-		d.watch.start(authTimeout, authTimeout)
+		d.BeginAuth()
 		return nil
 	}
-	err = d.hostKey("", nil, key)
-	d.silence.rest() // it is ssh's turn
+	err = d.Judge(func() error { return d.keys.Check(d.Stream.Remote(), key) })
+	d.Rest() // it is ssh's turn
 	return err
 }

@@ -30,8 +30,8 @@ func TestAddress(t *testing.T) {
 	}
 	defer conn.Close()
 	works(t, conn)
-	if conn.Remote.Addr() != opts.Address || asked.Load() != 0 {
-		t.Errorf("reached %v, %d questions to the name server", conn.Remote, asked.Load())
+	if conn.Facts().Remote.Addr() != opts.Address || asked.Load() != 0 {
+		t.Errorf("reached %v, %d questions to the name server", conn.Facts().Remote, asked.Load())
 	}
 }
 

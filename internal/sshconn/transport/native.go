@@ -35,7 +35,7 @@ func (c *Conn) RoundTrip() error {
 // something. It blocks where the server does not end a key exchange, and is then
 // the last one.
 func (c *Conn) Probe() (confirmed, known bool) {
-	confirmed, known = dial.Confirmed(c.transport.Conn)
+	confirmed, known = dial.Confirmed(c.stream.Conn)
 	if confirmed && c.probing.CompareAndSwap(false, true) {
 		go func() {
 			defer c.probing.Store(false)
@@ -46,12 +46,7 @@ func (c *Conn) Probe() (confirmed, known bool) {
 }
 
 // Facts is that of Connection.
-func (c *Conn) Facts() sshconn.Facts {
-	return sshconn.Facts{
-		Remote: c.Remote, Identity: c.Identity, Typed: c.Typed, Notes: c.Notes, HostKey: c.hostKey, Judged: c.judged, Accepted: c.Accepted, Unverified: c.Unverified,
-		OpenSSH: c.transport.openSSH(), OneSession: c.transport.oneSession(), Proxied: c.proxied, Silent: c.silent, Choice: sshconn.Choice{Transport: sshconn.TransportNative},
-	}
-}
+func (c *Conn) Facts() sshconn.Facts { return c.facts }
 
 // nativeOffer is an agent channel of the native transport.
 type nativeOffer struct {

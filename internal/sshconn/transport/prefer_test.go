@@ -44,7 +44,7 @@ func TestIdentity(t *testing.T) {
 		cfg := s.config(test.lines...)
 		want := strings.Fields(s.run("ssh-keygen", "-l", "-f", test.key+".pub"))[1]
 		if conn, err := s.dial(cfg); err == nil {
-			t.Errorf("%s: the server has let all keys be tried, and taken %s", test.name, conn.Identity)
+			t.Errorf("%s: the server has let all keys be tried, and taken %s", test.name, conn.Facts().Identity)
 		}
 		opts := options(cfg)
 		opts.Identity = want
@@ -53,8 +53,8 @@ func TestIdentity(t *testing.T) {
 			t.Errorf("%s: %v", test.name, err)
 			continue
 		}
-		if conn.Identity != want {
-			t.Errorf("%s: %s was accepted, want %s", test.name, conn.Identity, want)
+		if conn.Facts().Identity != want {
+			t.Errorf("%s: %s was accepted, want %s", test.name, conn.Facts().Identity, want)
 		}
 		conn.Close()
 	}
@@ -93,8 +93,8 @@ func TestIdentityIsNoPermission(t *testing.T) {
 			t.Errorf("%q: %v", preferred, err)
 			continue
 		}
-		if conn.Identity != ssh.FingerprintSHA256(key) {
-			t.Errorf("%q: %s was accepted", preferred, conn.Identity)
+		if conn.Facts().Identity != ssh.FingerprintSHA256(key) {
+			t.Errorf("%q: %s was accepted", preferred, conn.Facts().Identity)
 		}
 		conn.Close()
 	}
@@ -107,8 +107,8 @@ func TestNoIdentity(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if conn.Identity != "" {
-		t.Errorf("identity %q", conn.Identity)
+	if conn.Facts().Identity != "" {
+		t.Errorf("identity %q", conn.Facts().Identity)
 	}
 }
 

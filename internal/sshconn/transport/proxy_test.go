@@ -30,8 +30,8 @@ func TestProxyCommand(t *testing.T) {
 				t.Fatal(err)
 			}
 			works(t, conn)
-			if conn.Remote.IsValid() {
-				t.Errorf("remote address %v", conn.Remote)
+			if conn.Facts().Remote.IsValid() {
+				t.Errorf("remote address %v", conn.Facts().Remote)
 			}
 			if _, err := conn.SessionBind(true); err != nil {
 				t.Error(err)

@@ -22,8 +22,8 @@ func TestProxyHandsOver(t *testing.T) {
 			t.Fatal(err)
 		}
 		works(t, conn)
-		if conn.Remote.IsValid() {
-			t.Errorf("the other end of what a proxy made is taken for the server: %v", conn.Remote)
+		if conn.Facts().Remote.IsValid() {
+			t.Errorf("the other end of what a proxy made is taken for the server: %v", conn.Facts().Remote)
 		}
 		if left := labtest.Children(t); len(left) != 0 {
 			t.Errorf("beside the connection: %q", left)

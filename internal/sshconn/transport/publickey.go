@@ -25,7 +25,7 @@ type keyring struct {
 	unlocked  string                      // the file that was opened with a passphrase and that the agent did not get
 }
 
-func (k *keyring) prepare(bind *binding) {
+func (k *keyring) prepare(bind []byte) {
 	a := k.auth
 	files, certs := configured(a.cfg)
 	k.files = files
@@ -35,7 +35,7 @@ func (k *keyring) prepare(bind *binding) {
 
 // askAgent returns the agent's keys, or why there are none in the words of
 // AuthError.Agent.
-func (k *keyring) askAgent(bind *binding) (keys []identity, problem string) {
+func (k *keyring) askAgent(bind []byte) (keys []identity, problem string) {
 	a := k.auth
 	path := k.agentPath()
 	if path == "" {

@@ -74,27 +74,17 @@ func (s *shown) newLocked(text string) string {
 	return b.String()
 }
 
-// oneByOne has tell called by one goroutine at a time.
-func oneByOne(tell func(sshconn.Notice)) func(sshconn.Notice) {
-	if tell == nil {
-		return nil
-	}
-	var one sync.Mutex
-	return func(n sshconn.Notice) {
-		one.Lock()
-		defer one.Unlock()
-		tell(n)
-	}
-}
-
 // unrepeated does not tell again what a program has said before, as in an
 // attempt over the other transport.
 func unrepeated(tell func(sshconn.Notice)) func(sshconn.Notice) {
 	if tell == nil {
 		return nil
 	}
+	var one sync.Mutex
 	told := make(map[string]bool)
-	return oneByOne(func(n sshconn.Notice) {
+	return func(n sshconn.Notice) {
+		one.Lock()
+		defer one.Unlock()
 		if n.Kind == sshconn.NoticeProgram {
 			if told[n.Text] {
 				return
@@ -102,5 +92,5 @@ func unrepeated(tell func(sshconn.Notice)) func(sshconn.Notice) {
 			told[n.Text] = true
 		}
 		tell(n)
-	})
+	}
 }

@@ -23,8 +23,7 @@ type reportingSigner struct {
 }
 
 func (s *reportingSigner) SignWithAlgorithm(rand io.Reader, data []byte, algorithm string) (*ssh.Signature, error) {
-	s.auth.silence.rest()
-	defer s.auth.silence.wake()
+	defer s.auth.rest()()
 	waited := func() {}
 	if s.key.FromAgent {
 		waited = s.announce()

@@ -35,16 +35,14 @@ func (d *dialer) updateFirst(c *Conn) error {
 	if !c.updater.Asks() {
 		return nil
 	}
-	d.watch.stop()
-	d.silence.end()
-	if r := c.awaitOffer(d.limit); r != nil {
+	if r := c.awaitOffer(d.Limit); r != nil {
 		refuse(r)
 		enough := c.refuseAll()
 		defer enough()
 		c.updater.Send = d.inLimit(c.updater.Send)
 		c.updater.Take(r.Payload)
 	}
-	return d.overdue()
+	return d.Overdue()
 }
 
 // refuseAll answers what the server asks for until the returned function is
@@ -80,11 +78,8 @@ func (c *Conn) refuseAll() (enough func()) {
 
 // inLimit lets the connection be closed when the answer takes too long.
 func (d *dialer) inLimit(send hostkey.SendRequest) hostkey.SendRequest {
-	return func(name string, wantReply bool, payload []byte) (bool, []byte, error) {
-		d.watch.start(d.limit, d.limit)
-		ok, reply, err := send(name, wantReply, payload)
-		d.watch.stop()
-		if late := d.overdue(); late != nil {
+	return func(name string, wantReply bool, payload []byte) (ok bool, reply []byte, err error) {
+		if late := d.Within(func() { ok, reply, err = send(name, wantReply, payload) }); late != nil {
 			return false, nil, late
 		}
 		return ok, reply, err

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/mosha-ssh/mosha/internal/lab"
+	"golang.org/x/crypto/ssh"
 )
 
 // TestSessionBind has a real agent verify the binding, for every key exchange
@@ -54,7 +55,7 @@ func askAgent(t *testing.T, sock string, message []byte) byte {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if _, err := conn.Write(appendString(nil, message)); err != nil {
+	if _, err := conn.Write(ssh.Marshal(struct{ Message []byte }{message})); err != nil {
 		t.Fatal(err)
 	}
 	var head [4]byte

@@ -3,9 +3,7 @@ package transport
 import (
 	"context"
 	"errors"
-	"math"
 	"reflect"
-	"time"
 
 	"golang.org/x/crypto/ssh"
 
@@ -13,49 +11,13 @@ import (
 	"github.com/mosha-ssh/mosha/internal/sshconn/hostkey"
 )
 
-// Why a Dial failed: x/crypto's error, the limits and what the transport has seen
-// are turned into the errors of this package.
-
-func (d *dialer) timeout(phase string, limit time.Duration) *sshconn.TimeoutError {
-	return &sshconn.TimeoutError{Host: d.cfg.HostName, Port: d.cfg.Port, Phase: phase, Seconds: int(math.Ceil(limit.Seconds()))}
-}
-
-// expired returns the limit that was exceeded, if one was.
-func (d *dialer) expired() (time.Duration, bool) {
-	if limit, expired := d.silence.watch.expiredAfter(); expired {
-		return limit, true
-	}
-	return d.watch.expiredAfter()
-}
-
-// overdue is the *TimeoutError if a limit was exceeded, nil if not.
-func (d *dialer) overdue() error {
-	if limit, expired := d.expired(); expired {
-		late := d.timeout(d.phase(), limit)
-		late.Said = d.transport.instead()
-		return late
-	}
-	return nil
-}
-
-// phase says how far the handshake got.
-func (d *dialer) phase() string {
-	if d.keys.Pinned() != nil || d.transport.kerberos() || d.leftToSSH() && d.transport.secured() {
-		return sshconn.PhaseAuth
-	}
-	if banner, _, _ := d.transport.seen(); banner {
-		return sshconn.PhaseKex
-	}
-	return sshconn.PhaseBanner
-}
-
 // explain turns x/crypto's error into what happened.
 func (d *dialer) explain(ctx context.Context, err error) error {
-	if late := d.overdue(); late != nil {
+	if late := d.Overdue(); late != nil {
 		return late
 	}
-	phase := d.phase()
-	if err := d.proxy.Refused(); err != nil {
+	phase := d.Phase()
+	if err := d.Refused(); err != nil {
 		return err
 	}
 	var unsupported *sshconn.UnsupportedError
@@ -75,22 +37,14 @@ func (d *dialer) explain(ctx context.Context, err error) error {
 		return d.auth.failure(said.Message, nil)
 	case said != nil:
 		return said
-	case d.transport.lost():
-		return d.lost(ctx, phase)
+	case d.Stream.IsLost():
+		return d.Lost(ctx, phase)
 	case d.auth.person.refused != nil:
 		return d.auth.person.refused
 	case d.auth.exhausted:
 		return d.auth.failure("", err)
 	}
 	return &sshconn.ProtocolError{Phase: phase, Message: sshconn.Words(err.Error()), Begun: d.auth.current != ""}
-}
-
-// lost explains the end of the stream: the proxy's failure if it has one.
-func (d *dialer) lost(ctx context.Context, phase string) error {
-	if err := d.proxy.Failure(ctx); err != nil {
-		return err
-	}
-	return &sshconn.ClosedError{Host: d.cfg.HostName, Port: d.cfg.Port, Phase: phase, Said: d.transport.instead()}
 }
 
 // disconnect finds the server's SSH_MSG_DISCONNECT in err, nil if there is

@@ -1,10 +1,12 @@
-package transport
+package attempt
 
 import (
 	"bytes"
 	"encoding/binary"
 	"strings"
 	"testing"
+
+	"golang.org/x/crypto/ssh"
 )
 
 // plainPacket frames a payload as RFC 4253, section 6, without MAC.
@@ -19,7 +21,7 @@ func plainPacket(payload ...byte) []byte {
 func message(number byte, fields ...string) []byte {
 	p := []byte{number}
 	for _, f := range fields {
-		p = appendString(p, []byte(f))
+		p = append(p, ssh.Marshal(struct{ Field string }{f})...)
 	}
 	return plainPacket(p...)
 }
@@ -152,9 +154,9 @@ func FuzzSniffer(f *testing.F) {
 		for rest := in; len(rest) > 0; {
 			n := min(size, len(rest))
 			for _, s := range []struct {
-				*stream
+				*side
 				reader
-			}{{&pieces.server.stream, &pieces.server}, {&pieces.client.stream, &pieces.client}} {
+			}{{&pieces.server.side, &pieces.server}, {&pieces.client.side, &pieces.client}} {
 				s.feed(rest[:n], s.reader)
 				if len(s.buf) > maxPacket+maxVersionLine+4+size {
 					t.Fatalf("%d bytes are kept", len(s.buf))

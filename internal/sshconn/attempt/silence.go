@@ -1,4 +1,4 @@
-package transport
+package attempt
 
 import (
 	"sync"

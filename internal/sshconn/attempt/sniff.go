@@ -1,4 +1,4 @@
-package transport
+package attempt
 
 import (
 	"bytes"
@@ -35,11 +35,11 @@ type kexReply struct {
 	signature []byte
 }
 
-// stream takes apart what one side says in the clear: lines up to the version,
+// side takes apart what one side says in the clear: lines up to the version,
 // then packets. What is kept is bounded by one packet.
 //
 //	lines --"SSH-..."--> packets --the reader has enough, or a bad one--> done
-type stream struct {
+type side struct {
 	state sniffState
 	buf   []byte
 	lines []byte // those before the version, as far as an error shows them
@@ -60,7 +60,7 @@ type reader interface {
 }
 
 // feed takes the next bytes.
-func (s *stream) feed(b []byte, to reader) {
+func (s *side) feed(b []byte, to reader) {
 	if s.state == sniffDone {
 		return
 	}
@@ -72,8 +72,8 @@ func (s *stream) feed(b []byte, to reader) {
 	}
 }
 
-// step takes one line or packet from buf, and says whether there may be another.
-func (s *stream) step(to reader) bool {
+// step takes one line or packet from buf, and reports whether there may be another.
+func (s *side) step(to reader) bool {
 	switch s.state {
 	case sniffLines:
 		return s.line(to)
@@ -85,7 +85,7 @@ func (s *stream) step(to reader) bool {
 
 // line takes a line as OpenSSH does (kex.c, kex_exchange_identification): the
 // carriage returns at its end are no part of it, and "SSH-" alone is no version.
-func (s *stream) line(to reader) bool {
+func (s *side) line(to reader) bool {
 	length, complete := len(s.buf), false
 	if end := bytes.IndexByte(s.buf, '\n'); end >= 0 {
 		length, complete = end, true
@@ -108,7 +108,7 @@ func (s *stream) line(to reader) bool {
 }
 
 // instead returns what was said in place of a version, in one line.
-func (s *stream) instead() string {
+func (s *side) instead() string {
 	text := s.lines
 	if s.state == sniffLines {
 		text = append(slices.Clone(text), s.buf...) // the last line has no end
@@ -118,7 +118,7 @@ func (s *stream) instead() string {
 
 // nextPacket takes a packet of RFC 4253, section 6: uint32 length, byte padding
 // length, payload, padding; there is no MAC yet.
-func (s *stream) nextPacket(to reader) bool {
+func (s *side) nextPacket(to reader) bool {
 	if len(s.buf) < 5 {
 		return false
 	}
@@ -158,7 +158,7 @@ type sniffer struct {
 //	                       \--31, two--> group --33----> found
 //	anything else but IGNORE, DEBUG and UNIMPLEMENTED: done without a reply
 type serverSniffer struct {
-	stream
+	side
 	banner  bool // the version line was seen
 	openSSH bool // and says that the server is OpenSSH's
 	tiny    bool // or tinysshd
@@ -189,29 +189,29 @@ func (s *serverSniffer) packet(p []byte) (more bool) {
 	return false
 }
 
-// guesses says whether a KEXINIT announces a packet that is passed over if the
+// guesses reports whether a KEXINIT announces a packet that is passed over if the
 // guess is wrong (RFC 4253, section 7.1): the flag is before a uint32 at the end.
 func guesses(p []byte) bool { return len(p) < 6 || p[len(p)-5] != 0 }
 
-// offersQuantum says whether a KEXINIT (RFC 4253, section 7.1: the names of key
+// offersQuantum reports whether a KEXINIT (RFC 4253, section 7.1: the names of key
 // exchanges follow upon 16 bytes) has one that is post-quantum.
 func offersQuantum(p []byte) bool {
 	if len(p) < 17 {
 		return false
 	}
 	names, _, _ := cutString(p[17:])
-	return slices.ContainsFunc(strings.Split(string(names), ","), isQuantum)
+	return slices.ContainsFunc(strings.Split(string(names), ","), IsQuantum)
 }
 
-// isQuantum says whether a key exchange is one of OpenSSH's post-quantum ones
+// IsQuantum reports whether a key exchange is one of OpenSSH's post-quantum ones
 // (kex-names.c).
-func isQuantum(name string) bool {
+func IsQuantum(name string) bool {
 	return strings.HasPrefix(name, "mlkem") || strings.HasPrefix(name, "sntrup")
 }
 
 // clientSniffer reads our side, up to what follows upon KEXINIT.
 type clientSniffer struct {
-	stream
+	side
 	kerberos bool // the key exchange is one of RFC 4462, which needs no host key
 }
 

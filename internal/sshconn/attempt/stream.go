@@ -1,0 +1,203 @@
+package attempt
+
+import (
+	"bufio"
+	"net"
+	"net/netip"
+	"sync"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// Stream is the net.Conn under an SSH connection. It lets the sniffer see
+// what the server says first, remembers how reading ended, and tells an observer
+// of the traffic.
+type Stream struct {
+	net.Conn
+	in *bufio.Reader // x/crypto reads the version line byte by byte
+
+	mu       sync.Mutex
+	sniffer  sniffer
+	observer observer
+	isClosed bool // by us
+	isLost   bool // before that, by the other side
+}
+
+// observer is told of the traffic while an attempt is under way. It is called without
+// the stream's lock. Fields may be nil.
+type observer struct {
+	wrote  func() // something is about to be written
+	heard  func() // bytes came
+	banner func() // the version line came
+	lost   func() // the other side ended the connection
+}
+
+func newStream(c net.Conn) *Stream {
+	return &Stream{Conn: c, in: bufio.NewReader(c)}
+}
+
+// observe replaces the observer.
+func (s *Stream) observe(o observer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.observer = o
+}
+
+func (s *Stream) Read(p []byte) (int, error) {
+	n, err := s.in.Read(p)
+	s.mu.Lock()
+	server := &s.sniffer.server
+	before := server.banner
+	server.feed(p[:n], server)
+	first := server.banner && !before
+	lost := err != nil && !s.isClosed
+	s.isLost = s.isLost || lost
+	o := s.observer
+	s.mu.Unlock()
+	if lost && o.lost != nil {
+		o.lost()
+	}
+	if n > 0 && o.heard != nil {
+		o.heard()
+	}
+	if first && o.banner != nil {
+		o.banner()
+	}
+	return n, err
+}
+
+func (s *Stream) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	client := &s.sniffer.client
+	client.feed(p, client)
+	o := s.observer
+	s.mu.Unlock()
+	if o.wrote != nil {
+		o.wrote()
+	}
+	n, err := s.Conn.Write(p)
+	if err != nil {
+		s.lose()
+	}
+	return n, err
+}
+
+// lose notes that the other side has ended the connection, unless we have.
+func (s *Stream) lose() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.isLost = s.isLost || !s.isClosed
+}
+
+// Close may be called more than once; only the first call counts.
+func (s *Stream) Close() error {
+	s.mu.Lock()
+	if s.isClosed {
+		s.mu.Unlock()
+		return nil
+	}
+	s.isClosed = true
+	s.mu.Unlock()
+	return s.Conn.Close()
+}
+
+// IsLost reports whether the other side ended the connection.
+func (s *Stream) IsLost() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.isLost
+}
+
+// OffersQuantum reports whether the server offers a post-quantum key exchange.
+func (s *Stream) OffersQuantum() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sniffer.server.quantum
+}
+
+// instead returns what the server has said in place of a version.
+func (s *Stream) instead() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sniffer.server.instead()
+}
+
+// HasVersion reports whether the server's version line has come.
+func (s *Stream) HasVersion() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sniffer.server.banner
+}
+
+// HostKey returns the host key that the server has shown, as it is on the wire;
+// nil if its key exchange reply has not come or cannot be read in one way only.
+func (s *Stream) HostKey() []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sniffer.server.reply.hostKey
+}
+
+// Bind returns what ties an agent to the connection, nil if the key exchange was
+// not seen to come to that.
+func (s *Stream) Bind(hostKey ssh.PublicKey, sessionID []byte) *Binding {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return newBinding(s.sniffer.server.reply, hostKey, sessionID)
+}
+
+// IsSecured reports whether the server has shown its host key, or what is no key
+// exchange that can be followed.
+func (s *Stream) IsSecured() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sniffer.server.state == sniffDone
+}
+
+// IsKerberos reports whether the key exchange is one without a host key: the two sides
+// know each other by Kerberos (RFC 4462).
+func (s *Stream) IsKerberos() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sniffer.client.kerberos
+}
+
+// openSSH reports whether the server is OpenSSH's sshd, as it says itself.
+func (s *Stream) openSSH() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sniffer.server.openSSH
+}
+
+// oneSession reports whether the server is one that allows one session on a
+// connection, and ends the connection with that: tinysshd.
+func (s *Stream) oneSession() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sniffer.server.tiny
+}
+
+// OverheardVersion notes that the version line has come on a connection that this
+// process does not see.
+func (s *Stream) OverheardVersion(openSSH bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	server := &s.sniffer.server
+	server.state, server.banner, server.openSSH = sniffPackets, true, openSSH
+}
+
+// OverheardHostKey notes that the server has shown its host key there.
+func (s *Stream) OverheardHostKey() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sniffer.server.state, s.sniffer.server.banner = sniffDone, true
+}
+
+// Remote returns the server's address, an invalid one behind a proxy.
+func (s *Stream) Remote() netip.AddrPort {
+	tcp, ok := s.RemoteAddr().(*net.TCPAddr)
+	if !ok {
+		return netip.AddrPort{}
+	}
+	addr := tcp.AddrPort()
+	return netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
+}

@@ -33,11 +33,3 @@ func SignalGroup(cmd *exec.Cmd, ended <-chan struct{}, s syscall.Signal) {
 		_ = syscall.Kill(-cmd.Process.Pid, s)
 	}
 }
-
-// KillGroup gives a command a process group of its own, which is killed when the
-// command's context ends.
-func KillGroup(cmd *exec.Cmd) {
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.WaitDelay = Grace
-}

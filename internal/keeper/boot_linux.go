@@ -6,7 +6,7 @@ import (
 )
 
 // bootID returns what tells this boot of the machine from others, "" if that
-// cannot be had (random(4), boot_id).
+// is not known (random(4), boot_id).
 func bootID() string {
 	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {

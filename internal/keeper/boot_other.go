@@ -9,7 +9,7 @@ import (
 )
 
 // bootID returns what tells this boot of the machine from others, "" if that
-// cannot be had. darwin has an id; elsewhere it is the time, which a clock that
+// is not known. darwin has an id; elsewhere it is the time, which a clock that
 // is set changes, too (sysctl(3), KERN_BOOTTIME).
 func bootID() string {
 	if id, err := unix.Sysctl("kern.bootsessionuuid"); err == nil {

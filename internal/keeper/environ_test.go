@@ -11,7 +11,7 @@ import (
 )
 
 // TestAttachEnv: the newest launch's environment and directory hold, but not
-// those of who only looks at a connection that works.
+// those of a client that only looks at a connection that works.
 func TestAttachEnv(t *testing.T) {
 	k := spareKeeper(t)
 	use := func(session bool, environ ...string) {

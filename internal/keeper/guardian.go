@@ -9,7 +9,7 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// guardianScript waits on descriptor 3 until the keeper says that it ends or
+// guardianScript waits on descriptor 3 until the keeper writes that it ends or
 // is gone without a word, and then becomes the keeper anew. It is a shell
 // since that costs a tenth of the memory of one more process of ours.
 const guardianScript = `read -r word <&3; [ "$word" != bye ] || exit 0; exec 3<&-; sleep 0.5; exec "$0" keeper --resume "$1"`

@@ -17,18 +17,17 @@ type ask struct {
 	answered chan answer
 }
 
-// answer is what a launcher says to a question: secrets, none if its person gave
-// none, or an error if it went away.
+// answer is a launcher's to a question: secrets, none if its person gave none, or an error if it went away.
 type answer struct {
 	secrets [][]byte
 	err     error
 }
 
-// errNobody says that the person who was asked did not answer.
+// errNobody reports that the person who was asked did not answer.
 var errNobody = errors.New("nobody answered the question")
 
-// errLeft says that whoever was asked went away without a word: whoever comes
-// next is asked anew.
+// errLeft reports that the launcher that was asked went away without a word: the
+// next to come is asked anew.
 var errLeft = errors.New("the launcher that was asked is gone")
 
 // questions are on their way to whoever takes them: an attached launcher, as a

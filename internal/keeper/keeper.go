@@ -163,7 +163,7 @@ func (k *Keeper) enterLocked(state control.State) {
 	k.log.Info().Str("state", string(state)).Msg("state")
 }
 
-// wantedLocked says whether anybody needs the connection.
+// wantedLocked reports whether anybody needs the connection.
 func (k *Keeper) wantedLocked() bool {
 	return (k.clients.attached > 0 || k.needsLinkLocked()) && !k.life.stopping
 }
@@ -184,8 +184,7 @@ func (k *Keeper) toSave() saved {
 	return spec
 }
 
-// saveOrLog saves the spec; that it could not be is no reason to refuse a
-// launch.
+// saveOrLog saves the spec; a failure is no reason to refuse a launch.
 func (k *Keeper) saveOrLog() {
 	if err := k.store.save(k.toSave); err != nil {
 		k.log.Warn().Err(err).Msg("spec not saved")
@@ -198,9 +197,9 @@ func (k *Keeper) isKept() bool {
 	return k.life.kept
 }
 
-// needsLink says whether the agent is to be on the remote, whoever attends: who
-// only looks has no need of it. Where it cannot be, the connection is there for
-// the start of a session, and no other after it.
+// needsLink reports whether the remote link must exist. Clients that only look do
+// not count. Where no link can be, the connection is there for the start of a
+// session, and no other after it.
 func (k *Keeper) needsLink() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -214,5 +213,5 @@ func (k *Keeper) needsLinkLocked() bool {
 	return k.life.kept || k.leases.Count() > 0 || time.Now().Before(k.life.lingering)
 }
 
-// disturb says that the network changed, or that the machine slept.
+// disturb notes that the network changed, or that the machine slept.
 func (k *Keeper) disturb() { k.update(func() { k.epoch++ }) }

@@ -54,9 +54,9 @@ func (r reconnecting) run(ctx context.Context) {
 	}
 }
 
-// establish makes attempts, one at a time, until one succeeds. beside says that
-// there is a connection in doubt: one that has only logged in is no better than
-// that, and has to answer first. It returns errUnwanted when nobody needs the
+// establish makes attempts, one at a time, until one succeeds. beside is
+// set if there is a connection in doubt: one that has only logged in is no better
+// than that, and has to answer first. It returns errUnwanted when nobody needs the
 // connection any more, or ctx's error.
 func (r reconnecting) establish(ctx context.Context, beside bool) (*remote.Connection, error) {
 	var backoff pace.Backoff
@@ -152,7 +152,7 @@ func (a *attempt) connectedFrom(local net.Addr) {
 	a.local = local
 }
 
-// stage says how far the attempt under way has come.
+// stage tells how far the attempt under way has come.
 func (k *Keeper) stage() sshconn.Stage {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -203,7 +203,7 @@ func (a *attempt) run(ctx context.Context, beside bool) (*remote.Connection, err
 // events come in bursts, and the first of them began this attempt.
 const grace = time.Second
 
-// uselessLocked says whether the attempt is better begun again: somebody came
+// uselessLocked reports whether the attempt is better begun again: somebody came
 // who can be asked; or the network changed while it waits for an answer that
 // may now never come. Once the server has been reached and has our signature
 // to look at, it is left alone, a person may have touched a key for it; but not
@@ -277,8 +277,8 @@ func (r reconnecting) heard(rest time.Duration) time.Duration {
 }
 
 // doze waits for the time of the next attempt, 0 for no limit, for a person who
-// attaches, or for a network event unless the server has refused. It says
-// whether it was the event.
+// attaches, or for a network event unless the server has refused. It
+// reports whether it was the event.
 func (r reconnecting) doze(ctx context.Context, rest time.Duration, arrivals, epoch int, refused bool) (disturbed bool) {
 	r.until(ctx, rest, func() bool {
 		disturbed = !refused && r.epoch != epoch
@@ -291,7 +291,7 @@ func (r reconnecting) doze(ctx context.Context, rest time.Duration, arrivals, ep
 const soon = 10 * time.Second
 
 // settle rests after a connection that has ended soon: a server that lets in and
-// then hangs up is dialed no oftener than one that cannot be reached.
+// then hangs up is dialed no more often than one that cannot be reached.
 func (r reconnecting) settle(ctx context.Context, began time.Time, backoff *pace.Backoff) {
 	now := time.Now()
 	if now.Sub(began) >= soon {
@@ -315,9 +315,8 @@ func (r reconnecting) settle(ctx context.Context, began time.Time, backoff *pace
 	}
 }
 
-// isRefusal says that the other side was reached and would not have us, or we
-// not them: trying again in the background changes nothing and may lock an
-// account.
+// isRefusal reports whether the server was reached and refused us, or we refused
+// it: to try again in the background changes nothing and may lock an account.
 func isRefusal(err error) bool {
 	var key *sshconn.HostKeyError
 	var auth *sshconn.AuthError

@@ -48,7 +48,7 @@ func TestRefusedTwoPersons(t *testing.T) {
 }
 
 // TestServerThatHangsUp: one that lets in and ends the connection is dialed no
-// oftener than one that cannot be reached; after a longer connection at once.
+// more often than one that cannot be reached; after a longer connection at once.
 func TestServerThatHangsUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := spareKeeper(t)

@@ -55,11 +55,11 @@ func Resume(path string) error {
 	return serveSpec(spec, read, func(err error) error { return err })
 }
 
-// serveSpec takes the lock, listens, says ready, with nil or with why not, and
+// serveSpec takes the lock, listens, calls ready, with nil or with why not, and
 // serves until nobody needs the keeper. The order is fixed: lock, spec, log,
-// signals, leases, socket, ready. Who has the lock reads the spec that goes by
-// what the keeper before left: until then that may have changed it, or have
-// been stopped and removed it.
+// signals, leases, socket, ready. It reads the previous keeper's spec only after
+// taking the lock: until then that keeper may change it, or remove it if it is
+// stopped.
 func serveSpec(spec saved, read func(rundir.Dir) (saved, error), ready func(error) error) error {
 	syscall.Umask(0o077)
 	debug.SetGCPercent(memory.GCPercent)
@@ -93,7 +93,7 @@ func serveSpec(spec saved, read func(rundir.Dir) (saved, error), ready func(erro
 	return newKeeper(spec, logger.Logger).live(ctx, ready)
 }
 
-// live listens, says ready, and runs until the keeper is not needed.
+// live listens, calls ready, and runs until the keeper is not needed.
 func (k *Keeper) live(ctx context.Context, ready func(error) error) error {
 	if err := k.leases.Find(); err != nil {
 		return ready(err)
@@ -116,8 +116,8 @@ func (k *Keeper) live(ctx context.Context, ready func(error) error) error {
 	helpers.Go(func() { k.uses.Rest(serving, memory.Trim) })
 	helpers.Go(func() { k.agents.watch(serving) })
 	reconnecting{k}.run(ctx)
-	// Who comes from here on finds no socket and spawns a keeper, which waits
-	// for the lock.
+	// A launcher that comes from here on finds no socket and spawns a keeper,
+	// which waits for the lock.
 	_ = listener.Close()
 	endServing()
 	helpers.Wait()

@@ -50,7 +50,8 @@ func untilGone(ctx context.Context) error {
 	return nil
 }
 
-// stop ends the keeper, whoever needs it, also should it be killed meanwhile.
+// stop ends the keeper although clients may need it, also should it be killed
+// meanwhile.
 func (k *Keeper) stop() {
 	k.store.drop()
 	k.update(func() { k.life.stopping = true })
@@ -78,7 +79,7 @@ func (s service) attend(askable bool) (failures int, leave func()) {
 	})
 }
 
-// use takes what a launcher says of its side: its agent is forwarded from now
+// use takes what a launcher tells of its side: its agent is forwarded from now
 // on, since its socket may be newer than the one of the launcher that spawned
 // the keeper, its configuration holds for what is dialed from now on, and the
 // keeper stays for the longest time that one asked for.
@@ -122,7 +123,7 @@ func (s service) connected(ctx context.Context, failures int, asks <-chan ask, p
 			if err := put(a); err != nil {
 				return nil, err
 			}
-			told = s.stage() // whoever was just asked knows
+			told = s.stage() // the person who was just asked knows
 			quiet.Reset(stagePause)
 		case <-quiet.C:
 			stage := s.stage()
@@ -233,7 +234,7 @@ func (s service) follow(ctx context.Context, c *control.Conversation, conn *remo
 }
 
 // startServer has mosh-server started for the stand-in and relays what that
-// prints. What the start lacks is said when it is known, beside the output.
+// prints. It tells what the start lacks when that is known, beside the output.
 func (s service) startServer(ctx context.Context, c *control.Conversation, start control.Start) error {
 	failures, leave := s.attend(false)
 	defer leave()
@@ -292,7 +293,7 @@ func (s service) tellSettled(ctx context.Context, conn *remote.Connection, c *co
 	}
 	address, beyond := conn.Address()
 	ready := control.Ready{Address: address, Beyond: beyond, Written: conn.Written()}
-	if conn.Expired() == nil { // which the start says
+	if conn.Expired() == nil { // which the start reports
 		ready.Warnings = s.lacking(conn)
 	}
 	_ = c.Settled(ready)

@@ -28,9 +28,9 @@ type saved struct {
 	Choice    sshconn.Choice `json:"choice,omitzero"`
 }
 
-// inherit takes over what the keeper before was told that a launch does not
-// say, from the spec that it left: it was killed, else there is none. One of
-// another boot than this counts for nothing.
+// inherit takes over, from the spec that the previous keeper left, what a launch
+// does not tell. There is one only if that keeper was killed. One of another boot
+// counts for nothing.
 func (s *saved) inherit(left saved, boot string) {
 	if boot == "" || left.Boot != boot || left.ID() != s.ID() {
 		return

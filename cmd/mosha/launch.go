@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 
+	"github.com/mosha-ssh/mosha/internal/child"
 	"github.com/mosha-ssh/mosha/internal/explain"
 	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
@@ -28,7 +29,7 @@ func find(ctx context.Context, ssh string, who *person) (*destination, error) {
 		return nil, err
 	}
 	stop := afterAWhile(who.tell, func() string { return "waiting for ssh -G to say what is configured for " + who.host })
-	config, err := sshconfig.Resolve(ctx, words, who.host)
+	config, err := sshconfig.Resolve(ctx, child.Env{}, words, who.host)
 	stop()
 	if err != nil {
 		return nil, err

@@ -10,6 +10,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/mosha-ssh/mosha/internal/child"
 	"github.com/mosha-ssh/mosha/internal/explain"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
@@ -174,7 +175,7 @@ func (c *connectCmd) orTypo(err error, ctx *kong.Context) error {
 	if failure != nil {
 		return err
 	}
-	config, failure := sshconfig.Resolve(context.Background(), words, c.Host)
+	config, failure := sshconfig.Resolve(context.Background(), child.Env{}, words, c.Host)
 	if failure != nil || config.HostName != c.Host || config.ProxyCommand != "" || config.ProxyJump != "" {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
 
+	"github.com/mosha-ssh/mosha/internal/child"
 	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
@@ -65,7 +66,7 @@ var sshVersion = regexp.MustCompile(`^[^ ,]+`)
 // ssh checks the ssh program and what it makes of the destination.
 func (e *examination) ssh() Check {
 	c := newCheck(Here, CheckSSH)
-	config, err := sshconfig.Resolve(e.ctx, e.options.SSH, e.options.Destination)
+	config, err := sshconfig.Resolve(e.ctx, child.Env{}, e.options.SSH, e.options.Destination)
 	var missing *sshconfig.NoSSHError
 	switch {
 	case errors.As(err, &missing):

@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/mosha-ssh/mosha/internal/child"
 )
 
 // TestNamesAsSSH: what ssh takes for a user or a host, from the file or from
@@ -29,7 +31,7 @@ func TestNamesAsSSH(t *testing.T) {
 			if dest[0] == '-' {
 				continue
 			}
-			c, err := Resolve(t.Context(), ssh, dest)
+			c, err := Resolve(t.Context(), child.Env{}, ssh, dest)
 			out, failed := exec.Command(ssh[0], append(ssh[1:], "-G", "-T", "--", dest)...).Output()
 			if (err != nil) != (failed != nil) {
 				t.Errorf("%s %s: %v, and of ssh: %v", place, name, err, failed)
@@ -56,7 +58,7 @@ func TestSessionOptions(t *testing.T) {
 	} {
 		for _, options := range []string{"", "-f", "-N", "-n", "-T", "-f -N", "-fnT"} {
 			ssh := append(sshWith(t, config+"\nPort 2200\nIdentityFile /%C\n"), strings.Fields(options)...)
-			c, err := Resolve(t.Context(), ssh, "h")
+			c, err := Resolve(t.Context(), child.Env{}, ssh, "h")
 			if err != nil {
 				t.Errorf("%s, %s: %v", config, options, err)
 			} else if c.Port != 2200 || strings.Contains(c.IdentityFiles[0], "%") {
@@ -65,7 +67,7 @@ func TestSessionOptions(t *testing.T) {
 		}
 	}
 	// An ssh that needs a word of the command itself says so.
-	_, err := Resolve(t.Context(), append(sshWith(t, ""), "-s"), "h")
+	_, err := Resolve(t.Context(), child.Env{}, append(sshWith(t, ""), "-s"), "h")
 	if refused := (*SSHError)(nil); !errors.As(err, &refused) || refused.Message == "" {
 		t.Errorf("-s: %v", err)
 	}

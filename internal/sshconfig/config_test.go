@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/mosha-ssh/mosha/internal/child"
 	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 )
 
@@ -29,7 +30,7 @@ func sshWith(t *testing.T, config string) []string {
 
 func resolve(t *testing.T, ssh []string, dest string, extra ...string) *Config {
 	t.Helper()
-	c, err := Resolve(t.Context(), ssh, dest, extra...)
+	c, err := Resolve(t.Context(), child.Env{}, ssh, dest, extra...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,30 +151,30 @@ func TestAddKeysToAgent(t *testing.T) {
 func TestResolveErrors(t *testing.T) {
 	ctx := t.Context()
 	for _, dest := range []string{"", "-oProxyCommand=id", "a\nb", "ho;st", "o'b@h", "ssh://a%7Cb@h", "@h"} {
-		_, err := Resolve(ctx, nil, dest)
+		_, err := Resolve(ctx, child.Env{}, nil, dest)
 		if bad := (*DestinationError)(nil); !errors.As(err, &bad) {
 			t.Errorf("Resolve(%q) = %v", dest, err)
 		}
 	}
-	_, err := Resolve(ctx, []string{"ssh", "-oNoSuch=1"}, "h")
+	_, err := Resolve(ctx, child.Env{}, []string{"ssh", "-oNoSuch=1"}, "h")
 	if bad := (*SSHError)(nil); !errors.As(err, &bad) || !strings.Contains(bad.Message, "Bad configuration option: nosuch") || bad.Dest != "h" {
 		t.Errorf("bad option: %v", err)
 	}
-	_, err = Resolve(ctx, sshWith(t, "Port 22\nFrobnicate yes\n"), "h")
+	_, err = Resolve(ctx, child.Env{}, sshWith(t, "Port 22\nFrobnicate yes\n"), "h")
 	if bad := (*SSHError)(nil); !errors.As(err, &bad) || !strings.Contains(bad.Message, "line 2") {
 		t.Errorf("bad config: %v", err)
 	}
-	_, err = Resolve(ctx, []string{"no-such-ssh"}, "h")
+	_, err = Resolve(ctx, child.Env{}, []string{"no-such-ssh"}, "h")
 	if bad := (*NoSSHError)(nil); !errors.As(err, &bad) || !errors.Is(err, exec.ErrNotFound) {
 		t.Errorf("no ssh: %v", err)
 	}
 	script := filepath.Join(t.TempDir(), "script")
 	labtest.Program(t, script, "#!/bin/sh\nexit 3\n")
-	_, err = Resolve(ctx, []string{script}, "h")
+	_, err = Resolve(ctx, child.Env{}, []string{script}, "h")
 	if bad := (*SSHError)(nil); !errors.As(err, &bad) || err.Error() != script+" -G h: exit status 3" {
 		t.Errorf("a script that fails: %v", err)
 	}
-	_, err = Resolve(ctx, sshWith(t, "IdentityFile ${MOSHA_NO_SUCH}/k"), "h")
+	_, err = Resolve(ctx, child.Env{}, sshWith(t, "IdentityFile ${MOSHA_NO_SUCH}/k"), "h")
 	if bad := (*EnvError)(nil); !errors.As(err, &bad) || bad.Name != "MOSHA_NO_SUCH" {
 		t.Errorf("no variable: %v", err)
 	}
@@ -190,7 +191,7 @@ func TestWordsOfSSH(t *testing.T) {
 		"ssh -4 me@other": {Host: "other"},
 		"nice ssh other":  {Host: "other"},
 	} {
-		_, err := Resolve(t.Context(), strings.Fields(words), "h")
+		_, err := Resolve(t.Context(), child.Env{}, strings.Fields(words), "h")
 		if bad := (*WordsError)(nil); !errors.As(err, &bad) || *bad != want {
 			t.Errorf("%s: %v", words, err)
 		}
@@ -218,7 +219,7 @@ func TestResolveCancelled(t *testing.T) {
 		}
 		cancel()
 	}()
-	if _, err := Resolve(ctx, ssh, "h"); !errors.Is(err, context.Canceled) {
+	if _, err := Resolve(ctx, child.Env{}, ssh, "h"); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -59,16 +59,11 @@ func (p patience) command(parent context.Context, env child.Env, args []string) 
 }
 
 // Resolve asks ssh what its configuration says about dest ([user@]host or an
-// ssh:// URI). sshCommand is ssh with the user's options (from Words; nil means
-// plain ssh), extra are further options such as -4. Errors: *WordsError,
-// *DestinationError, *NoSSHError, *SSHError, *TimeoutError, *OutputError,
-// *EnvError, *TokenError, or that of ctx.
-func Resolve(ctx context.Context, sshCommand []string, dest string, extra ...string) (*Config, error) {
-	return ResolveIn(ctx, child.Env{}, sshCommand, dest, extra...)
-}
-
-// ResolveIn is Resolve in an environment that need not be this process's.
-func ResolveIn(ctx context.Context, env child.Env, sshCommand []string, dest string, extra ...string) (*Config, error) {
+// ssh:// URI). ssh runs in env. sshCommand is ssh with the user's options (from
+// Words; nil means plain ssh), extra are further options such as -4. Errors:
+// *WordsError, *DestinationError, *NoSSHError, *SSHError, *TimeoutError,
+// *OutputError, *EnvError, *TokenError, or that of ctx.
+func Resolve(ctx context.Context, env child.Env, sshCommand []string, dest string, extra ...string) (*Config, error) {
 	if dest == "" || dest[0] == '-' || strings.ContainsFunc(dest, isControl) {
 		return nil, &DestinationError{What: "destination", Value: dest}
 	}

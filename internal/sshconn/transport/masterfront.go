@@ -136,7 +136,7 @@ func (d *masterDialer) ownWay(ctx context.Context, jumpProgram string) ([]sshOpt
 	if d.Config.StrictHostKeyChecking == "no" {
 		const option, value = "StrictHostKeyChecking", hostkey.StrictAnyway
 		with := append(slices.Clone(d.Config.Program()), "-o", option+"="+value)
-		found, err := sshconfig.ResolveIn(ctx, d.Options.Env, with, d.Config.Dest)
+		found, err := sshconfig.Resolve(ctx, d.Options.Env, with, d.Config.Dest)
 		if err != nil {
 			return nil, err
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/crypto/ssh"
 
+	"github.com/mosha-ssh/mosha/internal/child"
 	"github.com/mosha-ssh/mosha/internal/lab"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
@@ -149,7 +150,7 @@ ConnectTimeout 20
 // config resolves the destination with these lines first.
 func (s *site) config(lines ...string) *sshconfig.Config {
 	s.t.Helper()
-	cfg, err := sshconfig.Resolve(s.t.Context(), s.ssh(lines...), "site")
+	cfg, err := sshconfig.Resolve(s.t.Context(), child.Env{}, s.ssh(lines...), "site")
 	if err != nil {
 		s.t.Fatal(err)
 	}

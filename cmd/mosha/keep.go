@@ -40,7 +40,7 @@ func (c keepCmd) keep(ctx context.Context, who *person) error {
 		warn(warning)
 	}
 	if err != nil {
-		return dest.kept(err)
+		return dest.explained(err)
 	}
 	report("%s: connected, and stays so until: mosha stop %s", who.host, who.host)
 	return nil

@@ -38,9 +38,9 @@ func find(ctx context.Context, ssh string, who *person) (*destination, error) {
 	return &destination{config: config, dirs: dirs, who: who}, err
 }
 
-// kept puts a failure of the destination's keeper into words. The error itself is
-// behind them.
-func (d *destination) kept(err error) error {
+// explained puts a failure of the destination's keeper into words. The error itself
+// is behind them.
+func (d *destination) explained(err error) error {
 	f := explain.OfKeeper(err, d.config, d.dirs.Log(d.config.ID()))
 	return errors.Join(&f, err)
 }
@@ -66,7 +66,7 @@ func (d *destination) open(ctx context.Context, family string, a control.Attach)
 	spec := control.Spec{Dirs: d.dirs, Config: d.config, Family: family}
 	client, up, err := attach(ctx, spec, d.fromHere(a), d.who, d.who.tell)
 	if err != nil {
-		return nil, d.kept(err)
+		return nil, d.explained(err)
 	}
 	return &launch{destination: d, client: client, up: up}, nil
 }

@@ -35,7 +35,7 @@ func (c reconnectCmd) reconnect(ctx context.Context, who *person) error {
 	case errors.Is(err, control.ErrNoKeeper), errors.Is(err, control.ErrGone): // it was just ending
 		return explain.NoKeeper(who.host)
 	case err != nil:
-		return dest.kept(err)
+		return dest.explained(err)
 	}
 	l.note()
 	report("%s: connected", who.host)

@@ -20,7 +20,7 @@ import (
 // CHECKSUM is cksum's of the body. It tells a block that was edited by hand
 // from one of an older version.
 const (
-	blockVersion = 5
+	blockVersion = 6
 	beginPrefix  = "# >>> mosha"
 	beginSuffix  = " >>>"
 	endLine      = "# <<< mosha <<<"
@@ -60,14 +60,21 @@ func body(file string) string {
 	return body
 }
 
-// rc returns the body of rc.sh with the function that it shares with the
-// holder.
+// rc returns the body of rc.sh with the functions that it shares with the holder.
 func rc() string {
-	var loops strings.Builder
-	for line := range strings.Lines(body(remotesh.Loops)) {
-		loops.WriteString("  " + line)
+	return strings.NewReplacer(
+		"  # socket.sh\n", indented(body(remotesh.Socket)), "  # loops.sh\n", indented(body(remotesh.Loops)),
+	).Replace(body(rcFile))
+}
+
+func indented(lines string) string {
+	var b strings.Builder
+	for line := range strings.Lines(lines) {
+		if line != "\n" {
+			b.WriteString("  " + line)
+		}
 	}
-	return strings.Replace(body(rcFile), "  # loops.sh\n", loops.String(), 1)
+	return b.String()
 }
 
 // header is a block's first line, read.

@@ -156,6 +156,7 @@ func TestRC(t *testing.T) {
 		silent, err := net.Listen("unix", a.elsewhere["silent"])
 		check(t, err)
 		defer silent.Close()
+		outer.own(a.elsewhere["silent"]) // as sshd's are
 		elsewhere := newAgentsIn(outer, "run-")
 		a.elsewhere["keyring"] = elsewhere.start("keyring")
 		newer := filepath.Join(elsewhere.dir, ".ssh/agent")

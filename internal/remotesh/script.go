@@ -17,13 +17,14 @@ const LinkPath = ".ssh/ssh_auth_sock"
 const Opening = "# mosha\n# mosha\ntaken=; case ${ZSH_VERSION+z} in z) [ \"$(emulate)\" = sh ] || { taken=zsh; emulate sh; } ;; esac\n"
 
 var (
-	// FindAgent has functions of POSIX sh. find_agent sets the variable agent
-	// to the socket that sshd made for the connection, empty if there is none;
-	// ours tells whether a file is a socket of this user's. It goes by the
-	// variables of [Forwarding].
+	// Socket has functions of POSIX sh: ours tells whether a file is a socket
+	// of this user's, and of_sshd whether a socket is an sshd's.
 	//
+	//go:embed socket.sh
+	Socket string
+
 	//go:embed agent.sh
-	FindAgent string
+	agentScript string
 
 	// FindPlace has functions of POSIX sh. find_place sets the variable place
 	// to where the link is: "home", for [LinkPath], "runtime", for
@@ -40,6 +41,11 @@ var (
 	//go:embed loops.sh
 	Loops string
 )
+
+// FindAgent has functions of POSIX sh, those of [Socket] among them. find_agent
+// sets the variable agent to the socket that sshd made for the connection, empty
+// if there is none. It goes by the variables of [Forwarding].
+var FindAgent = Socket + agentScript
 
 // SetAgent is a script of POSIX sh that gives what follows it the link in
 // SSH_AUTH_SOCK. Where there can be none, the socket of the connection stays.

@@ -1,38 +1,16 @@
 # The block for ~/.ssh/rc. sshd runs that file with /bin/sh before every session; other programs read what the session
 # prints, so this prints nothing, and leaves the X11 cookie on its input to the lines that follow. What stands below the
 # empty line is written.
-# shellcheck shell=sh disable=SC2012,SC3013,SC3067
+# shellcheck shell=sh disable=SC2034,SC3013,SC3067
 
 # Written by mosha: points ~/.ssh/ssh_auth_sock to the SSH agent that this connection forwards.
 (
-  agent=${SSH_AUTH_SOCK-} home=$HOME/.ssh/ssh_auth_sock
+  agent=${SSH_AUTH_SOCK-} home=$HOME/.ssh/ssh_auth_sock me=
   link=$home
-  # Only a socket of sshd, by its name, wherever it is: agent.PID, agent.sshd.PID, s.HASH.sshd.PID.RAND or, from 10.1 to
-  # 10.5, s.HASH.sshd.RAND. A start-up file may have named an agent of another kind, or the link itself. Up to 10.0
-  # ssh-agent names its own as sshd does, but by a process of its own. Where the system hides what a process is, that it
-  # lives has to do. And only a live socket, to which the link does not already lead.
-  pid=${agent##*.}
-  case $agent in
-  /*/s.*.sshd.*.*)
-    pid=${agent%.*}
-    pid=${pid##*.}
-    ;;
-  /*/s.*.sshd.*) pid=- ;;
-  /*/agent.*) ;;
-  *) exit ;;
-  esac
-  case $pid in
-  -) ;;
-  '' | *[!0-9]*) exit ;;
-  *)
-    read -r name <"/proc/$pid/stat" || name=$(ps -o comm= -p "$pid")
-    case $name in *sshd*) ;; ?*) exit ;; *) kill -0 "$pid" || exit ;; esac
-    ;;
-  esac
-  if [ ! -S "$agent" ] || [ -h "$agent" ] || [ "$agent" -ef "$home" ]; then exit; fi
-  # In a directory in which nobody else can put another in its place, by one look: another user may change a link.
-  me=$(id -u)
-  ls -ldn "${agent%/*}" | (read -r mode _ uid _ && case "$mode $uid" in d????-??-*" $me") ;; *) exit 1 ;; esac) || exit
+  # socket.sh
+  # Only a live socket of an sshd's: a start-up file may have named an agent of another kind, or the link itself. And only
+  # one to which the link does not already lead.
+  of_sshd "$agent" && ours "$agent" && [ ! "$agent" -ef "$home" ] || exit
   # Not one that is reached through the link: what asked it would go round in a circle. That is so where a program of ours
   # on this machine, at the other end of the connection, has the link for its own agent: an ssh -A of a session's. What an
   # ssh of another user has does not show: they may have come from a session of ours.

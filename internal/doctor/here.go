@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
 
 	"github.com/mosha-ssh/mosha/internal/child"
@@ -192,10 +191,6 @@ func listAgent(ctx context.Context, path string) ([]*agent.Key, error) {
 // wantsTouch reports whether a key of this type is in a FIDO token, which a
 // person has to touch (PROTOCOL.u2f).
 func wantsTouch(keyType string) bool {
-	switch keyType {
-	case ssh.KeyAlgoSKECDSA256, ssh.KeyAlgoSKED25519, ssh.CertAlgoSKECDSA256v01, ssh.CertAlgoSKED25519v01:
-		return true
-	}
 	return strings.HasPrefix(keyType, "sk-") || strings.HasPrefix(keyType, "webauthn-sk-")
 }
 

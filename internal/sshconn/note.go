@@ -1,5 +1,7 @@
 package sshconn
 
+import "github.com/mosha-ssh/mosha/internal/sshconfig"
+
 // Kinds of Note.
 const (
 	NoteAdded    = "added"     // the host key is now in File
@@ -16,4 +18,13 @@ type Note struct {
 	File    string
 	Line    int // NoteChanged
 	Reason  string
+}
+
+// TypedNotes says what the next login will need of a person, if this one did: the
+// passphrase of file or, if that is "", something else.
+func TypedNotes(cfg *sshconfig.Config, typed bool, file string) []Note {
+	if !typed {
+		return nil
+	}
+	return []Note{{Kind: NoteTyped, Host: cfg.HostKeyName(), File: file}}
 }

@@ -7,7 +7,6 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
-	"github.com/mosha-ssh/mosha/internal/sshconn/pubkey"
 )
 
 // curve25519LibSSH is supported by x/crypto as another name of
@@ -71,16 +70,4 @@ func both(configured, good, weak []string) []string {
 		}
 	}
 	return left
-}
-
-// acceptedFor returns the signature algorithms for a key of that type which
-// PubkeyAcceptedAlgorithms allows, in its order.
-func acceptedFor(keyType string, accepted []string) []string {
-	var algos []string
-	for _, name := range accepted {
-		if pubkey.TypeOf(name) == keyType {
-			algos = append(algos, pubkey.SignatureAlgorithm(name))
-		}
-	}
-	return algos
 }

@@ -181,7 +181,7 @@ func TestAuthError(t *testing.T) {
 		!strings.HasPrefix(denied.Tried[0].Fingerprint, "SHA256:") || denied.Tried[0].FromAgent {
 		t.Errorf("tried %+v", denied.Tried)
 	}
-	for i, problem := range []string{"", errLocked.Error(), sshconn.SkipPermissions} {
+	for i, problem := range []string{"", "the passphrase was not given", sshconn.SkipPermissions} {
 		if denied.Tried[i].Problem != problem {
 			t.Errorf("problem of %s: %q", denied.Tried[i].Source, denied.Tried[i].Problem)
 		}

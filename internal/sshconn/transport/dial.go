@@ -10,6 +10,7 @@ import (
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 	"github.com/mosha-ssh/mosha/internal/sshconn/attempt"
+	"github.com/mosha-ssh/mosha/internal/sshconn/auth"
 	"github.com/mosha-ssh/mosha/internal/sshconn/hostkey"
 )
 
@@ -34,7 +35,7 @@ func Dial(ctx context.Context, cfg *sshconfig.Config, opts sshconn.Options) (*Co
 type dialer struct {
 	*attempt.Attempt
 	keys *hostkey.Verifier
-	auth *authenticator
+	auth *auth.Login
 }
 
 func (d *dialer) dial(ctx context.Context) (*Conn, error) {
@@ -58,11 +59,10 @@ func (d *dialer) dial(ctx context.Context) (*Conn, error) {
 	if d.Config.VerifyHostKeyDNS != "no" {
 		d.Options.Log.Info().Msg("VerifyHostKeyDNS is passed over") // yes is for OpenSSH, see Open
 	}
-	d.auth = newAuthenticator(ctx, d.Config, d.Options, d.rest)
-	d.auth.person.ctx, d.auth.person.pause = asking, d.Pause
-	defer d.auth.forget()
-	defer d.auth.close()
-	d.OnAbort(d.auth.close)
+	d.auth = auth.New(ctx, asking, d.Config, d.Options, auth.Clocks{Pause: d.Pause, Rest: d.rest})
+	defer d.auth.Forget()
+	defer d.auth.Close()
+	d.OnAbort(d.auth.Close)
 	if algos.hostKeys, err = d.keys.Algorithms(algos.hostKeys); err != nil {
 		d.Stream.Close()
 		return nil, err
@@ -99,7 +99,7 @@ func (d *dialer) clientConfig(algos algorithms) *ssh.ClientConfig {
 		HostKeyAlgorithms: algos.hostKeys,
 		HostKeyCallback:   d.hostKey,
 		AuthCallback:      d.authenticate,
-		BannerCallback:    d.auth.banner,
+		BannerCallback:    d.auth.Banner,
 	}
 }
 
@@ -116,14 +116,14 @@ func (d *dialer) hostKey(_ string, _ net.Addr, key ssh.PublicKey) error {
 // the connection.
 func (d *dialer) authenticate(attempt *ssh.ClientAuthContext) (ssh.AuthMethod, error) {
 	defer d.rest()()
-	if !d.auth.prepared {
+	if !d.auth.Prepared() {
 		if d.keys.Verdict().Unverified {
-			d.auth.distrust()
+			d.auth.Distrust()
 		}
 		d.warnWeak()
-		d.auth.prepare(d.Stream.Bind(d.keys.Pinned(), attempt.Metadata.SessionID()).Contents(false))
+		d.auth.Prepare(d.Stream.Bind(d.keys.Pinned(), attempt.Metadata.SessionID()).Contents(false))
 	}
-	return d.auth.next(attempt)
+	return d.auth.Next(attempt)
 }
 
 // weakWords are ssh's (sshconnect.c, warn_nonpq_kex).
@@ -136,17 +136,17 @@ const weakWords = `** WARNING: connection is not using a post-quantum key exchan
 // KexAlgorithms; that cannot be told from a default, but by what is not in it.
 // A server that only lacks what the native transport has is none to be upgraded.
 func (d *dialer) warnWeak() {
-	if d.Config.WarnWeakCrypto && slices.ContainsFunc(d.Config.KexAlgorithms, attempt.IsQuantum) && !d.Stream.OffersQuantum() && !d.Config.IsHushed() {
-		d.auth.person.say(sshconn.Notice{Kind: sshconn.NoticeBanner, Text: weakWords})
+	if d.Config.WarnWeakCrypto && slices.ContainsFunc(d.Config.KexAlgorithms, attempt.IsQuantum) && !d.Stream.OffersQuantum() {
+		_ = d.auth.Banner(weakWords) // it never fails
 	}
 }
 
 func (d *dialer) result(conn ssh.Conn, channels <-chan ssh.NewChannel, requests <-chan *ssh.Request) *Conn {
-	d.auth.succeeded()
+	entry := d.auth.Entry()
 	f, key, verdict := d.Done(), d.keys.Pinned(), d.keys.Verdict()
-	f.Identity, f.Typed = d.auth.identity, f.Typed || d.auth.typed()
+	f.Identity, f.Typed = entry.Identity, f.Typed || entry.Typed
 	f.HostKey, f.Accepted, f.Unverified = key, verdict.Accepted, verdict.Unverified
-	f.Notes = append(verdict.Notes, typedNote(d.Config, f.Typed, d.auth.keys.unlocked)...)
+	f.Notes = append(verdict.Notes, sshconn.TypedNotes(d.Config, f.Typed, entry.Unlocked)...)
 	f.Choice.Transport = sshconn.TransportNative
 	c := &Conn{Conn: conn, NewChannels: channels, Requests: requests, facts: f, stream: d.Stream, updater: d.keys.Updater(conn), binding: d.Stream.Bind(key, conn.SessionID())}
 	if c.binding == nil {

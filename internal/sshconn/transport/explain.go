@@ -34,17 +34,16 @@ func (d *dialer) explain(ctx context.Context, err error) error {
 	said := disconnect(err)
 	switch {
 	case said != nil && phase == sshconn.PhaseAuth:
-		return d.auth.failure(said.Message, nil)
+		return d.auth.Failure(said.Message, nil)
 	case said != nil:
 		return said
 	case d.Stream.IsLost():
 		return d.Lost(ctx, phase)
-	case d.auth.person.refused != nil:
-		return d.auth.person.refused
-	case d.auth.exhausted:
-		return d.auth.failure("", err)
 	}
-	return &sshconn.ProtocolError{Phase: phase, Message: sshconn.Words(err.Error()), Begun: d.auth.current != ""}
+	if why := d.auth.Explain(err); why != nil {
+		return why
+	}
+	return &sshconn.ProtocolError{Phase: phase, Message: sshconn.Words(err.Error()), Begun: d.auth.Begun()}
 }
 
 // disconnect finds the server's SSH_MSG_DISCONNECT in err, nil if there is

@@ -135,7 +135,7 @@ func (d *masterDialer) masterFacts(typed bool, lines []string) sshconn.Facts {
 	if d.leftToSSH() || d.keys.Leaves() {
 		f.Notes = append(f.Notes, addedNotes(d.Config, lines)...)
 	}
-	f.Notes = append(f.Notes, typedNote(d.Config, f.Typed, "")...)
+	f.Notes = append(f.Notes, sshconn.TypedNotes(d.Config, f.Typed, "")...)
 	return f
 }
 

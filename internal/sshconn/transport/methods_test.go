@@ -234,31 +234,6 @@ func (m *member) memberKeys() {
 
 // TestOrderOfMethods: a list of the server's that changes starts over, as in
 // OpenSSH's authmethod_get.
-func TestOrderOfMethods(t *testing.T) {
-	all := map[string]bool{"publickey": true, "keyboard-interactive": true, "password": true}
-	m := newMethods(nil, all)
-	for i, step := range []struct {
-		supported []string
-		disable   string
-		want      string
-	}{
-		{[]string{"password", "publickey"}, "", "publickey"},
-		{[]string{"password", "publickey"}, "", "publickey"},
-		{[]string{"password", "publickey"}, "publickey", "password"},
-		{[]string{"keyboard-interactive", "password"}, "", "keyboard-interactive"},
-		{[]string{"keyboard-interactive", "password"}, "keyboard-interactive", "password"},
-		{[]string{"keyboard-interactive", "password"}, "password", ""},
-		{[]string{"gssapi-with-mic", "publickey"}, "", ""},
-	} {
-		if step.disable != "" {
-			m.disable(step.disable)
-		}
-		if got := m.next(step.supported); got != step.want {
-			t.Errorf("step %d: %q, want %q", i, got, step.want)
-		}
-	}
-}
-
 // TestKeyFilesAsSSH: what ssh logs in with, we do: every type and format, with the
 // right and with a wrong passphrase, also those that only OpenSSH can decrypt.
 func TestKeyFilesAsSSH(t *testing.T) {

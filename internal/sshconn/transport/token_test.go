@@ -47,7 +47,7 @@ func TestTokenFile(t *testing.T) {
 			opts := options(cfg)
 			opts.Alone = true
 			_, err = Dial(t.Context(), cfg, opts)
-			if denied := (*sshconn.AuthError)(nil); !errors.As(err, &denied) || denied.Tried[0].Problem != errOnToken.Error() {
+			if denied := (*sshconn.AuthError)(nil); !errors.As(err, &denied) || denied.Tried[0].Problem != "the key is on a FIDO token" {
 				t.Errorf("without OpenSSH: %v", err)
 			}
 		})

@@ -1,4 +1,4 @@
-package transport
+package auth
 
 import (
 	"context"
@@ -14,20 +14,20 @@ import (
 	"github.com/mosha-ssh/mosha/internal/text"
 )
 
-// authenticator logs in by OpenSSH's rules: its order of methods (methods.go),
+// Login logs in by OpenSSH's rules: its order of methods (methods.go),
 // of keys (publickey.go), and what a person is asked and when (interactive.go,
 // filekey.go).
 //
-//	prepare -> next -> a method, tried by x/crypto -> next ... -> let in
+//	Prepare -> Next -> a method, tried by x/crypto -> Next ... -> let in
 //	                 \-> nothing left, or an error: refused
 //
 // x/crypto asks for each method through ClientConfig.AuthCallback, and gets a
 // key a call: a list of keys would end at the first that fails to sign.
-type authenticator struct {
+type Login struct {
 	ctx    context.Context
 	cfg    *sshconfig.Config
 	opts   sshconn.Options
-	rest   func() (wake func()) // stops the server's clock while a key signs
+	rest   func() (wake func())
 	person prompter
 
 	prepared  bool
@@ -48,14 +48,21 @@ type authenticator struct {
 	tried        []*sshconn.TriedKey
 	skipped      []sshconn.SkippedKey
 
-	mu     sync.Mutex // close comes from other goroutines
+	mu     sync.Mutex // Close comes from other goroutines
 	conn   net.Conn   // to the agent
 	closed bool
 }
 
-func newAuthenticator(ctx context.Context, cfg *sshconfig.Config, opts sshconn.Options, rest func() (wake func())) *authenticator {
-	a := &authenticator{ctx: ctx, cfg: cfg, opts: opts, rest: rest}
-	a.person = prompter{ctx: ctx, prompt: opts.Prompt, tell: opts.Tell, pause: func() func() { return func() {} }}
+// Clocks are stopped while something else is waited for than the server.
+type Clocks struct {
+	Pause func() (resume func()) // all of them, while a person is asked
+	Rest  func() (wake func())   // that of the server's silence, while a key signs
+}
+
+// New returns a Login. What it asks a person ends with asking, all else with ctx.
+func New(ctx, asking context.Context, cfg *sshconfig.Config, opts sshconn.Options, clocks Clocks) *Login {
+	a := &Login{ctx: ctx, cfg: cfg, opts: opts, rest: clocks.Rest}
+	a.person = prompter{ctx: asking, prompt: opts.Prompt, tell: opts.Tell, pause: clocks.Pause}
 	if cfg.BatchMode {
 		a.person.prompt = nil
 	}
@@ -68,27 +75,31 @@ func newAuthenticator(ctx context.Context, cfg *sshconfig.Config, opts sshconn.O
 	return a
 }
 
-// prepare asks the agent and puts the keys in order. bind is nil if the session
-// cannot be proved to the agent.
-func (a *authenticator) prepare(bind []byte) {
+// Prepared reports whether Prepare was called.
+func (a *Login) Prepared() bool { return a.prepared }
+
+// Prepare asks the agent and puts the keys in order. bind is the body of a
+// session-bind (PROTOCOL.agent, section 1), nil if the session cannot be proved to
+// the agent.
+func (a *Login) Prepare(bind []byte) {
 	a.prepared = true
 	if a.cfg.PubkeyAuthentication {
 		a.keys.prepare(bind)
 	}
 }
 
-// distrust keeps what a person would type from a server whose key is not the
+// Distrust keeps what a person would type from a server whose key is not the
 // known one, as ssh does.
-func (a *authenticator) distrust() {
+func (a *Login) Distrust() {
 	for _, method := range []string{"password", "keyboard-interactive"} {
 		a.opts.Log.Warn().Str("method", method).Msg("off, since the host key is not the known one")
 		a.order.disable(method)
 	}
 }
 
-// next returns the next method to try, nil when there is none. The error ends
+// Next returns the next method to try, nil when there is none. The error ends
 // the attempt.
-func (a *authenticator) next(attempt *ssh.ClientAuthContext) (ssh.AuthMethod, error) {
+func (a *Login) Next(attempt *ssh.ClientAuthContext) (ssh.AuthMethod, error) {
 	a.offered = attempt.AllowedMethods
 	a.progress(len(attempt.PartialSuccessMethods))
 	if a.current == "" && a.beyond == nil && !a.opts.Alone {
@@ -119,15 +130,15 @@ func (a *authenticator) next(attempt *ssh.ClientAuthContext) (ssh.AuthMethod, er
 
 // openSSH returns what OpenSSH may log in with, when all keys were tried and
 // before a person is asked for more.
-func (a *authenticator) openSSH() *sshconn.UnsupportedError {
+func (a *Login) openSSH() *sshconn.UnsupportedError {
 	if a.unread != "" && slices.Contains(a.offered, "publickey") {
 		return &sshconn.UnsupportedError{Feature: sshconn.FeatureKeyFile, Detail: a.unread}
 	}
-	return openSSHMethod(a.cfg, a.opts.Env, a.offered)
+	return opensshMethod(a.cfg, a.opts.Env, a.offered)
 }
 
 // try returns what a method has to try now, nil if that is nothing.
-func (a *authenticator) try(name string) ssh.AuthMethod {
+func (a *Login) try(name string) ssh.AuthMethod {
 	switch name {
 	case "publickey":
 		return a.keys.next()
@@ -141,7 +152,7 @@ func (a *authenticator) try(name string) ssh.AuthMethod {
 
 // progress notes that the server wants another method after the one that was
 // successful. All keys may be tried again then (sshconnect2.c, pubkey_reset).
-func (a *authenticator) progress(partial int) {
+func (a *Login) progress(partial int) {
 	if partial == a.partial {
 		return
 	}
@@ -153,7 +164,7 @@ func (a *authenticator) progress(partial int) {
 }
 
 // succeeded notes what let us in, as far as it did.
-func (a *authenticator) succeeded() {
+func (a *Login) succeeded() {
 	if a.current == "publickey" && len(a.tried) > 0 {
 		a.identity = a.tried[len(a.tried)-1].Fingerprint
 	}
@@ -161,7 +172,7 @@ func (a *authenticator) succeeded() {
 
 // skip notes a key file that is not used, and tells the person unless OpenSSH may
 // use it, which then says itself what it makes of it.
-func (a *authenticator) skip(s sshconn.SkippedKey) {
+func (a *Login) skip(s sshconn.SkippedKey) {
 	if slices.Contains(a.skipped, s) {
 		return
 	}
@@ -175,17 +186,32 @@ func (a *authenticator) skip(s sshconn.SkippedKey) {
 	}
 }
 
-// banner shows what the server wants to be read before the login, unless the
+// Banner shows what the server wants to be read before the login, unless the
 // configuration wants quiet (sshconnect2.c, input_userauth_banner).
-func (a *authenticator) banner(message string) error {
+func (a *Login) Banner(message string) error {
 	if !a.cfg.IsHushed() && message != "" {
 		a.person.say(sshconn.Notice{Kind: sshconn.NoticeBanner, Text: message})
 	}
 	return nil
 }
 
-// failure is the error after all was tried, or after the server gave up.
-func (a *authenticator) failure(disconnect string, cause error) error {
+// Explain returns why the login failed where that is known here: what the person
+// said, or that nothing is left to try.
+func (a *Login) Explain(cause error) error {
+	switch {
+	case a.person.refused != nil:
+		return a.person.refused
+	case a.exhausted:
+		return a.Failure("", cause)
+	}
+	return nil
+}
+
+// Begun reports whether a method was tried.
+func (a *Login) Begun() bool { return a.current != "" }
+
+// Failure is the error after all was tried, or after the server gave up.
+func (a *Login) Failure(disconnect string, cause error) error {
 	e := &sshconn.AuthError{
 		User: a.cfg.User, Host: a.cfg.HostName, Methods: sshconn.Few(a.offered),
 		Skipped: a.skipped, Agent: a.agentProblem, Disconnect: disconnect,
@@ -197,27 +223,32 @@ func (a *authenticator) failure(disconnect string, cause error) error {
 	return e
 }
 
-// typed says whether something that a person typed was used.
-func (a *authenticator) typed() bool { return a.person.typed || a.keys.unlocked != "" }
+// typed reports whether something that a person typed was used.
+func (a *Login) typed() bool { return a.person.typed || a.keys.unlocked != "" }
 
-// typedNote says what the next login will need of a person, if this one did.
-func typedNote(cfg *sshconfig.Config, typed bool, file string) []sshconn.Note {
-	if !typed {
-		return nil
-	}
-	return []sshconn.Note{{Kind: sshconn.NoteTyped, Host: cfg.HostKeyName(), File: file}}
+// Entry is how the server let us in.
+type Entry struct {
+	Identity string // fingerprint of the key, "" if it was none
+	Typed    bool   // something that a person typed was used
+	Unlocked string // the key file whose passphrase that was, if the agent did not get the key
 }
 
-// isPasswordChange says whether x/crypto met a request to change the password
+// Entry returns how the server has let us in.
+func (a *Login) Entry() Entry {
+	a.succeeded()
+	return Entry{Identity: a.identity, Typed: a.typed(), Unlocked: a.keys.unlocked}
+}
+
+// isPasswordChange reports whether x/crypto met a request to change the password
 // (RFC 4252, section 8: SSH_MSG_USERAUTH_PASSWD_CHANGEREQ), which it does not
 // know and tells by its number only.
 func isPasswordChange(err error) bool {
 	return err != nil && strings.Contains(err.Error(), "unexpected message type 60 ")
 }
 
-// keep holds the agent's connection until close. After close it is closed at
+// keep holds the agent's connection until Close. After Close it is closed at
 // once.
-func (a *authenticator) keep(conn net.Conn) {
+func (a *Login) keep(conn net.Conn) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.closed {
@@ -226,8 +257,8 @@ func (a *authenticator) keep(conn net.Conn) {
 	a.conn = conn
 }
 
-// close frees a signature or list that waits for the agent.
-func (a *authenticator) close() {
+// Close frees a signature or list that waits for the agent.
+func (a *Login) Close() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.closed = true
@@ -236,8 +267,8 @@ func (a *authenticator) close() {
 	}
 }
 
-// forget overwrites what was typed, once the attempt is over.
-func (a *authenticator) forget() {
+// Forget overwrites what was typed, once the attempt is over.
+func (a *Login) Forget() {
 	a.passwords.done()
 	a.rounds.done()
 	a.keys.opened = nil

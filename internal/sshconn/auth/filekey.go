@@ -1,4 +1,4 @@
-package transport
+package auth
 
 import (
 	"bytes"
@@ -13,7 +13,7 @@ import (
 	"golang.org/x/crypto/ssh/agent"
 
 	"github.com/mosha-ssh/mosha/internal/sshconn"
-	"github.com/mosha-ssh/mosha/internal/sshconn/keyfile"
+	"github.com/mosha-ssh/mosha/internal/sshconn/auth/keyfile"
 	"github.com/mosha-ssh/mosha/internal/text"
 )
 

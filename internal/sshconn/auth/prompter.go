@@ -1,4 +1,4 @@
-package transport
+package auth
 
 import (
 	"context"
@@ -38,7 +38,7 @@ type prompter struct {
 	refused error // why the whole attempt is over, from prompt
 }
 
-// there says whether somebody can be asked.
+// there reports whether somebody can be asked.
 func (p *prompter) there() bool { return p.prompt != nil && p.refused == nil }
 
 // ask returns the answers, which the caller overwrites. The error is

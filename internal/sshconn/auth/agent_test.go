@@ -1,9 +1,10 @@
-package transport
+package auth
 
 import (
 	"context"
 	"io"
 	"net"
+	"os"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,7 +19,7 @@ func TestDeafAgent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ours, theirs := net.Pipe()
 		defer ours.Close()
-		go untilClosed(theirs)
+		go func() { _, _ = io.Copy(io.Discard, theirs) }()
 		start := time.Now()
 		keys, err := agentKeys(ours, nil, agentTimeout, zerolog.Nop())
 		if err == nil || len(keys) != 0 || time.Since(start) != agentTimeout {
@@ -55,4 +56,13 @@ func TestAgentUnlockedLate(t *testing.T) {
 			t.Errorf("%v, %v", keys, err)
 		}
 	})
+}
+
+func TestLoadPublic(t *testing.T) {
+	if key := loadPublic(os.DevNull); key != nil {
+		t.Errorf("%v", key)
+	}
+	if key := loadPublic(t.TempDir()); key != nil {
+		t.Errorf("%v", key)
+	}
 }

@@ -1,4 +1,4 @@
-package transport
+package auth
 
 import (
 	"context"
@@ -44,7 +44,7 @@ func agentKeys(conn net.Conn, bind []byte, limit time.Duration, log zerolog.Logg
 	client := agent.NewClient(conn)
 	if bind != nil {
 		// An agent that does not know session-bind is used unbound.
-		_, err := client.Extension("session-bind@openssh.com", bind) // PROTOCOL.agent, section 1
+		_, err := client.Extension("session-bind@openssh.com", bind)
 		log.Debug().Err(err).Msg("agent bound to the session")
 	}
 	signers, err := client.Signers()

@@ -1,4 +1,4 @@
-package transport
+package auth
 
 import (
 	"errors"
@@ -14,7 +14,7 @@ var errTooMuch = errors.New("the server asks too much")
 
 // passwords is the method "password" (RFC 4252, section 8).
 type passwords struct {
-	auth  *authenticator
+	auth  *Login
 	asked int
 	// sent says that the last password went to the server and nothing came
 	// back yet that x/crypto understands.
@@ -60,7 +60,7 @@ func (p *passwords) done() {
 
 // rounds is the method "keyboard-interactive" (RFC 4256).
 type rounds struct {
-	auth  *authenticator
+	auth  *Login
 	asked int  // attempts
 	heard bool // a request for information came
 	total int  // rounds

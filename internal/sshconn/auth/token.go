@@ -1,4 +1,4 @@
-package transport
+package auth
 
 import (
 	"errors"
@@ -17,7 +17,7 @@ var errOnToken = errors.New("the key is on a FIDO token")
 // tokenSigner stands for a FIDO key file. It lets the server be asked whether
 // it takes the key, and notes it if so.
 type tokenSigner struct {
-	auth *authenticator
+	auth *Login
 	id   identity
 }
 

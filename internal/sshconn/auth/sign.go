@@ -1,4 +1,4 @@
-package transport
+package auth
 
 import (
 	"io"
@@ -19,11 +19,12 @@ const agentPatience = 5 * time.Second
 type reportingSigner struct {
 	ssh.MultiAlgorithmSigner
 	key  *sshconn.TriedKey
-	auth *authenticator
+	auth *Login
 }
 
 func (s *reportingSigner) SignWithAlgorithm(rand io.Reader, data []byte, algorithm string) (*ssh.Signature, error) {
-	defer s.auth.rest()()
+	wake := s.auth.rest()
+	defer wake()
 	waited := func() {}
 	if s.key.FromAgent {
 		waited = s.announce()

@@ -1,4 +1,4 @@
-package transport
+package auth
 
 import (
 	"slices"
@@ -6,7 +6,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/mosha-ssh/mosha/internal/sshconn"
-	"github.com/mosha-ssh/mosha/internal/sshconn/keyfile"
+	"github.com/mosha-ssh/mosha/internal/sshconn/auth/keyfile"
 	"github.com/mosha-ssh/mosha/internal/sshconn/pubkey"
 	"github.com/mosha-ssh/mosha/internal/text"
 )
@@ -15,7 +15,7 @@ import (
 // pubkey_prepare): CertificateFile, the agent's keys that are configured
 // identities, its other keys unless IdentitiesOnly, the remaining files.
 type keyring struct {
-	auth *authenticator
+	auth *Login
 
 	files     []identity
 	agentKeys []identity
@@ -193,4 +193,16 @@ func (k *keyring) certSigner(file string, cert *ssh.Certificate) ssh.Signer {
 		return nil
 	}
 	return certified
+}
+
+// acceptedFor returns the signature algorithms for a key of that type which
+// PubkeyAcceptedAlgorithms allows, in its order.
+func acceptedFor(keyType string, accepted []string) []string {
+	var algos []string
+	for _, name := range accepted {
+		if pubkey.TypeOf(name) == keyType {
+			algos = append(algos, pubkey.SignatureAlgorithm(name))
+		}
+	}
+	return algos
 }

@@ -1,4 +1,4 @@
-package transport
+package auth
 
 import (
 	"bytes"
@@ -11,7 +11,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
-	"github.com/mosha-ssh/mosha/internal/sshconn/keyfile"
+	"github.com/mosha-ssh/mosha/internal/sshconn/auth/keyfile"
 )
 
 // maxKeyFile bounds what is read of a key file; OpenSSH takes 1 MB.

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -19,7 +20,6 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/crypto/ssh"
 
-	"github.com/mosha-ssh/mosha/internal/child"
 	"github.com/mosha-ssh/mosha/internal/lab"
 	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
@@ -77,11 +77,11 @@ func TestMaster(t *testing.T) {
 	agent := s.agent(s.key)
 	opts := over(t, cfg, sshconn.TransportOpenSSH)
 	opts.AgentSocket = func() string { return agent }
-	for name, end := range map[string]func(*master){
-		"closed":        func(m *master) { m.Close() },
-		"ssh is killed": func(m *master) { child.SignalGroup(m.process.cmd, m.process.ended, syscall.SIGKILL) },
-		"ssh is told":   func(m *master) { child.SignalGroup(m.process.cmd, m.process.ended, syscall.SIGTERM) },
-		"server gone": func(*master) {
+	for name, end := range map[string]func(sshconn.Connection){
+		"closed":        func(conn sshconn.Connection) { conn.Close() },
+		"ssh is killed": func(sshconn.Connection) { signalSSH(t, syscall.SIGKILL) },
+		"ssh is told":   func(sshconn.Connection) { signalSSH(t, syscall.SIGTERM) },
+		"server gone": func(sshconn.Connection) {
 			if err := s.sshd.KillSessions(); err != nil {
 				t.Error(err)
 			}
@@ -106,7 +106,7 @@ func TestMaster(t *testing.T) {
 				if facts.Identity != s.fingerprint(s.key) || !facts.Remote.IsValid() || facts.Choice.Transport != sshconn.TransportOpenSSH {
 					t.Errorf("%+v", facts)
 				}
-				end(conn.(*master))
+				end(conn)
 				_ = conn.Wait()
 				<-served
 				if err := conn.RoundTrip(); err == nil {
@@ -117,6 +117,20 @@ func TestMaster(t *testing.T) {
 				t.Errorf("left are %v, %v", left, err)
 			}
 		})
+	}
+}
+
+// signalSSH sends a signal to the group of the one ssh that runs.
+func signalSSH(t *testing.T, signal syscall.Signal) {
+	t.Helper()
+	pid, command := 0, ""
+	for _, running := range labtest.Children(t) {
+		if _, err := fmt.Sscan(running, &pid, &command); err != nil || command != "ssh" {
+			t.Errorf("%q runs", running)
+		}
+	}
+	if err := syscall.Kill(-pid, signal); pid == 0 || err != nil {
+		t.Errorf("ssh %d: %v", pid, err)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 	"github.com/mosha-ssh/mosha/internal/sshconn/auth"
+	"github.com/mosha-ssh/mosha/internal/sshconn/openssh"
 )
 
 // Open connects to the destination and authenticates, over the transport that
@@ -32,9 +33,9 @@ func Open(ctx context.Context, cfg *sshconfig.Config, opts sshconn.Options) (ssh
 		return openNative(ctx, cfg, opts)
 	case cfg.Front != "" && opts.Choice.Transport == sshconn.TransportAuto:
 		opts.Choice = sshconn.Choice{Transport: sshconn.TransportOpenSSH, Reason: (&sshconn.UnsupportedError{Feature: sshconn.FeatureFront, Detail: cfg.Front}).Error()}
-		return openMaster(ctx, cfg, opts)
+		return openssh.Dial(ctx, cfg, opts)
 	case opts.Choice.Transport == sshconn.TransportOpenSSH:
-		return openMaster(ctx, cfg, opts)
+		return openssh.Dial(ctx, cfg, opts)
 	}
 	if why := beyondNative(cfg, opts.Env); why != nil {
 		return fallBack(ctx, cfg, opts, why)
@@ -62,23 +63,14 @@ func openNative(ctx context.Context, cfg *sshconfig.Config, opts sshconn.Options
 	return conn, nil
 }
 
-func openMaster(ctx context.Context, cfg *sshconfig.Config, opts sshconn.Options) (sshconn.Connection, error) {
-	conn, err := dialMaster(ctx, cfg, opts)
-	if err != nil {
-		return nil, err
-	}
-	conn.facts.Choice = opts.Choice
-	return conn, nil
-}
-
 // fallBack connects over OpenSSH, because of what the native transport lacks.
 func fallBack(ctx context.Context, cfg *sshconfig.Config, opts sshconn.Options, why error) (sshconn.Connection, error) {
 	opts.Choice = sshconn.Choice{Transport: sshconn.TransportOpenSSH, Reason: reason(why)}
 	opts.Log.Info().Str("reason", opts.Choice.Reason).AnErr("error", why).Msg("OpenSSH is to carry the connection")
-	conn, err := openMaster(ctx, cfg, opts)
+	conn, err := openssh.Dial(ctx, cfg, opts)
 	var master *sshconn.MasterError
 	var path *sshconn.PathError
-	if errors.As(err, &master) && master.Early || errors.As(err, &path) || errors.Is(err, errNoPlace) {
+	if errors.As(err, &master) && master.Early || errors.As(err, &path) || errors.Is(err, openssh.ErrNoPlace) {
 		opts.Log.Warn().Err(err).Msg("OpenSSH cannot carry it")
 		return nil, why
 	}

@@ -1,4 +1,4 @@
-package transport
+package openssh
 
 import (
 	"cmp"
@@ -16,29 +16,33 @@ import (
 	"github.com/mosha-ssh/mosha/internal/sshconn/hostkey"
 )
 
-// dialMaster connects as Dial does, but has OpenSSH's ssh speak SSH over the
+// Dial connects to the destination and has OpenSSH's ssh speak SSH over the
 // connection: it becomes a ControlMaster, whose sessions are used from here
-// (PROTOCOL.mux, MUX_C_PROXY). Errors are those of Dial, *MasterError where ssh
-// ends for a reason that it alone knows, and *PathError.
-func dialMaster(ctx context.Context, cfg *sshconfig.Config, opts sshconn.Options) (*master, error) {
+// (PROTOCOL.mux, MUX_C_PROXY). When ctx ends, Dial returns ctx's cause at once.
+// Other errors are those of package native, *sshconn.MasterError where ssh ends
+// for a reason that it alone knows, and *sshconn.PathError.
+func Dial(ctx context.Context, cfg *sshconfig.Config, opts sshconn.Options) (sshconn.Connection, error) {
 	itself := dialsItself(cfg)
-	d := &masterDialer{Attempt: attempt.New(cfg, opts, itself), itself: itself}
-	m, err := d.dialMaster(ctx)
+	d := &dialer{Attempt: attempt.New(cfg, opts, itself), itself: itself}
+	m, err := d.dial(ctx)
+	switch {
+	case err == nil && ctx.Err() == nil:
+		return m, nil
+	case err == nil:
+		m.Close()
+	}
 	if ctx.Err() != nil {
-		if m != nil {
-			m.Close()
-		}
 		return nil, context.Cause(ctx)
 	}
-	return m, err
+	return nil, err
 }
 
-// masterDialer is the state of one dialMaster.
-type masterDialer struct {
+// dialer is the state of one Dial.
+type dialer struct {
 	*attempt.Attempt
-	itself  bool // ssh makes the connection, see masterfront.go
+	itself  bool // ssh makes the connection, see front.go
 	keys    *hostkey.Verifier
-	process *sshProcess
+	process *process
 
 	fetched atomic.Bool           // ssh has come for the connection
 	left    atomic.Bool           // the host key is one of which only ssh can tell whether it is right
@@ -46,7 +50,7 @@ type masterDialer struct {
 	refused atomic.Pointer[error] // why the server's host key did not get to ssh
 }
 
-func (d *masterDialer) dialMaster(ctx context.Context) (*master, error) {
+func (d *dialer) dial(ctx context.Context) (*master, error) {
 	if err := d.connect(ctx); err != nil {
 		return nil, err
 	}
@@ -55,7 +59,7 @@ func (d *masterDialer) dialMaster(ctx context.Context) (*master, error) {
 	defer cancel()
 	d.keys = hostkey.New(ctx, d.Config, d.Options)
 	d.keys.LeaveToSSH()
-	m, err := d.startMaster(ctx)
+	m, err := d.start(ctx)
 	if err != nil {
 		d.Stream.Close()
 		return nil, err
@@ -64,7 +68,7 @@ func (d *masterDialer) dialMaster(ctx context.Context) (*master, error) {
 }
 
 // connect connects, unless ssh does that itself.
-func (d *masterDialer) connect(ctx context.Context) error {
+func (d *dialer) connect(ctx context.Context) error {
 	if !d.itself {
 		return d.Connect(ctx)
 	}
@@ -73,8 +77,8 @@ func (d *masterDialer) connect(ctx context.Context) error {
 	return nil
 }
 
-// startMaster starts ssh and waits until it has connected or failed.
-func (d *masterDialer) startMaster(ctx context.Context) (*master, error) {
+// start starts ssh and waits until it has connected or failed.
+func (d *dialer) start(ctx context.Context) (*master, error) {
 	m := &master{stream: d.Stream, done: make(chan struct{})}
 	if err := m.listen(d.Options.Master); err != nil {
 		return nil, err
@@ -102,7 +106,7 @@ func (d *masterDialer) startMaster(ctx context.Context) (*master, error) {
 		process.letEnd(ctx) // its exit status says more than that of a process that was killed
 		m.Close()
 		d.Options.Log.Debug().Err(err).Msg("no control socket of ssh")
-		return nil, d.explainMaster(ctx, m, q)
+		return nil, d.explain(ctx, m, q)
 	}
 	process.stderr.tellAll()
 	if d.keys.Pinned() == nil && !d.Stream.IsKerberos() && !d.leftToSSH() { // ssh cannot have connected
@@ -110,12 +114,12 @@ func (d *masterDialer) startMaster(ctx context.Context) (*master, error) {
 		return nil, errUnseen
 	}
 	lines, _ := process.stderr.said()
-	m.facts = d.masterFacts(q.Typed(), lines)
+	m.facts = d.facts(q.Typed(), lines)
 	return m, nil
 }
 
 // questions are those of ssh.
-func (d *masterDialer) questions() *helper.Questions {
+func (d *dialer) questions() *helper.Questions {
 	q := &helper.Questions{
 		User: d.Config.User, Host: d.Config.HostKeyName(), Prompt: d.Options.Prompt, Tell: d.Options.Tell, Verbatim: d.itself,
 		Pause: d.PauseSSH, Fail: d.Abort,
@@ -127,8 +131,8 @@ func (d *masterDialer) questions() *helper.Questions {
 	return q
 }
 
-// masterFacts is what is known of an ssh that has connected and said these lines.
-func (d *masterDialer) masterFacts(typed bool, lines []string) sshconn.Facts {
+// facts is what is known of an ssh that has connected and said these lines.
+func (d *dialer) facts(typed bool, lines []string) sshconn.Facts {
 	f := d.Done()
 	f.Identity, f.Typed = acceptedKey(lines), f.Typed || typed
 	d.keys.Fill(&f)
@@ -136,33 +140,34 @@ func (d *masterDialer) masterFacts(typed bool, lines []string) sshconn.Facts {
 		f.Notes = append(f.Notes, addedNotes(d.Config, lines)...)
 	}
 	f.Notes = append(f.Notes, sshconn.TypedNotes(d.Config, f.Typed, "")...)
+	f.Choice = d.Options.Choice
 	return f
 }
 
 // startSSH starts the master's ssh.
-func (d *masterDialer) startSSH(ctx context.Context, dir helper.Dir) (*sshProcess, error) {
+func (d *dialer) startSSH(ctx context.Context, dir helper.Dir) (*process, error) {
 	agent := ""
 	if d.Options.AgentSocket != nil {
 		agent = d.Options.AgentSocket()
 	}
 	words := &sshWords{log: d.Options.Log, speech: newSpeech(d.Config, d.Options.Tell)}
-	env := masterEnv(d.Options.Env.Environ(), dir, agent)
+	env := environ(d.Options.Env.Environ(), dir, agent)
 	if d.itself {
 		return d.startFronted(ctx, dir, env, words)
 	}
 	way := passedOn(dir)
 	if strict := d.keys.Strict(); strict != d.Config.StrictHostKeyChecking {
-		way = append(way, sshOption{"StrictHostKeyChecking", strict})
+		way = append(way, option{"StrictHostKeyChecking", strict})
 	}
-	args := masterArgs(d.Config, dir, way, d.Options.MayAsk(d.Config), d.Options.Unattended())
-	p := newSSHProcess(d.Options.Env.Command(context.Background(), args[0], args[1:]...), append(env, "SSH_ASKPASS_REQUIRE=force"), words)
+	args := arguments(d.Config, dir, way, d.Options.MayAsk(d.Config), d.Options.Unattended())
+	p := newProcess(d.Options.Env.Command(context.Background(), args[0], args[1:]...), append(env, "SSH_ASKPASS_REQUIRE=force"), words)
 	return p, p.start()
 }
 
 // listen watches the traffic. What happens within ssh cannot be seen: once the
 // server has shown its host key, it is the server's turn after ssh has written,
 // and ssh's, or a person's, after the server has.
-func (d *masterDialer) listen() {
+func (d *dialer) listen() {
 	d.Listen(attempt.Traffic{
 		Wrote: d.Wake,
 		Heard: func() {
@@ -173,8 +178,8 @@ func (d *masterDialer) listen() {
 	})
 }
 
-// explainMaster says why ssh has not connected. It has ended.
-func (d *masterDialer) explainMaster(ctx context.Context, m *master, q *helper.Questions) error {
+// explain says why ssh has not connected. It has ended.
+func (d *dialer) explain(ctx context.Context, m *master, q *helper.Questions) error {
 	if late := d.Overdue(); late != nil {
 		return late
 	}
@@ -187,7 +192,7 @@ func (d *masterDialer) explainMaster(ctx context.Context, m *master, q *helper.Q
 		return cmp.Or(hostkey.Refusal(*refused), *refused)
 	}
 	lines, final := m.process.stderr.said()
-	f := sshFailure{cfg: d.Config, lines: lines, final: final, attended: d.Options.MayAsk(d.Config), typed: q.Typed(), auth: phase == sshconn.PhaseAuth}
+	f := failure{cfg: d.Config, lines: lines, final: final, attended: d.Options.MayAsk(d.Config), typed: q.Typed(), auth: phase == sshconn.PhaseAuth}
 	switch {
 	case final == saysKeyFailed && d.leftToSSH():
 		return f.unseenKeyError()
@@ -216,12 +221,13 @@ func (d *masterDialer) explainMaster(ctx context.Context, m *master, q *helper.Q
 	return e
 }
 
-var errNoPlace = errors.New("no place for the sockets of ssh")
+// ErrNoPlace says that Options.Master names no place.
+var ErrNoPlace = errors.New("no place for the sockets of ssh")
 
 // listen makes the master's directory and the sockets in it that are ours.
 func (m *master) listen(place sshconn.MasterPlace) error {
 	if place.Dir == "" {
-		return errNoPlace
+		return ErrNoPlace
 	}
 	dir, err := helper.NewDir(place.Dir, place.Program)
 	if err != nil {

@@ -1,4 +1,4 @@
-package transport
+package openssh
 
 import (
 	"testing"
@@ -27,7 +27,7 @@ func TestBannerNamesNoAddress(t *testing.T) {
 		"a banner":            {texts: []string{dialed, version, banner}, want: "192.0.2.1:22"},
 		"a banner on the way": {jump: "hop", texts: []string{banner, version}, want: "invalid AddrPort"},
 	} {
-		d := &masterDialer{
+		d := &dialer{
 			Attempt: attempt.New(&sshconfig.Config{HostName: "h", Port: 22, Front: "nice", ProxyJump: c.jump}, sshconn.Options{Log: zerolog.Nop()}, true),
 			itself:  true,
 		}

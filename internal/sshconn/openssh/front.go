@@ -1,4 +1,4 @@
-package transport
+package openssh
 
 import (
 	"context"
@@ -32,7 +32,7 @@ import (
 //	keeper ==sessions==> control socket -> ssh -> server
 //	                                        ^ run by the program in front
 
-// dialsItself says whether ssh is to make its connection itself.
+// dialsItself reports whether ssh is to make its connection itself.
 func dialsItself(cfg *sshconfig.Config) bool {
 	byAddress := cfg.CheckHostIP || cfg.GSSAPITrustDNS && (cfg.GSSAPIAuthentication || cfg.GSSAPIKeyExchange)
 	return cfg.Front != "" || byAddress && !cfg.HasProxy()
@@ -71,7 +71,7 @@ const (
 // relay. Once the server has said its version a banner of its may have any line in
 // it, and so may that of a host on the way: an address counts before that, and
 // where there is none.
-func (d *masterDialer) overhear(line string) {
+func (d *dialer) overhear(line string) {
 	d.fetched.Store(true) // ssh is there
 	if m := saysConnecting.FindStringSubmatch(line); m != nil && !d.Stream.HasVersion() && !d.Config.HasProxy() {
 		addr, err := netip.ParseAddr(m[1])
@@ -95,8 +95,8 @@ func (d *masterDialer) overhear(line string) {
 //
 // Where that gives ssh a terminal, as sshpass does, ssh asks there; else it has
 // none and asks by our program. The ssh to a jump host is one of ours, as always
-// (jump.go).
-func (d *masterDialer) startFronted(ctx context.Context, dir helper.Dir, env []string, words *sshWords) (*sshProcess, error) {
+// (helper.LeadOn).
+func (d *dialer) startFronted(ctx context.Context, dir helper.Dir, env []string, words *sshWords) (*process, error) {
 	jump := d.Options.Env.Command(ctx, d.Config.JumpProgram())
 	jump.Env = nil // but for what this adds:
 	helper.LeadOn(jump, dir, helper.JumpOptions(&d.Options))
@@ -104,7 +104,7 @@ func (d *masterDialer) startFronted(ctx context.Context, dir helper.Dir, env []s
 	if err != nil {
 		return nil, err
 	}
-	args := masterArgs(d.Config, dir, way, !d.Config.BatchMode, d.Options.Unattended())
+	args := arguments(d.Config, dir, way, !d.Config.BatchMode, d.Options.Unattended())
 	if d.Options.Env.Get("DISPLAY") == "" {
 		env = append(env, "DISPLAY=none") // or ssh would not run SSH_ASKPASS
 	}
@@ -112,7 +112,7 @@ func (d *masterDialer) startFronted(ctx context.Context, dir helper.Dir, env []s
 	if err != nil {
 		return nil, err
 	}
-	p := newSSHProcess(cmd, append(env, jump.Env...), words)
+	p := newProcess(cmd, append(env, jump.Env...), words)
 	p.warden = w
 	words.heard = func(line string) {
 		d.overhear(line)
@@ -131,11 +131,11 @@ func (d *masterDialer) startFronted(ctx context.Context, dir helper.Dir, env []s
 
 // ownWay are the options of an ssh that makes its connection itself. A host key
 // that is not the known one it may not let pass: nobody here sees the key.
-func (d *masterDialer) ownWay(ctx context.Context, jumpProgram string) ([]sshOption, error) {
-	var options []sshOption
+func (d *dialer) ownWay(ctx context.Context, jumpProgram string) ([]option, error) {
+	var options []option
 	if d.Config.StrictHostKeyChecking == "no" {
-		const option, value = "StrictHostKeyChecking", hostkey.StrictAnyway
-		with := append(slices.Clone(d.Config.Program()), "-o", option+"="+value)
+		const name, value = "StrictHostKeyChecking", hostkey.StrictAnyway
+		with := append(slices.Clone(d.Config.Program()), "-o", name+"="+value)
 		found, err := sshconfig.Resolve(ctx, d.Options.Env, with, d.Config.Dest)
 		if err != nil {
 			return nil, err
@@ -143,14 +143,14 @@ func (d *masterDialer) ownWay(ctx context.Context, jumpProgram string) ([]sshOpt
 		if found.StrictHostKeyChecking == "no" { // it is in a script, before what we say
 			return nil, &sshconn.HostKeyError{Problem: sshconn.KeyUnseen, Host: hostkey.Name(d.Config), Strict: "no"}
 		}
-		options = append(options, sshOption{option, value})
+		options = append(options, option{name, value})
 	}
 	jump, err := d.Config.JumpArgs()
 	if err != nil || len(jump) == 0 {
 		return options, err
 	}
 	words := slices.Concat([]string{jumpProgram}, helper.JumpOptions(&d.Options), jump[1:])
-	return append(options, sshOption{"ProxyCommand", escapePercent(shellescape.QuoteCommand(words))}, sshOption{"ProxyUseFdpass", "no"}), nil
+	return append(options, option{"ProxyCommand", escapePercent(shellescape.QuoteCommand(words))}, option{"ProxyUseFdpass", "no"}), nil
 }
 
 // wardenScript runs the program in front of ssh, and ends it and ssh when the

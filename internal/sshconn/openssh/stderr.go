@@ -1,4 +1,4 @@
-package transport
+package openssh
 
 import (
 	"cmp"
@@ -159,7 +159,7 @@ func (w *sshWords) lineLocked(line string, own bool) {
 	}
 }
 
-// isDebug says whether a line is one for debugging. There are many, so they are
+// isDebug reports whether a line is one for debugging. There are many, so they are
 // logged only of an ssh that has failed.
 func isDebug(line string) bool { return strings.HasPrefix(line, "debug") }
 

@@ -1,4 +1,4 @@
-package transport
+package openssh
 
 import (
 	"slices"
@@ -10,16 +10,16 @@ import (
 	"github.com/mosha-ssh/mosha/internal/sshconn/helper"
 )
 
-// masterArgs returns the command line of an ssh that is a ControlMaster and
+// arguments returns the command line of an ssh that is a ControlMaster and
 // nothing else, with its sockets in dir. asks says that somebody can answer
 // its questions. An ssh that is unattended, which no person ran, adds no key to
 // the agent.
 //
 // Of several values of an option ssh takes the first, so ours stand before the
 // user's and override the configuration too.
-func masterArgs(cfg *sshconfig.Config, dir helper.Dir, connection []sshOption, asks, unattended bool) []string {
+func arguments(cfg *sshconfig.Config, dir helper.Dir, connection []option, asks, unattended bool) []string {
 	args := slices.Clone(cfg.Program())
-	for _, option := range append([]sshOption{
+	for _, option := range append([]option{
 		{"ControlMaster", "yes"},
 		{"ControlPath", pathValue(dir.Control())},
 		{"ControlPersist", "no"},
@@ -47,14 +47,14 @@ func masterArgs(cfg *sshconfig.Config, dir helper.Dir, connection []sshOption, a
 	return append(args, "-N", "-T", "--", cfg.Dest)
 }
 
-// sshOption is an option of ssh_config.
-type sshOption struct{ name, value string }
+// option is an option of ssh_config.
+type option struct{ name, value string }
 
 // passedOn are the options by which ssh gets its connection from this process
 // (ProxyUseFdpass): it is reached, watched and ended like the native transport's,
 // and an ssh whose keeper was killed loses it.
-func passedOn(dir helper.Dir) []sshOption {
-	return []sshOption{
+func passedOn(dir helper.Dir) []option {
+	return []option{
 		{"ProxyCommand", escapePercent(shellescape.Quote(dir.PassProgram()))}, {"ProxyUseFdpass", "yes"},
 	}
 }
@@ -74,9 +74,9 @@ func yesNo(b bool) string {
 	return "no"
 }
 
-// masterEnv returns the environment of that ssh but for when it is to ask by the
+// environ returns the environment of that ssh but for when it is to ask by the
 // askpass program: with BatchMode it asks nothing.
-func masterEnv(env []string, dir helper.Dir, agentSocket string) []string {
+func environ(env []string, dir helper.Dir, agentSocket string) []string {
 	env = slices.DeleteFunc(slices.Clone(env), func(v string) bool {
 		name, _, _ := strings.Cut(v, "=")
 		return name == "SSH_AUTH_SOCK" || name == "SSH_ASKPASS" || name == "SSH_ASKPASS_REQUIRE" || name == "SSH_ASKPASS_PROMPT"

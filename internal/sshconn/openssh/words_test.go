@@ -1,4 +1,4 @@
-package transport
+package openssh
 
 import (
 	"bytes"
@@ -15,7 +15,7 @@ import (
 )
 
 // said is what an ssh with that standard error would have ended with.
-func said(cfg *sshconfig.Config, auth bool, texts ...string) sshFailure {
+func said(cfg *sshconfig.Config, auth bool, texts ...string) failure {
 	w := &sshWords{log: zerolog.Nop(), speech: newSpeech(cfg, func(n sshconn.Notice) {
 		if len(n.Text) > sshconn.MaxText || !utf8.ValidString(n.Text) {
 			panic(n.Text)
@@ -24,7 +24,7 @@ func said(cfg *sshconfig.Config, auth bool, texts ...string) sshFailure {
 	w.writes(texts...)
 	w.speech.release()
 	w.speech.send()
-	f := sshFailure{cfg: cfg, auth: auth}
+	f := failure{cfg: cfg, auth: auth}
 	f.lines, f.final = w.said()
 	return f
 }

@@ -1,4 +1,4 @@
-package transport
+package openssh
 
 import (
 	"context"
@@ -13,7 +13,7 @@ import (
 	"github.com/mosha-ssh/mosha/internal/secret"
 )
 
-// sshProcess is an ssh that is a ControlMaster. It has a process group of its
+// process is an ssh that is a ControlMaster. It has a process group of its
 // own, so that what it starts ends with it.
 //
 //	started --auth done, control socket made--> ready --> ended
@@ -21,7 +21,7 @@ import (
 //
 // ssh turns its standard output to /dev/null once it listens on its control
 // socket (ssh.c, ssh_session2), so the end of that output tells when.
-type sshProcess struct {
+type process struct {
 	cmd    *exec.Cmd
 	stderr *sshWords
 	ready  chan struct{} // closed when it listens, or when it has ended
@@ -32,10 +32,10 @@ type sshProcess struct {
 	getReady func() // closes ready; may be called more than once
 }
 
-// newSSHProcess makes an ssh that is still to be started, whose standard error is
+// newProcess makes an ssh that is still to be started, whose standard error is
 // for words.
-func newSSHProcess(cmd *exec.Cmd, env []string, words *sshWords) *sshProcess {
-	p := &sshProcess{cmd: cmd, stderr: words, ready: make(chan struct{}), ended: make(chan struct{})}
+func newProcess(cmd *exec.Cmd, env []string, words *sshWords) *process {
+	p := &process{cmd: cmd, stderr: words, ready: make(chan struct{}), ended: make(chan struct{})}
 	p.getReady = sync.OnceFunc(func() { close(p.ready) })
 	p.cmd.Env = env
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -43,7 +43,7 @@ func newSSHProcess(cmd *exec.Cmd, env []string, words *sshWords) *sshProcess {
 }
 
 // start starts it. The error is that of the system.
-func (p *sshProcess) start() error {
+func (p *process) start() error {
 	out, theirs, err := os.Pipe()
 	if err != nil {
 		return err
@@ -80,7 +80,7 @@ func (p *sshProcess) start() error {
 const endGrace = 5 * time.Second
 
 // letEnd waits until the process has ended by itself, for endGrace at most.
-func (p *sshProcess) letEnd(ctx context.Context) {
+func (p *process) letEnd(ctx context.Context) {
 	grace := time.NewTimer(endGrace)
 	defer grace.Stop()
 	select {
@@ -91,7 +91,7 @@ func (p *sshProcess) letEnd(ctx context.Context) {
 }
 
 // end ends the process and returns when it is reaped.
-func (p *sshProcess) end() {
+func (p *process) end() {
 	p.once.Do(func() {
 		p.warden.dismiss()
 		child.EndGroup(p.cmd, p.ended)
@@ -99,8 +99,8 @@ func (p *sshProcess) end() {
 	<-p.ended
 }
 
-// killed says whether it was ended from here.
-func (p *sshProcess) killed() bool {
+// killed reports whether it was ended from here.
+func (p *process) killed() bool {
 	status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus)
 	return ok && status.Signaled()
 }

@@ -1,4 +1,4 @@
-package transport
+package openssh
 
 import (
 	"regexp"
@@ -38,8 +38,8 @@ const (
 	saysAgentEmpty = "agent contains no identities"
 )
 
-// sshFailure is how an ssh ended that could not connect.
-type sshFailure struct {
+// failure is how an ssh ended that could not connect.
+type failure struct {
 	cfg      *sshconfig.Config
 	lines    []string
 	final    string
@@ -50,7 +50,7 @@ type sshFailure struct {
 
 // explain returns what happened as the native transport would say it, nil if
 // the lines do not tell.
-func (f *sshFailure) explain() error {
+func (f *failure) explain() error {
 	if m := saysNegotiation.FindStringSubmatch(f.final); m != nil {
 		return &sshconn.AlgorithmError{What: negotiated(m[1]), Theirs: strings.Split(m[2], ",")}
 	}
@@ -70,7 +70,7 @@ func (f *sshFailure) explain() error {
 }
 
 // tail returns the last lines, without those for debugging, the last first.
-func (f *sshFailure) tail() []string {
+func (f *failure) tail() []string {
 	var last []string
 	for i := len(f.lines) - 1; i >= 0 && len(last) < 3; i-- {
 		if !isDebug(f.lines[i]) {
@@ -93,7 +93,7 @@ func negotiated(what string) string {
 
 // unseenKeyError is the refusal of a key that was not seen here, as far as ssh has
 // said why: that may be lost among a server's words.
-func (f *sshFailure) unseenKeyError() error {
+func (f *failure) unseenKeyError() error {
 	e := &sshconn.HostKeyError{Problem: sshconn.KeyDisputed, Host: hostkey.Name(f.cfg), Strict: f.cfg.StrictHostKeyChecking}
 	if problem, file := revokedWords(f.lines); problem != "" {
 		e.Problem, e.File = problem, file
@@ -130,7 +130,7 @@ func revokedWords(lines []string) (problem, file string) {
 
 // authError puts together what ssh has said of the login. methods are those of
 // its last word, nil if that has none.
-func (f *sshFailure) authError(methods []string, disconnect string) error {
+func (f *failure) authError(methods []string, disconnect string) error {
 	e := &sshconn.AuthError{User: f.cfg.User, Host: f.cfg.HostName, Disconnect: disconnect, Typed: f.typed}
 	for _, line := range f.lines {
 		if m := saysOffer.FindStringSubmatch(line); m != nil {

@@ -1,4 +1,4 @@
-package transport
+package openssh
 
 import (
 	"io"
@@ -15,7 +15,7 @@ const relayBuffer = 16 << 10
 
 // relay hands the connection to the ssh that comes for it, once, and copies
 // until either side has closed its end. It then closes both.
-func (d *masterDialer) relay(listener *net.UnixListener) {
+func (d *dialer) relay(listener *net.UnixListener) {
 	conn, err := listener.AcceptUnix()
 	listener.Close()
 	if err != nil {
@@ -42,7 +42,7 @@ func copyBytes(to io.Writer, from io.Reader) {
 // as the native transport does, and hands nothing more on to ssh before: what
 // ssh says of a key cannot be told for sure from what a server has it say.
 type gate struct {
-	d    *masterDialer
+	d    *dialer
 	open bool
 }
 
@@ -64,12 +64,12 @@ func (g *gate) Read(p []byte) (int, error) {
 // read in more than one way.
 var errUnseen = &sshconn.ProtocolError{Phase: sshconn.PhaseKex, Message: "the server's host key cannot be seen in its key exchange"}
 
-// leftToSSH says whether ssh alone decides about the host key, and refuses one
+// leftToSSH reports whether ssh alone decides about the host key, and refuses one
 // that is not the known one: nobody here sees it, or can read it.
-func (d *masterDialer) leftToSSH() bool { return d.itself || d.left.Load() }
+func (d *dialer) leftToSSH() bool { return d.itself || d.left.Load() }
 
 // judge decides about the key that the server has shown.
-func (d *masterDialer) judge() error {
+func (d *dialer) judge() error {
 	shown := d.Stream.HostKey()
 	switch {
 	case d.Stream.IsKerberos():

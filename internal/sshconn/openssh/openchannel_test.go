@@ -1,4 +1,4 @@
-package transport
+package openssh
 
 import (
 	"encoding/binary"

@@ -1,4 +1,4 @@
-package transport
+package openssh
 
 import (
 	"errors"
@@ -27,7 +27,7 @@ type master struct {
 	passing *net.UnixListener // where ssh comes for the connection
 	asking  *net.UnixListener // where its questions come
 	agents  *net.UnixListener // where its agent channels come
-	process *sshProcess
+	process *process
 
 	mux      ssh.Conn
 	channels <-chan ssh.NewChannel
@@ -87,7 +87,7 @@ func (m *master) Serve(agent func(sshconn.AgentOffer)) {
 			time.Sleep(acceptRest)
 			continue
 		}
-		agent(&masterOffer{conn: conn})
+		agent(&offer{conn: conn})
 	}
 }
 
@@ -143,16 +143,16 @@ func (m *master) Close() error {
 // accepted.
 const acceptRest = 100 * time.Millisecond
 
-// masterOffer is an agent channel that ssh has accepted already.
-type masterOffer struct{ conn *net.UnixConn }
+// offer is an agent channel that ssh has accepted already.
+type offer struct{ conn *net.UnixConn }
 
 // Accept returns the channel. ssh itself begins it with session-bind.
-func (o *masterOffer) Accept() (*sshconn.AgentChannel, error) {
+func (o *offer) Accept() (*sshconn.AgentChannel, error) {
 	return &sshconn.AgentChannel{ReadWriteCloser: o.conn}, nil
 }
 
 // Waits is that of AgentOffer.
-func (o *masterOffer) Waits() bool { return false }
+func (o *offer) Waits() bool { return false }
 
 // Refuse is that of AgentOffer.
-func (o *masterOffer) Refuse(ssh.RejectionReason) { o.conn.Close() }
+func (o *offer) Refuse(ssh.RejectionReason) { o.conn.Close() }

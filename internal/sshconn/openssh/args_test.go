@@ -1,4 +1,4 @@
-package transport
+package openssh
 
 import (
 	"os"
@@ -40,7 +40,7 @@ func TestMasterArgs(t *testing.T) {
 		Dest: "me@devbox", CanonicalizeHostname: true,
 		SSH: []string{"ssh", "-F", config, "-J", "hop", "-S", "/my/own", "-M", "-L", "1:h:3", "-o", "ControlPath=none", "-p", "2222", "-q"},
 	}
-	args := masterArgs(cfg, `/run/a "b" c%d\e/ssh1`, passedOn(`/run/a "b" c%d\e/ssh1`), true, false)
+	args := arguments(cfg, `/run/a "b" c%d\e/ssh1`, passedOn(`/run/a "b" c%d\e/ssh1`), true, false)
 	out, err := exec.Command(args[0], slices.Insert(slices.Clone(args[1:]), 0, "-G")...).Output()
 	if err != nil {
 		t.Fatalf("%q: %v", args, err)
@@ -67,12 +67,12 @@ func TestMasterArgs(t *testing.T) {
 
 func TestMasterEnv(t *testing.T) {
 	dir := helper.Dir("/run/ssh1")
-	got := masterEnv([]string{"HOME=/me", "SSH_AUTH_SOCK=/old", "SSH_ASKPASS=/other", "SSH_ASKPASS_REQUIRE=never", "SSH_ASKPASS_PROMPT=none"}, dir, "/agent")
+	got := environ([]string{"HOME=/me", "SSH_AUTH_SOCK=/old", "SSH_ASKPASS=/other", "SSH_ASKPASS_REQUIRE=never", "SSH_ASKPASS_PROMPT=none"}, dir, "/agent")
 	want := []string{"HOME=/me", "SSH_AUTH_SOCK=/agent", "SSH_ASKPASS=/run/ssh1/mosha-ask"}
 	if !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
-	if got := masterEnv([]string{"SSH_AUTH_SOCK=/old"}, dir, ""); slices.ContainsFunc(got, func(v string) bool { return strings.HasPrefix(v, "SSH_AUTH_SOCK") }) {
+	if got := environ([]string{"SSH_AUTH_SOCK=/old"}, dir, ""); slices.ContainsFunc(got, func(v string) bool { return strings.HasPrefix(v, "SSH_AUTH_SOCK") }) {
 		t.Errorf("%q", got)
 	}
 }

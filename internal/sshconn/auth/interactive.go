@@ -16,7 +16,7 @@ var errTooMuch = errors.New("the server asks too much")
 type passwords struct {
 	auth  *Login
 	asked int
-	// sent says that the last password went to the server and nothing came
+	// sent reports that the last password went to the server and nothing came
 	// back yet that x/crypto understands.
 	sent bool
 	held [][]byte // what was typed last
@@ -46,7 +46,7 @@ func (p *passwords) ask() (string, error) {
 	return borrowed(answers[0]), nil
 }
 
-// unanswered says that the server met the last password with something else
+// unanswered reports that the server met the last password with something else
 // than yes or no.
 func (p *passwords) unanswered() bool {
 	return p.sent && p.asked < p.auth.cfg.NumberOfPasswordPrompts

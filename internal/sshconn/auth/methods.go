@@ -43,5 +43,5 @@ func (m *methods) next(supported []string) string {
 	return ""
 }
 
-// disable says that a method has nothing more to try.
+// disable reports that a method has nothing more to try.
 func (m *methods) disable(name string) { m.enabled[name] = false }

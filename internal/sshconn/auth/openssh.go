@@ -66,7 +66,7 @@ func opensshMethod(cfg *sshconfig.Config, env child.Env, offered []string) *sshc
 // ticketTimeout bounds klist, which asks nobody.
 const ticketTimeout = 2 * time.Second
 
-// hasTicket says whether this user has a Kerberos ticket. GSSAPIAuthentication
+// hasTicket reports whether this user has a Kerberos ticket. GSSAPIAuthentication
 // alone says little: some systems have it in everybody's configuration.
 func hasTicket(env child.Env) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), ticketTimeout)

@@ -39,7 +39,7 @@ func (s *reportingSigner) SignWithAlgorithm(rand io.Reader, data []byte, algorit
 	return signature, err
 }
 
-// announce says that a signature may wait for a person: of a key on a FIDO
+// announce reports that a signature may wait for a person: of a key on a FIDO
 // token at once, of any other when it takes long. It returns what ends that.
 func (s *reportingSigner) announce() (end func()) {
 	public := pubkey.Plain(s.PublicKey())

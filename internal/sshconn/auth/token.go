@@ -10,7 +10,7 @@ import (
 	"github.com/mosha-ssh/mosha/internal/text"
 )
 
-// errOnToken says that only the token of a FIDO key can sign, which nobody here
+// errOnToken reports that only the token of a FIDO key can sign, which nobody here
 // can talk to but OpenSSH.
 var errOnToken = errors.New("the key is on a FIDO token")
 

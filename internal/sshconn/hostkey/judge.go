@@ -53,8 +53,8 @@ func sameFiles(a, b *sshconfig.Config) bool {
 	return slices.Equal(a.UserKnownHostsFiles, b.UserKnownHostsFiles) && slices.Equal(a.GlobalKnownHostsFiles, b.GlobalKnownHostsFiles)
 }
 
-// sameRules reports whether two configurations of a destination accept the same host
-// keys.
+// sameRules reports whether two configurations of a destination accept the same
+// host keys.
 func sameRules(a, b *sshconfig.Config) bool {
 	type rules struct {
 		strict, dns            string

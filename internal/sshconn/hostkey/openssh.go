@@ -10,12 +10,11 @@ import (
 	"github.com/mosha-ssh/mosha/internal/sshconn/pubkey"
 )
 
-// Over the OpenSSH transport the server's key is judged when it goes by, and by
-// ssh after that, which may know less: a key that could
-// not be written down, or that another file has. It may know more, too: what the
-// DNS says (VerifyHostKeyDNS yes), KnownHostsCommand or RevokedHostKeys; and it
-// draws the key (VisualHostKey). Then it decides about a key that the files do not
-// vouch for, and this is what becomes of that:
+// Over the OpenSSH transport the Verifier judges the server's key when it goes by,
+// and ssh judges it after that. ssh may know less: a key that was not written down,
+// or that another file has. It may know more, too: what the DNS says
+// (VerifyHostKeyDNS yes), KnownHostsCommand or RevokedHostKeys; and it draws the key
+// (VisualHostKey). Then it decides about a key that the files do not vouch for:
 //
 //	deferred --ssh asks--> yes: accepted by a person
 //	     |          \-----> no: ssh ends

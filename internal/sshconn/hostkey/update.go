@@ -179,7 +179,7 @@ func (u *Updater) prove(update knownhosts.Update) (knownhosts.Update, error) {
 	return update.Without(weak), err
 }
 
-// errUnproven says that the server would not prove that its keys are its own.
+// errUnproven reports that the server would not prove that its keys are its own.
 var errUnproven = errors.New("the server did not prove its host keys")
 
 // rsaAlgorithm is the algorithm of the key exchange if that is RSA's, "" if not.

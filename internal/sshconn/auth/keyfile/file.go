@@ -11,10 +11,10 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// ErrPassphrase says that the passphrase is not the file's.
+// ErrPassphrase reports that the passphrase is not the file's.
 var ErrPassphrase = errors.New("wrong passphrase")
 
-// FormatError says that a file cannot be read, whatever the passphrase.
+// FormatError reports that a file cannot be read, whatever the passphrase.
 type FormatError struct {
 	What    string // what is wrong with it, or unknown here
 	Unknown bool   // it is of a kind that is not known here, but may be to others

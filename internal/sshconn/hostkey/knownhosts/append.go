@@ -17,14 +17,14 @@ import (
 	"github.com/mosha-ssh/mosha/internal/sshconn/pubkey"
 )
 
-// NameError says that a host has a name that cannot stand in known_hosts.
+// NameError reports that a host has a name that cannot stand in known_hosts.
 type NameError struct{ Name string }
 
 func (e *NameError) Error() string {
 	return fmt.Sprintf("host name %q cannot be written to known_hosts", e.Name)
 }
 
-// Recordable says whether the host's name may be written to known_hosts. Where
+// Recordable reports whether the host's name may be written to known_hosts. Where
 // it may not, ssh refuses a key that is not known.
 func (h Host) Recordable() bool {
 	return h.Hostname != "" && !strings.ContainsAny(h.Hostname, "@?*#[]|'\"\\")
@@ -76,7 +76,7 @@ func newLine(key ssh.PublicKey, hash bool, name string) string {
 	return name + " " + string(ssh.MarshalAuthorizedKey(pubkey.Plain(key)))
 }
 
-// endsInNewline says whether a line can begin at the end of f.
+// endsInNewline reports whether a line can begin at the end of f.
 func endsInNewline(f *os.File) bool {
 	info, err := f.Stat()
 	if err != nil || info.Size() == 0 {
@@ -107,7 +107,7 @@ func openLocked(file string, flag int) (*os.File, error) {
 	}
 }
 
-// lock says whether the lock was to be had: not every file system has locks.
+// lock reports whether it got the lock: not every file system has locks.
 func lock(f *os.File) bool {
 	for deadline := time.Now().Add(lockPatience); ; time.Sleep(10 * time.Millisecond) {
 		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
@@ -120,7 +120,7 @@ func lock(f *os.File) bool {
 	}
 }
 
-// isCurrent says whether the file of that name is still the one that is open.
+// isCurrent reports whether the file of that name is still the one that is open.
 func isCurrent(f *os.File, name string) bool {
 	opened, err := f.Stat()
 	if err != nil {

@@ -36,9 +36,9 @@ type Result struct {
 	// Found is the line that decided: the matching one, the last of those that
 	// differ, or the revocation.
 	Found
-	// Portless says that the match was found only without the port.
+	// Portless reports that the match was found only without the port.
 	Portless bool
-	// Certified says that it is an authority that matched.
+	// Certified reports that it is an authority that matched.
 	Certified bool
 	// CertProblem says why the certificate of a known authority was not
 	// accepted; "" if there was none. The check then went on with the plain

@@ -26,7 +26,8 @@ func anyKey(s string) (ssh.PublicKey, bool) {
 	return key, true
 }
 
-// otherKey returns an *pubkey.Opaque, if ssh has its kind: one of those given, or RSA.
+// otherKey returns a *pubkey.Opaque, if ssh has its kind: one of those given, or
+// RSA.
 func otherKey(s string, kinds []string) (ssh.PublicKey, bool) {
 	key, _ := anyKey(s)
 	opaque, ok := key.(*pubkey.Opaque)

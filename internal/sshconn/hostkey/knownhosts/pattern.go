@@ -12,7 +12,7 @@ import (
 // maxPattern is the length at which ssh's match_pattern_list gives up.
 const maxPattern = 1023
 
-// matchHosts says whether the hosts field of a line is for name, which is in
+// matchHosts reports whether the hosts field of a line is for name, which is in
 // lower case. ok is false if the field is a hash that cannot be read.
 func matchHosts(hosts, name string) (match, ok bool) {
 	if !strings.HasPrefix(hosts, "|") {

@@ -13,13 +13,13 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// errTooLong says that a file is longer than is ever read.
+// errTooLong reports that a file is longer than is ever read.
 var errTooLong = errors.New("longer than 16 MB")
 
-// errChanging says that a file was written by others again and again.
+// errChanging reports that a file was written by others again and again.
 var errChanging = errors.New("others keep writing it")
 
-// errNotOurs says that a file is none that may be replaced.
+// errNotOurs reports that a file is none that may be replaced.
 var errNotOurs = errors.New("not a file of this user's that can be written")
 
 // Apply makes the update: the host's lines with other keys go from all files,
@@ -192,7 +192,7 @@ func writeBeside(name, text string, as fs.FileInfo) (temp string, err error) {
 	return f.Name(), nil
 }
 
-// unchanged says whether the file of that name is as it was when it was read.
+// unchanged reports whether the file of that name is as it was when it was read.
 func unchanged(f *os.File, name string, before fs.FileInfo) bool {
 	now, err := f.Stat()
 	return err == nil && isCurrent(f, name) && now.Size() == before.Size() && now.ModTime().Equal(before.ModTime())

@@ -83,7 +83,7 @@ func (p *planner) see(l line) {
 	}
 }
 
-// hasOldElsewhere says whether one of the keys that would go is known under
+// hasOldElsewhere reports whether one of the keys that would go is known under
 // another name.
 func (p *planner) hasOldElsewhere(lines []line) bool {
 	if len(p.Old) == 0 {
@@ -107,8 +107,8 @@ func blobsOf(keys []ssh.PublicKey) blobs {
 	return all
 }
 
-// hasOneOf says whether the line's key is one of these. Of the thousands of lines
-// for other hosts no key is parsed for that.
+// hasOneOf reports whether the line's key is one of these. Of the thousands of
+// lines for other hosts no key is parsed for that.
 func (l line) hasOneOf(keys blobs) bool {
 	_, encoded, ok := keyFields(l.key)
 	if !ok {

@@ -32,8 +32,8 @@ func (db *DB) Algorithms(configured []string, h Host) []string {
 	return append(first, last...)
 }
 
-// has says whether a key of that type is known. As for ssh, the first one counts:
-// if it is revoked, there is none.
+// has reports whether a key of that type is known. As for ssh, the first one
+// counts: if it is revoked, there is none.
 func (es entries) has(keyType string) bool {
 	i := slices.IndexFunc(es, func(e entry) bool { return e.marker == plain && e.key.Type() == keyType })
 	return i >= 0 && !es.revoked(es[i].key)

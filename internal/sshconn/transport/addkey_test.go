@@ -13,6 +13,7 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/lab"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/sshconn/native"
 )
 
 // agentHas returns the comments of an agent's keys.
@@ -70,7 +71,7 @@ func TestAddKeysToAgent(t *testing.T) {
 				}
 				return [][]byte{[]byte(testPassphrase)}, nil
 			}
-			conn, err := Dial(t.Context(), cfg, opts)
+			conn, err := native.Dial(t.Context(), cfg, opts)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -100,7 +101,7 @@ func TestKeysLifetime(t *testing.T) {
 	opts, log := options(cfg), &strings.Builder{}
 	opts.Log = zerolog.New(log)
 	opts.Prompt = func(context.Context, sshconn.Prompt) ([][]byte, error) { return nil, sshconn.ErrNoAnswer }
-	conn, err := Dial(t.Context(), cfg, opts)
+	conn, err := native.Dial(t.Context(), cfg, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,7 +196,7 @@ func TestCertificateOfALockedKey(t *testing.T) {
 		asked++
 		return [][]byte{[]byte(testPassphrase)}, nil
 	}
-	conn, err := Dial(t.Context(), cfg, opts)
+	conn, err := native.Dial(t.Context(), cfg, opts)
 	if err != nil {
 		t.Fatal(err)
 	}

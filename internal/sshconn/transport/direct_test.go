@@ -15,6 +15,7 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/lab"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/sshconn/native"
 )
 
 // onLine calls then at the first log line that has the text.
@@ -44,7 +45,7 @@ func TestConnectionAttempts(t *testing.T) {
 			t.Error(err)
 		}
 	}})
-	conn, err := Dial(t.Context(), cfg, opts)
+	conn, err := native.Dial(t.Context(), cfg, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +59,7 @@ func TestConnectionAttempts(t *testing.T) {
 	}
 	opts.Log = zerolog.New(&onLine{text: "trying again", then: func() { t.Error("an attempt that is to fail early was repeated") }})
 	opts.Limits.Connect = limitForTest
-	if _, err := Dial(t.Context(), cfg, opts); !isRefused(err) {
+	if _, err := native.Dial(t.Context(), cfg, opts); !isRefused(err) {
 		t.Errorf("with a limit: %v", err)
 	}
 	cfg.ConnectionAttempts = 1
@@ -109,7 +110,7 @@ func TestRekeyLimit(t *testing.T) {
 		cfg := s.config(line)
 		opts := options(cfg)
 		opts.Log = zerolog.New(&log)
-		conn, err := Dial(t.Context(), cfg, opts)
+		conn, err := native.Dial(t.Context(), cfg, opts)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/sshconn/native"
 )
 
 // giveUp ends a Dial that notices nothing. No test is decided by how soon
@@ -73,11 +74,11 @@ func (d *distant) laptop(name string) *lab.Machine {
 }
 
 // dialFrom dials on a machine, for as long as giveUp.
-func (d *distant) dialFrom(m *lab.Machine, cfg *sshconfig.Config, opts sshconn.Options) (*Conn, error) {
+func (d *distant) dialFrom(m *lab.Machine, cfg *sshconfig.Config, opts sshconn.Options) (*native.Conn, error) {
 	ctx, cancel := context.WithTimeout(d.t.Context(), giveUp)
 	defer cancel()
 	opts.Dial = m.Dial
-	return Dial(ctx, cfg, opts)
+	return native.Dial(ctx, cfg, opts)
 }
 
 // signingAgent stands before a real agent, and calls signing before each request

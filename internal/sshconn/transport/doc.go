@@ -1,4 +1,4 @@
-// Package transport opens an authenticated connection, over the one of two
-// transports that can: golang.org/x/crypto/ssh, or OpenSSH's own ssh as a
-// ControlMaster.
+// Package transport opens an authenticated connection: it chooses between the
+// transport in this process (native) and OpenSSH's own ssh (openssh), and goes
+// from one to the other.
 package transport

@@ -21,6 +21,7 @@ import (
 	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/sshconn/native"
 )
 
 // configTo is for a server on loopback that is not an sshd.
@@ -65,7 +66,7 @@ func saying(t *testing.T, text string) net.Addr {
 
 func dialError(t *testing.T, cfg *sshconfig.Config) error {
 	t.Helper()
-	conn, err := Dial(t.Context(), cfg, options(cfg))
+	conn, err := native.Dial(t.Context(), cfg, options(cfg))
 	if err == nil {
 		conn.Close()
 		t.Error("Dial succeeded")
@@ -111,7 +112,7 @@ func TestSecondAddress(t *testing.T) {
 	cfg.HostName = "localhost"
 	opts := options(cfg)
 	opts.Family = "prefer-inet6"
-	_, err := Dial(t.Context(), cfg, opts)
+	_, err := native.Dial(t.Context(), cfg, opts)
 	if reached := (*sshconn.ClosedError)(nil); !errors.As(err, &reached) {
 		t.Errorf("got %v", err)
 	}
@@ -364,7 +365,7 @@ func (a *waitingAgent) Sign(ssh.PublicKey, []byte) (*ssh.Signature, error) {
 }
 
 func cancelled(ctx context.Context, cfg *sshconfig.Config, opts sshconn.Options) error {
-	conn, err := Dial(ctx, cfg, opts)
+	conn, err := native.Dial(ctx, cfg, opts)
 	if err == nil {
 		conn.Close()
 	}
@@ -379,7 +380,7 @@ func TestCancelledBefore(t *testing.T) {
 	cancel(cause)
 	cfg := s.config()
 	labtest.LeavesNothing(t, func() {
-		if _, err := Dial(ctx, cfg, options(cfg)); !errors.Is(err, cause) {
+		if _, err := native.Dial(ctx, cfg, options(cfg)); !errors.Is(err, cause) {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -389,7 +390,7 @@ func TestCancelledBefore(t *testing.T) {
 func TestServerKilled(t *testing.T) {
 	s := newSite(t, lab.SshdConfig{})
 	labtest.LeavesNothing(t, func() {
-		conn, err := Dial(t.Context(), s.config(), options(s.config()))
+		conn, err := native.Dial(t.Context(), s.config(), options(s.config()))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -405,7 +406,7 @@ func TestServerKilled(t *testing.T) {
 func TestClose(t *testing.T) {
 	s := newSite(t, lab.SshdConfig{})
 	labtest.LeavesNothing(t, func() {
-		conn, err := Dial(t.Context(), s.config(), options(s.config()))
+		conn, err := native.Dial(t.Context(), s.config(), options(s.config()))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -426,7 +427,7 @@ func TestClose(t *testing.T) {
 }
 
 // waitDrained serves the connection until its end.
-func waitDrained(t *testing.T, conn *Conn) {
+func waitDrained(t *testing.T, conn *native.Conn) {
 	t.Helper()
 	go func() {
 		for c := range conn.NewChannels {

@@ -18,6 +18,7 @@ import (
 	"github.com/mosha-ssh/mosha/internal/lab"
 	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/sshconn/native"
 )
 
 // oracle runs ssh and Dial against one server, with the same configuration and
@@ -125,7 +126,7 @@ func (o *oracle) dialOutcome(files map[string]string, lines []string) outcome {
 	o.t.Helper()
 	cfg := o.config(lines...)
 	opts := options(cfg)
-	conn, err := Dial(o.t.Context(), cfg, opts)
+	conn, err := native.Dial(o.t.Context(), cfg, opts)
 	verdict := ""
 	if err == nil {
 		verdict = noteVerdict(conn.Facts().Notes)

@@ -20,6 +20,7 @@ import (
 	"github.com/mosha-ssh/mosha/internal/lab"
 	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/sshconn/native"
 )
 
 // TestHostKeyAsSSH lets ssh and Dial meet the same server with the same
@@ -103,7 +104,7 @@ func compareHostKey(t *testing.T, s *site, name, alias string) {
 	before := s.read("known_hosts")
 	want := sshVerdict(t, s, lines)
 	cfg := s.config(lines...)
-	_, err := Dial(t.Context(), cfg, options(cfg))
+	_, err := native.Dial(t.Context(), cfg, options(cfg))
 	got := verdict(err)
 	if got == sshconn.KeyCertificate {
 		got = sshconn.KeyStrict // ssh says what is wrong with it, and then that the key is not known
@@ -208,7 +209,7 @@ func TestQuestion(t *testing.T) {
 		cfg := s.config()
 		opts := options(cfg)
 		opts.Ask = p.ask
-		conn, err := Dial(t.Context(), cfg, opts)
+		conn, err := native.Dial(t.Context(), cfg, opts)
 		if err == nil {
 			conn.Close()
 			checkAdded(t, s, conn, test.name, elsewhere)
@@ -234,7 +235,7 @@ func TestQuestion(t *testing.T) {
 
 // checkAdded wants the new entry below the old ones, a note of it, and that ssh
 // takes it.
-func checkAdded(t *testing.T, s *site, conn *Conn, name, before string) {
+func checkAdded(t *testing.T, s *site, conn *native.Conn, name, before string) {
 	t.Helper()
 	after := s.read("known_hosts")
 	if !strings.HasPrefix(after, before) || strings.Count(after, "\n") != strings.Count(before, "\n")+1 {
@@ -298,7 +299,7 @@ func TestUntrustedServerGetsNoPassword(t *testing.T) {
 			prompted++
 			return nil, sshconn.ErrNoAnswer
 		}
-		_, err := Dial(t.Context(), cfg, opts)
+		_, err := native.Dial(t.Context(), cfg, opts)
 		return err
 	}
 	_ = dial()
@@ -319,25 +320,25 @@ func TestAcceptedBefore(t *testing.T) {
 	cfg := s.config("UserKnownHostsFile /dev/null")
 	opts := options(cfg)
 	opts.Ask = (&person{answers: []string{"yes"}}).ask
-	conn, err := Dial(t.Context(), cfg, opts)
+	conn, err := native.Dial(t.Context(), cfg, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
 	conn.Close()
 	opts.Ask, opts.Accepted = nil, conn.Facts().Accepted
-	if conn, err = Dial(t.Context(), cfg, opts); err != nil {
+	if conn, err = native.Dial(t.Context(), cfg, opts); err != nil {
 		t.Fatalf("not accepted again: %v", err)
 	}
 	conn.Close()
 	if conn.Facts().Accepted == nil {
 		t.Error("the third connection would ask again")
 	}
-	_, err = Dial(t.Context(), s.config("UserKnownHostsFile /dev/null", "HostKeyAlgorithms rsa-sha2-512"), opts)
+	_, err = native.Dial(t.Context(), s.config("UserKnownHostsFile /dev/null", "HostKeyAlgorithms rsa-sha2-512"), opts)
 	if bad := (*sshconn.HostKeyError)(nil); !errors.As(err, &bad) || bad.Problem != sshconn.KeyUnknown {
 		t.Errorf("another key: %v", err)
 	}
 	s.write("known_hosts", s.knownName()+newKeyLines(s, "other")["ssh-ed25519"])
-	_, err = Dial(t.Context(), s.config(), opts)
+	_, err = native.Dial(t.Context(), s.config(), opts)
 	if bad := (*sshconn.HostKeyError)(nil); !errors.As(err, &bad) || bad.Problem != sshconn.KeyChanged {
 		t.Errorf("the file knows another key: %v", err)
 	}
@@ -360,7 +361,7 @@ func TestBatchModeDoesNotAsk(t *testing.T) {
 	cfg := s.config("BatchMode yes")
 	opts := options(cfg)
 	opts.Ask = (&person{answers: []string{"yes"}}).ask
-	_, err := Dial(t.Context(), cfg, opts)
+	_, err := native.Dial(t.Context(), cfg, opts)
 	if bad := (*sshconn.HostKeyError)(nil); !errors.As(err, &bad) || bad.Problem != sshconn.KeyUnknown {
 		t.Errorf("got %v", err)
 	}
@@ -374,7 +375,7 @@ func TestAskFails(t *testing.T) {
 	gone := errors.New("terminal gone")
 	opts.Ask = func(context.Context, sshconn.HostKeyQuestion) (string, error) { return "", gone }
 	labtest.LeavesNothing(t, func() {
-		if _, err := Dial(t.Context(), cfg, opts); !errors.Is(err, gone) {
+		if _, err := native.Dial(t.Context(), cfg, opts); !errors.Is(err, gone) {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -390,7 +391,7 @@ func TestSlowAnswer(t *testing.T) {
 		time.Sleep(cfg.ConnectTimeout + 100*time.Millisecond)
 		return "yes", nil
 	}
-	conn, err := Dial(t.Context(), cfg, opts)
+	conn, err := native.Dial(t.Context(), cfg, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -408,7 +409,7 @@ func TestRekey(t *testing.T) {
 	opts.Ask = p.ask
 	var log syncBuffer
 	opts.Log = zerolog.New(&log)
-	conn, err := Dial(t.Context(), cfg, opts)
+	conn, err := native.Dial(t.Context(), cfg, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -438,7 +439,7 @@ func TestRekeyWithAnotherKey(t *testing.T) {
 		to := authServer(t, func(c *ssh.ServerConfig) { c.NoClientAuth, c.RekeyThreshold, config = true, 1<<10, c })
 		s := &site{t: t, dir: t.TempDir()}
 		cfg := to("StrictHostKeyChecking "+strict, "UserKnownHostsFile "+s.path("known"))
-		conn, err := Dial(t.Context(), cfg, options(cfg))
+		conn, err := native.Dial(t.Context(), cfg, options(cfg))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -20,6 +20,7 @@ import (
 	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/sshconn/native"
 )
 
 // authServer is a server whose authentication is as configured, for what no
@@ -71,7 +72,7 @@ func dialAnswering(t *testing.T, cfg *sshconfig.Config, answer round) (asked []s
 		return answers, nil
 	}
 	opts.Tell = func(n sshconn.Notice) { told = append(told, n) }
-	conn, err := Dial(t.Context(), cfg, opts)
+	conn, err := native.Dial(t.Context(), cfg, opts)
 	if err == nil {
 		conn.Close()
 	}
@@ -258,7 +259,7 @@ func TestHangsUpWhileAsking(t *testing.T) {
 		ended = true
 		return nil, ctx.Err()
 	}
-	_, err := Dial(t.Context(), cfg, opts)
+	_, err := native.Dial(t.Context(), cfg, opts)
 	if closed := (*sshconn.ClosedError)(nil); !errors.As(err, &closed) || closed.Phase != sshconn.PhaseAuth || !ended {
 		t.Errorf("got %v", err)
 	}
@@ -304,7 +305,7 @@ func TestNobodyToAsk(t *testing.T) {
 		cfg := to()
 		opts := options(cfg)
 		opts.Prompt = answer
-		_, err := Dial(t.Context(), cfg, opts)
+		_, err := native.Dial(t.Context(), cfg, opts)
 		denied := &sshconn.AuthError{}
 		if !errors.As(err, &denied) || denied.Typed || !denied.Interactive {
 			t.Errorf("%s: %v: %+v", name, err, denied)
@@ -317,7 +318,7 @@ func TestNobodyToAsk(t *testing.T) {
 	cfg := to()
 	opts := options(cfg)
 	opts.Prompt = func(context.Context, sshconn.Prompt) ([][]byte, error) { return nil, gone }
-	if _, err := Dial(t.Context(), cfg, opts); !errors.Is(err, gone) {
+	if _, err := native.Dial(t.Context(), cfg, opts); !errors.Is(err, gone) {
 		t.Errorf("an error of the person's: %v", err)
 	}
 }
@@ -335,7 +336,7 @@ func TestAgentKeyWaits(t *testing.T) {
 	var told []sshconn.Notice
 	opts := options(cfg)
 	opts.Tell = func(n sshconn.Notice) { told = append(told, n) }
-	conn, err := Dial(t.Context(), cfg, opts)
+	conn, err := native.Dial(t.Context(), cfg, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -373,7 +374,7 @@ func TestAgentListsLate(t *testing.T) {
 	opts.Prompt = func(context.Context, sshconn.Prompt) ([][]byte, error) { return nil, sshconn.ErrNoAnswer }
 	var told []sshconn.Notice
 	opts.Tell = func(n sshconn.Notice) { told = append(told, n); close(unlocked) }
-	conn, err := Dial(t.Context(), cfg, opts)
+	conn, err := native.Dial(t.Context(), cfg, opts)
 	if err != nil {
 		t.Fatal(err)
 	}

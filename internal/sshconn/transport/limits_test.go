@@ -19,6 +19,7 @@ import (
 	"github.com/mosha-ssh/mosha/internal/lab"
 	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/sshconn/native"
 )
 
 // shortSilence is ample for the lab's server on a slow machine, and no multiple of a second.
@@ -100,12 +101,12 @@ func TestSlowProxy(t *testing.T) {
 	s := newSite(t, lab.SshdConfig{})
 	t.Setenv("SHELL", "/bin/sh")
 	base := s.config("ConnectTimeout 30")
-	dial := func(command string) (*Conn, error) {
+	dial := func(command string) (*native.Conn, error) {
 		cfg := *base
 		cfg.ProxyCommand = command
 		opts := options(&cfg)
 		opts.Limits = sshconn.Limits{Connect: time.Millisecond, Silence: shortSilence}
-		return Dial(t.Context(), &cfg, opts)
+		return native.Dial(t.Context(), &cfg, opts)
 	}
 	reaches := func() {
 		conn, err := dial(fmt.Sprintf("sh -c 'sleep %v; exec %s'", (shortSilence + time.Second).Seconds(), s.tunnel()))
@@ -132,7 +133,7 @@ func TestConnectLimit(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), giveUp)
 	defer cancel()
 	labtest.LeavesNothing(t, func() {
-		conn, err := Dial(ctx, cfg, opts)
+		conn, err := native.Dial(ctx, cfg, opts)
 		if failed := (*sshconn.TimeoutError)(nil); !errors.As(err, &failed) || failed.Phase != sshconn.PhaseConnect || failed.Seconds != 1 {
 			t.Errorf("%v, %#v", conn, err)
 		}
@@ -180,7 +181,7 @@ func TestProgress(t *testing.T) {
 			defer mu.Unlock()
 			got = append(got, phase)
 		}
-		conn, err := Dial(t.Context(), cfg, opts)
+		conn, err := native.Dial(t.Context(), cfg, opts)
 		if err == nil {
 			conn.Close()
 		}
@@ -237,7 +238,7 @@ func TestCloseUnsent(t *testing.T) {
 }
 
 // start starts a command over the connection and returns its standard input.
-func start(t *testing.T, conn *Conn, command string) io.Writer {
+func start(t *testing.T, conn *native.Conn, command string) io.Writer {
 	t.Helper()
 	session, err := ssh.NewClient(conn, conn.NewChannels, conn.Requests).NewSession()
 	if err != nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/sshconn/native"
 )
 
 const (
@@ -110,7 +111,7 @@ func (m *member) bySSH(lines []string) (tried string, asked int) {
 func (m *member) byDial(lines []string) (tried string, asked int) {
 	m.t.Helper()
 	return m.byUs(lines, func(cfg *sshconfig.Config, opts sshconn.Options) (io.Closer, error) {
-		return Dial(m.t.Context(), cfg, opts)
+		return native.Dial(m.t.Context(), cfg, opts)
 	})
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/mosha-ssh/mosha/internal/lab"
 	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/sshconn/native"
 )
 
 func TestAddress(t *testing.T) {
@@ -24,7 +25,7 @@ func TestAddress(t *testing.T) {
 	opts.Address = netip.MustParseAddr("127.0.0.1")
 	ctx, cancel := context.WithTimeout(t.Context(), giveUp)
 	defer cancel()
-	conn, err := Dial(ctx, cfg, opts)
+	conn, err := native.Dial(ctx, cfg, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +43,7 @@ func TestAddressProxied(t *testing.T) {
 	cfg := s.config("ProxyCommand " + s.tunnel())
 	opts := options(cfg)
 	opts.Address = netip.MustParseAddr("192.0.2.1")
-	conn, err := Dial(t.Context(), cfg, opts)
+	conn, err := native.Dial(t.Context(), cfg, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +59,7 @@ func TestLookupLimit(t *testing.T) {
 	opts.Limits.Lookup = 300 * time.Millisecond
 	ctx, cancel := context.WithTimeout(t.Context(), giveUp)
 	defer cancel()
-	conn, err := Dial(ctx, cfg, opts)
+	conn, err := native.Dial(ctx, cfg, opts)
 	if failed := (*sshconn.ResolveError)(nil); !errors.As(err, &failed) || failed.NotFound || asked.Load() == 0 {
 		t.Errorf("%v, %#v, %d questions", conn, err, asked.Load())
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 	"github.com/mosha-ssh/mosha/internal/sshconn/auth"
+	"github.com/mosha-ssh/mosha/internal/sshconn/native"
 	"github.com/mosha-ssh/mosha/internal/sshconn/openssh"
 )
 
@@ -23,7 +24,7 @@ import (
 //
 // A host key that was refused, or an authentication that failed, is never tried
 // again. When ctx ends, Open returns ctx's cause at once. Other errors are those
-// of Dial, and *MasterError, *PathError or the system's where ssh cannot be had.
+// of native.Dial and openssh.Dial.
 func Open(ctx context.Context, cfg *sshconfig.Config, opts sshconn.Options) (sshconn.Connection, error) {
 	opts.Tell = unrepeated(opts.Tell)
 	switch {
@@ -43,7 +44,7 @@ func Open(ctx context.Context, cfg *sshconfig.Config, opts sshconn.Options) (ssh
 	opts.Alone = opts.Alone || opts.Master.Dir == ""
 	seen, tell := newShown(), opts.Tell
 	opts.Tell = seen.remember(tell)
-	conn, err := Dial(ctx, cfg, opts)
+	conn, err := native.Dial(ctx, cfg, opts)
 	if err == nil {
 		return conn, nil
 	}
@@ -56,7 +57,7 @@ func Open(ctx context.Context, cfg *sshconfig.Config, opts sshconn.Options) (ssh
 
 func openNative(ctx context.Context, cfg *sshconfig.Config, opts sshconn.Options) (sshconn.Connection, error) {
 	opts.Alone = true
-	conn, err := Dial(ctx, cfg, opts)
+	conn, err := native.Dial(ctx, cfg, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +126,7 @@ func reason(why error) string {
 	return why.Error()
 }
 
-// inOpenSSH says whether OpenSSH has the algorithm that was missing. ssh -G
+// inOpenSSH reports whether OpenSSH has the algorithm that was missing. ssh -G
 // lists those that it has and that the user allows.
 func inOpenSSH(cfg *sshconfig.Config, e *sshconn.AlgorithmError) bool {
 	if len(e.Theirs) == 0 {

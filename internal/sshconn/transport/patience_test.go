@@ -13,6 +13,7 @@ import (
 	"github.com/mosha-ssh/mosha/internal/lab"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/sshconn/native"
 )
 
 func nobodyAnswers(context.Context, sshconn.Prompt) ([][]byte, error) {
@@ -45,7 +46,7 @@ func TestSilentServer(t *testing.T) {
 					return ours, nil
 				}}
 				began := time.Now()
-				_, err := Dial(t.Context(), cfg, opts)
+				_, err := native.Dial(t.Context(), cfg, opts)
 				failed := (*sshconn.TimeoutError)(nil)
 				if !errors.As(err, &failed) || failed.Phase != sshconn.PhaseBanner || failed.Seconds != int(test.want.Seconds()) || time.Since(began) != test.want {
 					t.Errorf("%#v after %v, want %v", err, time.Since(began), test.want)
@@ -65,7 +66,7 @@ func TestDeadServer(t *testing.T) {
 			return nil, ctx.Err()
 		}}
 		began := time.Now()
-		_, err := Dial(t.Context(), cfg, opts)
+		_, err := native.Dial(t.Context(), cfg, opts)
 		if failed := (*sshconn.TimeoutError)(nil); !errors.As(err, &failed) || failed.Phase != sshconn.PhaseConnect || time.Since(began) != 10*time.Second {
 			t.Errorf("%#v after %v", err, time.Since(began))
 		}

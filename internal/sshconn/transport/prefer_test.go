@@ -11,6 +11,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/mosha-ssh/mosha/internal/lab"
+	"github.com/mosha-ssh/mosha/internal/sshconn/native"
 )
 
 // TestIdentity has more keys than the server lets try, which are six more from
@@ -48,7 +49,7 @@ func TestIdentity(t *testing.T) {
 		}
 		opts := options(cfg)
 		opts.Identity = want
-		conn, err := Dial(t.Context(), cfg, opts)
+		conn, err := native.Dial(t.Context(), cfg, opts)
 		if err != nil {
 			t.Errorf("%s: %v", test.name, err)
 			continue
@@ -88,7 +89,7 @@ func TestIdentityIsNoPermission(t *testing.T) {
 	for _, preferred := range []string{"", "SHA256:unknown", ssh.FingerprintSHA256(otherKey)} {
 		opts := options(cfg)
 		opts.Identity = preferred
-		conn, err := Dial(t.Context(), cfg, opts)
+		conn, err := native.Dial(t.Context(), cfg, opts)
 		if err != nil {
 			t.Errorf("%q: %v", preferred, err)
 			continue
@@ -114,7 +115,7 @@ func TestNoIdentity(t *testing.T) {
 
 // dialOpenServer dials a server of x/crypto's that lets anybody in, as an sshd
 // does for an account without a password.
-func dialOpenServer(t *testing.T) (*Conn, error) {
+func dialOpenServer(t *testing.T) (*native.Conn, error) {
 	t.Helper()
 	s := &site{t: t, dir: t.TempDir()}
 	text, err := os.ReadFile(s.newKey("host", "ed25519"))
@@ -133,5 +134,5 @@ func dialOpenServer(t *testing.T) (*Conn, error) {
 		}
 	})
 	cfg := configTo(t, addr, "StrictHostKeyChecking no")
-	return Dial(t.Context(), cfg, options(cfg))
+	return native.Dial(t.Context(), cfg, options(cfg))
 }

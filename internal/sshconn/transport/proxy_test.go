@@ -14,6 +14,7 @@ import (
 	"github.com/mosha-ssh/mosha/internal/lab"
 	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/sshconn/native"
 )
 
 func TestProxyCommand(t *testing.T) {
@@ -25,7 +26,7 @@ func TestProxyCommand(t *testing.T) {
 	} {
 		labtest.LeavesNothing(t, func() {
 			cfg := s.config("ProxyCommand " + command)
-			conn, err := Dial(t.Context(), cfg, options(cfg))
+			conn, err := native.Dial(t.Context(), cfg, options(cfg))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -57,7 +58,7 @@ func TestProxyJump(t *testing.T) {
 		labtest.LeavesNothing(t, func() {
 			// Only the destination has the jump.
 			cfg := s.config("Match originalhost site\nProxyJump " + jump + "\nMatch all")
-			conn, err := Dial(t.Context(), cfg, options(cfg))
+			conn, err := native.Dial(t.Context(), cfg, options(cfg))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -90,7 +91,7 @@ func TestProxyFails(t *testing.T) {
 			cfg := s.config(test.line)
 			opts := options(cfg)
 			opts.Log = zerolog.New(&log)
-			_, err := Dial(t.Context(), cfg, opts)
+			_, err := native.Dial(t.Context(), cfg, opts)
 			failed := &sshconn.ProxyError{}
 			if !errors.As(err, &failed) || !strings.Contains(failed.Message, test.message) || failed.Status != test.status || failed.Command == "" {
 				t.Errorf("%s: %#v", test.line, err)
@@ -116,7 +117,7 @@ func TestProxyThatStays(t *testing.T) {
 		strings.NewReplacer("%h", "127.0.0.1", "%p", fmt.Sprint(s.sshd.Port)).Replace(s.tunnel())+"\nwhile :; do sleep 1; done\n")
 	labtest.LeavesNothing(t, func() {
 		cfg := s.config("ProxyCommand sh " + stubborn)
-		conn, err := Dial(t.Context(), cfg, options(cfg))
+		conn, err := native.Dial(t.Context(), cfg, options(cfg))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/mosha-ssh/mosha/internal/lab"
 	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/sshconn/native"
 )
 
 // TestProxyHandsOver takes the socket that nc(1) passes on.
@@ -17,7 +18,7 @@ func TestProxyHandsOver(t *testing.T) {
 	s := newSite(t, lab.SshdConfig{})
 	labtest.LeavesNothing(t, func() {
 		cfg := s.config("ProxyUseFdpass yes\nProxyCommand nc -F %h %p")
-		conn, err := Dial(t.Context(), cfg, options(cfg))
+		conn, err := native.Dial(t.Context(), cfg, options(cfg))
 		if err != nil {
 			t.Fatal(err)
 		}

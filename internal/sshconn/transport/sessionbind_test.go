@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/mosha-ssh/mosha/internal/lab"
+	"github.com/mosha-ssh/mosha/internal/sshconn/native"
 	"golang.org/x/crypto/ssh"
 )
 
@@ -70,7 +71,7 @@ func askAgent(t *testing.T, sock string, message []byte) byte {
 }
 
 func TestNoSessionBind(t *testing.T) {
-	conn := &Conn{}
+	conn := &native.Conn{}
 	if message, err := conn.SessionBind(true); err == nil || message != nil {
 		t.Errorf("%q, %v", message, err)
 	}

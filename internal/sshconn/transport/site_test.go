@@ -20,6 +20,7 @@ import (
 	"github.com/mosha-ssh/mosha/internal/lab"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/sshconn/native"
 )
 
 // site is a real sshd on loopback, and a user's files for reaching it, as ssh
@@ -166,8 +167,8 @@ func options(cfg *sshconfig.Config) sshconn.Options {
 }
 
 // dial connects, and closes at the test's end.
-func (s *site) dial(cfg *sshconfig.Config) (*Conn, error) {
-	conn, err := Dial(s.t.Context(), cfg, options(cfg))
+func (s *site) dial(cfg *sshconfig.Config) (*native.Conn, error) {
+	conn, err := native.Dial(s.t.Context(), cfg, options(cfg))
 	if err == nil {
 		s.t.Cleanup(func() { conn.Close() })
 	}
@@ -175,7 +176,7 @@ func (s *site) dial(cfg *sshconfig.Config) (*Conn, error) {
 }
 
 // works runs a command over the connection.
-func works(t *testing.T, conn *Conn) {
+func works(t *testing.T, conn *native.Conn) {
 	t.Helper()
 	client := ssh.NewClient(conn, conn.NewChannels, conn.Requests)
 	session, err := client.NewSession()

@@ -10,6 +10,7 @@ import (
 	"github.com/mosha-ssh/mosha/internal/lab"
 	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/sshconn/native"
 )
 
 // dummyProvider is OpenSSH's own FIDO token in software, of the package
@@ -46,7 +47,7 @@ func TestTokenFile(t *testing.T) {
 			cfg := s.config("IdentityFile " + s.key)
 			opts := options(cfg)
 			opts.Alone = true
-			_, err = Dial(t.Context(), cfg, opts)
+			_, err = native.Dial(t.Context(), cfg, opts)
 			if denied := (*sshconn.AuthError)(nil); !errors.As(err, &denied) || denied.Tried[0].Problem != "the key is on a FIDO token" {
 				t.Errorf("without OpenSSH: %v", err)
 			}
@@ -80,7 +81,7 @@ func TestPKCS11Provider(t *testing.T) {
 	}
 	opts := options(cfg)
 	opts.Alone = true
-	conn, err := Dial(t.Context(), cfg, opts)
+	conn, err := native.Dial(t.Context(), cfg, opts)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package transport
+package native
 
 import (
 	"context"
@@ -149,6 +149,9 @@ func (d *dialer) result(conn ssh.Conn, channels <-chan ssh.NewChannel, requests 
 	f.Notes = append(verdict.Notes, sshconn.TypedNotes(d.Config, f.Typed, entry.Unlocked)...)
 	f.Choice.Transport = sshconn.TransportNative
 	c := &Conn{Conn: conn, NewChannels: channels, Requests: requests, facts: f, stream: d.Stream, updater: d.keys.Updater(conn), binding: d.Stream.Bind(key, conn.SessionID())}
+	if c.updater == nil {
+		d.Options.Log.Debug().Msg("no offer of host keys is looked at")
+	}
 	if c.binding == nil {
 		d.Options.Log.Warn().Msg("the server's signature was not found: no session-bind")
 	}

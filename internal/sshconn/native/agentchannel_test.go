@@ -1,4 +1,4 @@
-package transport
+package native
 
 import (
 	"crypto/ed25519"
@@ -68,7 +68,7 @@ func TestAgentChannelTakesNoMore(t *testing.T) {
 	accepted := make(chan *sshconn.AgentChannel, 1)
 	go func() {
 		for offered := range conn.NewChannels {
-			offer := &nativeOffer{conn: conn, channel: offered}
+			offer := &offer{conn: conn, channel: offered}
 			channel, err := offer.Accept()
 			if err != nil || !offer.Waits() {
 				t.Errorf("%v; it waits: %t", err, offer.Waits())

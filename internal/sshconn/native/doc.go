@@ -1,0 +1,2 @@
+// Package native is the transport in this process: golang.org/x/crypto/ssh.
+package native

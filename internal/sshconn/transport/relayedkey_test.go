@@ -19,6 +19,7 @@ import (
 	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/sshconn/hostkey"
 )
 
 // behind is a server that says these lines before the site's sshd says its
@@ -373,4 +374,27 @@ func leftVerdict(t *testing.T, conn sshconn.Connection, err error, answer string
 		t.Errorf("%+v", f)
 	}
 	return ""
+}
+
+// TestHostKeyOptionsFailClosed: without OpenSSH there is no connection past an
+// option that only it heeds.
+func TestHostKeyOptionsFailClosed(t *testing.T) {
+	addr := server(t, untilClosed).(*net.TCPAddr)
+	for option, cfg := range map[string]sshconfig.Config{
+		"KnownHostsCommand": {KnownHostsCommand: "/bin/true"},
+		"RevokedHostKeys":   {RevokedHostKeys: []string{"/revoked"}},
+		"CheckHostIP":       {CheckHostIP: true},
+		"VisualHostKey":     {VisualHostKey: true},
+	} {
+		for _, transport := range []string{sshconn.TransportAuto, sshconn.TransportNative} {
+			cfg.HostName, cfg.Port = "127.0.0.1", addr.Port
+			_, err := Open(t.Context(), &cfg, sshconn.Options{Choice: sshconn.Choice{Transport: transport}})
+			if lacks := (*sshconn.UnsupportedError)(nil); !errors.As(err, &lacks) || lacks.Detail != option {
+				t.Errorf("%s, %s: %v", option, transport, err)
+			}
+		}
+	}
+	if err := hostkey.Beyond(&sshconfig.Config{CheckHostIP: true, ProxyJump: "hop"}); err != nil {
+		t.Errorf("ssh does not compare addresses behind a proxy: %v", err)
+	}
 }

@@ -110,7 +110,7 @@ func TestRubbish(t *testing.T) {
 		"megabytes without end":   {long, ""},
 		"megabytes, then an end":  {`{"mosha":3,"op":"` + long + "\"}\n", ""},
 		"deeply nested":           {strings.Repeat("[", 64<<10-1) + "\n", ""},
-		"no version":              {`{"op":"status"}` + "\n", "control.VersionError"},
+		"no version":              {`{"op":"status"}` + "\n", "keeper.VersionError"},
 		"nothing wanted":          {`{"mosha":3}` + "\n", "unknown call"},
 		"unknown call":            {`{"mosha":3,"op":"reboot"}` + "\n", "unknown call"},
 		"for another destination": {`{"mosha":3,"op":"attach","attach":{"config":{"HostName":"other"}}}` + "\n", "unknown call"},

@@ -40,10 +40,19 @@ var byName = func() map[string]reflect.Type {
 	types := map[string]reflect.Type{}
 	for _, err := range carried {
 		t := reflect.TypeOf(err).Elem()
-		types[t.String()] = t
+		types[nameOf(t)] = t
 	}
 	return types
 }()
+
+// nameOf is the name of a type on the wire. That of VersionError never changes: it
+// is read by other versions.
+func nameOf(t reflect.Type) string {
+	if t == reflect.TypeFor[VersionError]() {
+		return "keeper.VersionError"
+	}
+	return t.String()
+}
 
 // encodeError makes an error ready for the wire.
 func encodeError(err error) *wireError {
@@ -52,11 +61,11 @@ func encodeError(err error) *wireError {
 	}
 	w := &wireError{Text: text.Cut(err.Error(), maxErrorText), Cause: encodeError(errors.Unwrap(err))}
 	t := reflect.TypeOf(err)
-	if t.Kind() != reflect.Pointer || byName[t.Elem().String()] == nil {
+	if t.Kind() != reflect.Pointer || byName[nameOf(t.Elem())] == nil {
 		return w
 	}
 	if data, err := json.Marshal(err); err == nil && len(data) <= maxErrorData {
-		w.Type, w.Data = t.Elem().String(), data
+		w.Type, w.Data = nameOf(t.Elem()), data
 	}
 	return w
 }

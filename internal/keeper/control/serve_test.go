@@ -252,7 +252,7 @@ func TestOlderKeeper(t *testing.T) {
 		defer w.Close()
 		var c Call
 		_ = w.receive(&c)
-		_ = w.send(reply{Error: encodeError(&VersionError{Keeper: protocolVersion - 1, Client: c.Version})})
+		fmt.Fprintf(conn, `{"error":{"text":"x","type":"keeper.VersionError","data":{"Keeper":%d,"Client":%d}}}`+"\n", protocolVersion-1, c.Version)
 	}()
 	_, err = StatusOf(t.Context(), spec.Dirs, spec.ID())
 	var told *VersionError

@@ -164,7 +164,7 @@ func (v *Verifier) decideLocked(key ssh.PublicKey) error {
 	switch r.Status {
 	case knownhosts.Match:
 		v.log.Debug().Str("file", r.File).Int("line", r.Line).Msg("host key is known")
-		v.updatable = r.Origin == knownhosts.FromUser && !r.Certified && !r.Portless
+		v.updatable = !r.Global && !r.Certified && !r.Portless
 		return nil
 	case knownhosts.Changed:
 		return v.changed(r, key)

@@ -17,10 +17,10 @@ import (
 	"github.com/mosha-ssh/mosha/internal/sshconn/pubkey"
 )
 
-// NameError reports that a host has a name that cannot stand in known_hosts.
-type NameError struct{ Name string }
+// nameError reports that a host has a name that cannot stand in known_hosts.
+type nameError struct{ Name string }
 
-func (e *NameError) Error() string {
+func (e *nameError) Error() string {
 	return fmt.Sprintf("host name %q cannot be written to known_hosts", e.Name)
 }
 
@@ -38,7 +38,7 @@ func (h Host) checkName() error {
 		bad += "[]"
 	}
 	if name == "" || strings.ContainsAny(name, bad) {
-		return &NameError{Name: name}
+		return &nameError{Name: name}
 	}
 	return nil
 }
@@ -46,7 +46,7 @@ func (h Host) checkName() error {
 // Append adds key for h to file, under the host's name, which is hashed if hash is
 // set. The file (mode 0600) and its directory (0700) are made if they are missing.
 // The entry is one write at the file's end, so that others may append at the same
-// time. Errors: *NameError or an *fs.PathError.
+// time. Errors: *nameError or an *fs.PathError.
 func Append(file string, h Host, key ssh.PublicKey, hash bool) error {
 	if err := h.checkName(); err != nil {
 		return err

@@ -111,13 +111,13 @@ func TestAppendBadName(t *testing.T) {
 	file := write(t, "")
 	for _, name := range []string{"", "a b", "a,b", "a\nb", "*", "h?", "@revoked", "#x", "|1|", "[x]", "a\tb"} {
 		err := Append(file, Host{Hostname: name, Port: 22}, public("ed1"), false)
-		if bad := (*NameError)(nil); !errors.As(err, &bad) {
+		if bad := (*nameError)(nil); !errors.As(err, &bad) {
 			t.Errorf("name %q: %v", name, err)
 		}
 	}
 	for _, alias := range []string{"a b", "a,b", "*", "a\nb", "|1|a", "#"} {
 		err := Append(file, Host{Hostname: "h", Alias: alias}, public("ed1"), false)
-		if bad := (*NameError)(nil); !errors.As(err, &bad) {
+		if bad := (*nameError)(nil); !errors.As(err, &bad) {
 			t.Errorf("alias %q: %v", alias, err)
 		}
 	}

@@ -27,7 +27,7 @@ type Found struct {
 	File    string
 	Line    int // from 1
 	KeyType string
-	Origin  Origin
+	Global  bool // of GlobalKnownHostsFile, also if it is in both
 }
 
 // Result is what the files say about a host's key.

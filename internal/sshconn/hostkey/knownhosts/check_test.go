@@ -141,7 +141,7 @@ func TestCertificateAlgorithm(t *testing.T) {
 func TestSeveralFiles(t *testing.T) {
 	user, global := write(t, "host.example {ed2}"), write(t, "\nhost.example {ed1}")
 	r := Read([]string{user, "/nonexistent"}, []string{global}).check(host, public("ed1"))
-	if want := (Result{Status: Match, Found: Found{File: global, Line: 2, KeyType: "ssh-ed25519", Origin: FromGlobal}}); r != want {
+	if want := (Result{Status: Match, Found: Found{File: global, Line: 2, KeyType: "ssh-ed25519", Global: true}}); r != want {
 		t.Errorf("got %+v, want %+v", r, want)
 	}
 	r = Read([]string{user}, nil).check(host, public("ec1"))
@@ -150,17 +150,17 @@ func TestSeveralFiles(t *testing.T) {
 	}
 }
 
-func TestOrigin(t *testing.T) {
+func TestGlobal(t *testing.T) {
 	file := write(t, "host.example {ed1}")
 	for _, test := range []struct {
 		user, global []string
-		want         Origin
+		want         bool
 	}{
-		{[]string{file}, nil, FromUser},
-		{nil, []string{file}, FromGlobal},
-		{[]string{file}, []string{file}, FromGlobal},
+		{[]string{file}, nil, false},
+		{nil, []string{file}, true},
+		{[]string{file}, []string{file}, true},
 	} {
-		if r := Read(test.user, test.global).check(host, public("ed1")); r.Origin != test.want {
+		if r := Read(test.user, test.global).check(host, public("ed1")); r.Global != test.want {
 			t.Errorf("%q %q: %+v", test.user, test.global, r)
 		}
 	}

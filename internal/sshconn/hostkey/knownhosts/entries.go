@@ -97,7 +97,7 @@ func (es entries) revoked(key ssh.PublicKey) bool {
 }
 
 func (e entry) result(s Status) Result {
-	return Result{Status: s, Found: Found{File: e.file, Line: e.number, KeyType: e.key.Type(), Origin: e.origin}}
+	return Result{Status: s, Found: Found{File: e.file, Line: e.number, KeyType: e.key.Type(), Global: e.global}}
 }
 
 // OtherName is a line that has the same key for another host.

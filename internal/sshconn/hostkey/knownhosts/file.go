@@ -23,22 +23,12 @@ const (
 	revoked          // @revoked
 )
 
-// Origin says where a line is from.
-type Origin int
-
-// FromUser is a file of UserKnownHostsFile, FromGlobal one of
-// GlobalKnownHostsFile, also if it is in both.
-const (
-	FromUser Origin = iota
-	FromGlobal
-)
-
 // line is a line of a known_hosts file that could be read up to the key, which
 // is parsed only when the line's hosts match.
 type line struct {
 	file   string
-	number int // from 1
-	origin Origin
+	number int  // from 1
+	global bool // of GlobalKnownHostsFile, also if it is in both
 	marker marker
 	hosts  string
 	key    string // "type base64 comment", not yet looked at
@@ -56,11 +46,7 @@ type DB struct {
 func Read(user, global []string) *DB {
 	db := &DB{}
 	for _, file := range slices.Concat(user, global) {
-		origin := FromUser
-		if slices.Contains(global, file) {
-			origin = FromGlobal
-		}
-		db.lines = append(db.lines, parse(file, origin, contents(file))...)
+		db.lines = append(db.lines, parse(file, slices.Contains(global, file), contents(file))...)
 	}
 	return db
 }
@@ -79,13 +65,13 @@ func contents(file string) string {
 }
 
 // parse is hostfile.c's hostkeys_foreach_file.
-func parse(file string, origin Origin, text string) []line {
+func parse(file string, global bool, text string) []line {
 	var lines []line
 	number := 0
 	for raw := range strings.Lines(text) {
 		number++
 		if l, ok := parseLine(raw); ok {
-			l.file, l.number, l.origin = file, number, origin
+			l.file, l.number, l.global = file, number, global
 			lines = append(lines, l)
 		}
 	}

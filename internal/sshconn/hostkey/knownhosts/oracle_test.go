@@ -96,7 +96,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(content, "host.example")
 	}
 	f.Fuzz(func(t *testing.T, content, name string) {
-		db := &DB{lines: parse("file", FromUser, content)}
+		db := &DB{lines: parse("file", false, content)}
 		h := Host{Hostname: name, Port: 2222}
 		known := db.check(h, public("ed1"))
 		if known.Status == Match && !strings.Contains(content, strings.Fields(keyText("ed1"))[1]) {

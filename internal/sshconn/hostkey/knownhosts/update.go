@@ -12,9 +12,9 @@ import (
 
 // Why an update does not go on (UpdateHostKeys).
 const (
-	NothingNew     = "nothing new"
-	Complex        = "a line for the host has a marker, a wildcard or several names"
-	KnownElsewhere = "a key is known for another name"
+	nothingNew     = "nothing new"
+	tooComplex     = "a line for the host has a marker, a wildcard or several names"
+	knownElsewhere = "a key is known for another name"
 )
 
 // Update is what would bring the user's files in line with the keys that a
@@ -43,11 +43,11 @@ func PlanUpdate(files []string, h Host, offered []ssh.PublicKey) Update {
 	}
 	switch {
 	case len(p.New) == 0 && len(p.Old) == 0:
-		p.Skip = NothingNew
+		p.Skip = nothingNew
 	case p.complex:
-		p.Skip = Complex
+		p.Skip = tooComplex
 	case p.elsewhere || p.hasOldElsewhere(lines):
-		p.Skip = KnownElsewhere
+		p.Skip = knownElsewhere
 	}
 	return p.Update
 }

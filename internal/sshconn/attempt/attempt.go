@@ -223,8 +223,9 @@ func (a *Attempt) Within(f func()) error {
 func (a *Attempt) Done() sshconn.Facts {
 	a.watch.stop()
 	a.silence.end()
+	seen := a.Stream.Seen()
 	f := sshconn.Facts{
-		Remote: a.Stream.Remote(), OpenSSH: a.Stream.openSSH(), OneSession: a.Stream.oneSession(),
+		Remote: a.Stream.Remote(), OpenSSH: seen.openSSH, OneSession: seen.oneSession,
 		Typed: a.proxy.Typed(), Silent: a.silence.slowest(), Judged: a.Config,
 	}
 	if a.proxied() {

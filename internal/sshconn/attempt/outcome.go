@@ -24,7 +24,7 @@ func (a *Attempt) expired() (time.Duration, bool) {
 func (a *Attempt) Overdue() error {
 	if limit, expired := a.expired(); expired {
 		late := a.timeout(a.Phase(), limit)
-		late.Said = a.Stream.instead()
+		late.Said = a.Stream.Seen().instead
 		return late
 	}
 	return nil
@@ -39,5 +39,5 @@ func (a *Attempt) Lost(ctx context.Context, phase string) error {
 	if err := a.proxy.Failure(ctx); err != nil {
 		return err
 	}
-	return &sshconn.ClosedError{Host: a.Config.HostName, Port: a.Config.Port, Phase: phase, Said: a.Stream.instead()}
+	return &sshconn.ClosedError{Host: a.Config.HostName, Port: a.Config.Port, Phase: phase, Said: a.Stream.Seen().instead}
 }

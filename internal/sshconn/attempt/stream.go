@@ -108,33 +108,29 @@ func (s *Stream) IsLost() bool {
 	return s.isLost
 }
 
-// OffersQuantum reports whether the server offers a post-quantum key exchange.
-func (s *Stream) OffersQuantum() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.sniffer.server.quantum
+// Seen is what the beginning of a stream has shown so far.
+type Seen struct {
+	Version  bool   // the server's version line has come
+	HostKey  []byte // the server's, as on the wire; nil if its key exchange reply has not come or cannot be read in one way only
+	Secured  bool   // the server has shown its host key, or what is no key exchange that can be followed
+	Kerberos bool   // the key exchange needs no host key: the two sides know each other by Kerberos (RFC 4462)
+	Quantum  bool   // the server offers a post-quantum key exchange
+
+	openSSH    bool   // sshconn.Facts.OpenSSH
+	oneSession bool   // sshconn.Facts.OneSession
+	instead    string // what the server has said in place of a version
 }
 
-// instead returns what the server has said in place of a version.
-func (s *Stream) instead() string {
+// Seen returns what the beginning has shown.
+func (s *Stream) Seen() Seen {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.sniffer.server.instead()
-}
-
-// HasVersion reports whether the server's version line has come.
-func (s *Stream) HasVersion() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.sniffer.server.banner
-}
-
-// HostKey returns the host key that the server has shown, as it is on the wire;
-// nil if its key exchange reply has not come or cannot be read in one way only.
-func (s *Stream) HostKey() []byte {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.sniffer.server.reply.hostKey
+	server := &s.sniffer.server
+	return Seen{
+		Version: server.banner, HostKey: server.reply.hostKey, Secured: server.state == sniffDone,
+		Kerberos: s.sniffer.client.kerberos, Quantum: server.quantum,
+		openSSH: server.openSSH, oneSession: server.tiny, instead: server.instead(),
+	}
 }
 
 // Bind returns what ties an agent to the connection, nil if the key exchange was
@@ -143,37 +139,6 @@ func (s *Stream) Bind(hostKey ssh.PublicKey, sessionID []byte) *Binding {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return newBinding(s.sniffer.server.reply, hostKey, sessionID)
-}
-
-// IsSecured reports whether the server has shown its host key, or what is no key
-// exchange that can be followed.
-func (s *Stream) IsSecured() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.sniffer.server.state == sniffDone
-}
-
-// IsKerberos reports whether the key exchange is one without a host key: the two sides
-// know each other by Kerberos (RFC 4462).
-func (s *Stream) IsKerberos() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.sniffer.client.kerberos
-}
-
-// openSSH reports whether the server is OpenSSH's sshd, as it says itself.
-func (s *Stream) openSSH() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.sniffer.server.openSSH
-}
-
-// oneSession reports whether the server is one that allows one session on a
-// connection, and ends the connection with that: tinysshd.
-func (s *Stream) oneSession() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.sniffer.server.tiny
 }
 
 // OverheardVersion notes that the version line has come on a connection that this

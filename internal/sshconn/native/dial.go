@@ -136,7 +136,7 @@ const weakWords = `** WARNING: connection is not using a post-quantum key exchan
 // KexAlgorithms; that cannot be told from a default, but by what is not in it.
 // A server that only lacks what the native transport has is none to be upgraded.
 func (d *dialer) warnWeak() {
-	if d.Config.WarnWeakCrypto && slices.ContainsFunc(d.Config.KexAlgorithms, attempt.IsQuantum) && !d.Stream.OffersQuantum() {
+	if d.Config.WarnWeakCrypto && slices.ContainsFunc(d.Config.KexAlgorithms, attempt.IsQuantum) && !d.Stream.Seen().Quantum {
 		_ = d.auth.Banner(weakWords) // it never fails
 	}
 }

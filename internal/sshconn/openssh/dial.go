@@ -109,7 +109,7 @@ func (d *dialer) start(ctx context.Context) (*master, error) {
 		return nil, d.explain(ctx, m, q)
 	}
 	process.stderr.tellAll()
-	if d.keys.Pinned() == nil && !d.Stream.IsKerberos() && !d.leftToSSH() { // ssh cannot have connected
+	if d.keys.Pinned() == nil && !d.Stream.Seen().Kerberos && !d.leftToSSH() { // ssh cannot have connected
 		m.Close()
 		return nil, errUnseen
 	}
@@ -171,7 +171,7 @@ func (d *dialer) listen() {
 	d.Listen(attempt.Traffic{
 		Wrote: d.Wake,
 		Heard: func() {
-			if d.Stream.IsSecured() {
+			if d.Stream.Seen().Secured {
 				d.Rest()
 			}
 		},

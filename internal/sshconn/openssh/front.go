@@ -73,7 +73,7 @@ const (
 // where there is none.
 func (d *dialer) overhear(line string) {
 	d.fetched.Store(true) // ssh is there
-	if m := saysConnecting.FindStringSubmatch(line); m != nil && !d.Stream.HasVersion() && !d.Config.HasProxy() {
+	if m := saysConnecting.FindStringSubmatch(line); m != nil && !d.Stream.Seen().Version && !d.Config.HasProxy() {
 		addr, err := netip.ParseAddr(m[1])
 		port, _ := strconv.ParseUint(m[2], 10, 16)
 		if conn, ok := d.Stream.Conn.(*ownConn); ok && err == nil && !addr.IsMulticast() && !addr.IsUnspecified() {
@@ -85,7 +85,7 @@ func (d *dialer) overhear(line string) {
 		d.Stream.OverheardVersion(strings.HasPrefix(m[1], "OpenSSH_"))
 		d.Begin(sshconn.PhaseKex)
 	}
-	if strings.HasPrefix(line, saysHostKey) && !d.Stream.IsSecured() {
+	if strings.HasPrefix(line, saysHostKey) && !d.Stream.Seen().Secured {
 		d.Stream.OverheardHostKey()
 		d.BeginAuth()
 	}

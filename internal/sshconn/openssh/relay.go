@@ -48,7 +48,7 @@ type gate struct {
 
 func (g *gate) Read(p []byte) (int, error) {
 	n, err := g.d.Stream.Read(p)
-	if g.open || !g.d.Stream.IsSecured() {
+	if g.open || !g.d.Stream.Seen().Secured {
 		return n, err
 	}
 	if refusal := g.d.judge(); refusal != nil {
@@ -70,15 +70,15 @@ func (d *dialer) leftToSSH() bool { return d.itself || d.left.Load() }
 
 // judge decides about the key that the server has shown.
 func (d *dialer) judge() error {
-	shown := d.Stream.HostKey()
+	seen := d.Stream.Seen()
 	switch {
-	case d.Stream.IsKerberos():
+	case seen.Kerberos:
 		d.BeginAuth()
 		return nil
-	case shown == nil:
+	case seen.HostKey == nil:
 		return errUnseen
 	}
-	key, err := pubkey.Parse(shown)
+	key, err := pubkey.Parse(seen.HostKey)
 	switch {
 	case err != nil && d.Config.StrictHostKeyChecking == "no": // ssh would take any
 		return errUnseen

@@ -2,7 +2,7 @@ package sshconn
 
 import "github.com/mosha-ssh/mosha/internal/text"
 
-// Bounds, in bytes, on what a server can have shown to a person.
+// Bounds, in bytes, on what a server can bring before a person.
 const (
 	MaxText   = 4 << 10  // one text
 	MaxBanner = 8 << 10  // a banner: some are long; JSON may make six of one here too
@@ -13,8 +13,8 @@ const (
 // Bounded cuts a text from the server to MaxText.
 func Bounded(said string) string { return text.Cut(said, MaxText) }
 
-// Words is what the other side says in an error, which goes on to logs and to
-// other processes: as much of it as any honest one says.
+// Words cleans and cuts what the other side says, for an error that goes on to
+// logs and to other processes. No honest side says more.
 func Words(said string) string { return text.Cut(text.Clean(said), MaxWords) }
 
 // Few bounds a list of names from the server: no honest one is longer.

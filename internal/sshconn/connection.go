@@ -15,24 +15,24 @@ import (
 // Connection is an authenticated connection, whichever transport carries it.
 // It ends by Close, by the server, or by the loss of its transport.
 type Connection interface {
-	// OpenChannel opens a channel (RFC 4254, section 5.1). What comes on the
-	// channel of requests has to be drained. A server that refuses it is an
+	// OpenChannel opens a channel (RFC 4254, section 5.1). The caller drains the
+	// channel of requests. If the server refuses, the error is an
 	// *ssh.OpenChannelError.
 	OpenChannel(kind string, extra []byte) (ssh.Channel, <-chan *ssh.Request, error)
 	// RoundTrip asks the server something and returns when it has answered,
-	// whatever that is. The error is that of a connection that has ended.
+	// whatever the answer. It fails once the connection has ended.
 	RoundTrip() error
 	// Probe reports whether the server's machine has acknowledged, by TCP, all
-	// that was sent so far, and sends a little more for the next time. That its
-	// kernel lives says nothing of the server, but its network does. known is
-	// false where that cannot be seen, as behind a proxy. It does not block.
+	// that was sent so far, and sends a little more for the next time. It tells
+	// of the network and of that machine's kernel, not of the server. known is
+	// false where nobody can see that, as behind a proxy. It does not block.
 	Probe() (confirmed, known bool)
-	// Serve hands on every agent channel that the server opens, and sees to
-	// all else that the server asks. It returns when the connection has
-	// ended and must be called once. agent must not block.
+	// Serve calls agent for every agent channel that the server opens, and
+	// answers all else that the server asks. It returns when the connection
+	// has ended. It must be called once, and agent must not block.
 	Serve(agent func(AgentOffer))
-	// LocalAddr returns the address that the connection comes from, of the
-	// network "proxy" if that is not known.
+	// LocalAddr returns the address that the connection comes from. Its network
+	// is "proxy" if nobody here knows that address.
 	LocalAddr() net.Addr
 	// Facts returns what is known of the connection.
 	Facts() Facts
@@ -51,30 +51,28 @@ type Facts struct {
 	Typed    bool           // something that a person typed was needed: who dials again without one is not let in, it may be
 	Notes    []Note         // what happened on the way that the user should know
 	Choice   Choice         // what carries it
-	// HostKey is the server's, or its certificate; nil if none was needed, because
-	// the two sides know each other by Kerberos, or if nobody here saw it
-	// (sshconfig.Config.Front).
+	// HostKey is the server's key or certificate. It is nil if Kerberos proved
+	// both sides, and if ssh connected by itself (sshconfig.Config.Front).
 	HostKey ssh.PublicKey
-	// Judged is the configuration by which it was accepted.
+	// Judged is the configuration by which HostKey was accepted.
 	Judged *sshconfig.Config
 	// Accepted is the host key if a person accepted it, for Options.Accepted.
 	Accepted ssh.PublicKey
 	// BySSH reports that no file vouches for the host key, and that ssh accepted it
 	// by what else it goes by: the DNS, or KnownHostsCommand.
 	BySSH bool
-	// Unverified says that the host key is not the known one, and was let pass
-	// (StrictHostKeyChecking no): the agent must not be forwarded.
+	// Unverified reports whether the host key is another than the known one
+	// (StrictHostKeyChecking no). The agent must not be forwarded then.
 	Unverified bool
 	OpenSSH    bool // the server is OpenSSH's sshd, as it says itself
-	// OneSession says that the server allows one session, ends the connection
-	// with it, and answers no request but those of a session: tinysshd.
+	// OneSession reports whether the server allows one session only, ends the
+	// connection with it, and answers nothing else: tinysshd.
 	OneSession bool
-	// Proxied is how long it took to reach the server over a proxy, until its
-	// version line came, without what a person was asked meanwhile; 0 where
-	// there is no proxy.
+	// Proxied is how long a proxy took to reach the server: until its version
+	// line came, without the time of questions to a person. 0 without a proxy.
 	Proxied time.Duration
-	// Silent is how long the server said nothing at most when it was its turn,
-	// until authentication was over.
+	// Silent is the server's longest silence when it was its turn, until
+	// authentication was over.
 	Silent time.Duration
 }
 
@@ -83,9 +81,9 @@ type Facts struct {
 type AgentOffer interface {
 	Accept() (*AgentChannel, error)
 	Refuse(why ssh.RejectionReason)
-	// Waits reports whether that may take its time. If not, the other side is
-	// OpenSSH's own ssh, which does nothing else until the channel was accepted
-	// and the message that it begins with was answered.
+	// Waits reports whether the other side can wait for that. OpenSSH's own ssh
+	// cannot: it does nothing else until somebody has accepted the channel and
+	// answered its first message.
 	Waits() bool
 }
 
@@ -93,21 +91,19 @@ type AgentOffer interface {
 type AgentChannel struct {
 	io.ReadWriteCloser
 	// Bind is the session-bind message (PROTOCOL.agent, section 1), without
-	// length field, that the agent is to get first; nil if the channel itself
-	// begins with it, from OpenSSH's own ssh.
+	// length field, for the agent to get first. It is nil if the channel itself
+	// begins with one, as those of OpenSSH's own ssh do.
 	Bind []byte
-	// Gone is closed when the other side has closed the channel, too; nil if
-	// that does not matter.
+	// Gone is closed when the other side has closed the channel, too. It is nil
+	// where that does not matter.
 	Gone <-chan struct{}
 }
 
-// forgetPeriod is how often what the other side sends on a channel that is
-// closed here is forgotten.
+// forgetPeriod is how often Forget throws away what has come.
 const forgetPeriod = 5 * time.Second
 
-// Forget waits until the other side has closed a channel that is closed here,
-// or ctx ends: until then the channel takes up room, and memory for what the other
-// side may still send.
+// Forget waits until the other side, too, has closed the channel, or until ctx
+// ends. Meanwhile it throws away what the other side still sends.
 func (c *AgentChannel) Forget(ctx context.Context) {
 	if c.Gone == nil {
 		return

@@ -1,15 +1,14 @@
-// Package sshconn is the contract of a connection to a destination: what opens one
-// is asked for, what is known of it, what a person is asked and told meanwhile,
-// and what goes wrong. Package transport opens one.
+// Package sshconn is the contract of a connection to a destination: the options
+// to open one, the facts about one, the questions and notices for a person
+// meanwhile, and the errors. Package transport opens one.
 //
 //	resolve -> connect -> banner -> kex -> host key -> auth -> Connection
 //	           \____ ConnectTimeout _____/    |         \_ a limit for authentication
 //	                                          \_ a person may take any time
 //
-// Where the caller says so, each silence of the server's has a limit too, from
-// connect to auth, while it is the server's turn.
+// Limits may bound each silence of the server's, too, from connect to auth.
 //
-// Every stage ends at once, and leaves nothing behind, when the context ends.
+// When the context ends, every stage ends at once and leaves nothing behind.
 // Errors are values whose exported fields are plain data, so that they can cross
 // a process boundary as JSON.
 package sshconn

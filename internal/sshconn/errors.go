@@ -6,15 +6,15 @@ import (
 	"strings"
 )
 
-// Phases of Dial, for errors.
+// Phases of an attempt, for errors.
 const (
 	PhaseConnect = "connect" // name resolution and TCP, or the proxy's start
 	PhaseBanner  = "banner"  // until the server's version line
 	PhaseKex     = "kex"     // until the server's host key
 	PhaseAuth    = "auth"    // the rest
 
-	// PhaseSession is no phase of Dial: the server has let us in, and is to open
-	// the first session.
+	// PhaseSession is no phase of an attempt: the server has let us in, and has
+	// not opened the first session yet.
 	PhaseSession = "session"
 )
 
@@ -37,8 +37,8 @@ const (
 	CauseOther       = "other"
 )
 
-// ConnectError says that no TCP connection could be made. It is about the
-// address that answered, if one did, else about the last one tried.
+// ConnectError says that no address took a TCP connection. It is about the
+// address that answered, or else about the last one that was tried.
 type ConnectError struct {
 	Host    string
 	Port    int
@@ -105,7 +105,7 @@ type DisconnectError struct {
 
 func (e *DisconnectError) Error() string { return fmt.Sprintf("disconnected by server: %q", e.Message) }
 
-// ProtocolError says that the other side does not speak SSH as this package
+// ProtocolError says that the other side does not speak SSH as this program
 // understands it.
 type ProtocolError struct {
 	Phase   string
@@ -154,8 +154,8 @@ type HostKeyError struct {
 	KnownType   string // type of the key in that line, as in the file
 	CertProblem string // what is wrong with the certificate
 	Strict      string // StrictHostKeyChecking
-	// Open says that a connection is open, for which the key was accepted by other
-	// rules or let pass.
+	// Open reports whether a connection is open that accepted the key by other
+	// rules.
 	Open bool
 }
 
@@ -197,8 +197,8 @@ type AuthError struct {
 	Skipped    []SkippedKey
 	Agent      string // why the agent gave no key: AgentAbsent, AgentEmpty or its error; "" if it did
 	Disconnect string // the server's message if it gave up first ("Too many authentication failures")
-	// Interactive says that a person was or could have been asked for more, and
-	// did not answer: a passphrase, a password, or what the server asks.
+	// Interactive reports whether a person could have given more, and did not: a
+	// passphrase, a password, or what the server asks.
 	Interactive bool
 	Typed       bool // something that was typed was used
 	Expired     bool // the server takes the password, but wants a new one
@@ -216,7 +216,7 @@ const (
 )
 
 // UnsupportedError says that logging in needs what OpenSSH's own ssh can do and
-// this package cannot. A server was asked before where only it could tell.
+// the native transport cannot.
 type UnsupportedError struct {
 	Feature string // one of the Feature constants
 	Detail  string // see there
@@ -267,8 +267,8 @@ func (e *AuthError) Error() string {
 	return fmt.Sprintf("permission denied for %s on %s (%s)", e.User, e.Host, strings.Join(e.Methods, ","))
 }
 
-// MasterError says that the ssh of an OpenSSH master ended for a reason that it
-// alone knows.
+// MasterError says that the ssh of a master ended for a reason that it alone
+// knows.
 type MasterError struct {
 	Status  int    // exit status, -1 if it did not start or a signal ended it
 	Message string // the last line that it wrote
@@ -277,8 +277,7 @@ type MasterError struct {
 
 func (e *MasterError) Error() string { return "ssh: " + e.Message }
 
-// PathError says that the sockets of an ssh would have names that are too long
-// for a system.
+// PathError says that a socket of ssh's would have a name that is too long.
 type PathError struct{ Path string }
 
 func (e *PathError) Error() string {

@@ -10,7 +10,7 @@ const (
 	NoteTyped    = "typed"     // a person had to type something, the passphrase of File or if that is "" something else, and will have to again
 )
 
-// Note is something that ssh would tell on stderr while connecting.
+// Note is what ssh would write to stderr while it connects.
 type Note struct {
 	Kind    string
 	Host    string // as in known_hosts

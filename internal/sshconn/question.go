@@ -13,9 +13,8 @@ const (
 	PromptWords      = "words"      // what OpenSSH's ssh asks: one of Fields, in its own words
 )
 
-// Prompt is a question that a person has to answer so that authentication can
-// go on. Its texts may come from the server and are not to be trusted on a
-// terminal as they are.
+// Prompt is a question that authentication puts to a person. Its texts may come
+// from the server: a terminal must not get them as they are.
 type Prompt struct {
 	Kind string
 	User string
@@ -23,7 +22,7 @@ type Prompt struct {
 	File string
 	// Comment is the key's, of PromptAddKey.
 	Comment string
-	// Again says that the answer before was wrong.
+	// Again reports whether the answer before was wrong.
 	Again bool
 	// Name, Instruction and Fields are the server's (RFC 4256, section 3.2).
 	Name        string
@@ -45,8 +44,8 @@ func (p *Prompt) Answers() int {
 	return 1
 }
 
-// ErrNoAnswer is what Options.Prompt returns when the person will not answer
-// or cannot be asked: what needs the answer is passed over.
+// ErrNoAnswer is what Options.Prompt returns when the person does not answer or
+// cannot be asked. The attempt goes on without the answer.
 var ErrNoAnswer = errors.New("no answer")
 
 // Kinds of Notice.
@@ -62,9 +61,8 @@ const (
 	NoticeStage   = "stage"   // what takes long: Stage (not told by this package)
 )
 
-// Notice is something that a person should see while they wait.
-// Its text may come from the server and is not to be trusted on a terminal as
-// it is.
+// Notice is what a person should see while they wait. Its text may come from the
+// server: a terminal must not get it as it is.
 type Notice struct {
 	Kind   string
 	Text   string

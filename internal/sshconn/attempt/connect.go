@@ -42,8 +42,8 @@ func (a *Attempt) open(ctx context.Context) (net.Conn, error) {
 	return conn, nil
 }
 
-// direct connects without a proxy. While the keeper comes back by itself, it is
-// the one that tries again.
+// direct connects without a proxy. A limit for the connect says that the keeper
+// comes back by itself: then the keeper tries again, not this attempt.
 func (a *Attempt) direct(ctx context.Context) (net.Conn, error) {
 	if own := a.Options.Limits.Connect; own > 0 {
 		return a.once(ctx, min(own, a.Limit))
@@ -51,9 +51,9 @@ func (a *Attempt) direct(ctx context.Context) (net.Conn, error) {
 	return a.insist(ctx)
 }
 
-// once connects once. The time of what comes up to the host key begins when
-// there is an address to dial. Without ConnectTimeout the server then has more,
-// if a person waits for it.
+// once connects once. The time for what comes up to the host key begins when
+// there is an address to dial. If a person waits, and there is no ConnectTimeout,
+// the server has more time once it is connected.
 func (a *Attempt) once(ctx context.Context, limit time.Duration) (net.Conn, error) {
 	conn, began, err := dial.TCP(ctx, a.Config, a.Options, limit)
 	a.deadline = began.Add(a.Limit)
@@ -66,8 +66,8 @@ func (a *Attempt) once(ctx context.Context, limit time.Duration) (net.Conn, erro
 // betweenAttempts is how long ssh rests between ConnectionAttempts.
 const betweenAttempts = time.Second
 
-// insist connects in as many attempts as ConnectionAttempts says, each of which
-// has ConnectTimeout for itself.
+// insist connects as ConnectionAttempts says. Each try has ConnectTimeout for
+// itself.
 func (a *Attempt) insist(ctx context.Context) (net.Conn, error) {
 	for attempt := 1; ; attempt++ {
 		conn, err := a.once(ctx, a.Limit)
@@ -84,7 +84,7 @@ func (a *Attempt) insist(ctx context.Context) (net.Conn, error) {
 	}
 }
 
-// inTime says of a timeout what exceeded which limit.
+// inTime makes a timeout the error that names the phase and the limit.
 func (a *Attempt) inTime(err error, limit time.Duration) error {
 	if timeout := net.Error(nil); errors.As(err, &timeout) && timeout.Timeout() {
 		return a.timeout(sshconn.PhaseConnect, limit)

@@ -20,7 +20,7 @@ func (a *Attempt) expired() (time.Duration, bool) {
 	return a.watch.expiredAfter()
 }
 
-// Overdue is the *TimeoutError if a limit was exceeded, nil if not.
+// Overdue returns a *sshconn.TimeoutError if a limit was exceeded, else nil.
 func (a *Attempt) Overdue() error {
 	if limit, expired := a.expired(); expired {
 		late := a.timeout(a.Phase(), limit)
@@ -30,11 +30,10 @@ func (a *Attempt) Overdue() error {
 	return nil
 }
 
-// Refused returns why a person ended the attempt when a hop asked, nil if nobody
-// did.
+// Refused returns why a person ended the attempt when a hop asked, or nil.
 func (a *Attempt) Refused() error { return a.proxy.Refused() }
 
-// Lost explains the end of the stream: the proxy's failure if it has one.
+// Lost explains the end of the stream: by the proxy's failure, if there is one.
 func (a *Attempt) Lost(ctx context.Context, phase string) error {
 	if err := a.proxy.Failure(ctx); err != nil {
 		return err

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// silence ends a connection whose server says nothing for too long when it is
-// its turn: since it was last heard, since we wrote, or since a person or the
+// silence aborts an attempt whose server says nothing for too long when it is its
+// turn: since the server last spoke, since we wrote, or since a person or the
 // agent was done.
 //
 //	idle --begin--> running --rest--> resting
@@ -14,8 +14,7 @@ import (
 //	                   '------wake-------'
 //	any of them --end--> ended
 //
-// The clock runs in no state but running. How long it ran at most is what the
-// server has taken for its slowest answer.
+// The clock runs in one state. Its longest run is the server's slowest answer.
 type silence struct {
 	limit time.Duration // 0: none
 	watch *watch
@@ -45,7 +44,7 @@ func (s *silence) begin() { s.move(silenceIdle, silenceRunning) }
 // restart gives the server its whole time again, if it is its turn.
 func (s *silence) restart() { s.move(silenceRunning, silenceRunning) }
 
-// rest stops the clock while something else is waited for than the server.
+// rest stops the clock while the attempt waits for somebody else.
 func (s *silence) rest() { s.move(silenceRunning, silenceResting) }
 
 // wake ends rest.
@@ -67,8 +66,7 @@ func (s *silence) measure() {
 	}
 }
 
-// slowest returns how long the server was silent at most, once the clock has
-// ended.
+// slowest returns the server's longest silence, once the clock has ended.
 func (s *silence) slowest() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -22,8 +22,8 @@ const (
 	msgKexGSSGroup   = 40 // KEXGSS_GROUPREQ
 )
 
-// Limits on what may come before the keys: those of OpenSSH, which are wider
-// than golang.org/x/crypto/ssh's. Whoever exceeds them is cut off there.
+// Limits on what may come before the keys. OpenSSH's are wider than those of
+// golang.org/x/crypto/ssh, which ends a connection that exceeds its own.
 const (
 	maxPacket      = 256 << 10
 	maxVersionLine = 8 << 10
@@ -36,7 +36,7 @@ type kexReply struct {
 }
 
 // side takes apart what one side says in the clear: lines up to the version,
-// then packets. What is kept is bounded by one packet.
+// then packets. It keeps one packet at most.
 //
 //	lines --"SSH-..."--> packets --the reader has enough, or a bad one--> done
 type side struct {
@@ -138,15 +138,15 @@ func (s *side) nextPacket(to reader) bool {
 	return s.state == sniffPackets
 }
 
-// sniffer reads what is not encrypted of a handshake, to find the server's key
-// exchange reply: the host key, which whoever speaks SSH over the connection
-// checks, and the signature, which session-bind needs.
+// sniffer reads the unencrypted beginning of a handshake, to find the server's key
+// exchange reply. That has the host key, which the transport judges, and the
+// signature, which session-bind needs.
 //
 // The server's bytes are hostile. OpenSSH passes over packets that it does not
-// expect, so a server could show one key to the sniffer and another to ssh. The
-// reply counts only where nothing else can have been taken for it: as the first
-// packet after KEXINIT or, with two fields for a group in between, the second,
-// and with no packet guessed that would be passed over.
+// expect, so a server could show one key to the sniffer and another to ssh. So a
+// reply counts only where ssh can take no other packet for it: as the first one
+// after KEXINIT, or as the second if the first has the two fields of a group, and
+// only if KEXINIT announces no guessed packet.
 type sniffer struct {
 	server serverSniffer
 	client clientSniffer

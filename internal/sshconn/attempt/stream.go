@@ -9,9 +9,9 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// Stream is the net.Conn under an SSH connection. It lets the sniffer see
-// what the server says first, remembers how reading ended, and tells an observer
-// of the traffic.
+// Stream is the net.Conn under an SSH connection. The sniffer reads its
+// unencrypted beginning, an observer hears of its traffic, and it remembers which
+// side ended it.
 type Stream struct {
 	net.Conn
 	in *bufio.Reader // x/crypto reads the version line byte by byte
@@ -23,8 +23,8 @@ type Stream struct {
 	isLost   bool // before that, by the other side
 }
 
-// observer is told of the traffic while an attempt is under way. It is called without
-// the stream's lock. Fields may be nil.
+// observer hears of the traffic while an attempt is under way. Its fields may be
+// nil. They are called without the stream's lock.
 type observer struct {
 	wrote  func() // something is about to be written
 	heard  func() // bytes came
@@ -133,16 +133,16 @@ func (s *Stream) Seen() Seen {
 	}
 }
 
-// Bind returns what ties an agent to the connection, nil if the key exchange was
-// not seen to come to that.
+// Bind returns what ties an agent to the connection. It is nil if the sniffer did
+// not find the server's signature, or if that is for another key or session.
 func (s *Stream) Bind(hostKey ssh.PublicKey, sessionID []byte) *Binding {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return newBinding(s.sniffer.server.reply, hostKey, sessionID)
 }
 
-// OverheardVersion notes that the version line has come on a connection that this
-// process does not see.
+// OverheardVersion notes that ssh has received the version line, over a connection
+// that this process does not see.
 func (s *Stream) OverheardVersion(openSSH bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -150,7 +150,7 @@ func (s *Stream) OverheardVersion(openSSH bool) {
 	server.state, server.banner, server.openSSH = sniffPackets, true, openSSH
 }
 
-// OverheardHostKey notes that the server has shown its host key there.
+// OverheardHostKey notes that ssh has received the server's host key there.
 func (s *Stream) OverheardHostKey() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// watch closes a connection whose other side takes too long, and knows in
-// which phase that was. It stands still while a person is asked.
+// watch aborts an attempt whose other side takes too long, and knows the limit
+// that it exceeded. It stands still while a person is asked.
 type watch struct {
 	close func()
 
@@ -19,8 +19,7 @@ type watch struct {
 
 func newWatch(close func()) *watch { return &watch{close: close} }
 
-// start lets the connection be closed after left. limit is what is to be told
-// then.
+// start has close called after left. limit is for the error then.
 func (w *watch) start(left, limit time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -16,8 +16,7 @@ import (
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
-// lookup returns the addresses of the destination, in the order in which they
-// are to be tried.
+// lookup returns the addresses of the destination, in the order of the dials.
 func lookup(ctx context.Context, cfg *sshconfig.Config, opts sshconn.Options) ([]netip.Addr, error) {
 	if opts.Limits.Lookup > 0 {
 		within, cancel := context.WithTimeout(ctx, opts.Limits.Lookup)
@@ -55,8 +54,8 @@ func interleave(addrs []netip.Addr) []netip.Addr {
 	return turns
 }
 
-// Lookup returns the address of a host that is tried first, of a family in
-// mosh's words. The error is a *ResolveError.
+// Lookup returns the address of a host to try first. family is in mosh's words.
+// The error is a *sshconn.ResolveError.
 func Lookup(ctx context.Context, host, family string) (netip.Addr, error) {
 	addrs, err := lookup(ctx, &sshconfig.Config{HostName: host, AddressFamily: "any"}, sshconn.Options{Family: family, Log: zerolog.Nop()})
 	if err != nil {
@@ -90,9 +89,9 @@ func order(addrs []netip.Addr, family string) []netip.Addr {
 	return addrs
 }
 
-// TCP connects to the address of the destination that answers first,
-// within a limit that begins when there is an address to dial, and returns when
-// that was; zero if there was none. As in ssh, the lookup has limits of its own.
+// TCP connects to the address of the destination that answers first. The limit
+// begins when there is an address to dial; TCP returns that time, or zero if there
+// was no address. As in ssh, the lookup has limits of its own.
 func TCP(ctx context.Context, cfg *sshconfig.Config, opts sshconn.Options, limit time.Duration) (net.Conn, time.Time, error) {
 	r := &race{
 		dial: func(ctx context.Context, addr netip.Addr) (net.Conn, error) {
@@ -145,8 +144,8 @@ func cause(err error) string {
 	return sshconn.CauseOther
 }
 
-// connectError makes a connect error plain data. A timeout keeps its kind, for
-// Dial to tell whose it was.
+// connectError makes a connect error plain data. A timeout stays what it is: the
+// caller knows whose limit it was.
 func connectError(cfg *sshconfig.Config, err error) error {
 	if timeout := net.Error(nil); errors.As(err, &timeout) && timeout.Timeout() {
 		return err

@@ -3,8 +3,7 @@ package dial
 import "net"
 
 // Confirmed reports whether the other machine has acknowledged, by TCP, all that
-// was sent to it. known is false where that cannot be seen: behind a proxy, and
-// on some systems.
+// was sent to it. known is false behind a proxy, and on systems that do not tell.
 func Confirmed(c net.Conn) (yes, known bool) {
 	direct, ok := c.(*quick)
 	if !ok {

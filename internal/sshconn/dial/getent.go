@@ -22,9 +22,9 @@ const (
 
 var errNoAddress = errors.New("no address")
 
-// getent resolves a name as ssh does, with getent(1): Go's resolver, without C,
-// reads hosts and asks DNS, but knows none of the other modules of
-// nsswitch.conf(5), such as mDNS, nor libvirt's or systemd's names.
+// getent resolves a name as ssh does, with getent(1). Go's resolver, without C,
+// reads hosts and asks DNS. It knows no other module of nsswitch.conf(5), such as
+// those for mDNS, libvirt and systemd.
 func getent(ctx context.Context, env child.Env, name string) ([]netip.Addr, error) {
 	if !plainName(name) {
 		return nil, errNoAddress

@@ -12,8 +12,8 @@ import (
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
-// tcpDialer is a dialer for one address, as the configuration wants its end here
-// to be. The error is a *net.OpError: this machine has no such end.
+// tcpDialer is a dialer for one address, with the local end that the configuration
+// wants. The error is a *net.OpError: this machine has no such end.
 func tcpDialer(ctx context.Context, cfg *sshconfig.Config, remote netip.AddrPort, opts *sshconn.Options) (*net.Dialer, error) {
 	d := &net.Dialer{}
 	if !cfg.TCPKeepAlive {
@@ -32,8 +32,8 @@ func tcpDialer(ctx context.Context, cfg *sshconfig.Config, remote netip.AddrPort
 	return d, nil
 }
 
-// localAddress returns the address that a connection to remote is to come
-// from, by BindAddress or else BindInterface; not valid if any will do
+// localAddress returns the address that BindAddress or else BindInterface wants a
+// connection to remote to come from. It is not valid if any will do
 // (sshconnect.c, ssh_create_socket).
 func localAddress(ctx context.Context, cfg *sshconfig.Config, remote netip.Addr, opts *sshconn.Options) (netip.Addr, error) {
 	var addrs []netip.Addr
@@ -57,9 +57,8 @@ func localAddress(ctx context.Context, cfg *sshconfig.Config, remote netip.Addr,
 	return netip.Addr{}, syscall.EADDRNOTAVAIL
 }
 
-// interfaceAddrs returns the addresses of an interface that may be bound to
-// for a connection to elsewhere: link-local ones of IPv6 are none (sshconnect.c,
-// check_ifaddrs).
+// interfaceAddrs returns the addresses of an interface that can reach other
+// networks: not the link-local ones of IPv6 (sshconnect.c, check_ifaddrs).
 func interfaceAddrs(name string) ([]netip.Addr, error) {
 	link, err := net.InterfaceByName(name)
 	if err != nil {
@@ -83,7 +82,7 @@ func interfaceAddrs(name string) ([]netip.Addr, error) {
 }
 
 // markPackets sets the byte of the IP header that IPQoS is about. A system that
-// does not let it be set sends its own.
+// refuses sends its own.
 func markPackets(qos int, remote netip.Addr) func(network, address string, c syscall.RawConn) error {
 	level, option := unix.IPPROTO_IP, unix.IP_TOS
 	if !remote.Is4() {

@@ -28,14 +28,14 @@ const headStart = 250 * time.Millisecond
 //	        +--an address answers--> it wins, the others end
 //	        +--all have failed-----> the error that says most
 //
-// An address that is known beforehand does not wait for the lookup, which
-// begins when that has not answered. The clock begins with the first dial.
+// An address that is known beforehand is dialed at once. The lookup begins if it
+// does not answer. The clock begins with the first dial.
 type race struct {
 	dial   func(context.Context, netip.Addr) (net.Conn, error)
 	lookup func(context.Context) ([]netip.Addr, error)
-	// again is after how long a SYN goes out to an address beside an earlier one
-	// without answer: a dead network loses it, and the kernel repeats it after
-	// 1, 3 and 7 s only. Zero leaves it to the kernel.
+	// again is how long a SYN may have no answer before another goes out beside
+	// it: a dead network loses SYNs, and the kernel repeats one after 1, 3 and
+	// 7 s only. Zero leaves that to the kernel.
 	again time.Duration
 	limit time.Duration // of the time from the first dial on; 0: none
 
@@ -62,8 +62,9 @@ type resolved struct {
 	err   error
 }
 
-// run races until the limit or until ctx ends. It leaves no connection open but the one that it
-// returns. The error is a dial's, the lookup's, ctx's or a deadline's.
+// run races until the limit or until ctx ends. It leaves no connection open but
+// the one that it returns. The error is a dial's, the lookup's, ctx's or a
+// deadline's.
 func (r *race) run(ctx context.Context) (net.Conn, error) {
 	within, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -179,8 +180,9 @@ func (r *race) lost() error {
 	return r.failed
 }
 
-// late is the error when the time is over, or the race was ended, as why says.
-// If only the lookup was waited for, that says more: it ends with ctx.
+// late is the error when the time is over or ctx has ended, as why says. If the
+// race waited for the lookup only, the lookup's error says more: it ends with
+// ctx.
 func (r *race) late(why error) error {
 	switch {
 	case !errors.Is(why, context.DeadlineExceeded):

@@ -15,17 +15,16 @@ const (
 	// lookupTimeout bounds a lookup. The resolvers give up earlier, as
 	// resolv.conf(5) says: two rounds of 5 s for each of up to three servers.
 	lookupTimeout = time.Minute
-	// systemHeadStart is how long Go's resolver is waited for before the
-	// system's is asked too.
+	// systemHeadStart is how long Go's resolver has before the system's begins.
 	systemHeadStart = 500 * time.Millisecond
 	// systemPatience is how long the system's resolver may take once Go's has
 	// failed.
 	systemPatience = 5 * time.Second
 )
 
-// resolve asks Go's resolver, and where that fails or does not answer, the
-// system's beside it, which may know the name from elsewhere than DNS. The
-// first that has an answer wins.
+// resolve asks Go's resolver. If that fails or does not answer, it asks the
+// system's as well, which may know names that are not in DNS. The first answer
+// wins.
 //
 //	Go's ----------answer------------------------> it
 //	  \--failed, or late--> the system's --answer--> it
@@ -71,7 +70,7 @@ func resolve(ctx context.Context, host string, opts *sshconn.Options) ([]netip.A
 	}
 }
 
-// ask has f run, and what it returns come by a channel that nobody has to read.
+// ask runs f and sends what it returns, to a channel that nobody has to read.
 func ask(f func() ([]netip.Addr, error)) <-chan resolved {
 	answer := make(chan resolved, 1)
 	go func() {
@@ -90,8 +89,8 @@ func headStartOf(host string) time.Duration {
 	return systemHeadStart
 }
 
-// resolveError says what came of Go's resolver, whose own words name addresses and
-// system calls.
+// resolveError words the error of Go's resolver, whose own words name addresses
+// and system calls.
 func resolveError(host string, err error) *sshconn.ResolveError {
 	failed := &sshconn.ResolveError{Host: host, Message: "no name server has an answer"}
 	var dns *net.DNSError

@@ -17,18 +17,18 @@ const (
 	// system takes: sun_path has 104 bytes on the BSDs and darwin, one for the
 	// NUL.
 	maxSocketPath = 103
-	// bindSuffix is by how much the name is longer under which ssh first makes
-	// its ControlPath (mux.c, muxserver_listen).
+	// bindSuffix is what ssh adds to its ControlPath while it makes the socket
+	// (mux.c, muxserver_listen).
 	bindSuffix = 17
-	// dirPrefix begins the name of every masterDir.
+	// dirPrefix begins the name of every Dir.
 	dirPrefix = "ssh"
-	// maxDirs is how many may be there at once: the connection that does
-	// not answer, the one that is dialed beside it, and what a crash left.
+	// maxDirs is how many may be there at once: for the connection that does not
+	// answer, for the one that is dialed beside it, and those that a crash left.
 	maxDirs = 99
 )
 
-// Dir is the directory of one ssh that is a ControlMaster: its control
-// socket, the sockets over which it reaches this process, and the names under
+// Dir is the directory of one ssh that we run: its control socket if it is a
+// master, the sockets over which it reaches this process, and the names under
 // which it runs our program.
 type Dir string
 
@@ -52,8 +52,8 @@ func (d Dir) AskProgram() string { return filepath.Join(string(d), askName) }
 
 func (d Dir) jumpProgram() string { return filepath.Join(string(d), jumpName) }
 
-// NewDir makes a directory of that kind below parent, which must be
-// entered by nobody else. program is ours.
+// NewDir makes a directory below parent, which nobody else may be able to enter.
+// program is the path of ours.
 func NewDir(parent, program string) (Dir, error) {
 	for n := 1; n <= maxDirs; n++ {
 		dir := Dir(filepath.Join(parent, dirPrefix+strconv.Itoa(n)))
@@ -84,8 +84,8 @@ func (d Dir) Listen(path string) (*net.UnixListener, error) {
 	return net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
 }
 
-// RemoveDirs removes what OpenSSH masters have left below parent because
-// they and their keeper were killed. None of them may be in use.
+// RemoveDirs removes the directories below parent that a killed keeper has left.
+// None of them may be in use.
 func RemoveDirs(parent string) {
 	entries, _ := os.ReadDir(parent)
 	for _, entry := range entries {

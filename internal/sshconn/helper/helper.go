@@ -14,17 +14,16 @@ import (
 	"github.com/mosha-ssh/mosha/internal/secret"
 )
 
-// The names under which an ssh that is a master runs our program.
+// The names under which an ssh runs our program.
 const (
 	passName = "mosha-pass"
 	askName  = "mosha-ask"
 	jumpName = "ssh" // some programs that stand for ssh go by their name
 )
 
-// Run does what the program is for when the ssh of a master runs it, by the
-// name that it was given in a master's directory: as its ProxyCommand it hands
-// over the connection, as SSH_ASKPASS it has the keeper ask, as the ssh to a
-// jump host it becomes one. ok is false if it was run by any other name.
+// Run is our program when an ssh runs it, by a name in a Dir: as ProxyCommand it
+// hands over the connection, as SSH_ASKPASS it has the keeper ask, as the ssh to
+// a jump host it becomes that ssh. ok is false if it has any other name.
 func Run(args []string) (code int, ok bool) {
 	if len(args) == 0 {
 		return 0, false
@@ -74,9 +73,9 @@ func passConnection(path string, to int) error {
 	return unix.Sendmsg(to, []byte{0}, unix.UnixRights(int(file.Fd())), nil, 0)
 }
 
-// question is what the ssh of a master wants to ask or to say. Hint is that
-// of ssh-askpass(1): confirm for a question that only yes or no answers, none
-// for what is only to be shown until this program is ended, else empty.
+// question is what an ssh asks or says. Hint is that of ssh-askpass(1): confirm
+// for a question that only yes or no answers, none for a text to show until ssh
+// ends this program, else empty.
 type question struct {
 	Text string `json:"text"`
 	Hint string `json:"hint,omitempty"`
@@ -88,11 +87,11 @@ const (
 	hintNone    = "none"
 )
 
-// answered begins what our program is told if there was an answer. The rest,
-// to the end, is what was typed: no JSON, which would leave copies of it.
+// answered is the first byte that our program reads if there is an answer. The
+// rest is what a person typed. It is no JSON, which would leave copies of it.
 const answered = '+'
 
-// maxPrompt bounds a prompt and an answer on their way, in bytes.
+// maxPrompt bounds a question and an answer on their way, in bytes.
 const maxPrompt = 16 << 10
 
 var (

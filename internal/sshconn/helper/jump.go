@@ -12,17 +12,16 @@ import (
 )
 
 // Each ssh to a jump host gets options of ours. A hop may have jump hosts of its
-// own, by -J or by its configuration, and ssh passes no options on to the ssh
-// that it runs for those. But it runs that by the name that it was itself run
-// by (ssh.c, argv0), so that name is one of our program's, which becomes ssh
-// with the options:
+// own, by -J or by its configuration. ssh passes no options on to the ssh that it
+// runs for those, but it runs that by its own name (ssh.c, argv0). So its name is
+// one of our program's, which becomes ssh with the options:
 //
 //	keeper -> ssh, as DIR/ssh -> sh -> DIR/ssh (our program) -> ssh, as DIR/ssh -> ...
 
 // JumpOptions are those options. No ssh of ours becomes a ControlMaster, which
-// would stay. It may use one of the user's for the hop, which may spare a person
-// a second factor, but not where that may well have died: where the network was
-// lost, or no person is there. Then it adds no key to an agent, either.
+// would outlive the keeper. It may use one of the user's for the hop, which may
+// spare a person a second factor, unless the network was lost or nobody is there:
+// that master may be dead. Where nobody is there, it adds no key to an agent.
 func JumpOptions(o *sshconn.Options) []string {
 	switch {
 	case o.Unattended():
@@ -40,8 +39,9 @@ const (
 	jumpOptionsVar = "MOSHA_JUMP_OPTIONS"
 )
 
-// LeadOn has an ssh that is to be started run our program, in dir, for its own
-// jump hosts. ssh puts that name into a command line as it is.
+// LeadOn makes cmd, an ssh that is still to start, run our program in dir for its
+// own jump hosts. It does nothing if that name has a character that a shell or ssh
+// would read: ssh puts the name into a command line as it is.
 func LeadOn(cmd *exec.Cmd, dir Dir, options []string) {
 	name := dir.jumpProgram()
 	if cmd.Err != nil || shellescape.Quote(name) != name || strings.Contains(name, "%") {

@@ -17,7 +17,7 @@ import (
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
-// promptPatience is how long our own program may take to say what ssh asks.
+// promptPatience is how long our own program may take to send what ssh asks.
 const promptPatience = 5 * time.Second
 
 // Questions puts to a person what a program of OpenSSH's asks while it connects:
@@ -26,11 +26,11 @@ type Questions struct {
 	User, Host string // as Prompt names them
 	Prompt     func(context.Context, sshconn.Prompt) ([][]byte, error)
 	Tell       func(sshconn.Notice)
-	// Verbatim says that questions may be anybody's: they are put in the words
-	// that they come in.
+	// Verbatim reports whether questions may be anybody's. They are then put in
+	// the words in which they come.
 	Verbatim bool
-	// Nobody is the error where a question wants more than yes or no and Prompt
-	// is nil; if it is nil, the program goes on without an answer.
+	// Nobody, if set, ends the attempt when Prompt is nil and a question wants more
+	// than yes or no. Else the program goes on without an answer.
 	Nobody error
 	// Pause stops the clocks of the attempt until resume is called.
 	Pause func() (resume func())
@@ -38,8 +38,8 @@ type Questions struct {
 	Fail func()
 	// Before, if set, is called before a question is put.
 	Before func()
-	// HostKey, if set, answers a question about the key that the server showed.
-	// about is false if the text asks something else.
+	// HostKey, if set, answers a question about the server's host key. about is
+	// false if the text asks something else.
 	HostKey func(text string) (yes, about bool, err error)
 
 	work sync.WaitGroup
@@ -78,8 +78,8 @@ func (q *Questions) accept(ctx context.Context, listener *net.UnixListener) {
 	}
 }
 
-// answer serves one run of our program as askpass. It ends when that does,
-// which ssh may see to: a key was touched, or the connection was lost.
+// answer serves one run of our program as askpass, until that ends. ssh may end
+// it: a key was touched, or the connection was lost.
 func (q *Questions) answer(ctx context.Context, conn net.Conn) {
 	_ = conn.SetReadDeadline(time.Now().Add(promptPatience))
 	in := json.NewDecoder(io.LimitReader(conn, maxPrompt))
@@ -109,9 +109,9 @@ func (q *Questions) answer(ctx context.Context, conn net.Conn) {
 	}
 }
 
-// put puts one question to whom it concerns. The answer is to be overwritten
-// after its use. The error is ErrNoAnswer, which stands for a no as well, or one
-// that ends the attempt.
+// put puts one question to whom it concerns. The caller overwrites the answer
+// after use. The error is ErrNoAnswer, also for a no, or one that ends the
+// attempt.
 func (q *Questions) put(ctx context.Context, asked question) ([]byte, error) {
 	q.one.Lock()
 	defer q.one.Unlock()
@@ -145,8 +145,8 @@ func (q *Questions) put(ctx context.Context, asked question) ([]byte, error) {
 	return answers[0], nil
 }
 
-// prompt is ssh's question as the native transport would put it, or in ssh's
-// own words. closed says that yes and no are the only answers.
+// prompt words ssh's question as the native transport would, or leaves it in ssh's
+// words. closed reports whether yes and no are the only answers.
 func (q *Questions) prompt(text string, closed bool) sshconn.Prompt {
 	p := sshconn.Prompt{Kind: sshconn.PromptWords, User: q.User, Host: q.Host}
 	key := asksPassphrase.FindStringSubmatch(text)
@@ -172,8 +172,8 @@ var (
 	asksPassword   = regexp.MustCompile(`^\S+@\S+'s password: $`)
 )
 
-// show shows what ssh says until it ends our program: that a key waits for a
-// touch.
+// show shows what ssh says, that a key waits for a touch, until ssh ends our
+// program.
 func (q *Questions) show(ctx context.Context, text string) {
 	if q.Tell == nil {
 		return

@@ -57,8 +57,8 @@ var aead = map[string]bool{
 	ssh.CipherChaCha20Poly1305: true,
 }
 
-// both returns the configured names that are supported. Without any
-// configuration the good ones are taken; weak ones have to be configured.
+// both returns the configured names that are supported, or the good ones if there
+// is no configuration. Weak ones have to be configured.
 func both(configured, good, weak []string) []string {
 	if len(configured) == 0 {
 		return good

@@ -14,9 +14,8 @@ import (
 	"github.com/mosha-ssh/mosha/internal/sshconn/hostkey"
 )
 
-// Conn is an authenticated connection. NewChannels and Requests must be drained
-// until they are closed, or the connection hangs. It is closed with Close, by
-// the server, or by the loss of its transport; Wait then returns.
+// Conn is an authenticated connection. It hangs unless somebody drains NewChannels
+// and Requests, as Serve does.
 type Conn struct {
 	ssh.Conn
 	NewChannels <-chan ssh.NewChannel
@@ -55,9 +54,9 @@ func (c *Conn) Wait() error {
 }
 
 // SessionBind returns the message, without length field, that binds an agent
-// connection to this SSH connection (PROTOCOL.agent, section 1). forwarding says
-// that the agent is forwarded over it. The error is a *ProtocolError: the server's
-// signature was not seen, and no agent should be forwarded.
+// connection to this SSH connection (PROTOCOL.agent, section 1). forwarding
+// reports whether the agent is forwarded over it. The error is a *ProtocolError:
+// without the server's signature no agent should be forwarded.
 func (c *Conn) SessionBind(forwarding bool) ([]byte, error) {
 	if c.binding == nil {
 		return nil, &sshconn.ProtocolError{Phase: sshconn.PhaseKex, Message: "the server's signature was not found"}
@@ -109,8 +108,8 @@ type offer struct {
 	channel ssh.NewChannel
 }
 
-// Accept refuses the channel where the agent cannot be told whose it is: it
-// would take the remote's requests for this machine's own.
+// Accept refuses the channel if there is no binding: the agent would take the
+// remote's requests for this machine's own.
 func (o *offer) Accept() (*sshconn.AgentChannel, error) {
 	bind, err := o.conn.SessionBind(true)
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 const clientVersion = "SSH-2.0-mosha"
 
 // Dial connects to the destination and authenticates. When ctx ends, it returns
-// ctx's cause at once. Other errors are those of sshconn, *sshconfig's for a
+// ctx's cause at once. Other errors are those of sshconn, that of sshconfig for a
 // malformed ProxyJump, and what Ask returned.
 func Dial(ctx context.Context, cfg *sshconfig.Config, opts sshconn.Options) (*Conn, error) {
 	d := &dialer{Attempt: attempt.New(cfg, opts, false)}
@@ -112,8 +112,8 @@ func (d *dialer) hostKey(_ string, _ net.Addr, key ssh.PublicKey) error {
 	return d.Judge(check)
 }
 
-// authenticate supplies the next method, and before the first one binds the agent to
-// the connection.
+// authenticate supplies the next method. Before the first one it binds the agent
+// to the connection.
 func (d *dialer) authenticate(attempt *ssh.ClientAuthContext) (ssh.AuthMethod, error) {
 	defer d.rest()()
 	if !d.auth.Prepared() {
@@ -132,9 +132,9 @@ const weakWords = `** WARNING: connection is not using a post-quantum key exchan
 ** The server may need to be upgraded. See https://openssh.com/pq.html
 `
 
-// warnWeak warns as ssh would, which does not where the user has set
-// KexAlgorithms; that cannot be told from a default, but by what is not in it.
-// A server that only lacks what the native transport has is none to be upgraded.
+// warnWeak warns as ssh would. ssh does not warn a user who has set KexAlgorithms,
+// which shows here only if none of them is post-quantum. A server that offers one,
+// though not one of the native transport's, needs no upgrade.
 func (d *dialer) warnWeak() {
 	if d.Config.WarnWeakCrypto && slices.ContainsFunc(d.Config.KexAlgorithms, attempt.IsQuantum) && !d.Stream.Seen().Quantum {
 		_ = d.auth.Banner(weakWords) // it never fails

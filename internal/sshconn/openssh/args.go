@@ -11,12 +11,11 @@ import (
 )
 
 // arguments returns the command line of an ssh that is a ControlMaster and
-// nothing else, with its sockets in dir. asks says that somebody can answer
-// its questions. An ssh that is unattended, which no person ran, adds no key to
-// the agent.
+// nothing else, with its sockets in dir. asks reports whether somebody can answer
+// its questions. An unattended ssh, which no person ran, adds no key to the agent.
 //
-// Of several values of an option ssh takes the first, so ours stand before the
-// user's and override the configuration too.
+// ssh takes the first of several values of an option. So ours stand before the
+// user's, and override the configuration too.
 func arguments(cfg *sshconfig.Config, dir helper.Dir, connection []option, asks, unattended bool) []string {
 	args := slices.Clone(cfg.Program())
 	for _, option := range append([]option{
@@ -51,16 +50,16 @@ func arguments(cfg *sshconfig.Config, dir helper.Dir, connection []option, asks,
 type option struct{ name, value string }
 
 // passedOn are the options by which ssh gets its connection from this process
-// (ProxyUseFdpass): it is reached, watched and ended like the native transport's,
-// and an ssh whose keeper was killed loses it.
+// (ProxyUseFdpass). This process makes, watches and ends it as it does for the
+// native transport, and an ssh whose keeper was killed loses it.
 func passedOn(dir helper.Dir) []option {
 	return []option{
 		{"ProxyCommand", escapePercent(shellescape.Quote(dir.PassProgram()))}, {"ProxyUseFdpass", "yes"},
 	}
 }
 
-// pathValue writes a path as the value of an option that may be in quotes and
-// in which percent tokens count.
+// pathValue writes a path as the value of an option that takes quotes and percent
+// tokens.
 func pathValue(path string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, `%`, `%%`).Replace(path) + `"`
 }
@@ -74,8 +73,8 @@ func yesNo(b bool) string {
 	return "no"
 }
 
-// environ returns the environment of that ssh but for when it is to ask by the
-// askpass program: with BatchMode it asks nothing.
+// environ returns the environment of that ssh, but for SSH_ASKPASS_REQUIRE. With
+// BatchMode it asks nothing.
 func environ(env []string, dir helper.Dir, agentSocket string) []string {
 	env = slices.DeleteFunc(slices.Clone(env), func(v string) bool {
 		name, _, _ := strings.Cut(v, "=")

@@ -19,8 +19,8 @@ import (
 //	keeper ==sessions==> control socket -> ssh -> relay in this process -> server
 //	guard  <==agent====  agent socket  <- ssh
 //
-// It ends when any of these does: ssh when the relay closes its end, the
-// control connection with ssh.
+// It ends when any of these does. ssh ends when the relay closes its end, and the
+// control connection ends with ssh.
 type master struct {
 	stream  *attempt.Stream
 	dir     helper.Dir
@@ -91,8 +91,8 @@ func (m *master) Serve(agent func(sshconn.AgentOffer)) {
 	}
 }
 
-// Probe is that of Connection. There is nothing that ssh would send on for us:
-// that all was acknowledged says nothing new then.
+// Probe is that of Connection. ssh sends nothing on for us that a server need not
+// answer, so that all was acknowledged says nothing new.
 func (m *master) Probe() (confirmed, known bool) {
 	confirmed, known = dial.Confirmed(m.stream.Conn)
 	return false, known && !confirmed
@@ -104,8 +104,7 @@ func (m *master) LocalAddr() net.Addr { return m.stream.LocalAddr() }
 // Facts is that of Connection.
 func (m *master) Facts() sshconn.Facts { return m.facts }
 
-// Wait is that of Connection. The error is a *MasterError where ssh ended by
-// itself.
+// Wait is that of Connection. The error is a *MasterError if ssh ended by itself.
 func (m *master) Wait() error {
 	_ = m.mux.Wait() // always an end of the stream
 	lost := m.stream.IsLost()
@@ -116,7 +115,7 @@ func (m *master) Wait() error {
 	return nil
 }
 
-// Close is that of Connection. The connection to the server is closed first, so
+// Close is that of Connection. It closes the connection to the server first, so
 // that nothing waits for ssh.
 func (m *master) Close() error {
 	m.close.Do(func() {
@@ -139,11 +138,10 @@ func (m *master) Close() error {
 	return nil
 }
 
-// acceptRest is the wait before the next try where no connection could be
-// accepted.
+// acceptRest is the wait before the next try to accept a connection.
 const acceptRest = 100 * time.Millisecond
 
-// offer is an agent channel that ssh has accepted already.
+// offer is an agent channel. ssh has accepted it already.
 type offer struct{ conn *net.UnixConn }
 
 // Accept returns the channel. ssh itself begins it with session-bind.

@@ -45,7 +45,7 @@ type dialer struct {
 	process *process
 
 	fetched atomic.Bool           // ssh has come for the connection
-	left    atomic.Bool           // the host key is one of which only ssh can tell whether it is right
+	left    atomic.Bool           // only ssh can judge the host key, see judge
 	entered atomic.Bool           // an ssh that makes its connection itself has logged in
 	refused atomic.Pointer[error] // why the server's host key did not get to ssh
 }
@@ -67,7 +67,7 @@ func (d *dialer) dial(ctx context.Context) (*master, error) {
 	return m, nil
 }
 
-// connect connects, unless ssh does that itself.
+// connect connects, unless ssh does that by itself.
 func (d *dialer) connect(ctx context.Context) error {
 	if !d.itself {
 		return d.Connect(ctx)
@@ -131,7 +131,7 @@ func (d *dialer) questions() *helper.Questions {
 	return q
 }
 
-// facts is what is known of an ssh that has connected and said these lines.
+// facts are those of an ssh that has connected and said these lines.
 func (d *dialer) facts(typed bool, lines []string) sshconn.Facts {
 	f := d.Done()
 	f.Identity, f.Typed = acceptedKey(lines), f.Typed || typed
@@ -164,9 +164,9 @@ func (d *dialer) startSSH(ctx context.Context, dir helper.Dir) (*process, error)
 	return p, p.start()
 }
 
-// listen watches the traffic. What happens within ssh cannot be seen: once the
-// server has shown its host key, it is the server's turn after ssh has written,
-// and ssh's, or a person's, after the server has.
+// listen watches the traffic. Nobody here sees what happens within ssh. So, once
+// the server has shown its host key, it is the server's turn after ssh has
+// written, and ssh's, or a person's, after the server has.
 func (d *dialer) listen() {
 	d.Listen(attempt.Traffic{
 		Wrote: d.Wake,
@@ -224,7 +224,7 @@ func (d *dialer) explain(ctx context.Context, m *master, q *helper.Questions) er
 // ErrNoPlace says that Options.Master names no place.
 var ErrNoPlace = errors.New("no place for the sockets of ssh")
 
-// listen makes the master's directory and the sockets in it that are ours.
+// listen makes the master's directory and our sockets in it.
 func (m *master) listen(place sshconn.MasterPlace) error {
 	if place.Dir == "" {
 		return ErrNoPlace

@@ -23,16 +23,16 @@ import (
 	"github.com/mosha-ssh/mosha/internal/sshconn/proxy"
 )
 
-// An ssh that is run by another program (sshconfig.Config.Front) makes its
-// connection itself, by its own configuration: the program may have another way
-// for what ssh dials, and nothing of ours goes past it. So does one that has to
-// see the server's address (CheckHostIP, GSSAPITrustDns). So there is no relay, and what is
-// known of the connection is what ssh says of it:
+// An ssh that another program runs (sshconfig.Config.Front) makes its connection
+// itself, by its own configuration: the program may have another way for what ssh
+// dials, and nothing of ours may go past it. So does an ssh that has to see the
+// server's address (CheckHostIP, GSSAPITrustDns). There is no relay then, and we
+// know of the connection what ssh says of it:
 //
 //	keeper ==sessions==> control socket -> ssh -> server
 //	                                        ^ run by the program in front
 
-// dialsItself reports whether ssh is to make its connection itself.
+// dialsItself reports whether ssh makes its connection itself.
 func dialsItself(cfg *sshconfig.Config) bool {
 	byAddress := cfg.CheckHostIP || cfg.GSSAPITrustDNS && (cfg.GSSAPIAuthentication || cfg.GSSAPIKeyExchange)
 	return cfg.Front != "" || byAddress && !cfg.HasProxy()
@@ -47,8 +47,8 @@ type ownConn struct {
 func (*ownConn) Close() error        { return nil }
 func (*ownConn) LocalAddr() net.Addr { return proxy.Addr{} }
 
-// RemoteAddr returns the address that ssh has dialed, if that can be a machine's:
-// a program in front may make addresses up.
+// RemoteAddr returns the address that ssh has dialed. A program in front may make
+// addresses up; what cannot be a machine's does not count.
 func (c *ownConn) RemoteAddr() net.Addr {
 	if addr := c.remote.Load(); addr != nil {
 		return addr
@@ -67,10 +67,10 @@ const (
 	saysEntering = "debug1: Entering interactive session." // the control socket is there
 )
 
-// overhear follows a connection that ssh makes itself, as listen follows a
-// relay. Once the server has said its version a banner of its may have any line in
-// it, and so may that of a host on the way: an address counts before that, and
-// where there is none.
+// overhear follows a connection that ssh makes itself, as listen follows a relay.
+// After its version a server can put any line into a banner, and a host on the way
+// can at any time. So an address counts only before the version, and without
+// hosts on the way.
 func (d *dialer) overhear(line string) {
 	d.fetched.Store(true) // ssh is there
 	if m := saysConnecting.FindStringSubmatch(line); m != nil && !d.Stream.Seen().Version && !d.Config.HasProxy() {
@@ -93,9 +93,8 @@ func (d *dialer) overhear(line string) {
 
 // startFronted starts an ssh by the program in front of it.
 //
-// Where that gives ssh a terminal, as sshpass does, ssh asks there; else it has
-// none and asks by our program. The ssh to a jump host is one of ours, as always
-// (helper.LeadOn).
+// If that gives ssh a terminal, as sshpass does, ssh asks there; else it asks by
+// our program. The ssh to a jump host is one of ours, as always (helper.LeadOn).
 func (d *dialer) startFronted(ctx context.Context, dir helper.Dir, env []string, words *sshWords) (*process, error) {
 	jump := d.Options.Env.Command(ctx, d.Config.JumpProgram())
 	jump.Env = nil // but for what this adds:
@@ -129,8 +128,8 @@ func (d *dialer) startFronted(ctx context.Context, dir helper.Dir, env []string,
 	return p, err
 }
 
-// ownWay are the options of an ssh that makes its connection itself. A host key
-// that is not the known one it may not let pass: nobody here sees the key.
+// ownWay are the options of an ssh that makes its connection itself. It may not
+// accept another host key than the known one: nobody here sees the key.
 func (d *dialer) ownWay(ctx context.Context, jumpProgram string) ([]option, error) {
 	var options []option
 	if d.Config.StrictHostKeyChecking == "no" {
@@ -153,10 +152,10 @@ func (d *dialer) ownWay(ctx context.Context, jumpProgram string) ([]option, erro
 	return append(options, option{"ProxyCommand", escapePercent(shellescape.QuoteCommand(words))}, option{"ProxyUseFdpass", "no"}), nil
 }
 
-// wardenScript runs the program in front of ssh, and ends it and ssh when the
-// pipe on descriptor 3 is closed, by this process or by its end. The program may
-// have put ssh into another process group or session, so ssh is first told over
-// its control socket. Descriptor 4 is closed when that is done.
+// wardenScript runs the program in front of ssh. It ends that program and ssh when
+// this process closes the pipe on descriptor 3, or ends. The program may have put
+// ssh into another process group or session, so the script first asks ssh, over
+// its control socket, to exit. It closes descriptor 4 when that is done.
 const wardenScript = `control=$1
 shift
 "$@" 3<&- 4>&- &
@@ -185,8 +184,8 @@ type warden struct {
 	theirs, says *os.File // the script's ends
 }
 
-// newWarden returns the command that runs args under the script. ssh is one that
-// can talk to a master.
+// newWarden returns the command that runs args under the script. ssh is a program
+// that can talk to a master.
 func newWarden(env child.Env, args []string, ssh string, dir helper.Dir) (*warden, *exec.Cmd, error) {
 	w := &warden{}
 	var err error

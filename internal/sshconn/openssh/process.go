@@ -32,8 +32,7 @@ type process struct {
 	getReady func() // closes ready; may be called more than once
 }
 
-// newProcess makes an ssh that is still to be started, whose standard error is
-// for words.
+// newProcess makes an ssh that is still to start. words reads its standard error.
 func newProcess(cmd *exec.Cmd, env []string, words *sshWords) *process {
 	p := &process{cmd: cmd, stderr: words, ready: make(chan struct{}), ended: make(chan struct{})}
 	p.getReady = sync.OnceFunc(func() { close(p.ready) })
@@ -99,7 +98,7 @@ func (p *process) end() {
 	<-p.ended
 }
 
-// killed reports whether it was ended from here.
+// killed reports whether a signal ended it.
 func (p *process) killed() bool {
 	status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus)
 	return ok && status.Signaled()

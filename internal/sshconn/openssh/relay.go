@@ -9,8 +9,8 @@ import (
 	"github.com/mosha-ssh/mosha/internal/sshconn/pubkey"
 )
 
-// relayBuffer is how much is copied at once, in bytes. Little, as a buffer for
-// each direction stays for as long as the connection.
+// relayBuffer is how many bytes a copy takes at once. It is small, since a buffer
+// for each direction stays for as long as the connection.
 const relayBuffer = 16 << 10
 
 // relay hands the connection to the ssh that comes for it, once, and copies
@@ -38,9 +38,9 @@ func copyBytes(to io.Writer, from io.Reader) {
 	_, _ = io.CopyBuffer(struct{ io.Writer }{to}, struct{ io.Reader }{from}, make([]byte, relayBuffer))
 }
 
-// gate is what the server says. It judges the host key when the server shows it,
-// as the native transport does, and hands nothing more on to ssh before: what
-// ssh says of a key cannot be told for sure from what a server has it say.
+// gate reads what the server says. It judges the host key when the server shows
+// it, as the native transport does, and hands nothing on to ssh before that: among
+// ssh's words about a key there may be words of the server's.
 type gate struct {
 	d    *dialer
 	open bool
@@ -60,12 +60,12 @@ func (g *gate) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// errUnseen says that the server has shown no host key in a way that cannot be
-// read in more than one way.
+// errUnseen says that the server's key exchange can be read in more than one way,
+// so that its host key is not known.
 var errUnseen = &sshconn.ProtocolError{Phase: sshconn.PhaseKex, Message: "the server's host key cannot be seen in its key exchange"}
 
-// leftToSSH reports whether ssh alone decides about the host key, and refuses one
-// that is not the known one: nobody here sees it, or can read it.
+// leftToSSH reports whether ssh alone decides about the host key, since nobody here
+// sees it, or can read it. ssh then refuses one that is not the known one.
 func (d *dialer) leftToSSH() bool { return d.itself || d.left.Load() }
 
 // judge decides about the key that the server has shown.

@@ -10,19 +10,18 @@ import (
 	"github.com/mosha-ssh/mosha/internal/text"
 )
 
-// speech picks from what an ssh writes to its standard error what a person is
-// to see who is there while it connects: what ssh would show by the user's
-// LogLevel, but for debugging and for what is said in words of our own (notes,
-// questions, errors).
+// speech picks, from what an ssh writes to its standard error, what a person sees
+// while it connects: what ssh would show by the user's LogLevel, without debugging
+// and without what mosha words itself (notes, questions, errors).
 //
 //	the host key --the login begins--> the login --connected or failed--> nothing
 //	 (all waits)                      (ssh's own last line waits)
 //
-// ssh's own lines end with CR LF (log.c, do_log), a server's banner as the
-// server has it, LF as a rule. A line of ssh's own waits until ssh goes on: if
-// it does not, that line was its last word and is part of the error. Before the
-// login all waits, since there the error says all that ssh does in many lines.
-// A question of ssh's lets all go that waits.
+// ssh's own lines end with CR LF (log.c, do_log). A server's banner ends as the
+// server wants, as a rule with LF. A line of ssh's own waits until ssh goes on: if
+// ssh does not, that line is its last word and part of the error. Before the login
+// all lines wait, since there the error says in one line what ssh says in many.
+// A question of ssh's releases what waits.
 type speech struct {
 	cfg  *sshconfig.Config
 	tell func(sshconn.Notice)
@@ -45,7 +44,7 @@ func newSpeech(cfg *sshconfig.Config, tell func(sshconn.Notice)) *speech {
 	return &speech{cfg: cfg, tell: tell}
 }
 
-// What ssh says that is worded here, or that LogLevel INFO would not show.
+// What ssh says that mosha words itself, or that LogLevel INFO would not show.
 var (
 	saysLogin      = regexp.MustCompile(`^debug1: (SSH2_MSG_SERVICE_ACCEPT received$|Authentications that can continue: )`)
 	saysElsewhere  = regexp.MustCompile(`^(Permission denied, please try again\.|Host key verification failed\.)$|^(Connection (closed|reset) by|Disconnected from|Disconnecting) `)
@@ -54,7 +53,7 @@ var (
 	saysVerbose = regexp.MustCompile(`^(Authenticated (to|using|with) |Canonicalized DNS aliased hostname |\w+: (invalid marker|truncated line) at )`)
 )
 
-// hear takes a line without its end. own says that it ends as ssh's own do.
+// hear takes a line without its end. own reports whether it ended as ssh's do.
 func (s *speech) hear(line string, own bool) {
 	switch {
 	case s == nil:
@@ -72,9 +71,8 @@ func (s *speech) hear(line string, own bool) {
 	}
 }
 
-// begin notes that the login begins, for which ssh has taken the host key. Of a
-// key that is not the known one a note says more (letPass), of a revoked one the
-// error does.
+// begin notes that the login begins: ssh has accepted the host key. What ssh says
+// of a changed or a revoked key goes, since a note or the error says it.
 func (s *speech) begin() {
 	s.login = true
 	refused := func(line string) bool {
@@ -102,8 +100,8 @@ func (s *speech) hearLogin(line string, own bool) {
 	}
 }
 
-// skipped tells, in the words of the native transport, that a key file is not
-// used, if that is what the line says.
+// skipped reports whether the line says that ssh does not use a key file. It tells
+// that as the native transport does.
 func (s *speech) skipped(line string) bool {
 	m := saysNotLoaded.FindStringSubmatch(line)
 	if m == nil || !slices.Contains(s.cfg.IdentityFiles, m[1]) {

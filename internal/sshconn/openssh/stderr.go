@@ -19,13 +19,13 @@ const (
 	maxSSHLines = 200     // lines of one ssh that are kept and logged
 )
 
-// sshWords is what an ssh writes to its standard error. It keeps the first
+// sshWords reads what an ssh writes to its standard error. It keeps the first
 // lines, logs what a person would see of them, and passes all on to speech. A
 // server can have ssh write any number.
 //
-// What ssh has written can be had up to this moment, before a question of ssh's
-// is put or after it has connected: the pipe is emptied by whoever needs to
-// know, not only by the one who waits for more.
+// Before a question of ssh's, and when it has connected, all that it has written
+// by then has to be read. So follow is not the only one to empty the pipe: catchUp
+// does, too.
 type sshWords struct {
 	log    zerolog.Logger
 	speech *speech           // nil where nobody listens
@@ -56,8 +56,8 @@ func (w *sshWords) follow(from *os.File) {
 	}()
 }
 
-// read reads some of what is there. more says that there may be more at once,
-// end that nothing will come any more.
+// read reads some of what is there. more reports whether there may be more at
+// once, end whether nothing will come any more.
 func (w *sshWords) read(fd int) (more, end bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -76,8 +76,8 @@ func (w *sshWords) read(fd int) (more, end bool) {
 	return true, false
 }
 
-// maxCatchUp bounds how often catchUp reads: more often than a pipe that is full
-// needs. An ssh that writes without end is not waited for.
+// maxCatchUp bounds how often catchUp reads: more often than a full pipe needs, and
+// not for ever if ssh writes without end.
 const maxCatchUp = 64
 
 // catchUp reads what ssh has written by now.
@@ -101,8 +101,8 @@ func (w *sshWords) catchUp() {
 	})
 }
 
-// finish reads the rest when ssh has ended. What it left behind may hold its
-// standard error, and is not waited for.
+// finish reads the rest when ssh has ended. It does not wait for children of
+// ssh's, which may keep its standard error open.
 func (w *sshWords) finish() {
 	w.catchUp()
 	w.mu.Lock()
@@ -125,8 +125,8 @@ func (w *sshWords) writeLocked(b []byte) {
 	}
 }
 
-// endLocked ends a line. One of ssh's own may follow upon a text of the
-// server's that has no end.
+// endLocked ends a line. A text of the server's without an end may be before one
+// of ssh's own.
 func (w *sshWords) endLocked() {
 	line, own := strings.CutSuffix(string(w.partial), "\r")
 	w.partial = w.partial[:0]
@@ -137,7 +137,7 @@ func (w *sshWords) endLocked() {
 	w.lineLocked(line, own)
 }
 
-// lineLocked takes a line. own says that it ends as ssh's own lines do.
+// lineLocked takes a line. own reports whether it ended as ssh's own lines do.
 func (w *sshWords) lineLocked(line string, own bool) {
 	w.speech.hear(line, own)
 	line = strings.TrimSpace(text.Clean(line))
@@ -159,8 +159,8 @@ func (w *sshWords) lineLocked(line string, own bool) {
 	}
 }
 
-// isDebug reports whether a line is one for debugging. There are many, so they are
-// logged only of an ssh that has failed.
+// isDebug reports whether a line is one for debugging. There are many, so they go
+// to the log only if ssh has failed.
 func isDebug(line string) bool { return strings.HasPrefix(line, "debug") }
 
 // saysRuns is what ssh says when it runs a command of the configuration. What
@@ -179,8 +179,7 @@ func (w *sshWords) logDebug() {
 	}
 }
 
-// said returns the lines that are kept, and the last one that was written,
-// debugging apart.
+// said returns the kept lines, and the last line but for debugging.
 func (w *sshWords) said() (lines []string, final string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -208,7 +207,7 @@ func (w *sshWords) tellAll() {
 }
 
 // tellButLast shows what is left when ssh has ended for a reason that it alone
-// knows. Its last line is the error.
+// knows, without the last line, which is the error.
 func (w *sshWords) tellButLast() {
 	w.mu.Lock()
 	defer w.mu.Unlock()

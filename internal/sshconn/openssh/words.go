@@ -11,10 +11,9 @@ import (
 	"github.com/mosha-ssh/mosha/internal/sshconn/hostkey"
 )
 
-// What OpenSSH's ssh says, with LogLevel DEBUG1, in versions 8.4 to 10.
-// It speaks English always. The last word before it ends decides; a server
-// that puts such lines into its banner can only bring about a refusal, which
-// it can have anyway.
+// What OpenSSH's ssh says, with LogLevel DEBUG1, in versions 8.4 to 10. It always
+// speaks English. Its last word before it ends decides. A server that puts such
+// lines into its banner can bring about a refusal only, which it can do anyway.
 var (
 	saysNegotiation = regexp.MustCompile(`^Unable to negotiate with .*: no matching (.+) found\. Their offer: (.*)$`)
 	saysDenied      = regexp.MustCompile(`Permission denied \(([^)]*)\)\.?$`)
@@ -38,7 +37,7 @@ const (
 	saysAgentEmpty = "agent contains no identities"
 )
 
-// failure is how an ssh ended that could not connect.
+// failure is how an ssh ended that did not connect.
 type failure struct {
 	cfg      *sshconfig.Config
 	lines    []string
@@ -48,8 +47,8 @@ type failure struct {
 	auth     bool // it ended while it authenticated
 }
 
-// explain returns what happened as the native transport would say it, nil if
-// the lines do not tell.
+// explain returns the error that the native transport would give, or nil if the
+// lines do not tell.
 func (f *failure) explain() error {
 	if m := saysNegotiation.FindStringSubmatch(f.final); m != nil {
 		return &sshconn.AlgorithmError{What: negotiated(m[1]), Theirs: strings.Split(m[2], ",")}
@@ -91,8 +90,8 @@ func negotiated(what string) string {
 	return what
 }
 
-// unseenKeyError is the refusal of a key that was not seen here, as far as ssh has
-// said why: that may be lost among a server's words.
+// unseenKeyError is ssh's refusal of a key that nobody here saw. Why may be lost
+// among a server's words.
 func (f *failure) unseenKeyError() error {
 	e := &sshconn.HostKeyError{Problem: sshconn.KeyDisputed, Host: hostkey.Name(f.cfg), Strict: f.cfg.StrictHostKeyChecking}
 	if problem, file := revokedWords(f.lines); problem != "" {
@@ -128,8 +127,8 @@ func revokedWords(lines []string) (problem, file string) {
 	return "", ""
 }
 
-// authError puts together what ssh has said of the login. methods are those of
-// its last word, nil if that has none.
+// authError puts together what ssh has said of the login. methods are those in its
+// last word, or nil.
 func (f *failure) authError(methods []string, disconnect string) error {
 	e := &sshconn.AuthError{User: f.cfg.User, Host: f.cfg.HostName, Disconnect: disconnect, Typed: f.typed}
 	for _, line := range f.lines {
@@ -170,8 +169,8 @@ func skipReason(why string) string {
 	return sshconn.SkipUnreadable
 }
 
-// acceptedKey returns the SHA256 fingerprint of the key that was accepted, "" if none
-// was or FingerprintHash is another.
+// acceptedKey returns the SHA256 fingerprint of the key that the server accepted.
+// It is "" without one, and if FingerprintHash is another.
 func acceptedKey(lines []string) (identity string) {
 	for _, line := range lines {
 		if m := saysAccept.FindStringSubmatch(line); m != nil {
@@ -184,7 +183,7 @@ func acceptedKey(lines []string) (identity string) {
 	return identity
 }
 
-// addedNotes are about what ssh has written down of a key that was not seen here.
+// addedNotes tell which key ssh has written down that nobody here saw.
 func addedNotes(cfg *sshconfig.Config, lines []string) (notes []sshconn.Note) {
 	for _, line := range lines {
 		if m := saysAdded.FindStringSubmatch(line); m != nil && len(cfg.UserKnownHostsFiles) > 0 && !cfg.IsHushed() {

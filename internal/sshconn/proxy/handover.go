@@ -74,7 +74,7 @@ func (p *Process) startOnSocket() (*net.UnixConn, error) {
 	return conn.(*net.UnixConn), nil
 }
 
-// errNoSocket says that a proxy handed over nothing, or what is no socket.
+// errNoSocket says that a proxy handed over nothing, or something else.
 var errNoSocket = errors.New("it handed over no socket")
 
 // receiveConn takes a descriptor that comes with a byte of data, and makes a
@@ -110,8 +110,8 @@ func receiveConn(from *net.UnixConn) (net.Conn, error) {
 	return conn, nil
 }
 
-// handedOver is a connection that a proxy made: it may lead to the next proxy,
-// so that its other end is not the server's address.
+// handedOver is a connection that a proxy made. It may lead to the next proxy, so
+// its other end is not the server's address.
 type handedOver struct{ net.Conn }
 
 func (*handedOver) RemoteAddr() net.Addr { return Addr{} }

@@ -10,18 +10,18 @@ import (
 	"github.com/mosha-ssh/mosha/internal/sshconn/helper"
 )
 
-// hops has what the ssh to a jump host needs of us. Any proxy may be an ssh
-// that does not know a hop's host key or wants a passphrase. It asks our
-// program, as SSH_ASKPASS, since it has no terminal.
+// hops has what the ssh to a jump host needs of us. Any proxy may be an ssh that
+// does not know a hop's host key or wants a passphrase. It has no terminal, so it
+// asks by our program, as SSH_ASKPASS.
 type hops struct {
 	dir       helper.Dir
 	listener  *net.UnixListener // nil if nobody can be asked
 	questions *helper.Questions
 }
 
-// equip gives a proxy that is to be started its environment, and has its
-// questions wait for Serve. Where nobody can answer, ssh is told not to ask: a
-// window of some other askpass would come up out of nowhere.
+// equip gives a proxy its environment before it starts. Its questions wait for
+// Serve. Where nobody can answer, ssh must not ask: a window of some other askpass
+// would come up out of nowhere.
 func (p *Process) equip(cfg *sshconfig.Config, opts *sshconn.Options, clocks Clocks) {
 	agent := ""
 	if opts.ProxyAgent != nil {
@@ -47,8 +47,8 @@ func (p *Process) equip(cfg *sshconfig.Config, opts *sshconn.Options, clocks Clo
 	}
 }
 
-// environ returns the environment without what ssh would ask by, and with
-// that agent, if there is one.
+// environ returns the environment without what names an askpass, and with that
+// agent, if there is one.
 func environ(env []string, agent string) []string {
 	env = slices.DeleteFunc(slices.Clone(env), func(v string) bool {
 		name, _, _ := strings.Cut(v, "=")

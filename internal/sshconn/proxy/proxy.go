@@ -38,8 +38,8 @@ type Process struct {
 	hops    *hops // nil if it needs nothing
 }
 
-// command returns the command line that reaches the destination, nil if it
-// is reached directly. ProxyCommand runs as ssh runs it.
+// command returns the command line that reaches the destination, or nil if there
+// is no proxy. A ProxyCommand runs as ssh runs it.
 func command(cfg *sshconfig.Config, opts *sshconn.Options) ([]string, error) {
 	if cfg.ProxyJump != "" {
 		args, err := cfg.JumpArgs()
@@ -59,7 +59,7 @@ func command(cfg *sshconfig.Config, opts *sshconn.Options) ([]string, error) {
 	return []string{shell, "-c", "exec " + command}, nil
 }
 
-// Clocks are those of the attempt that a proxy is for.
+// Clocks are those of the attempt that has the proxy.
 type Clocks struct {
 	Deadline time.Time
 	Pause    func() (resume func()) // while a person answers what a hop asks
@@ -69,7 +69,7 @@ type Clocks struct {
 // Start runs the proxy that reaches the destination and returns the connection
 // through it. p is nil if there is none, or if it has handed over the connection
 // and ended (ProxyUseFdpass); conn is nil if the destination is reached directly.
-// From then on a question by opts lets be shown first what the proxy says.
+// From then on, what the proxy has said is shown before a question by opts.
 func Start(ctx context.Context, cfg *sshconfig.Config, opts *sshconn.Options, clocks Clocks) (p *Process, conn net.Conn, err error) {
 	args, err := command(cfg, opts)
 	if err != nil || args == nil {
@@ -105,8 +105,7 @@ func newProcess(cfg *sshconfig.Config, opts *sshconn.Options, args []string) *Pr
 	return p
 }
 
-// after returns a question that is put after something else was done; nil for
-// nil.
+// after returns ask with first called before it; nil if ask is nil.
 func after[Q, A any](first func(), ask func(context.Context, Q) (A, error)) func(context.Context, Q) (A, error) {
 	if ask == nil {
 		return nil
@@ -117,7 +116,8 @@ func after[Q, A any](first func(), ask func(context.Context, Q) (A, error)) func
 	}
 }
 
-// Leave ends, with the attempt, what the proxy has of it.
+// Leave ends what the proxy has of the attempt, which is over: it shows nothing
+// more of what the proxy says, and its hops ask no more.
 func (p *Process) Leave() {
 	if p == nil {
 		return
@@ -134,7 +134,7 @@ func (p *Process) Serve(ctx context.Context) (end func()) {
 	return p.hops.questions.Serve(ctx, p.hops.listener)
 }
 
-// Refused returns why a person ended the attempt, nil if nobody did.
+// Refused returns why a person ended the attempt, or nil.
 func (p *Process) Refused() error {
 	if p == nil || p.hops == nil || p.hops.questions == nil {
 		return nil
@@ -157,8 +157,8 @@ func (p *Process) failedToStart(err error) error {
 	return &sshconn.ProxyError{Command: p.command, Status: -1, Message: err.Error()}
 }
 
-// start makes the pipes and starts the child. The child's ends are closed here,
-// so that its end is seen as the end of the stream.
+// start makes the pipes and starts the child. It closes the child's ends here, so
+// that the stream ends when the child does.
 func (p *Process) start() error {
 	childIn, in, err := os.Pipe()
 	if err != nil {
@@ -189,9 +189,8 @@ func (p *Process) end() {
 	})
 }
 
-// Failure returns the error to report if the connection failed because of the
-// proxy: nil if there is none, or if it does not end by itself within a short
-// time.
+// Failure returns why the proxy failed. It is nil if there is no proxy, or if the
+// proxy does not end by itself within a short time.
 func (p *Process) Failure(ctx context.Context) error {
 	if p == nil {
 		return nil
@@ -227,7 +226,8 @@ type Addr struct{}
 func (Addr) Network() string { return "proxy" }
 func (Addr) String() string  { return "proxy" }
 
-// programSays returns what tells a line of a program; nil if nobody is there.
+// programSays returns a function that tells a line of a program, nil if nobody is
+// there.
 func programSays(tell func(sshconn.Notice)) func(line string) {
 	if tell == nil {
 		return nil

@@ -14,17 +14,17 @@ import (
 )
 
 // Open connects to the destination and authenticates, over the transport that
-// the options want. Where that is left open, it is the native one, unless the
-// configuration or the server needs what that cannot do and OpenSSH can:
+// the options want. If they want none, it is the native one, unless the
+// configuration or the server needs what only OpenSSH can do:
 //
 //	configuration --needs OpenSSH--------------------------> OpenSSH
 //	     \--> native --connected, refused, no network------> the outcome
 //	              \----lacks an algorithm or a method, or
 //	                   does not understand the server-------> OpenSSH
 //
-// A host key that was refused, or an authentication that failed, is never tried
-// again. When ctx ends, Open returns ctx's cause at once. Other errors are those
-// of native.Dial and openssh.Dial.
+// After a refused host key or a failed login, nothing is tried again. When ctx
+// ends, Open returns ctx's cause at once. Other errors are those of native.Dial
+// and openssh.Dial.
 func Open(ctx context.Context, cfg *sshconfig.Config, opts sshconn.Options) (sshconn.Connection, error) {
 	opts.Tell = unrepeated(opts.Tell)
 	switch {

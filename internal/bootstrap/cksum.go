@@ -1,36 +1,22 @@
 package bootstrap
 
-import "sync"
-
-// crcTable is for the polynomial of POSIX cksum, 0x04C11DB7, most significant
-// bit first, which hash/crc32 does not offer.
-var crcTable = sync.OnceValue(func() *[256]uint32 {
-	var table [256]uint32
-	for i := range table {
-		crc := uint32(i) << 24
-		for range 8 {
-			if crc&(1<<31) != 0 {
-				crc = crc<<1 ^ 0x04C11DB7
-			} else {
-				crc <<= 1
-			}
-		}
-		table[i] = crc
-	}
-	return &table
-})
+import (
+	"hash/crc32"
+	"math"
+	"math/bits"
+)
 
 // cksum returns what POSIX cksum prints first: the checksum of the bytes and
-// then of their number, least significant byte first, without leading zeros.
+// then of their number, least significant byte first, without leading zeros. Its
+// polynomial is that of hash/crc32, which takes the bits of each byte, and of the
+// result, in the other order.
 func cksum(data []byte) uint32 {
-	table := crcTable()
-	var crc uint32
-	add := func(b byte) { crc = crc<<8 ^ table[byte(crc>>24)^b] }
+	reversed := make([]byte, 0, len(data)+bits.UintSize/8)
 	for _, b := range data {
-		add(b)
+		reversed = append(reversed, bits.Reverse8(b))
 	}
 	for n := len(data); n > 0; n >>= 8 {
-		add(byte(n))
+		reversed = append(reversed, bits.Reverse8(byte(n)))
 	}
-	return ^crc
+	return bits.Reverse32(crc32.Update(math.MaxUint32, crc32.IEEETable, reversed))
 }

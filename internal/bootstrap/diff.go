@@ -10,7 +10,7 @@ import (
 const (
 	diffContext = 3   // lines around a change
 	diffLine    = 200 // how many bytes of such a line to show: a file may be anything
-	diffBlock   = 100 // lines of a block, which has fewer
+	diffBlock   = 200 // lines of a block, which has fewer
 )
 
 // diff returns what a step changes, in diff's unified format. A step is one

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -110,7 +111,7 @@ func (j remoteJob) work(ctx context.Context, dest *destination) error {
 		return err
 	}
 	l.who.aside(func() { j.print(l.who.name, report) })
-	return report.Err()
+	return errors.Join(report.Failures...)
 }
 
 // print prints a line a file.

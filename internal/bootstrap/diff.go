@@ -3,6 +3,7 @@ package bootstrap
 import (
 	"bytes"
 	"fmt"
+	"slices"
 
 	"github.com/mosha-ssh/mosha/internal/remotesh"
 )
@@ -71,18 +72,12 @@ func writeLine(b *bytes.Buffer, sign byte, line []byte) {
 
 // headLines returns the first n lines.
 func headLines(content []byte, n int) [][]byte {
-	var head [][]byte
-	for line := range lines(content) {
-		if len(head) == n {
-			break
-		}
-		head = append(head, content[line.start:line.end])
-	}
-	return head
+	all := slices.Collect(bytes.Lines(content))
+	return all[:min(n, len(all))]
 }
 
 // tailLines returns the last n lines.
 func tailLines(content []byte, n int) [][]byte {
-	all := headLines(content, maxFile)
+	all := slices.Collect(bytes.Lines(content))
 	return all[max(0, len(all)-n):]
 }

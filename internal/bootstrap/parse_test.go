@@ -184,7 +184,7 @@ func checkPlan(t *testing.T, old []byte) {
 	}
 	now := s.edit.apply(old)
 	f, ok := findBlock(now)
-	if !ok || f.fault != 0 {
+	if !ok || f.fault != "" {
 		t.Fatalf("%q: no sound block in %q", old, now)
 	}
 	if !bytes.Equal(now[:f.start], old[:s.edit.start]) || !bytes.Equal(now[f.end:], old[s.edit.end:]) {
@@ -292,7 +292,7 @@ func FuzzReadHome(f *testing.F) {
 		}
 		for _, task := range []task{settingUp, undoing, previewSetup, previewUndoing} {
 			for _, s := range task.plan(h) {
-				if s.action == 0 || (s.action == Skipped) != (s.reason != 0) {
+				if s.action == "" || (s.action == Skipped) != (s.reason != "") {
 					t.Errorf("no sense in %+v", s)
 				}
 				if task.asks(s) {

@@ -93,7 +93,7 @@ func planContent(s step, created, added string) step {
 	case !ok:
 		at := insertAt(s.old)
 		return s.change(edit{start: at, end: at, block: block(added, origin{})})
-	case f.fault != 0:
+	case f.fault != "":
 		s.action, s.reason = Skipped, f.fault
 		return s
 	}

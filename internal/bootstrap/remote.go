@@ -126,7 +126,7 @@ func (h *home) readFile(r *remotesh.Reader, line string) error {
 		if f.content, err = r.Content(int(size)); err != nil {
 			return err
 		}
-	case leftAlone[f.kind] == 0:
+	case leftAlone[f.kind] == "":
 		return remotesh.Garbled(line)
 	}
 	h.files[words[1]] = f

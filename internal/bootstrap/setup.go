@@ -9,32 +9,25 @@ import (
 )
 
 // Action is what became of a file.
-type Action int
+type Action string
 
 // The actions of a FileResult.
 const (
-	InPlace  Action = iota + 1 // it had what it needs and was not touched
-	Created                    // it was missing
-	Changed                    // a block was put into it or replaced
-	Restored                   // the block was taken out of it
-	Removed                    // it had nothing but the block, or it is the link
-	Skipped                    // it was left alone; Cause says why
-	Failed                     // it could not be written and is as it was; Cause says why
+	InPlace  Action = "in place" // it had what it needs and was not touched
+	Created  Action = "created"  // it was missing
+	Changed  Action = "changed"  // a block was put into it or replaced
+	Restored Action = "restored" // the block was taken out of it
+	Removed  Action = "removed"  // it had nothing but the block, or it is the link
+	Skipped  Action = "skipped"  // it was left alone; Cause says why
+	Failed   Action = "failed"   // it could not be written and is as it was; Cause says why
 )
-
-var actions = [...]string{
-	InPlace: "in place", Created: "created", Changed: "changed", Restored: "restored", Removed: "removed",
-	Skipped: "skipped", Failed: "failed",
-}
-
-func (a Action) String() string { return name(actions[:], int(a)) }
 
 // A FileResult is what became of one file, or in a preview what would.
 type FileResult struct {
 	Path   string // as in ~/.ssh/rc or $ZDOTDIR/.zshenv
 	Action Action
-	Cause  error  // a *FileError if Action is Skipped or Failed, else nil
-	Diff   []byte // of a preview: the change in diff's unified format, bounded, its bytes as they are
+	Cause  *FileError // nil unless Action is Skipped or Failed
+	Diff   []byte     // of a preview: the change in diff's unified format, bounded, its bytes as they are
 }
 
 // A Report has one result for every file that the task is about. In a set-up's,
@@ -140,7 +133,7 @@ func (t task) result(s step, out outcome) FileResult {
 	if out.changed {
 		out.reason = Busy
 	}
-	if out.reason != 0 {
+	if out.reason != "" {
 		r.Action = out.reason.action()
 		r.Cause = &FileError{Path: r.Path, Reason: out.reason, Detail: out.detail}
 	} else if t.preview && s.writes() {
@@ -151,10 +144,11 @@ func (t task) result(s step, out outcome) FileResult {
 
 // action returns what a reason makes of a file: Skipped or Failed.
 func (r Reason) action() Action {
-	if r < ReadOnly {
-		return Skipped
+	switch r {
+	case ReadOnly, Full, Quota, Denied, Busy, WriteError:
+		return Failed
 	}
-	return Failed
+	return Skipped
 }
 
 // merge adds the results of a further round. What an earlier round wrote counts

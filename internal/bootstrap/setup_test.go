@@ -26,11 +26,10 @@ func reported(t *testing.T, r Report) []row {
 	var rows []row
 	for _, f := range r.Files {
 		got := row{path: strings.TrimLeft(f.Path, "~/$"), action: f.Action}
-		var cause *FileError
-		if errors.As(f.Cause, &cause) {
-			got.reason = cause.Reason
-			if cause.Path != f.Path {
-				t.Errorf("the cause for %s is about %s", f.Path, cause.Path)
+		if f.Cause != nil {
+			got.reason = f.Cause.Reason
+			if f.Cause.Path != f.Path {
+				t.Errorf("the cause for %s is about %s", f.Path, f.Cause.Path)
 			}
 		}
 		rows = append(rows, got)

@@ -149,8 +149,8 @@ var notRun = regexp.MustCompile(`(?:^|\s)#|(?:^|[\s;&|{(])(?:function\s|alias\s|
 // not, such as behind a brace without its pair: a block too many does no harm.
 func leadsToBashrc(content []byte) bool {
 	var body functionBody
-	for line := range lines(content) {
-		text := bytes.TrimSpace(content[line.start:line.end])
+	for line := range bytes.Lines(content) {
+		text := bytes.TrimSpace(line)
 		if body.takes(text) {
 			continue
 		}

@@ -29,8 +29,10 @@ type found struct {
 // alone.
 func findBlock(content []byte) (f found, ok bool) {
 	var begins, ends []span
-	for line := range lines(content) {
-		text := strings.TrimSpace(string(content[line.start:line.end]))
+	var line span
+	for whole := range bytes.Lines(content) {
+		line = span{line.end, line.end + len(whole)}
+		text := strings.TrimSpace(string(whole))
 		switch {
 		case strings.HasPrefix(text, beginPrefix):
 			begins = append(begins, line)
@@ -61,22 +63,6 @@ func readBlock(content []byte, begin, end span) found {
 
 // span is a line with its end, if it has one.
 type span struct{ start, end int }
-
-// lines yields the lines of a file.
-func lines(content []byte) func(yield func(span) bool) {
-	return func(yield func(span) bool) {
-		for start := 0; start < len(content); {
-			end := len(content)
-			if i := bytes.IndexByte(content[start:], '\n'); i >= 0 {
-				end = start + i + 1
-			}
-			if !yield(span{start, end}) {
-				return
-			}
-			start = end
-		}
-	}
-}
 
 // insertAt returns where a new block goes: to the top, since the lines of the
 // file may return early, but after a line that names the file's interpreter.

@@ -161,7 +161,7 @@ func differences(before, after tree, except ...string) string {
 func removeBlock(t *testing.T, content string) string {
 	t.Helper()
 	f, ok := findBlock([]byte(content))
-	if !ok || f.fault != 0 {
+	if !ok || f.fault != "" {
 		t.Fatalf("no sound block in %q", content)
 	}
 	return content[:f.start] + content[f.end:]

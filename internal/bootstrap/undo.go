@@ -49,7 +49,7 @@ func planUnlink(l remoteLink, rc remoteFile) step {
 		return step{name: remotesh.LinkPath, action: Skipped, reason: Private, detail: text.ASCII(l.text)}
 	}
 	own := rc.content
-	if f, ok := findBlock(own); ok && f.fault == 0 {
+	if f, ok := findBlock(own); ok && f.fault == "" {
 		own = edit{start: f.start, end: f.end}.apply(own)
 	}
 	if bytes.Contains(own, []byte(remotesh.LinkPath[len(".ssh/"):])) {
@@ -73,7 +73,7 @@ func planRemoval(name string, f remoteFile) (s step, ok bool) {
 	switch {
 	case !ok:
 		return s, false
-	case found.fault != 0:
+	case found.fault != "":
 		s.action, s.reason = Skipped, found.fault
 		return s, true
 	}

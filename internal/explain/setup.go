@@ -84,31 +84,25 @@ func Written(paths []string, host string) string {
 }
 
 // Outcome says what set-up did with a file, or in a preview would do.
-func Outcome(f control.FileOutcome, preview bool) string {
-	words := map[bootstrap.Action]string{
-		bootstrap.InPlace:  "already in place",
-		bootstrap.Created:  "created",
-		bootstrap.Changed:  "changed",
-		bootstrap.Restored: "restored",
-		bootstrap.Removed:  "removed",
-		bootstrap.Skipped:  "left alone",
-		bootstrap.Failed:   "failed",
-	}
-	line := f.Path + ": "
+func Outcome(f bootstrap.FileResult, preview bool) string {
+	words := string(f.Action)
 	switch f.Action {
+	case bootstrap.InPlace:
+		words = "already in place"
+	case bootstrap.Skipped:
+		words = "left alone"
 	case bootstrap.Created, bootstrap.Changed, bootstrap.Restored, bootstrap.Removed:
 		if preview {
-			line += "would be "
+			words = "would be " + words
 		}
 	}
-	line += words[f.Action]
-	var file *bootstrap.FileError
-	if !errors.As(f.Err(), &file) {
+	line := f.Path + ": " + words
+	if f.Cause == nil {
 		return line
 	}
-	why := file.Reason.String()
-	if file.Reason == bootstrap.Private {
-		why += ": " + file.Detail
+	why := string(f.Cause.Reason)
+	if f.Cause.Reason == bootstrap.Private {
+		why += ": " + f.Cause.Detail
 	}
 	return line + " (" + why + ")"
 }

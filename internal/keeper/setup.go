@@ -49,7 +49,7 @@ func (s service) runTask(ctx context.Context, c *control.Conversation, task remo
 	if err != nil {
 		return c.Fail(&control.SetupError{Err: err})
 	}
-	return c.Report(control.NewSetupReport(report, remote.Failures(report, true)))
+	return c.Report(&control.SetupReport{Files: report.Files, Failures: remote.Failures(report, true)})
 }
 
 // busy returns a *control.BusyError if sessions use the remote, or are to.

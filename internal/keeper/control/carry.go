@@ -77,20 +77,26 @@ const (
 	maxErrorData = 32 << 10
 )
 
-func encodeAll(errs []error) []*wireError {
+// Errors are several on their way to another process.
+type Errors []error
+
+// MarshalJSON makes them ready for the wire.
+func (e Errors) MarshalJSON() ([]byte, error) {
 	var all []*wireError
-	for _, err := range errs {
+	for _, err := range e {
 		all = append(all, encodeError(err))
 	}
-	return all
+	return json.Marshal(all)
 }
 
-func decodeAll(all []*wireError) []error {
-	var errs []error
+// UnmarshalJSON reads them from the wire.
+func (e *Errors) UnmarshalJSON(data []byte) error {
+	var all []*wireError
+	err := json.Unmarshal(data, &all)
 	for _, w := range all {
-		errs = append(errs, w.decode())
+		*e = append(*e, w.decode())
 	}
-	return errs
+	return err
 }
 
 // decode returns the error with its type, where that is carried, and with its

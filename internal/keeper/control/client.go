@@ -182,7 +182,7 @@ func (c *Client) Keep() (Ready, error) {
 	if err != nil || r.Settled == nil {
 		return Ready{}, err
 	}
-	return r.Settled.ready(), nil
+	return *r.Settled, nil
 }
 
 // Follower follows the start of mosh-server. Its functions are called from
@@ -212,7 +212,7 @@ func (c *Client) Start(s Start, to Follower) (code int, err error) {
 				to.Waiting(r.Tell.Kind)
 			}
 		case r.Settled != nil:
-			to.Settled(r.Settled.ready())
+			to.Settled(*r.Settled)
 		case r.Output != nil:
 			to.Output(r.Output)
 		}

@@ -1,7 +1,6 @@
 package control
 
 import (
-	"errors"
 	"net/netip"
 
 	"github.com/mosha-ssh/mosha/internal/bootstrap"
@@ -18,7 +17,7 @@ type reply struct {
 	Up      *Connected      `json:"up,omitempty"`
 	Error   *wireError      `json:"error,omitempty"`
 	Output  []byte          `json:"output,omitempty"` // of the server's start
-	Settled *settled        `json:"settled,omitempty"`
+	Settled *Ready          `json:"settled,omitempty"`
 	Exit    *int            `json:"exit,omitempty"` // of the server's start; -1: the server told none
 	Report  *SetupReport    `json:"report,omitempty"`
 	Status  *Status         `json:"status,omitempty"`
@@ -40,10 +39,10 @@ type Connected struct {
 
 // Ready is what is known once the set-up and the link are done or have failed.
 type Ready struct {
-	Address  string   // where mosh-server is to be reached, "" if that is not known
-	Beyond   *Beyond  // set where that is the word of a server behind a proxy
-	Written  []string // the remote's files that set-up has changed, as in ~/.bashrc; told once
-	Warnings []error  // what sessions go without
+	Address  string   `json:"address"`            // where mosh-server is to be reached, "" if that is not known
+	Beyond   *Beyond  `json:"beyond,omitempty"`   // set where that is the word of a server behind a proxy
+	Written  []string `json:"written,omitempty"`  // the remote's files that set-up has changed, as in ~/.bashrc; told once
+	Warnings Errors   `json:"warnings,omitempty"` // what sessions go without
 }
 
 // Beyond is a connection through a proxy as the server sees it.
@@ -52,43 +51,8 @@ type Beyond struct {
 	Server netip.Addr     `json:"server"`
 }
 
-// settled is a Ready on the wire.
-type settled struct {
-	Address  string       `json:"address"`
-	Beyond   *Beyond      `json:"beyond,omitempty"`
-	Written  []string     `json:"written,omitempty"`
-	Warnings []*wireError `json:"warnings,omitempty"`
-}
-
-func (s *settled) ready() Ready {
-	return Ready{Address: s.Address, Beyond: s.Beyond, Written: s.Written, Warnings: decodeAll(s.Warnings)}
-}
-
 // SetupReport is what the set-up did, or what took it back.
 type SetupReport struct {
-	Files    []FileOutcome
-	Failures []*wireError // one for each reason
+	Files    []bootstrap.FileResult
+	Failures Errors // one for each reason
 }
-
-// NewSetupReport reports what became of each file, and why those failed that did.
-func NewSetupReport(r bootstrap.Report, failures []error) *SetupReport {
-	told := &SetupReport{Failures: encodeAll(failures)}
-	for _, f := range r.Files {
-		told.Files = append(told.Files, FileOutcome{Path: f.Path, Action: f.Action, Cause: encodeError(f.Cause), Diff: f.Diff})
-	}
-	return told
-}
-
-// Err returns why files are not as they should be, nil if all are.
-func (r *SetupReport) Err() error { return errors.Join(decodeAll(r.Failures)...) }
-
-// FileOutcome is what became of one file, for another process.
-type FileOutcome struct {
-	Path   string
-	Action bootstrap.Action
-	Cause  *wireError `json:",omitempty"`
-	Diff   []byte     `json:",omitempty"` // of a preview, as the remote's files have it
-}
-
-// Err returns why the file was skipped or failed, nil otherwise.
-func (f FileOutcome) Err() error { return f.Cause.decode() }

@@ -220,9 +220,7 @@ func (c *Conversation) Tell(n sshconn.Notice) error { return c.w.send(reply{Tell
 func (c *Conversation) Up(up *Connected) error { return c.w.send(reply{Up: up}) }
 
 // Settled tells that the remote is ready for use, or as ready as it will be.
-func (c *Conversation) Settled(r Ready) error {
-	return c.w.send(reply{Settled: &settled{Address: r.Address, Beyond: r.Beyond, Written: r.Written, Warnings: encodeAll(r.Warnings)}})
-}
+func (c *Conversation) Settled(r Ready) error { return c.w.send(reply{Settled: &r}) }
 
 // Output hands on what a start or a shell prints.
 func (c *Conversation) Output(p []byte) error { return c.w.send(reply{Output: p}) }

@@ -135,7 +135,7 @@ func (s *setup) run() {
 		if file.Action == bootstrap.Created || file.Action == bootstrap.Changed {
 			written = append(written, file.Path)
 		}
-		s.c.Log.Info().Str("file", file.Path).Stringer("action", file.Action).AnErr("cause", file.Cause).Msg("set-up")
+		s.c.Log.Info().Str("file", file.Path).Str("action", string(file.Action)).AnErr("cause", file.Cause).Msg("set-up")
 	}
 	for _, err := range lacks {
 		s.c.Log.Warn().Err(err).Msg("set-up")
@@ -153,9 +153,9 @@ func Failures(r bootstrap.Report, skipped bool) []error {
 	var all []error
 	byReason := map[bootstrap.Reason]*control.SetupError{}
 	for _, f := range r.Files {
-		var cause *bootstrap.FileError
+		cause := f.Cause
 		counts := f.Action == bootstrap.Failed || skipped && f.Action == bootstrap.Skipped
-		if !counts || !errors.As(f.Cause, &cause) || cause.Reason == bootstrap.Needed || cause.Reason == bootstrap.Private {
+		if !counts || cause.Reason == bootstrap.Needed || cause.Reason == bootstrap.Private {
 			continue
 		}
 		known := byReason[cause.Reason]

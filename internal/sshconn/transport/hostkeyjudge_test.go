@@ -63,6 +63,30 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+// TestJudgeByCommand: a key that KnownHostsCommand vouched for is good for another
+// launch with that command, and is not written down; for one without it is not known.
+func TestJudgeByCommand(t *testing.T) {
+	s := newSite(t, lab.SshdConfig{})
+	printed := s.write("printed", s.hostKeys(s.knownName()))
+	for _, strict := range []string{"yes", "ask", "accept-new", "no"} {
+		empty := "UserKnownHostsFile " + s.write("empty", "")
+		lines := []string{empty, "KnownHostsCommand /bin/cat " + printed, "StrictHostKeyChecking " + strict}
+		cfg := s.config(lines...)
+		conn, err := Open(t.Context(), cfg, over(t, cfg, sshconn.TransportAuto))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		_, err = hostkey.Judge(t.Context(), conn.Facts(), s.config(lines...), sshconn.Options{})
+		judgedAs(t, "the same, "+strict, err, "")
+		_, err = hostkey.Judge(t.Context(), conn.Facts(), s.config(empty, "StrictHostKeyChecking yes"), sshconn.Options{})
+		judgedAs(t, "without the command, "+strict, err, sshconn.KeyStrict)
+		if known := s.read("empty"); known != "" || conn.Facts().Unverified {
+			t.Errorf("%s: known_hosts became %q, %+v", strict, known, conn.Facts())
+		}
+	}
+}
+
 func judgedAs(t *testing.T, about string, err error, want string) {
 	t.Helper()
 	key := (*sshconn.HostKeyError)(nil)

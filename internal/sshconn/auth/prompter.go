@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 	"github.com/mosha-ssh/mosha/internal/text"
@@ -73,4 +74,23 @@ func (p *prompter) say(n sshconn.Notice) {
 	n.Text = text.Cut(n.Text, most)
 	p.shown += len(n.Text)
 	p.tell(n)
+}
+
+// agentPatience is how long the agent may take before a person is told that it
+// may be them who is waited for.
+const agentPatience = 5 * time.Second
+
+// sayLate shows a notice unless the function that it returns is called soon.
+// After that nothing is shown.
+func (p *prompter) sayLate(n sshconn.Notice) (end func()) {
+	said := make(chan struct{})
+	timer := time.AfterFunc(agentPatience, func() {
+		defer close(said)
+		p.say(n)
+	})
+	return func() {
+		if !timer.Stop() {
+			<-said
+		}
+	}
 }

@@ -2,17 +2,12 @@ package auth
 
 import (
 	"io"
-	"time"
 
 	"golang.org/x/crypto/ssh"
 
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 	"github.com/mosha-ssh/mosha/internal/sshconn/pubkey"
 )
-
-// agentPatience is how long the agent may take before a person is told that it
-// may be them who is waited for.
-const agentPatience = 5 * time.Second
 
 // reportingSigner notes why a key could not sign, and lets it take its time: a
 // person may have to touch it.
@@ -49,19 +44,4 @@ func (s *reportingSigner) announce() (end func()) {
 		return func() {}
 	}
 	return s.auth.person.sayLate(sshconn.Notice{Kind: sshconn.NoticeWait, Key: name})
-}
-
-// sayLate shows a notice unless the function that it returns is called soon.
-// After that nothing is shown.
-func (p *prompter) sayLate(n sshconn.Notice) (end func()) {
-	said := make(chan struct{})
-	timer := time.AfterFunc(agentPatience, func() {
-		defer close(said)
-		p.say(n)
-	})
-	return func() {
-		if !timer.Stop() {
-			<-said
-		}
-	}
 }

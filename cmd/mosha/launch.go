@@ -84,7 +84,7 @@ func attach(ctx context.Context, spec control.Spec, a control.Attach, who contro
 	for range attachTries {
 		stop := afterAWhile(tell, func() string { return "waiting for the process in the background to start" })
 		var client *control.Client
-		client, err = control.Find(ctx, spec, []string{self, "keeper"})
+		client, err = control.FindOrSpawn(ctx, spec, []string{self, "keeper"})
 		stop()
 		if err == nil {
 			var up *control.Connected

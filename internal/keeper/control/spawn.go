@@ -60,10 +60,10 @@ type SpawnError struct {
 func (e *SpawnError) Error() string { return fmt.Sprintf("the keeper did not start: %v", e.Err) }
 func (e *SpawnError) Unwrap() error { return e.Err }
 
-// Find reaches the destination's keeper, or spawns it with the given argument
+// FindOrSpawn reaches the destination's keeper, or spawns it with the given argument
 // list and reaches that. Any number of launchers may do so at once: a lock
 // lets one spawn and the others wait.
-func Find(ctx context.Context, spec Spec, argv []string) (*Client, error) {
+func FindOrSpawn(ctx context.Context, spec Spec, argv []string) (*Client, error) {
 	client, err := Connect(ctx, spec.Dirs, spec.ID())
 	if err == nil {
 		return client, nil

@@ -14,7 +14,7 @@ func TestFindsOneThatCameBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	argv := []string{"/bin/sh", "-c", `mv "$0" "$1" && echo '{"error":"locked"}' >&3`, away, l.path()}
-	client, err := Find(t.Context(), l.spec, argv)
+	client, err := FindOrSpawn(t.Context(), l.spec, argv)
 	if err != nil {
 		t.Fatal(err)
 	}

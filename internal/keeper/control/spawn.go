@@ -60,8 +60,8 @@ type SpawnError struct {
 func (e *SpawnError) Error() string { return fmt.Sprintf("the keeper did not start: %v", e.Err) }
 func (e *SpawnError) Unwrap() error { return e.Err }
 
-// FindOrSpawn reaches the destination's keeper, or spawns it with the given argument
-// list and reaches that. Any number of launchers may do so at once: a lock
+// FindOrSpawn reaches the destination's keeper, or spawns it with the given
+// argument list and reaches that. Any number of launchers may do so at once: a lock
 // lets one spawn and the others wait.
 func FindOrSpawn(ctx context.Context, spec Spec, argv []string) (*Client, error) {
 	client, err := Connect(ctx, spec.Dirs, spec.ID())

@@ -2,8 +2,8 @@
 // the keeper of a destination. It has both ends of the wire: Client is that of
 // whoever wants something, Server and Conversation are the keeper's.
 //
-// A launcher finds or spawns the keeper (FindOrSpawn), has it bring the connection up
-// and answers its questions (Client.Attach), and registers its session
+// A launcher finds or spawns the keeper (FindOrSpawn), has it bring the connection
+// up and answers its questions (Client.Attach), and registers its session
 // (Client.Lease). mosh's stand-in then has mosh-server started (Client.Start).
 package control
 

@@ -150,7 +150,7 @@ func (d *dialer) startSSH(ctx context.Context, dir helper.Dir) (*process, error)
 	if d.Options.AgentSocket != nil {
 		agent = d.Options.AgentSocket()
 	}
-	words := &sshWords{log: d.Options.Log, speech: newSpeech(d.Config, d.Options.Tell)}
+	words := &stderr{log: d.Options.Log, speech: newSpeech(d.Config, d.Options.Tell)}
 	env := environ(d.Options.Env.Environ(), dir, agent)
 	if d.itself {
 		return d.startFronted(ctx, dir, env, words)

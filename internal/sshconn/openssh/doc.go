@@ -3,5 +3,5 @@
 //
 //	dial -> args, front: how ssh is run -> process -> conn
 //	          relay: its connection, and the host key that goes by
-//	          stderr -> words: why it failed; speech: what a person sees
+//	          stderr -> failure: why it failed; speech: what a person sees
 package openssh

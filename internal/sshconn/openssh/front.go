@@ -95,7 +95,7 @@ func (d *dialer) overhear(line string) {
 //
 // If that gives ssh a terminal, as sshpass does, ssh asks there; else it asks by
 // our program. The ssh to a jump host is one of ours, as always (helper.LeadOn).
-func (d *dialer) startFronted(ctx context.Context, dir helper.Dir, env []string, words *sshWords) (*process, error) {
+func (d *dialer) startFronted(ctx context.Context, dir helper.Dir, env []string, words *stderr) (*process, error) {
 	jump := d.Options.Env.Command(ctx, d.Config.JumpProgram())
 	jump.Env = nil // but for what this adds:
 	helper.LeadOn(jump, dir, helper.JumpOptions(&d.Options))

@@ -32,7 +32,7 @@ func TestBannerNamesNoAddress(t *testing.T) {
 			itself:  true,
 		}
 		d.Use(&ownConn{})
-		w := &sshWords{log: zerolog.Nop(), heard: d.overhear}
+		w := &stderr{log: zerolog.Nop(), heard: d.overhear}
 		w.writes(c.texts...)
 		if got := d.Done().Remote.String(); got != c.want {
 			t.Errorf("%s: %s", name, got)

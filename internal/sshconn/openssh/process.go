@@ -23,7 +23,7 @@ import (
 // socket (ssh.c, ssh_session2), so the end of that output tells when.
 type process struct {
 	cmd    *exec.Cmd
-	stderr *sshWords
+	stderr *stderr
 	ready  chan struct{} // closed when it listens, or when it has ended
 	ended  chan struct{} // closed once it is reaped
 	warden *warden       // of an ssh that is run by another program; else nil
@@ -33,7 +33,7 @@ type process struct {
 }
 
 // newProcess makes an ssh that is still to start. words reads its standard error.
-func newProcess(cmd *exec.Cmd, env []string, words *sshWords) *process {
+func newProcess(cmd *exec.Cmd, env []string, words *stderr) *process {
 	p := &process{cmd: cmd, stderr: words, ready: make(chan struct{}), ended: make(chan struct{})}
 	p.getReady = sync.OnceFunc(func() { close(p.ready) })
 	p.cmd.Env = env

@@ -14,9 +14,9 @@ import (
 
 // hears returns what a person would see of an ssh that says this, and the key
 // files that are not used.
-func hears(level string, ends func(*sshWords), texts ...string) (shown string, skipped []string) {
+func hears(level string, ends func(*stderr), texts ...string) (shown string, skipped []string) {
 	cfg := &sshconfig.Config{LogLevel: level, IdentityFiles: []string{"/k", "/m"}, UserKnownHostsFiles: []string{"/known"}}
-	w := &sshWords{log: zerolog.Nop(), speech: newSpeech(cfg, func(n sshconn.Notice) {
+	w := &stderr{log: zerolog.Nop(), speech: newSpeech(cfg, func(n sshconn.Notice) {
 		if n.Kind == sshconn.NoticeSkipped {
 			skipped = append(skipped, n.File+": "+n.Reason)
 			return
@@ -40,12 +40,12 @@ const (
 )
 
 func TestSpeech(t *testing.T) {
-	connected := (*sshWords).tellAll
-	failed := func(w *sshWords) { w.speech.send() }
-	unknown := (*sshWords).tellButLast
+	connected := (*stderr).tellAll
+	failed := func(w *stderr) { w.speech.send() }
+	unknown := (*stderr).tellButLast
 	for _, test := range []struct {
 		name, level string
-		ends        func(*sshWords)
+		ends        func(*stderr)
 		says        []string
 		shown       string
 		skipped     []string
@@ -89,7 +89,7 @@ func TestTellsUntilNow(t *testing.T) {
 	defer from.Close()
 	defer to.Close()
 	shown := ""
-	w := &sshWords{log: zerolog.Nop(), from: from, speech: newSpeech(&sshconfig.Config{}, func(n sshconn.Notice) { shown += n.Text })}
+	w := &stderr{log: zerolog.Nop(), from: from, speech: newSpeech(&sshconfig.Config{}, func(n sshconn.Notice) { shown += n.Text })}
 	for _, text := range []string{beginsLogin + "read this\r\n", "no end"} {
 		if _, err := to.WriteString(text); err != nil {
 			t.Fatal(err)
@@ -105,7 +105,7 @@ func TestTellsUntilNow(t *testing.T) {
 func TestSpeechIsBounded(t *testing.T) {
 	for _, end := range []string{"\n", "\r\n"} {
 		for _, length := range []int{0, 3 * maxSSHLine} {
-			shown, _ := hears("INFO", (*sshWords).tellAll, beginsLogin, strings.Repeat(strings.Repeat("x", length)+end, 5*maxSSHLines))
+			shown, _ := hears("INFO", (*stderr).tellAll, beginsLogin, strings.Repeat(strings.Repeat("x", length)+end, 5*maxSSHLines))
 			if lines := strings.Count(shown, "\n"); lines > maxSSHLines || len(shown) > sshconn.MaxShown+maxSSHLines {
 				t.Errorf("%d lines, %d bytes", lines, len(shown))
 			}

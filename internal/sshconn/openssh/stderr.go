@@ -19,14 +19,14 @@ const (
 	maxSSHLines = 200     // lines of one ssh that are kept and logged
 )
 
-// sshWords reads what an ssh writes to its standard error. It keeps the first
+// stderr reads what an ssh writes to its standard error. It keeps the first
 // lines, logs what a person would see of them, and passes all on to speech. A
 // server can have ssh write any number.
 //
 // Before a question of ssh's, and when it has connected, all that it has written
 // by then has to be read. So follow is not the only one to empty the pipe: catchUp
 // does, too.
-type sshWords struct {
+type stderr struct {
 	log    zerolog.Logger
 	speech *speech           // nil where nobody listens
 	heard  func(line string) // if set, is told each line of ssh's own for debugging
@@ -39,7 +39,7 @@ type sshWords struct {
 }
 
 // follow reads until ssh has closed its end, or until finish.
-func (w *sshWords) follow(from *os.File) {
+func (w *stderr) follow(from *os.File) {
 	w.from = from
 	raw, err := from.SyscallConn()
 	if err != nil {
@@ -58,7 +58,7 @@ func (w *sshWords) follow(from *os.File) {
 
 // read reads some of what is there. more reports whether there may be more at
 // once, end whether nothing will come any more.
-func (w *sshWords) read(fd int) (more, end bool) {
+func (w *stderr) read(fd int) (more, end bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	buffer := make([]byte, 4<<10)
@@ -81,7 +81,7 @@ func (w *sshWords) read(fd int) (more, end bool) {
 const maxCatchUp = 64
 
 // catchUp reads what ssh has written by now.
-func (w *sshWords) catchUp() {
+func (w *stderr) catchUp() {
 	w.mu.Lock()
 	from := w.from
 	w.mu.Unlock()
@@ -103,7 +103,7 @@ func (w *sshWords) catchUp() {
 
 // finish reads the rest when ssh has ended. It does not wait for children of
 // ssh's, which may keep its standard error open.
-func (w *sshWords) finish() {
+func (w *stderr) finish() {
 	w.catchUp()
 	w.mu.Lock()
 	from := w.from
@@ -115,7 +115,7 @@ func (w *sshWords) finish() {
 	from.Close() // waits for follow, which may wait for the lock
 }
 
-func (w *sshWords) writeLocked(b []byte) {
+func (w *stderr) writeLocked(b []byte) {
 	for _, c := range b {
 		if c == '\n' {
 			w.endLocked()
@@ -127,7 +127,7 @@ func (w *sshWords) writeLocked(b []byte) {
 
 // endLocked ends a line. A text of the server's without an end may be before one
 // of ssh's own.
-func (w *sshWords) endLocked() {
+func (w *stderr) endLocked() {
 	line, own := strings.CutSuffix(string(w.partial), "\r")
 	w.partial = w.partial[:0]
 	if i := strings.Index(line, "debug1: "); own && i > 0 {
@@ -138,7 +138,7 @@ func (w *sshWords) endLocked() {
 }
 
 // lineLocked takes a line. own reports whether it ended as ssh's own lines do.
-func (w *sshWords) lineLocked(line string, own bool) {
+func (w *stderr) lineLocked(line string, own bool) {
 	w.speech.hear(line, own)
 	line = strings.TrimSpace(text.Clean(line))
 	if line == "" {
@@ -168,7 +168,7 @@ func isDebug(line string) bool { return strings.HasPrefix(line, "debug") }
 var saysRuns = regexp.MustCompile(`^debug1: Executing [a-z ]+: `)
 
 // logDebug logs the kept lines for debugging.
-func (w *sshWords) logDebug() {
+func (w *stderr) logDebug() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, line := range w.lines {
@@ -180,14 +180,14 @@ func (w *sshWords) logDebug() {
 }
 
 // said returns the kept lines, and the last line but for debugging.
-func (w *sshWords) said() (lines []string, final string) {
+func (w *stderr) said() (lines []string, final string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.lines, w.final
 }
 
 // tellUntilNow shows what ssh has written before it asks something.
-func (w *sshWords) tellUntilNow() {
+func (w *stderr) tellUntilNow() {
 	w.catchUp()
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -199,7 +199,7 @@ func (w *sshWords) tellUntilNow() {
 }
 
 // tellAll shows what is left when ssh has connected, and nothing from then on.
-func (w *sshWords) tellAll() {
+func (w *stderr) tellAll() {
 	w.tellUntilNow()
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -208,7 +208,7 @@ func (w *sshWords) tellAll() {
 
 // tellButLast shows what is left when ssh has ended for a reason that it alone
 // knows, without the last line, which is the error.
-func (w *sshWords) tellButLast() {
+func (w *stderr) tellButLast() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.speech.releaseBut(w.final)

@@ -16,7 +16,7 @@ import (
 
 // said is what an ssh with that standard error would have ended with.
 func said(cfg *sshconfig.Config, auth bool, texts ...string) failure {
-	w := &sshWords{log: zerolog.Nop(), speech: newSpeech(cfg, func(n sshconn.Notice) {
+	w := &stderr{log: zerolog.Nop(), speech: newSpeech(cfg, func(n sshconn.Notice) {
 		if len(n.Text) > sshconn.MaxText || !utf8.ValidString(n.Text) {
 			panic(n.Text)
 		}
@@ -30,7 +30,7 @@ func said(cfg *sshconfig.Config, auth bool, texts ...string) failure {
 }
 
 // writes is an ssh that writes that and ends.
-func (w *sshWords) writes(texts ...string) {
+func (w *stderr) writes(texts ...string) {
 	for _, text := range texts {
 		w.writeLocked([]byte(text))
 	}
@@ -63,7 +63,7 @@ func TestBannerDecidesNothing(t *testing.T) {
 // nor the memory, and the last word is still known.
 func TestManyWords(t *testing.T) {
 	log := &strings.Builder{}
-	w := &sshWords{log: zerolog.New(log)}
+	w := &stderr{log: zerolog.New(log)}
 	line := strings.Repeat("x", 3*maxSSHLine) + "\n"
 	for range 5 * maxSSHLines {
 		w.writes(line)

@@ -7,4 +7,7 @@
 // agent, because an agent keeps state with a connection: what it was bound to,
 // and so which keys it shows. The guard passes messages on byte for byte,
 // because agents know extensions that this package does not.
+//
+// relay.go serves one channel and refuses requests there, by what message.go
+// tells of them.
 package guard

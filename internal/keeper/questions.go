@@ -115,7 +115,7 @@ func deliver(ctx context.Context, c *control.Conversation, a ask) error {
 	select {
 	case a.answered <- answer{secrets, err}:
 	case <-a.void:
-		control.Wipe(secrets)
+		sshconn.Wipe(secrets)
 	}
 	return err
 }

@@ -22,7 +22,7 @@ func (s service) working() *remote.Connection {
 // vet has the host key of a connection judged by a launch's configuration, since
 // it may have been accepted by another that is not as strict. What has to be asked
 // is put to that launch. It returns the connection, and what the launch should
-// know of how it was made. The error is that of sshconn's Facts.Judge.
+// know of how it was made. The error is that of hostkey.Recheck.
 func (s service) vet(ctx context.Context, conn *remote.Connection, config *sshconfig.Config, put func(ask) error) (*remote.Connection, []sshconn.Note, error) {
 	switch {
 	case conn == nil:
@@ -42,7 +42,7 @@ func (s service) vet(ctx context.Context, conn *remote.Connection, config *sshco
 	judged := make(chan struct{})
 	go func() {
 		defer close(judged)
-		verdict, err = hostkey.Judge(ctx, conn.Facts(), config, opts)
+		verdict, err = hostkey.Recheck(ctx, conn.Facts(), config, opts)
 	}()
 	for {
 		select {

@@ -76,9 +76,9 @@ func (c *Claims) become(to whose, from ...whose) {
 	}
 }
 
-// wanted reports whether a person wants the link here and no holder has answered
+// pending reports whether a person wants the link here and no holder has answered
 // for that yet.
-func (c *Claims) wanted() bool {
+func (c *Claims) pending() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.whose == claimed

@@ -101,15 +101,15 @@ func TestClaimWhileReclaiming(t *testing.T) {
 		h := holding("", noClaims(), io.Discard)
 		h.claims.Claim()
 		answer(h)
-		if !h.claims.wanted() || !h.claims.Ours() {
-			t.Errorf("%s: wanted %v, ours %v", name, h.claims.wanted(), h.claims.Ours())
+		if !h.claims.pending() || !h.claims.Ours() {
+			t.Errorf("%s: wanted %v, ours %v", name, h.claims.pending(), h.claims.Ours())
 		}
 		if order, claims := h.claims.order(nil); order != Claim || !claims {
 			t.Errorf("%s: the next order is %q", name, order)
 		}
 		h.took(Outcome{State: Set}, true)
-		if h.claims.wanted() || !h.claims.Ours() {
-			t.Errorf("%s, then claimed: wanted %v, ours %v", name, h.claims.wanted(), h.claims.Ours())
+		if h.claims.pending() || !h.claims.Ours() {
+			t.Errorf("%s, then claimed: wanted %v, ours %v", name, h.claims.pending(), h.claims.Ours())
 		}
 	}
 }

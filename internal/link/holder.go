@@ -60,7 +60,7 @@ func NewHolder(session Session, claims *Claims, config Config) *Holder {
 // at once. lacks is why the agent cannot be used, nil if it can. The error says
 // that the script does not run.
 func (h *Holder) Take() (lacks, err error) {
-	first, claims := Order(""), h.claims.wanted()
+	first, claims := Order(""), h.claims.pending()
 	if claims {
 		first = Claim
 	}
@@ -175,7 +175,7 @@ func (h *Holder) lacks(outcome Outcome) error {
 // for a person who came while Take reclaimed it.
 func (h *Holder) Listen() {
 	defer close(h.ended)
-	if h.claims.wanted() {
+	if h.claims.pending() {
 		h.Claim()
 	}
 	for {

@@ -157,8 +157,8 @@ reclaim() {
   if [ -n "$agent" ] && ! holds && theirs; then echo 'link kept'; else say_taken; fi
 }
 
-# look: sets owner to whose the link is once it has been looked after.
-look() {
+# repair: points the link to our agent unless it is to stay as it is, and sets owner to whose it is then.
+repair() {
   owner=own
   holds && return
   owner=other
@@ -205,7 +205,7 @@ watch() {
 
 # ping TOKEN
 ping() {
-  look
+  repair
   echo "pong $1 $owner"
 }
 

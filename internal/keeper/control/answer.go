@@ -3,6 +3,8 @@ package control
 import (
 	"encoding/json"
 	"errors"
+
+	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
 const (
@@ -22,20 +24,13 @@ type answer struct {
 	secrets [][]byte
 }
 
-// Wipe overwrites what was typed.
-func Wipe(secrets [][]byte) {
-	for _, secret := range secrets {
-		clear(secret)
-	}
-}
-
 // errTooLong reports that an answer is longer than any can be.
 var errTooLong = errors.New("an answer is too long")
 
 // send sends the answer in one piece, after which the peer may be gone at once, and
 // overwrites it.
 func (a *answer) send(w *wire) error {
-	defer Wipe(a.secrets)
+	defer sshconn.Wipe(a.secrets)
 	total := 0
 	for _, secret := range a.secrets {
 		a.Lengths = append(a.Lengths, len(secret))
@@ -65,13 +60,13 @@ func (a *answer) receive(w *wire) error {
 	a.secrets = make([][]byte, 0, len(a.Lengths)) // not nil: an answer may be empty
 	for _, length := range a.Lengths {
 		if length < 0 || length > maxSecret {
-			Wipe(a.secrets)
+			sshconn.Wipe(a.secrets)
 			return errTooLong
 		}
 		buffered, err := w.in.Peek(length)
 		if err != nil {
 			clear(buffered)
-			Wipe(a.secrets)
+			sshconn.Wipe(a.secrets)
 			return err
 		}
 		a.secrets = append(a.secrets, append(make([]byte, 0, length), buffered...))

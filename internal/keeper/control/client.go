@@ -10,6 +10,7 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 	"github.com/mosha-ssh/mosha/internal/secret"
+	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
 // Client is a launcher's conversation with a keeper. It serves one request and
@@ -156,7 +157,7 @@ func (c *Client) consult(person Person, r reply, next chan heard) (chan heard, e
 	case said := <-next:
 		cancel()
 		got := <-answered
-		Wipe(got.secrets)
+		sshconn.Wipe(got.secrets)
 		again := make(chan heard, 1)
 		again <- said
 		return again, nil

@@ -155,7 +155,7 @@ func (c *Conversation) take(a answer) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.answer == nil || a.Number != c.asked {
-		Wipe(a.secrets)
+		sshconn.Wipe(a.secrets)
 		return
 	}
 	c.answer <- a
@@ -176,7 +176,7 @@ func (c *Conversation) Ask(ctx context.Context, q Inquiry, void <-chan struct{})
 		if a.OK && len(a.secrets) == q.answers() {
 			return a.secrets, nil
 		}
-		Wipe(a.secrets)
+		sshconn.Wipe(a.secrets)
 		return nil, nil
 	case <-c.More:
 		return nil, ErrUnknownCall
@@ -202,7 +202,7 @@ func (c *Conversation) close(answered <-chan answer) {
 	c.answer = nil
 	select {
 	case a := <-answered:
-		Wipe(a.secrets)
+		sshconn.Wipe(a.secrets)
 	default:
 	}
 }

@@ -60,7 +60,7 @@ type Connection struct {
 	sessions *sessions
 	holding  *holding
 	setup    *setup
-	channels *channels
+	channels *agentChannels
 
 	done  chan struct{}
 	noted atomic.Bool // a launcher was told of what happened while connecting
@@ -103,7 +103,7 @@ func New(conn sshconn.Connection, owner Owner, options Options) *Connection {
 	c.sessions = newSessions(c)
 	c.holding = &holding{c: c, settled: make(chan struct{})}
 	c.setup = &setup{c: c}
-	c.channels = &channels{c: c}
+	c.channels = &agentChannels{c: c}
 	c.goes(func() { conn.Serve(c.channels.offered) })
 	c.beats()
 	go c.end()

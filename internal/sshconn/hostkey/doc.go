@@ -6,5 +6,5 @@
 //	          |             \--> refused: *sshconn.HostKeyError
 //	          \--LeaveToSSH: OpenSSH knows more of host keys (openssh.go)
 //
-// Judge decides about the key of a connection that is open already.
+// Recheck decides about the key of a connection that is open already.
 package hostkey

@@ -17,8 +17,8 @@ import (
 // few KiB, and a descriptor where OpenSSH carries the connection.
 const maxAgentChannels = guard.MaxChannels + 1024
 
-// channels are the agent channels of one connection.
-type channels struct {
+// agentChannels are the agent agentChannels of one connection.
+type agentChannels struct {
 	c *Connection
 
 	allowed atomic.Bool  // agent forwarding was asked for
@@ -29,7 +29,7 @@ type channels struct {
 // forward asks for agent forwarding in a session, and allows the server to
 // open agent channels from then on. A server whose host key is not the known
 // one is not asked: it gets no agent (ssh's client does the same).
-func (a *channels) forward(s *Session) error {
+func (a *agentChannels) forward(s *Session) error {
 	if a.c.ssh.Facts().Unverified {
 		return nil
 	}
@@ -39,7 +39,7 @@ func (a *channels) forward(s *Session) error {
 
 // offered serves an agent channel that the server opens, if it was asked to
 // forward the agent.
-func (a *channels) offered(offer sshconn.AgentOffer) {
+func (a *agentChannels) offered(offer sshconn.AgentOffer) {
 	switch {
 	case !a.allowed.Load():
 		offer.Refuse(ssh.UnknownChannelType)
@@ -63,7 +63,7 @@ var errNoPlace = errors.New("too many agent channels are open")
 // admit waits until there is a place for the channel, and serves it. A channel
 // of SSH is accepted only then, since what the server sends from that moment on
 // has to be kept in memory; one of ssh's begins before, since ssh waits for it.
-func (a *channels) admit(offer sshconn.AgentOffer) error {
+func (a *agentChannels) admit(offer sshconn.AgentOffer) error {
 	greeted := !offer.Waits()
 	var channel *sshconn.AgentChannel
 	if greeted {
@@ -92,7 +92,7 @@ func (a *channels) admit(offer sshconn.AgentOffer) error {
 }
 
 // greet accepts a channel that begins with session-bind.
-func (a *channels) greet(offer sshconn.AgentOffer) (*sshconn.AgentChannel, error) {
+func (a *agentChannels) greet(offer sshconn.AgentOffer) (*sshconn.AgentChannel, error) {
 	channel, err := offer.Accept()
 	if err != nil {
 		return nil, err
@@ -104,7 +104,7 @@ func (a *channels) greet(offer sshconn.AgentOffer) (*sshconn.AgentChannel, error
 	return &sshconn.AgentChannel{ReadWriteCloser: rest, Bind: bind}, nil
 }
 
-func (a *channels) serve(channel *sshconn.AgentChannel) {
+func (a *agentChannels) serve(channel *sshconn.AgentChannel) {
 	a.c.owner.Used()
 	defer a.c.owner.Used()
 	ctx, cancel := context.WithCancel(a.c.ctx)

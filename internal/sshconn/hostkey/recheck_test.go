@@ -36,7 +36,7 @@ func TestJudgeUnseen(t *testing.T) {
 		"Kerberos":      {func(c *sshconfig.Config) { c.GSSAPIKeyExchange = true }, sshconn.KeyUnjudged},
 		"the key's bit": {func(c *sshconfig.Config) { c.RequiredRSASize = 4096 }, sshconn.KeyUnjudged},
 	} {
-		_, err := Judge(t.Context(), f, rules(c.change), sshconn.Options{})
+		_, err := Recheck(t.Context(), f, rules(c.change), sshconn.Options{})
 		judgedAs(t, name, err, c.want)
 	}
 }

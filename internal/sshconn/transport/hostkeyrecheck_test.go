@@ -42,23 +42,23 @@ func TestJudge(t *testing.T) {
 			"other key, no":    {[]string{wrong, "StrictHostKeyChecking no"}, ""},
 			"as before by DNS": {[]string{empty, "VerifyHostKeyDNS yes", "StrictHostKeyChecking yes"}, sshconn.KeyStrict},
 		} {
-			_, err := hostkey.Judge(t.Context(), f, s.config(c.lines...), sshconn.Options{Accepted: f.Accepted})
+			_, err := hostkey.Recheck(t.Context(), f, s.config(c.lines...), sshconn.Options{Accepted: f.Accepted})
 			judgedAs(t, transport+", "+name, err, c.want)
 		}
 		byDNS := []string{empty, "VerifyHostKeyDNS yes", "StrictHostKeyChecking yes"}
 		f.BySSH, f.Judged = true, s.config(byDNS...)
-		_, err = hostkey.Judge(t.Context(), f, s.config(byDNS...), sshconn.Options{})
+		_, err = hostkey.Recheck(t.Context(), f, s.config(byDNS...), sshconn.Options{})
 		judgedAs(t, "the DNS vouches for it", err, "")
-		_, err = hostkey.Judge(t.Context(), f, s.config(empty, "VerifyHostKeyDNS yes"), sshconn.Options{})
+		_, err = hostkey.Recheck(t.Context(), f, s.config(empty, "VerifyHostKeyDNS yes"), sshconn.Options{})
 		judgedAs(t, "by other rules", err, sshconn.KeyUnknown)
 		for _, option := range []string{"KnownHostsCommand /bin/true", "RevokedHostKeys /dev/null", "CheckHostIP yes"} {
-			_, err = hostkey.Judge(t.Context(), f, s.config(option), sshconn.Options{})
+			_, err = hostkey.Recheck(t.Context(), f, s.config(option), sshconn.Options{})
 			judgedAs(t, "only ssh knows: "+option, err, sshconn.KeyUnjudged)
 		}
-		_, err = hostkey.Judge(t.Context(), f, s.config(empty, "StrictHostKeyChecking yes"), sshconn.Options{})
+		_, err = hostkey.Recheck(t.Context(), f, s.config(empty, "StrictHostKeyChecking yes"), sshconn.Options{})
 		judgedAs(t, "and is not asked", err, sshconn.KeyStrict)
 		f.Unverified = true
-		_, err = hostkey.Judge(t.Context(), f, s.config(), sshconn.Options{})
+		_, err = hostkey.Recheck(t.Context(), f, s.config(), sshconn.Options{})
 		judgedAs(t, "was let pass, and is known now", err, sshconn.KeyPassed)
 	}
 }
@@ -77,9 +77,9 @@ func TestJudgeByCommand(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer conn.Close()
-		_, err = hostkey.Judge(t.Context(), conn.Facts(), s.config(lines...), sshconn.Options{})
+		_, err = hostkey.Recheck(t.Context(), conn.Facts(), s.config(lines...), sshconn.Options{})
 		judgedAs(t, "the same, "+strict, err, "")
-		_, err = hostkey.Judge(t.Context(), conn.Facts(), s.config(empty, "StrictHostKeyChecking yes"), sshconn.Options{})
+		_, err = hostkey.Recheck(t.Context(), conn.Facts(), s.config(empty, "StrictHostKeyChecking yes"), sshconn.Options{})
 		judgedAs(t, "without the command, "+strict, err, sshconn.KeyStrict)
 		if known := s.read("empty"); known != "" || conn.Facts().Unverified {
 			t.Errorf("%s: known_hosts became %q, %+v", strict, known, conn.Facts())

@@ -10,11 +10,11 @@ import (
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
-// Judge decides about the host key of an open connection as a new connection would
+// Recheck decides about the host key of an open connection as a new connection would
 // by another configuration of the destination, which asks, writes down and tells
 // as its options say. The error is that of Dial for a key that is not accepted; a
 // *HostKeyError has Open set.
-func Judge(ctx context.Context, f sshconn.Facts, cfg *sshconfig.Config, opts sshconn.Options) (Verdict, error) {
+func Recheck(ctx context.Context, f sshconn.Facts, cfg *sshconfig.Config, opts sshconn.Options) (Verdict, error) {
 	refused := sshconn.HostKeyError{Host: Name(cfg), Strict: cfg.StrictHostKeyChecking, Open: true}
 	if f.HostKey == nil {
 		if f.Judged != nil && sameRules(cfg, f.Judged) {

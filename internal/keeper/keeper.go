@@ -5,7 +5,7 @@
 // A launcher finds or spawns the keeper, has the connection brought up and
 // answers its questions, registers its session and becomes mosh (package
 // control). The keeper counts sessions by their leases, which are
-// kernel locks, and ends within two seconds of the last one.
+// kernel locks, and ends within two seconds of the last one: wantedLocked decides.
 //
 // keeper.go has the state and the main loop, reconnect.go the attempts to
 // connect, connected.go the time that a connection lasts, serve.go what clients
@@ -57,19 +57,19 @@ type Keeper struct {
 
 	news // guards what follows
 
-	spec    saved
-	env     child.Env // of the newest launch
-	state   control.State
-	since   time.Time // when the state began
-	lostAt  time.Time // when the connection was lost; zero while it is up
-	retryAt time.Time // of the next attempt, in Waiting
-	conn    *remote.Connection
-	ups     int // connections so far
-	epoch   int // network events and wakes, counted up only
-	tries   tries
-	known   known
-	clients clients
-	life    lifetime
+	spec     saved
+	env      child.Env // of the newest launch
+	state    control.State
+	since    time.Time // when the state began
+	lostAt   time.Time // when the connection was lost; zero while it is up
+	retryAt  time.Time // of the next attempt, in Waiting
+	conn     *remote.Connection
+	ups      int // connections so far
+	epoch    int // network events and wakes, counted up only
+	tries    tries
+	known    known
+	clients  clients
+	lifetime lifetime
 }
 
 // tries are the attempts to connect.
@@ -119,7 +119,7 @@ func newKeeper(spec saved, log zerolog.Logger) *Keeper {
 	k := &Keeper{
 		log: log, dir: dir, store: store{path: dir.Spec()}, uses: memory.NewUses(),
 		news: news{change: make(chan struct{})}, spec: spec, state: control.Idle, since: time.Now(),
-		known: known{choice: spec.Choice}, life: lifetime{kept: spec.Kept, linger: spec.Linger},
+		known: known{choice: spec.Choice}, lifetime: lifetime{kept: spec.Kept, linger: spec.Linger},
 	}
 	k.questions = questions{asks: make(chan ask), others: k.canAsk}
 	k.agents = newAgents(k.config, k.environ, spec.Agents, log)
@@ -136,9 +136,9 @@ func newKeeper(spec saved, log zerolog.Logger) *Keeper {
 func (k *Keeper) sessionsChanged() {
 	lingers := false
 	k.update(func() {
-		lingers = k.life.linger > 0 && k.leases.Count() == 0
+		lingers = k.lifetime.linger > 0 && k.leases.Count() == 0
 		if lingers {
-			k.lingerLocked(k.life.linger)
+			k.lingerLocked(k.lifetime.linger)
 		}
 	})
 	if lingers {
@@ -147,7 +147,7 @@ func (k *Keeper) sessionsChanged() {
 }
 
 func (k *Keeper) lingerLocked(rest time.Duration) {
-	k.life.lingering = time.Now().Add(rest)
+	k.lifetime.lingering = time.Now().Add(rest)
 	time.AfterFunc(rest, func() { k.update(func() {}) })
 }
 
@@ -165,7 +165,7 @@ func (k *Keeper) enterLocked(state control.State) {
 
 // wantedLocked reports whether anybody needs the connection.
 func (k *Keeper) wantedLocked() bool {
-	return (k.clients.attached > 0 || k.needsLinkLocked()) && !k.life.stopping
+	return (k.clients.attached > 0 || k.needsLinkLocked()) && !k.lifetime.stopping
 }
 
 func (k *Keeper) wanted() bool {
@@ -179,7 +179,7 @@ func (k *Keeper) toSave() saved {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	spec := k.spec
-	spec.Kept, spec.Linger, spec.Lingering = k.life.kept, k.life.linger, k.life.lingering
+	spec.Kept, spec.Linger, spec.Lingering = k.lifetime.kept, k.lifetime.linger, k.lifetime.lingering
 	spec.Agents, spec.Actor, spec.Choice = k.agents.known(), k.claims.Ours(), k.known.choice
 	return spec
 }
@@ -194,7 +194,7 @@ func (k *Keeper) saveOrLog() {
 func (k *Keeper) isKept() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.life.kept
+	return k.lifetime.kept
 }
 
 // needsLink reports whether the remote link must exist. Clients that only look do
@@ -210,7 +210,7 @@ func (k *Keeper) needsLinkLocked() bool {
 	if k.known.oneSession && k.conn == nil {
 		return false
 	}
-	return k.life.kept || k.leases.Count() > 0 || time.Now().Before(k.life.lingering)
+	return k.lifetime.kept || k.leases.Count() > 0 || time.Now().Before(k.lifetime.lingering)
 }
 
 // disturb notes that the network changed, or that the machine slept.

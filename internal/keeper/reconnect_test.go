@@ -17,7 +17,7 @@ import (
 func TestRefusedTwoPersons(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := spareKeeper(t)
-		k.life.kept = true
+		k.lifetime.kept = true
 		_, leave := service{k}.attend(true)
 		done := make(chan error, 1)
 		go func() {
@@ -52,7 +52,7 @@ func TestRefusedTwoPersons(t *testing.T) {
 func TestServerThatHangsUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := spareKeeper(t)
-		k.life.kept = true
+		k.lifetime.kept = true
 		var backoff pace.Backoff
 		begin, dialed := time.Now(), 0
 		for time.Since(begin) < pace.Eager {
@@ -150,7 +150,7 @@ func TestLaunchHearsOfAFailure(t *testing.T) {
 		if err := <-done; !errors.Is(err, errUnwanted) {
 			t.Errorf("%v after the launch has left, want %v", err, errUnwanted)
 		}
-		k.life.kept = true
+		k.lifetime.kept = true
 		_, leave = service{k}.attend(false)
 		defer leave()
 		began := time.Now()

@@ -54,7 +54,7 @@ func untilGone(ctx context.Context) error {
 // meanwhile.
 func (k *Keeper) stop() {
 	k.store.drop()
-	k.update(func() { k.life.stopping = true })
+	k.update(func() { k.lifetime.stopping = true })
 }
 
 // attend counts a client that needs the connection until leave is called,
@@ -85,7 +85,7 @@ func (s service) attend(askable bool) (failures int, leave func()) {
 // keeper stays for the longest time that one asked for.
 func (s service) use(a control.Attach) {
 	s.update(func() {
-		s.life.linger = max(s.life.linger, a.Linger)
+		s.lifetime.linger = max(s.lifetime.linger, a.Linger)
 		s.configureLocked(a)
 		s.chooseLocked(a.Transport)
 	})
@@ -206,7 +206,7 @@ func (s service) leaveExpired() {
 
 // stay has the keeper stay, or no longer.
 func (s service) stay(kept bool) {
-	s.update(func() { s.life.kept = kept })
+	s.update(func() { s.lifetime.kept = kept })
 	s.saveOrLog()
 }
 

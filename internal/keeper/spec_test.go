@@ -92,7 +92,7 @@ func TestLingersOn(t *testing.T) {
 // too, and what is saved says until when.
 func TestLingersAfterSession(t *testing.T) {
 	k := spareKeeper(t)
-	k.life.linger = time.Hour
+	k.lifetime.linger = time.Hour
 	if err := os.Mkdir(k.dir.Sessions(), 0o700); err != nil {
 		t.Fatal(err)
 	}

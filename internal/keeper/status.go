@@ -24,7 +24,7 @@ func (k *Keeper) status() *control.Status {
 	s := &control.Status{
 		Destination: config.Dest, HostName: config.HostName, User: config.User, Port: config.Port,
 		State: k.state, Since: k.since,
-		Sessions: sessions, Kept: k.life.kept, Reconnects: max(k.ups-1, 0),
+		Sessions: sessions, Kept: k.lifetime.kept, Reconnects: max(k.ups-1, 0),
 		Requests: used.Requests, Signatures: used.Signs, Log: k.spec.Dirs.Log(k.spec.ID()),
 	}
 	s.Transport, s.Reason = k.carrierLocked()

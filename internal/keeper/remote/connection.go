@@ -101,7 +101,7 @@ func New(conn sshconn.Connection, owner Owner, options Options) *Connection {
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.life = newLife(c)
 	c.sessions = newSessions(c)
-	c.holding = &holding{c: c, settled: make(chan struct{})}
+	c.holding = newHolding(c)
 	c.setup = &setup{c: c}
 	c.channels = &agentChannels{c: c}
 	c.goes(func() { conn.Serve(c.channels.offered) })

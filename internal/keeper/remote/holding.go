@@ -8,48 +8,59 @@ import (
 	"github.com/mosha-ssh/mosha/internal/link"
 )
 
-// holding is the link holder's place on one connection.
+// holding has the link holder run on one connection, for as long as that lasts.
 //
-//	            begun                        it has taken the link
-//	none --------------------> beginning ----------------------> current
-//	 ^                           |  ^                              |
-//	 |  failed: the agent        |  | recalled, when those         | dismissed, for
-//	 |  cannot be used           |  | who act for a person         | those who act
-//	 +---------------------------+  | are done                     | for a person
-//	                             |  |                              |
-//	          no room, dismissed +--+-- crowded out <--------------+
+//	           there is room            it has taken the link
+//	waiting -----------------> beginning --------------------> current
+//	   ^                           |                              |
+//	   +------- dismissed: those who act for a person need room --+
 //
-// When the current one ends by itself, so does the connection.
+// Where it cannot begin at all, sessions go without the agent. When the current
+// one ends by itself, so does the connection.
 type holding struct {
 	c *Connection
 
 	once    sync.Once     // begins it
 	begun   atomic.Bool   // that was done
+	over    atomic.Bool   // none is to begin any more
 	settled chan struct{} // closed when it has begun, could not, or is waited for no longer
+	room    chan struct{} // one slot: those who needed room are done
 
 	mu        sync.Mutex
 	holder    *link.Holder
 	beginning *link.Holder // that is being started
-	crowded   bool         // it had no room or made room, and is to come back
 	ends      link.Ends    // as the server sees them
 	found     string       // the agent's socket on the server, once it is known
 	lacks     error        // why the agent cannot be used
 }
 
-// begin starts the holder, once a connection. act is set if a person wants a
-// session now.
-func (h *holding) begin(act bool) {
+func newHolding(c *Connection) *holding {
+	return &holding{c: c, settled: make(chan struct{}), room: make(chan struct{}, 1)}
+}
+
+// begin starts the holder, once a connection.
+func (h *holding) begin() {
 	h.once.Do(func() {
 		h.begun.Store(true)
-		h.c.goes(func() {
-			h.c.awaited(h.settled, func() {
-				h.hold(wish{brief: true})
-				if !act { // else the set-up has it come back
-					h.recallSoon()
-				}
-			}, func() { h.unlink(&link.ForwardError{Reason: "slow"}) })
-		})
+		h.c.goes(h.run)
 	})
+}
+
+// run has a holder run, and another when it had to make room. The first has to
+// find room at once: a launch waits for it.
+func (h *holding) run() {
+	var holder *link.Holder
+	var err error
+	h.c.awaited(h.settled, func() { holder, err = h.start() }, func() { h.unlink(&link.ForwardError{Reason: "slow"}) })
+	rest, lives := moment, true
+	for h.keeps(holder, err) {
+		if rest, lives = h.c.sessions.quiet(rest, h.room); !lives || h.over.Load() {
+			return
+		}
+		if holder, err = h.start(); holder != nil {
+			rest = moment
+		}
+	}
 }
 
 // cannot settles that no holder is to begin.
@@ -60,43 +71,34 @@ func (h *holding) cannot(why error) {
 	})
 }
 
-// hold starts the holder and keeps it for as long as the connection lasts. The
-// remote's login shell may take any time to start it.
-func (h *holding) hold(w wish) {
-	holder, err := h.start(w)
-	if isRejected(err) {
-		h.mu.Lock()
-		h.crowded = true
-		h.mu.Unlock()
-		return
+// keeps serves a holder until it makes room, if it was started, and reports
+// whether another is to be started then.
+func (h *holding) keeps(holder *link.Holder, err error) bool {
+	if err != nil && !isRejected(err) {
+		return false
 	}
-	if holder == nil {
-		if !h.c.Over() { // else it went with the connection
-			h.unlink(err)
-		}
-		return
-	}
-	if !h.installs(holder) {
-		return // it had to make room
-	}
-	h.unlink(err)
-	h.c.pulse.Now()
-	h.c.goes(func() {
+	if holder != nil {
+		h.c.pulse.Now()
 		holder.Listen()
 		if h.current() == holder {
 			h.c.Drop() // what holds the link is gone: begin anew
+			return false
 		}
-	})
+	}
+	return true
 }
 
-// start starts a holder. The error says why the agent cannot be used; with a
-// holder beside it the script runs all the same and answers the pulse. One that
-// was dismissed meanwhile is a *control.RoomError.
-func (h *holding) start(w wish) (*link.Holder, error) {
+// start starts a holder. The remote's login shell may take any time for that.
+// The error is a *control.RoomError where the server has no room for it, or where
+// it was dismissed meanwhile.
+func (h *holding) start() (*link.Holder, error) {
 	c := h.c
-	s, err := c.sessions.get(c.ctx, w)
+	s, err := c.sessions.last(c.ctx)
+	if isRejected(err) {
+		return nil, err
+	}
 	if err != nil {
-		return nil, &link.ForwardError{Reason: "holder", Err: err}
+		return nil, h.fails(err)
 	}
 	holder := link.NewHolder(s, c.Claims, link.Config{
 		Log: c.Log, Every: c.pulse.Rest, Forwarding: c.Forwarding(), Unverified: c.ssh.Facts().Unverified,
@@ -105,24 +107,48 @@ func (h *holding) start(w wish) (*link.Holder, error) {
 	h.mu.Lock()
 	h.beginning = holder
 	h.mu.Unlock()
+	var lacks error
 	if err = c.channels.forward(s); err == nil {
 		err = s.shell()
 	}
 	if err == nil {
-		var lacks error
-		if lacks, err = holder.Take(); err == nil {
-			return holder, lacks
-		}
+		lacks, err = holder.Take()
 	}
+	switch stays := h.installs(holder, err == nil); {
+	case !stays:
+		_ = s.Close() // it may wait for the server
+		return nil, c.sessions.noRoom()
+	case err != nil:
+		_ = s.Close()
+		return nil, h.fails(err)
+	}
+	h.unlink(lacks)
+	return holder, nil
+}
+
+// fails notes that the holder cannot run, and returns why. One that went with the
+// connection is nobody's loss.
+func (h *holding) fails(err error) error {
+	err = &link.ForwardError{Reason: "holder", Err: err}
+	if !h.c.Over() {
+		h.unlink(err)
+	}
+	return err
+}
+
+// installs makes a holder that has begun the current one; one that has not is
+// forgotten. It reports whether the holder was not dismissed meanwhile.
+func (h *holding) installs(holder *link.Holder, begun bool) bool {
 	h.mu.Lock()
-	if h.beginning == holder {
-		h.beginning = nil
-	} else {
-		err = c.sessions.noRoom()
+	defer h.mu.Unlock()
+	if h.beginning != holder {
+		return false
 	}
-	h.mu.Unlock()
-	_ = s.Close() // it may wait for the server
-	return nil, &link.ForwardError{Reason: "holder", Err: err}
+	h.beginning = nil
+	if begun {
+		h.holder, h.ends = holder, holder.Ends()
+	}
+	return true
 }
 
 // finds notes the agent's socket on the server.
@@ -130,18 +156,6 @@ func (h *holding) finds(agent string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.found = agent
-}
-
-// installs makes a holder that has begun the current one, unless it was
-// dismissed meanwhile.
-func (h *holding) installs(holder *link.Holder) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.beginning != holder {
-		return false
-	}
-	h.holder, h.beginning, h.ends = holder, nil, holder.Ends()
-	return true
 }
 
 // unlink notes why the agent cannot be used in sessions, nil if it can.
@@ -203,7 +217,7 @@ func (h *holding) claim() {
 func (h *holding) dismiss() {
 	h.mu.Lock()
 	running, beginning := h.holder, h.beginning
-	h.holder, h.beginning, h.crowded = nil, nil, true
+	h.holder, h.beginning = nil, nil
 	h.mu.Unlock()
 	for _, holder := range []*link.Holder{running, beginning} {
 		if holder == nil {
@@ -219,33 +233,12 @@ func (h *holding) dismiss() {
 	}
 }
 
-// recall starts the holder again, if it had no room or made room.
+// recall has the holder come back now, if it waits for room.
 func (h *holding) recall() {
-	h.mu.Lock()
-	crowded := h.crowded
-	h.crowded = false
-	h.mu.Unlock()
-	if crowded {
-		h.c.goes(func() { h.hold(wish{}) })
+	select {
+	case h.room <- struct{}{}:
+	default:
 	}
-}
-
-// recallSoon is recall after a set-up, or on a connection that has come back.
-// The launch that this may have been for has its server started first.
-func (h *holding) recallSoon() {
-	h.mu.Lock()
-	crowded := h.crowded
-	h.mu.Unlock()
-	if !crowded {
-		return
-	}
-	h.c.goes(func() {
-		select {
-		case <-time.After(2 * makeRoom):
-			h.recall()
-		case <-h.c.ctx.Done():
-		}
-	})
 }
 
 // quit has the holder remove the link and end, if the network allows it. What is
@@ -272,4 +265,7 @@ func (c *Connection) Owner() link.Owner {
 }
 
 // Unhold ends the link holder for good: it would set the link again.
-func (c *Connection) Unhold() { c.holding.dismiss() }
+func (c *Connection) Unhold() {
+	c.holding.over.Store(true)
+	c.holding.dismiss()
+}

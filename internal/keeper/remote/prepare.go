@@ -48,7 +48,7 @@ func (c *Connection) Begin(act bool) {
 		c.holding.claim()
 		c.setup.begin()
 	}
-	c.holding.begin(act)
+	c.holding.begin()
 	if act {
 		c.OpenAhead()
 	}

@@ -24,6 +24,9 @@ const (
 	makeRoom = time.Second
 	// crowdLimit is that where other sessions are open, which end by themselves.
 	crowdLimit = 10 * time.Second
+	// moment is after how long the link holder comes back, and maxMoment that where
+	// the server has still had no room for it, again and again.
+	moment, maxMoment = 2 * makeRoom, time.Minute
 	// askAgain is how often a server is asked that opens no more sessions: it
 	// says to nobody when one has ended there.
 	askAgain = 200 * time.Millisecond
@@ -46,7 +49,7 @@ func isRejected(err error) bool {
 //	                                                 +---------+ until one ends
 //
 // What ends by itself is waited for. The link holder does not, and makes room
-// for those who act for a person; it comes back when they are done.
+// for those who act for a person; it is the last to get a session again.
 type sessions struct {
 	c *Connection
 
@@ -67,7 +70,6 @@ func newSessions(c *Connection) *sessions {
 // wish is how a session is waited for.
 type wish struct {
 	limit    time.Duration     // 0: none
-	brief    bool              // not at all where the server has no room
 	forHuman bool              // the link holder may have to make room
 	waiting  func(kind string) // told once if it takes long, with a kind of Notice; may be nil
 }
@@ -93,14 +95,46 @@ func (s *sessions) get(ctx context.Context, w wish) (*Session, error) {
 			return session, err
 		}
 	}
-	if w.brief {
-		return nil, s.noRoom()
-	}
 	session, err := s.queue(within, w)
 	if late(err) {
 		return nil, s.noRoom()
 	}
 	return session, err
+}
+
+// last returns a session for whoever may wait for all others, if there is room.
+func (s *sessions) last(ctx context.Context) (*Session, error) {
+	if s.waiting.Load() > 0 {
+		return nil, s.noRoom()
+	}
+	return s.oneMore(ctx)
+}
+
+// quiet waits until nobody queues and nothing has changed for so long about the
+// sessions that are open: the launch for which a set-up was made has its server
+// started first. A session that ends makes that moment at most. It waits no
+// longer once something comes from now. It returns how long to wait the next time,
+// if the server has no room, and false when the connection ends.
+func (s *sessions) quiet(limit time.Duration, now <-chan struct{}) (time.Duration, bool) {
+	for began := time.Now(); ; {
+		_, still := s.crowd(began)
+		rest := limit - still
+		if s.waiting.Load() > 0 {
+			rest = max(rest, askAgain)
+		}
+		if rest <= 0 {
+			return min(2*limit, maxMoment), true
+		}
+		select {
+		case <-now:
+			return askAgain / 4, true
+		case <-s.freed:
+			limit = min(limit, moment)
+		case <-time.After(rest):
+		case <-s.c.ctx.Done():
+			return limit, false
+		}
+	}
 }
 
 func (s *sessions) noRoom() error { return &control.RoomError{OpenSSH: s.c.ssh.Facts().OpenSSH} }
@@ -246,18 +280,7 @@ func (c *Connection) Shell(ctx context.Context) (remotesh.Shell, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &setupShell{s, c}, s.shell()
-}
-
-// setupShell is a session that may have made the link holder leave.
-type setupShell struct {
-	*Session
-	conn *Connection
-}
-
-func (s *setupShell) Close() error {
-	s.conn.holding.recallSoon()
-	return s.Session.Close()
+	return s, s.shell()
 }
 
 // OpenShell starts a POSIX shell for a client, with the agent forwarded or

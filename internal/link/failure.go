@@ -2,8 +2,8 @@ package link
 
 import "fmt"
 
-// ForwardError says that the agent cannot be used in the session, or not as
-// everywhere. Reason is "refused" (the server forwards no agent), "unverified"
+// ForwardError reports that the session cannot use the agent, or not as other
+// shells do. Reason is "refused" (the server forwards no agent), "unverified"
 // (the host key is not the known one, so it is not to get at the agent), "link"
 // (the link could not be set), "one session" (the server allows one on a
 // connection, which mosh-server's start takes), "slow" (the login shell has not

@@ -25,7 +25,7 @@ type Config struct {
 	Log        zerolog.Logger
 	Every      time.Duration // between two pings, at most
 	Forwarding remotesh.Forwarding
-	Unverified bool               // whoever the server is, it does not get at the agent
+	Unverified bool               // the server may be another than it should be: it does not get at the agent
 	Found      func(agent string) // the agent's socket, "" if none is forwarded
 	Pong       func(token uint64) // the answer to a ping
 	Lacks      func(error)        // why the agent cannot be used, nil if it can, by a later order
@@ -56,7 +56,7 @@ func NewHolder(session Session, claims *Claims, config Config) *Holder {
 
 // Take starts the script and has it take the link: for a person at once, else
 // once it is known what will be left of it. With that go the orders to end what
-// is left of earlier connections, so that whoever hangs on their agents fails
+// is left of earlier connections, so that those who hang on their agents fail
 // at once. lacks is why the agent cannot be used, nil if it can. The error says
 // that the script does not run.
 func (h *Holder) Take() (lacks, err error) {
@@ -240,7 +240,7 @@ func (h *Holder) Ends() Ends { return h.ends }
 // Owner returns whose the link is, 0 if that is not known.
 func (h *Holder) Owner() Owner { return Owner(h.owner.Load()) }
 
-// Claim takes the link for a person, whoever has it.
+// Claim takes the link for a person, whichever machine has it.
 func (h *Holder) Claim() { h.order(Claim) }
 
 // Ping asks for a pong.

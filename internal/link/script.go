@@ -40,7 +40,7 @@ type Order string
 
 // The orders without an argument.
 const (
-	Claim Order = "claim\n" // a person's act: take the link, whoever has it
+	Claim Order = "claim\n" // a person's act: take the link, whichever machine has it
 	Quit  Order = "quit\n"  // remove the link if it is the holder's own, and end
 	Leave Order = "leave\n" // end, and leave the link as it is
 )
@@ -48,9 +48,9 @@ const (
 // Reclaim returns the order of a connection that came about without a person.
 // It takes the link if that leads to one of olds, the [Agent] paths of this
 // keeper's earlier connections, if it leads nowhere, or if another keeper took
-// it by repair and actor says that this keeper was the last, as far as it
-// knows, that a person acted on. Kept answers that a person has acted
-// elsewhere since.
+// it by repair and actor is set: this keeper was the last, as far as it knows,
+// that a person acted on. The answer Kept means that a person has acted elsewhere
+// since.
 func Reclaim(actor bool, olds ...string) Order {
 	who := "no"
 	if actor {
@@ -71,7 +71,7 @@ func Reclaim(actor bool, olds ...string) Order {
 func Ping(token uint64) Order { return Order("ping " + strconv.FormatUint(token, 10) + "\n") }
 
 // Bury returns the order to end the sshd that an earlier connection of this
-// keeper has left half-open, which frees whoever hangs on its agent socket. It
+// keeper has left half-open, which frees those who hang on its agent socket. It
 // is answered by a [Buried]. Nothing is ended if s says too little to tell it
 // from another process. The socket, an [Agent] path, is removed unless somebody
 // listens there then: sshd leaves it.
@@ -91,7 +91,7 @@ func Bury(s Sshd, socket string) Order {
 // orders may be written only after [Reader.Next] has returned once. Pings are to
 // come at least once in every: when none has come for three to six times as
 // long, the network is gone or the laptop sleeps, and the holder gives the link
-// up. One that gets no order at all ends its sshd after the longer time: whoever
+// up. One that gets no order at all ends its sshd after the longer time: who
 // started it may not know of that. Below a second, every takes a sleep(1) on the
 // remote that knows fractions.
 func Script(first Order, every time.Duration, f remotesh.Forwarding) []byte {
@@ -166,7 +166,7 @@ type Pong struct {
 	Owner Owner // after the holder has looked after the link
 }
 
-// Buried answers Bury. Done says that the process was found and told to end.
+// Buried answers Bury. Done is set if the process was found and told to end.
 type Buried struct{ Done bool }
 
 func (Ends) holderEvent()    {}

@@ -57,7 +57,7 @@ func (a *agentChannels) offered(offer sshconn.AgentOffer) {
 	})
 }
 
-// errNoPlace says that the agent channels that are open take all places.
+// errNoPlace reports that the agent channels that are open take all places.
 var errNoPlace = errors.New("too many agent channels are open")
 
 // admit waits until there is a place for the channel, and serves it. A channel

@@ -21,19 +21,19 @@ import (
 // farewell is how long a clean end waits for the remote to remove the link.
 const farewell = time.Second
 
-// Owner is the keeper, as a connection needs it. Its methods are called without
-// a lock of the connection's.
+// Owner is the keeper, as a connection needs it. A connection calls its methods
+// without a lock of its own.
 type Owner interface {
-	// Answered takes the server's first answer, which came so long after the
-	// login: only now the connection is known to work.
+	// Answered takes the time from the login to the server's first answer: only
+	// with that the connection is known to work.
 	Answered(c *Connection, took time.Duration)
 	// Measured takes the round trip time, with each answer.
 	Measured(roundTrip time.Duration)
-	// Changed tells that the connection is in doubt, or no longer.
+	// Changed is called when the connection is in doubt, or no longer.
 	Changed()
-	// Ended tells that the connection is gone, and why, if that is known.
+	// Ended takes why the connection ended, nil if that is not known.
 	Ended(why error)
-	// Used tells that memory was taken, or is free again.
+	// Used is called when the connection takes memory, and when it frees it.
 	Used()
 	// Asked counts what an agent was asked for.
 	Asked(guard.Stats)

@@ -52,11 +52,12 @@ func (h *holding) run() {
 	var holder *link.Holder
 	var err error
 	h.c.awaited(h.settled, func() { holder, err = h.start() }, func() { h.unlink(&link.ForwardError{Reason: "slow"}) })
-	rest, lives := moment, true
-	for h.keeps(holder, err) {
-		if rest, lives = h.c.sessions.quiet(rest, h.room); !lives || h.over.Load() {
+	for rest := moment; h.keeps(holder, err); {
+		next, lives := h.c.sessions.quiet(rest, h.room)
+		if !lives || h.over.Load() {
 			return
 		}
+		rest = next
 		if holder, err = h.start(); holder != nil {
 			rest = moment
 		}
@@ -126,8 +127,8 @@ func (h *holding) start() (*link.Holder, error) {
 	return holder, nil
 }
 
-// fails notes that the holder cannot run, and returns why. One that went with the
-// connection is nobody's loss.
+// fails notes that the holder cannot run, and returns why. Where the connection
+// has ended, there is nothing to note.
 func (h *holding) fails(err error) error {
 	err = &link.ForwardError{Reason: "holder", Err: err}
 	if !h.c.Over() {
@@ -203,8 +204,8 @@ func (h *holding) socket() string {
 	return h.found
 }
 
-// claim takes the link for a person, whoever has it. Should the connection
-// break before that is answered, the next one claims it.
+// claim takes the link for a person, whichever machine has it. If the connection
+// breaks before the answer, the next one claims it.
 func (h *holding) claim() {
 	h.c.Claims.Claim()
 	if holder := h.current(); holder != nil {

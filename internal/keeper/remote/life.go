@@ -184,8 +184,8 @@ func (l *life) answers() {
 	})
 }
 
-// alive notes an answer to a question: twelve a minute, of which nobody is told
-// but of the time that they take. A round trip time of 0 is not known.
+// alive notes an answer to a question. There are twelve a minute, so the owner
+// hears of the time that it took alone. A round trip time of 0 is not known.
 func (l *life) alive(roundTrip time.Duration) {
 	l.answers()
 	if roundTrip > 0 {

@@ -18,7 +18,7 @@ const (
 	// link, once the server answers. Start-up files that take longer do not hold
 	// it up, and are not cut short either.
 	settleLimit = 15 * time.Second
-	// SetupLimit bounds a set-up that nobody waits for any more: it takes a
+	// SetupLimit bounds a set-up for which no launch waits any more: it takes a
 	// session.
 	SetupLimit = 5 * time.Minute
 )
@@ -31,7 +31,7 @@ type setup struct {
 	running bool
 	done    chan struct{} // closed when the last one ended, or is waited for no longer; nil: none began
 	lacks   []error       // what that could not do
-	written []string      // the files that it changed; nobody was told yet
+	written []string      // the files that it changed, until a launch has heard of them
 }
 
 // Begin has the remote hold the link, once a connection. act is set if a person

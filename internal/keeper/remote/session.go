@@ -19,7 +19,7 @@ import (
 // trip after it was started.
 type Session struct {
 	channel ssh.Channel
-	exit    chan int      // one value: the exit code, -1 where none was said
+	exit    chan int      // one value: the exit code, -1 where the server said none
 	gone    chan struct{} // closed when the server has closed it
 	ahead   bool          // opened ahead of its use
 
@@ -31,9 +31,9 @@ type Session struct {
 }
 
 var (
-	// errNoSession says that the connection ended before a session was open.
+	// errNoSession reports that the connection ended before a session was open.
 	errNoSession = errors.New("the connection ended before a session was open")
-	// errSessionClosed says that the server closed a session before it did what
+	// errSessionClosed reports that the server closed a session before it did what
 	// it was for.
 	errSessionClosed = errors.New("the server closed the session")
 )
@@ -135,7 +135,7 @@ func (s *Session) shell() error {
 }
 
 // exec starts a command. A server that refuses it closes the session or leaves
-// it silent, so whoever waits for output needs a time limit.
+// it silent, so that who waits for output needs a time limit.
 func (s *Session) exec(command string) error {
 	return s.request("exec", ssh.Marshal(struct{ Command string }{command}))
 }
@@ -189,8 +189,8 @@ func (s *Session) Close() error {
 // lossShows is how long after its sessions a lost connection has ended.
 const lossShows = time.Second
 
-// stays says whether the connection outlives a session of which nothing was
-// said in the end: one that is lost takes its sessions along first.
+// stays reports whether the connection outlives a session that ended without an
+// exit status: a connection that is lost takes its sessions along first.
 func stays(ctx context.Context) bool {
 	select {
 	case <-time.After(lossShows):
@@ -201,7 +201,7 @@ func stays(ctx context.Context) bool {
 }
 
 // Wait returns the command's exit code, -1 where the server said none. The error
-// says that the connection has ended.
+// reports that the connection has ended.
 func (s *Session) Wait() (int, error) {
 	select {
 	case code := <-s.exit:

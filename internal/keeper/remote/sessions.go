@@ -13,11 +13,10 @@ import (
 )
 
 const (
-	// turnLimit is how long a session is waited for, by whoever acts for a
-	// person.
+	// turnLimit is how long who acts for a person waits for a session.
 	turnLimit = 2 * time.Minute
-	// noticeAfter is after how long that is told: before a launch says what it
-	// waits for, after two seconds.
+	// noticeAfter is after how long the person hears of that: before the launch
+	// says what it waits for, after two seconds.
 	noticeAfter = 1500 * time.Millisecond
 	// makeRoom is how long a server that opens no more sessions is left to end
 	// those that have just been closed here, before the link holder makes room.
@@ -27,8 +26,8 @@ const (
 	// moment is after how long the link holder comes back, and maxMoment that where
 	// the server has still had no room for it, again and again.
 	moment, maxMoment = 2 * makeRoom, time.Minute
-	// askAgain is how often a server is asked that opens no more sessions: it
-	// says to nobody when one has ended there.
+	// askAgain is how often the queue asks a server that opens no more sessions:
+	// a server does not tell when one has ended there.
 	askAgain = 200 * time.Millisecond
 )
 
@@ -102,7 +101,8 @@ func (s *sessions) get(ctx context.Context, w wish) (*Session, error) {
 	return session, err
 }
 
-// last returns a session for whoever may wait for all others, if there is room.
+// last returns a session if there is room and nobody queues: for the link holder,
+// which may wait for all others.
 func (s *sessions) last(ctx context.Context) (*Session, error) {
 	if s.waiting.Load() > 0 {
 		return nil, s.noRoom()

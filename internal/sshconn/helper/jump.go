@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"al.essio.dev/pkg/shellescape"
+
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 

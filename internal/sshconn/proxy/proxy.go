@@ -13,12 +13,11 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/mosha-ssh/mosha/internal/child"
 	"github.com/mosha-ssh/mosha/internal/secret"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 	"github.com/mosha-ssh/mosha/internal/sshconn/helper"
-
-	"github.com/mosha-ssh/mosha/internal/child"
 )
 
 // HoldBack is how long a line that a proxy writes waits for what comes after it.

@@ -8,9 +8,10 @@ import (
 	"net"
 	"testing"
 
+	"golang.org/x/crypto/ssh"
+
 	"github.com/mosha-ssh/mosha/internal/lab"
 	"github.com/mosha-ssh/mosha/internal/sshconn/native"
-	"golang.org/x/crypto/ssh"
 )
 
 // TestSessionBind has a real agent verify the binding, for every key exchange

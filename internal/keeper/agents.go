@@ -80,6 +80,14 @@ func (a *agents) uses(socket string) {
 	a.launchers = a.launchers[:min(len(a.launchers), maxAgents)]
 }
 
+// wakeUp fills a slot, unless it is full already.
+func wakeUp(slot chan<- struct{}) {
+	select {
+	case slot <- struct{}{}:
+	default:
+	}
+}
+
 // agentPath returns what the configuration makes of the environment: the path of
 // an agent, if it names one.
 type agentPath func(env func(string) string) (path string, ok bool)

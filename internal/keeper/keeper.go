@@ -4,13 +4,14 @@
 //
 // A launcher finds or spawns the keeper, has the connection brought up and
 // answers its questions, registers its session and becomes mosh (package
-// control). The keeper counts sessions by their leases, which are
-// kernel locks, and ends within two seconds of the last one: wantedLocked decides.
+// control). The keeper counts sessions by their leases, which are kernel locks,
+// and ends within two seconds of the last one (wantedLocked).
 //
-// keeper.go has the state and the main loop, reconnect.go the attempts to
-// connect, connected.go the time that a connection lasts, serve.go what clients
-// may have done, agents.go the agents that are forwarded. Its state
-// (control.State) goes like this:
+// keeper.go has the state, reconnect.go the main loop and the attempts to
+// connect, connected.go the time that a connection lasts. serve.go answers
+// clients: attach.go a launcher, start.go mosh's stand-in, setup.go and shell.go
+// who wants something done on the remote. agents.go has the agents that are
+// forwarded. The keeper's state (control.State) goes like this:
 //
 //	         attach, or a session lives
 //	idle ------------------------------> connecting -------------> up
@@ -39,6 +40,7 @@ import (
 	"github.com/mosha-ssh/mosha/internal/keeper/remote"
 	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 	"github.com/mosha-ssh/mosha/internal/link"
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
@@ -161,6 +163,25 @@ func (k *Keeper) enterLocked(state control.State) {
 	}
 	k.state, k.since = state, time.Now()
 	k.log.Info().Str("state", string(state)).Msg("state")
+}
+
+// config returns what is configured for the destination: what the newest launch
+// found. It is replaced, never changed.
+func (k *Keeper) config() *sshconfig.Config {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.spec.Config
+}
+
+// environ is where programs run: the environment and the directory of the newest
+// launch, as if that ran them itself. A token that was renewed in a new shell
+// counts, as does $NAME in IdentityAgent. It is not part of the spec, since it may
+// hold secrets: a keeper that comes back after it was killed has that of the
+// launch that spawned it, until the next one.
+func (k *Keeper) environ() child.Env {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.env
 }
 
 // wantedLocked reports whether anybody needs the connection.

@@ -46,11 +46,3 @@ func (n *news) until(ctx context.Context, limit time.Duration, cond func() bool)
 		}
 	}
 }
-
-// wakeUp fills a slot, unless it is full already.
-func wakeUp(slot chan<- struct{}) {
-	select {
-	case slot <- struct{}{}:
-	default:
-	}
-}

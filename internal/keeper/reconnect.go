@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"os"
 	"sync"
 	"time"
 
@@ -120,6 +121,15 @@ func (r reconnecting) newAttempt(backoff *pace.Backoff) *attempt {
 		a.options.Address = r.known.address
 	})
 	return a
+}
+
+// masterPlace is where an ssh that carries the connection has its sockets.
+func (k *Keeper) masterPlace() sshconn.MasterPlace {
+	self, err := os.Executable()
+	if err != nil {
+		return sshconn.MasterPlace{}
+	}
+	return sshconn.MasterPlace{Dir: string(k.dir), Program: self}
 }
 
 // agent returns the path of the agent to log in with, "" if none answers: that of

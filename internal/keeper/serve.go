@@ -8,7 +8,7 @@ import (
 
 	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/keeper/remote"
-	"github.com/mosha-ssh/mosha/internal/link"
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
@@ -44,6 +44,12 @@ func (s service) answer(ctx context.Context, c *control.Conversation) error {
 	return control.ErrUnknownCall
 }
 
+// isFor reports whether a launch's configuration is for this keeper's destination.
+// One that sends none goes by the keeper's.
+func (s service) isFor(config *sshconfig.Config) bool {
+	return config == nil || config.ID() == s.config().ID()
+}
+
 // untilGone holds a conversation open until the client or the keeper ends it.
 func untilGone(ctx context.Context) error {
 	<-ctx.Done()
@@ -77,20 +83,6 @@ func (s service) attend(askable bool) (failures int, leave func()) {
 			s.clients.askable -= asks
 		})
 	})
-}
-
-// use takes what a launcher tells of its side: its agent is forwarded from now
-// on, since its socket may be newer than the one of the launcher that spawned
-// the keeper, its configuration holds for what is dialed from now on, and the
-// keeper stays for the longest time that one asked for.
-func (s service) use(a control.Attach) {
-	s.update(func() {
-		s.lifetime.linger = max(s.lifetime.linger, a.Linger)
-		s.configureLocked(a)
-		s.chooseLocked(a.Transport)
-	})
-	s.agents.uses(a.AgentSocket) // and looked at, as the configuration has it now
-	s.saveOrLog()
 }
 
 // stagePause is how long a person waits without a word before they are told
@@ -138,186 +130,4 @@ func (s service) connected(ctx context.Context, failures int, asks <-chan ask, p
 			return nil, ctx.Err()
 		}
 	}
-}
-
-// attach brings the connection up for a launcher, asks it what the connection
-// needs to know, and then counts its sessions until it leaves.
-func (s service) attach(ctx context.Context, c *control.Conversation, a control.Attach) error {
-	if err := c.Heard(); err != nil {
-		return err
-	}
-	put := func(q ask) error { return deliver(ctx, c, q) }
-	// A launch that is refused changes nothing for the others.
-	vetted, notes, err := s.vet(ctx, s.working(), a.Config, put)
-	if err != nil {
-		return c.Fail(err)
-	}
-	s.use(a)
-	s.leaveExpired()
-	failures, leave := s.attend(true)
-	defer leave()
-	conn, err := s.connected(ctx, failures, s.questions.asks, put)
-	if err == nil && conn != vetted {
-		_, notes, err = s.vet(ctx, conn, a.Config, put)
-	}
-	if err == nil {
-		err = carriedBy(conn, a.Transport)
-	}
-	if err != nil {
-		return c.Fail(err)
-	}
-	if a.Session {
-		conn.Begin(true)
-	}
-	if err := c.Up(s.up(conn, notes)); err != nil {
-		return err
-	}
-	return s.serveAttached(ctx, c, conn)
-}
-
-// serveAttached does what an attached launcher wants until it leaves.
-func (s service) serveAttached(ctx context.Context, c *control.Conversation, conn *remote.Connection) error {
-	for {
-		select {
-		case call := <-c.More:
-			tell, err := s.follow(ctx, c, conn, call)
-			if err != nil {
-				return c.Fail(err)
-			}
-			if err := tell(); err != nil {
-				return err
-			}
-		case <-ctx.Done():
-			return nil
-		}
-	}
-}
-
-// leaveExpired ends a connection on which nothing can be started, since a launch
-// comes that may find it otherwise.
-func (s service) leaveExpired() {
-	s.mu.Lock()
-	conn := s.conn
-	s.mu.Unlock()
-	if conn != nil && conn.Expired() != nil {
-		conn.Drop()
-	}
-}
-
-// stay has the keeper stay, or no longer.
-func (s service) stay(kept bool) {
-	s.update(func() { s.lifetime.kept = kept })
-	s.saveOrLog()
-}
-
-// follow does what a launcher may want once it is attached, and returns what tells
-// it the outcome.
-func (s service) follow(ctx context.Context, c *control.Conversation, conn *remote.Connection, call control.Call) (tell func() error, err error) {
-	switch call.Op {
-	case control.OpLease:
-		return c.Done, s.leases.Add(call.Lease)
-	case control.OpKeep:
-		if conn.Facts().OneSession {
-			return nil, &link.ForwardError{Reason: "one session"}
-		}
-		before := s.isKept()
-		s.stay(true)
-		conn.Settled(ctx)
-		if err := conn.Expired(); err != nil {
-			s.stay(before)
-			return nil, err
-		}
-		ready := control.Ready{Written: conn.Written(), Warnings: s.lacking(conn)}
-		return func() error { return c.Settled(ready) }, nil
-	}
-	return nil, control.ErrUnknownCall
-}
-
-// startServer has mosh-server started for the stand-in and relays what that
-// prints. It tells what the start lacks when that is known, beside the output.
-func (s service) startServer(ctx context.Context, c *control.Conversation, start control.Start) error {
-	failures, leave := s.attend(false)
-	defer leave()
-	defer context.AfterFunc(ctx, leave)() // a start may outlast its client
-	conn, err := s.connected(ctx, failures, nil, nil)
-	if err != nil {
-		return c.Fail(err)
-	}
-	for tries := 0; ; tries++ {
-		code, err := s.startOn(ctx, conn, c, start)
-		if err == nil {
-			return c.Exit(code)
-		}
-		if tries == startTries(conn) || !conn.Over() || ctx.Err() != nil {
-			return c.Fail(err)
-		}
-		// The connection was lost in the middle: there will be another.
-		if conn, err = s.connected(ctx, failures, nil, nil); err != nil {
-			return c.Fail(err)
-		}
-	}
-}
-
-// startTries is how often a start whose connection is lost is tried again. Where
-// each takes a connection of its own, that may have been another's.
-func startTries(conn *remote.Connection) int {
-	if conn.Facts().OneSession {
-		return 20
-	}
-	return 2
-}
-
-// startOn starts mosh-server over one connection. It tells the client beside
-// that when the remote is ready.
-func (s service) startOn(ctx context.Context, conn *remote.Connection, c *control.Conversation, start control.Start) (int, error) {
-	conn.Begin(false)
-	told := make(chan struct{})
-	go func() {
-		defer close(told)
-		s.tellSettled(ctx, conn, c)
-	}()
-	waiting := func(kind string) { _ = c.Tell(sshconn.Notice{Kind: kind}) }
-	code, err := conn.Start(ctx, start, waiting, func(p []byte) { _ = c.Output(p) })
-	if errors.Is(err, remote.ErrLostInStart) {
-		return code, err
-	}
-	<-told // mosh wants to hear the address, also where it then hears of no server
-	return code, err
-}
-
-// tellSettled tells a client when the set-up and the link are done or have
-// failed.
-func (s service) tellSettled(ctx context.Context, conn *remote.Connection, c *control.Conversation) {
-	if !conn.Settled(ctx) {
-		return
-	}
-	address, beyond := conn.Address()
-	ready := control.Ready{Address: address, Beyond: beyond, Written: conn.Written()}
-	if conn.Expired() == nil { // which the start reports
-		ready.Warnings = s.lacking(conn)
-	}
-	_ = c.Settled(ready)
-}
-
-// up returns what a launcher wants to know of the connection, with these notes.
-func (s service) up(conn *remote.Connection, notes []sshconn.Note) *control.Connected {
-	address, _ := conn.Address()
-	facts := conn.Facts()
-	return &control.Connected{Address: address, Notes: notes, Agent: s.agents.forwarded(), Identity: facts.Identity, Forwarding: conn.Forwarding(), OneSession: facts.OneSession}
-}
-
-// lacking returns what a launch is told: what sessions go without, and that its
-// agent has no keys where that is the one reason why the session has none.
-func (s service) lacking(conn *remote.Connection) []error {
-	lacks := conn.Lacks()
-	forward := (*link.ForwardError)(nil)
-	for _, err := range lacks {
-		if errors.As(err, &forward) {
-			return lacks
-		}
-	}
-	if err := s.agents.lacksKeys(); err != nil {
-		lacks = append(lacks, err)
-	}
-	return lacks
 }

@@ -1,10 +1,12 @@
 package keeper
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/link"
+	"github.com/mosha-ssh/mosha/internal/sshconn"
 	"github.com/mosha-ssh/mosha/internal/text"
 )
 
@@ -44,6 +46,15 @@ func (k *Keeper) status() *control.Status {
 		s.Problems = append(s.Problems, text.Cut(err.Error(), maxProblem))
 	}
 	return s
+}
+
+// carrierLocked returns what carries the connection and why, or is to.
+func (k *Keeper) carrierLocked() (transport, reason string) {
+	choice := k.known.choice
+	if k.conn != nil {
+		choice = k.conn.Facts().Choice
+	}
+	return cmp.Or(choice.Transport, sshconn.TransportAuto), choice.Reason
 }
 
 // problemsLocked returns what is wrong with the connection, or why there is none.

@@ -3,12 +3,15 @@ package attempt
 import (
 	"cmp"
 	"context"
+	"errors"
+	"math"
 	"net"
 	"sync"
 	"time"
 
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/sshconn/dial"
 	"github.com/mosha-ssh/mosha/internal/sshconn/proxy"
 )
 
@@ -70,6 +73,19 @@ func New(cfg *sshconfig.Config, opts sshconn.Options, itself bool) *Attempt {
 	return a
 }
 
+// oneByOne has tell called by one goroutine at a time.
+func oneByOne(tell func(sshconn.Notice)) func(sshconn.Notice) {
+	if tell == nil {
+		return nil
+	}
+	var one sync.Mutex
+	return func(n sshconn.Notice) {
+		one.Lock()
+		defer one.Unlock()
+		tell(n)
+	}
+}
+
 // patience is what stands for an absent ConnectTimeout.
 func (a *Attempt) patience() time.Duration {
 	if !a.proxied() {
@@ -81,6 +97,17 @@ func (a *Attempt) patience() time.Duration {
 // proxied reports whether a proxy leads to the server, or may: what ssh is run by
 // may have one.
 func (a *Attempt) proxied() bool { return a.Config.HasProxy() || a.itself }
+
+// Connect opens the byte stream that SSH is to run over.
+func (a *Attempt) Connect(ctx context.Context) error {
+	a.Begin(sshconn.PhaseConnect)
+	conn, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	a.Stream = newStream(conn)
+	return nil
+}
 
 // Use has the attempt go on over a connection that somebody else makes.
 func (a *Attempt) Use(conn net.Conn) { a.Stream = newStream(conn) }
@@ -109,168 +136,76 @@ func (a *Attempt) Phase() string {
 	return a.phase
 }
 
-// Handshake starts the time for what comes up to the host key, and answers the
-// hops of a proxy. The attempt is aborted when ctx ends. All that is over when end
-// is called.
-func (a *Attempt) Handshake(ctx context.Context) (end func()) {
-	stop := context.AfterFunc(ctx, a.Abort)
-	a.watch.start(time.Until(a.deadline), a.Limit)
-	endHops := a.proxy.Serve(ctx)
-	return func() {
-		a.Stream.observe(observer{})
-		a.silence.end()
-		endHops()
-		a.watch.stop()
-		stop()
-	}
-}
-
-// Traffic is what a transport is told of the stream. Fields may be nil.
-type Traffic struct {
-	Wrote func() // something is about to be written
-	Heard func() // bytes came
-	Lost  func() // the other side ended the connection
-}
-
-// Listen watches the traffic for silence and for the version line.
-func (a *Attempt) Listen(t Traffic) {
-	a.Begin(sshconn.PhaseBanner)
-	a.Stream.observe(observer{
-		wrote: func() {
-			if t.Wrote != nil {
-				t.Wrote()
-			}
-			a.silence.restart()
-		},
-		heard: func() {
-			a.silence.begin()
-			a.silence.restart()
-			if t.Heard != nil {
-				t.Heard()
-			}
-		},
-		banner: func() { a.Begin(sshconn.PhaseKex) },
-		lost:   t.Lost,
+func (a *Attempt) open(ctx context.Context) (net.Conn, error) {
+	p, conn, err := proxy.Start(ctx, a.Config, &a.Options, proxy.Clocks{
+		Deadline: a.deadline,
+		Pause:    func() (resume func()) { return a.pauseFor(a.Limit) },
+		Fail:     a.Abort,
 	})
-	if a.proxy == nil {
-		a.silence.begin()
+	a.proxy = p
+	if conn != nil || err != nil {
+		return conn, a.inTime(err, a.Limit)
+	}
+	conn, err = a.direct(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if a.Options.Local != nil {
+		a.Options.Local(conn.LocalAddr())
+	}
+	return conn, nil
+}
+
+// direct connects without a proxy. A limit for the connect says that the keeper
+// comes back by itself: then the keeper tries again, not this attempt.
+func (a *Attempt) direct(ctx context.Context) (net.Conn, error) {
+	if own := a.Options.Limits.Connect; own > 0 {
+		return a.once(ctx, min(own, a.Limit))
+	}
+	return a.insist(ctx)
+}
+
+// betweenAttempts is how long ssh rests between ConnectionAttempts.
+const betweenAttempts = time.Second
+
+// insist connects as ConnectionAttempts says. Each try has ConnectTimeout for
+// itself.
+func (a *Attempt) insist(ctx context.Context) (net.Conn, error) {
+	for attempt := 1; ; attempt++ {
+		conn, err := a.once(ctx, a.Limit)
+		unresolved := (*sshconn.ResolveError)(nil)
+		if err == nil || attempt >= a.Config.ConnectionAttempts || errors.As(err, &unresolved) {
+			return conn, err
+		}
+		a.Options.Log.Info().Err(err).Int("attempt", attempt).Msg("not connected, trying again")
+		select {
+		case <-time.After(betweenAttempts):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
 	}
 }
 
-// Judge has the server's host key checked, while no clock runs, since a person
-// may be asked. If it is accepted, the login begins.
-func (a *Attempt) Judge(check func() error) error {
-	a.watch.stop()
-	a.silence.rest()
-	if err := check(); err != nil {
-		return err
+// once connects once. The time for what comes up to the host key begins when
+// there is an address to dial. If a person waits, and there is no ConnectTimeout,
+// the server has more time once it is connected.
+func (a *Attempt) once(ctx context.Context, limit time.Duration) (net.Conn, error) {
+	conn, began, err := dial.TCP(ctx, a.Config, a.Options, limit)
+	a.deadline = began.Add(a.Limit)
+	if err == nil && a.Config.ConnectTimeout <= 0 && !a.Options.Unattended() {
+		a.Limit, a.deadline = authTimeout, time.Now().Add(authTimeout)
 	}
-	a.BeginAuth()
-	a.silence.wake()
-	return nil
+	return conn, a.inTime(err, limit)
 }
 
-// BeginAuth says that the login begins, for which there is another limit.
-func (a *Attempt) BeginAuth() {
-	a.Begin(sshconn.PhaseAuth)
-	a.watch.start(authTimeout, authTimeout)
+// inTime makes a timeout the error that names the phase and the limit.
+func (a *Attempt) inTime(err error, limit time.Duration) error {
+	if timeout := net.Error(nil); errors.As(err, &timeout) && timeout.Timeout() {
+		return a.timeout(sshconn.PhaseConnect, limit)
+	}
+	return err
 }
 
-// Pause stops all clocks while a person is asked, until resume is called.
-func (a *Attempt) Pause() (resume func()) {
-	a.watch.stop()
-	a.silence.rest()
-	return func() {
-		a.watch.start(authTimeout, authTimeout)
-		a.silence.wake()
-	}
-}
-
-// PauseSSH stops the time for the login while ssh asks a person, until resume is
-// called.
-func (a *Attempt) PauseSSH() (resume func()) { return a.pauseFor(authTimeout) }
-
-// pauseFor stops the time for what a person is asked by a program, until resume
-// is called. The other side then has the limit again.
-func (a *Attempt) pauseFor(limit time.Duration) (resume func()) {
-	a.watch.stop()
-	began := time.Now()
-	return func() {
-		a.mu.Lock()
-		a.waited += time.Since(began)
-		a.mu.Unlock()
-		a.watch.start(limit, limit)
-	}
-}
-
-// Rest says that it is not the server's turn, until Wake is called.
-func (a *Attempt) Rest() { a.silence.rest() }
-
-// Wake ends Rest.
-func (a *Attempt) Wake() { a.silence.wake() }
-
-// Within runs f, which asks the server something, within the limit for what comes
-// up to the host key. The error is a *sshconn.TimeoutError.
-func (a *Attempt) Within(f func()) error {
-	a.watch.start(a.Limit, a.Limit)
-	f()
-	a.watch.stop()
-	return a.Overdue()
-}
-
-// Done ends the clocks, since the server has let us in, and returns what is known
-// of the connection so far.
-func (a *Attempt) Done() sshconn.Facts {
-	a.watch.stop()
-	a.silence.end()
-	seen := a.Stream.Seen()
-	f := sshconn.Facts{
-		Remote: a.Stream.Remote(), OpenSSH: seen.openSSH, OneSession: seen.oneSession,
-		Typed: a.proxy.Typed(), Silent: a.silence.slowest(), Judged: a.Config,
-	}
-	if a.proxied() {
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		f.Proxied = a.reached
-	}
-	return f
-}
-
-// OnAbort has something closed when the attempt is aborted, or at once if it was.
-func (a *Attempt) OnAbort(close func()) {
-	a.mu.Lock()
-	aborted := a.aborted
-	a.closers = append(a.closers, close)
-	a.mu.Unlock()
-	if aborted {
-		close()
-	}
-}
-
-// Abort frees whatever waits for the server, or for what OnAbort has closed.
-func (a *Attempt) Abort() {
-	a.mu.Lock()
-	a.aborted = true
-	closers := a.closers
-	a.mu.Unlock()
-	a.Stream.Close()
-	for _, close := range closers {
-		close()
-	}
-}
-
-// Leave ends, with the attempt, what a proxy has of it.
-func (a *Attempt) Leave() { a.proxy.Leave() }
-
-// oneByOne has tell called by one goroutine at a time.
-func oneByOne(tell func(sshconn.Notice)) func(sshconn.Notice) {
-	if tell == nil {
-		return nil
-	}
-	var one sync.Mutex
-	return func(n sshconn.Notice) {
-		one.Lock()
-		defer one.Unlock()
-		tell(n)
-	}
+func (a *Attempt) timeout(phase string, limit time.Duration) *sshconn.TimeoutError {
+	return &sshconn.TimeoutError{Host: a.Config.HostName, Port: a.Config.Port, Phase: phase, Seconds: int(math.Ceil(limit.Seconds()))}
 }

@@ -59,7 +59,7 @@ func (d *dialer) dial(ctx context.Context) (*Conn, error) {
 	if d.Config.VerifyHostKeyDNS != "no" {
 		d.Options.Log.Info().Msg("VerifyHostKeyDNS is passed over") // yes is for OpenSSH, see Open
 	}
-	d.auth = auth.New(ctx, asking, d.Config, d.Options, auth.Clocks{Pause: d.Pause, Rest: d.rest})
+	d.auth = auth.New(ctx, asking, d.Config, d.Options, auth.Clocks{Pause: d.Pause, Rest: d.Rest})
 	defer d.auth.Forget()
 	defer d.auth.Close()
 	d.OnAbort(d.auth.Close)
@@ -82,12 +82,6 @@ func (d *dialer) dial(ctx context.Context) (*Conn, error) {
 		return nil, err
 	}
 	return c, nil
-}
-
-// rest stops the server's clock until wake is called.
-func (d *dialer) rest() (wake func()) {
-	d.Rest()
-	return d.Wake
 }
 
 func (d *dialer) clientConfig(algos algorithms) *ssh.ClientConfig {
@@ -115,7 +109,7 @@ func (d *dialer) hostKey(_ string, _ net.Addr, key ssh.PublicKey) error {
 // authenticate supplies the next method. Before the first one it binds the agent
 // to the connection.
 func (d *dialer) authenticate(attempt *ssh.ClientAuthContext) (ssh.AuthMethod, error) {
-	defer d.rest()()
+	defer d.Rest()()
 	if !d.auth.Prepared() {
 		if d.keys.Verdict().Unverified {
 			d.auth.Distrust()

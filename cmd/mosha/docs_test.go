@@ -1,10 +1,12 @@
 package main
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -54,6 +56,37 @@ func TestReferenceIsComplete(t *testing.T) {
 		for i := range reflect.TypeOf(printed).NumField() {
 			tag, _, _ := strings.Cut(reflect.TypeOf(printed).Field(i).Tag.Get("json"), ",")
 			names(tag)
+		}
+	}
+}
+
+// TestFlowsNameWhatIs: the flows in docs/design.md name functions and types that
+// the code has.
+func TestFlowsNameWhatIs(t *testing.T) {
+	_, flows, _ := strings.Cut(readDoc(t, "docs/design.md"), "## Three flows")
+	flows, _, _ = strings.Cut(flows, "\n## ")
+	declared := map[string]bool{}
+	declaration := regexp.MustCompile(`(?m)^(?:func (?:\([^)]*\) )?|type )(\w+)`)
+	for _, dir := range []string{"../../cmd", "../../internal"} {
+		err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+			if err != nil || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			text, err := os.ReadFile(path)
+			for _, found := range declaration.FindAllSubmatch(text, -1) {
+				declared[string(found[1])] = true
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, quoted := range regexp.MustCompile("`([A-Za-z.]+)`").FindAllStringSubmatch(flows, -1) {
+		for _, name := range strings.Split(quoted[1], ".") {
+			if !declared[name] && !slices.Contains([]string{"sshconn", "remote", "lease", "owner", "native", "openssh"}, name) {
+				t.Errorf("docs/design.md names %s", quoted[1])
+			}
 		}
 	}
 }

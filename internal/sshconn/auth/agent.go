@@ -12,11 +12,50 @@ import (
 	"github.com/mosha-ssh/mosha/internal/sshconn/pubkey"
 )
 
+// askAgent returns the agent's keys, or why there are none in the words of
+// AuthError.Agent.
+func (k *keyring) askAgent(bind []byte) (keys []identity, problem string) {
+	a := k.auth
+	path := k.agentPath()
+	if path == "" {
+		return nil, sshconn.AgentAbsent
+	}
+	conn, err := dialAgent(a.ctx, path)
+	if err != nil {
+		a.opts.Log.Debug().Err(err).Msg("no agent")
+		return nil, sshconn.AgentAbsent
+	}
+	a.keep(conn)
+	waited := a.person.sayLate(sshconn.Notice{Kind: sshconn.NoticeWait})
+	keys, err = agentKeys(conn, bind, agentLimit(&a.opts), a.opts.Log)
+	waited()
+	switch {
+	case err != nil:
+		return nil, err.Error()
+	case len(keys) == 0:
+		return nil, sshconn.AgentEmpty
+	}
+	return keys, ""
+}
+
+func (k *keyring) agentPath() string {
+	if k.auth.opts.AgentSocket == nil {
+		return ""
+	}
+	return k.auth.opts.AgentSocket()
+}
+
 // agentTimeout bounds what an agent answers by itself: connecting and, where
 // nobody is there, session-bind and the list of keys. With a person there an
 // agent may ask them to unlock it before it lists anything, as it may before it
 // signs.
 const agentTimeout = 10 * time.Second
+
+// dialAgent connects to the agent's socket.
+func dialAgent(ctx context.Context, path string) (net.Conn, error) {
+	d := net.Dialer{Timeout: agentTimeout}
+	return d.DialContext(ctx, "unix", path)
+}
 
 // agentLimit is how long an agent may take to list its keys, 0 if there is no
 // limit.
@@ -25,12 +64,6 @@ func agentLimit(o *sshconn.Options) time.Duration {
 		return agentTimeout
 	}
 	return 0
-}
-
-// dialAgent connects to the agent's socket.
-func dialAgent(ctx context.Context, path string) (net.Conn, error) {
-	d := net.Dialer{Timeout: agentTimeout}
-	return d.DialContext(ctx, "unix", path)
 }
 
 // agentKeys binds the agent's connection to the session, as OpenSSH does before

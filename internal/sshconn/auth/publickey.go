@@ -33,39 +33,6 @@ func (k *keyring) prepare(bind []byte) {
 	k.queue = prefer(a.opts.Identity, arrange(files, certs, k.agentKeys, a.cfg.IdentitiesOnly))
 }
 
-// askAgent returns the agent's keys, or why there are none in the words of
-// AuthError.Agent.
-func (k *keyring) askAgent(bind []byte) (keys []identity, problem string) {
-	a := k.auth
-	path := k.agentPath()
-	if path == "" {
-		return nil, sshconn.AgentAbsent
-	}
-	conn, err := dialAgent(a.ctx, path)
-	if err != nil {
-		a.opts.Log.Debug().Err(err).Msg("no agent")
-		return nil, sshconn.AgentAbsent
-	}
-	a.keep(conn)
-	waited := a.person.sayLate(sshconn.Notice{Kind: sshconn.NoticeWait})
-	keys, err = agentKeys(conn, bind, agentLimit(&a.opts), a.opts.Log)
-	waited()
-	switch {
-	case err != nil:
-		return nil, err.Error()
-	case len(keys) == 0:
-		return nil, sshconn.AgentEmpty
-	}
-	return keys, ""
-}
-
-func (k *keyring) agentPath() string {
-	if k.auth.opts.AgentSocket == nil {
-		return ""
-	}
-	return k.auth.opts.AgentSocket()
-}
-
 // arrange orders the keys. A configured key that the agent has is tried with
 // the agent, in the agent's order.
 func arrange(files, certs, agent []identity, identitiesOnly bool) []identity {

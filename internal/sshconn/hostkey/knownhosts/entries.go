@@ -8,6 +8,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/mosha-ssh/mosha/internal/sshconn/pubkey"
+	"github.com/mosha-ssh/mosha/internal/text"
 )
 
 // entry is a line that matches the host, with its key.
@@ -37,6 +38,30 @@ func (db *DB) find(name string, kinds []string) entries {
 	return found
 }
 
+func (es entries) revoked(key ssh.PublicKey) bool {
+	_, found := es.findRevoked(key)
+	return found
+}
+
+// findRevoked looks for a revocation of the key, of the key that a certificate
+// certifies, or of its authority.
+func (es entries) findRevoked(key ssh.PublicKey) (Result, bool) {
+	keys := []ssh.PublicKey{key}
+	if cert, ok := key.(*ssh.Certificate); ok {
+		keys = []ssh.PublicKey{cert.Key, cert.SignatureKey}
+	}
+	for _, e := range es {
+		if e.marker == revoked && slices.ContainsFunc(keys, func(k ssh.PublicKey) bool { return pubkey.Same(pubkey.Plain(e.key), k) }) {
+			return e.result(Revoked), true
+		}
+	}
+	return Result{}, false
+}
+
+func (e entry) result(s Status) Result {
+	return Result{Status: s, Found: Found{File: e.file, Line: e.number, KeyType: e.key.Type(), Global: e.global}}
+}
+
 // checkCert looks for an authority that vouches for cert.
 func (es entries) checkCert(h Host, cert *ssh.Certificate, now time.Time) Result {
 	if r, found := es.findRevoked(cert); found {
@@ -54,6 +79,38 @@ func (es entries) checkCert(h Host, cert *ssh.Certificate, now time.Time) Result
 		return r
 	}
 	return Result{}
+}
+
+// certProblem says why a certificate from a known authority is not good for h,
+// "" if it is (sshkey.c, sshkey_cert_check_host). As in OpenSSH from 10.3 on, a
+// certificate without principals is refused, and wildcards in them count.
+func certProblem(h Host, cert *ssh.Certificate, now time.Time) string {
+	if cert.CertType != ssh.HostCert {
+		return "not a host certificate"
+	}
+	if unix := uint64(now.Unix()); unix < cert.ValidAfter {
+		return "not yet valid"
+	} else if unix >= cert.ValidBefore {
+		return "expired"
+	}
+	if len(cert.ValidPrincipals) == 0 {
+		return "no principals"
+	}
+	principal := slices.IndexFunc(cert.ValidPrincipals, func(p string) bool { return text.Match(p, h.principal()) })
+	if principal < 0 {
+		return "name is not a listed principal"
+	}
+	if len(cert.CriticalOptions) != 0 {
+		return "unsupported critical options"
+	}
+	if algos := h.CASignatureAlgorithms; len(algos) > 0 && !slices.Contains(algos, cert.Signature.Format) {
+		return "signed with disallowed algorithm"
+	}
+	checker := ssh.CertChecker{Clock: func() time.Time { return now }}
+	if err := checker.CheckCert(cert.ValidPrincipals[principal], cert); err != nil {
+		return "bad signature"
+	}
+	return ""
 }
 
 // checkPlain looks for the key itself. A host that is known with other keys
@@ -74,30 +131,6 @@ func (es entries) checkPlain(key ssh.PublicKey) Result {
 		last = e.result(Changed)
 	}
 	return last
-}
-
-// findRevoked looks for a revocation of the key, of the key that a certificate
-// certifies, or of its authority.
-func (es entries) findRevoked(key ssh.PublicKey) (Result, bool) {
-	keys := []ssh.PublicKey{key}
-	if cert, ok := key.(*ssh.Certificate); ok {
-		keys = []ssh.PublicKey{cert.Key, cert.SignatureKey}
-	}
-	for _, e := range es {
-		if e.marker == revoked && slices.ContainsFunc(keys, func(k ssh.PublicKey) bool { return pubkey.Same(pubkey.Plain(e.key), k) }) {
-			return e.result(Revoked), true
-		}
-	}
-	return Result{}, false
-}
-
-func (es entries) revoked(key ssh.PublicKey) bool {
-	_, found := es.findRevoked(key)
-	return found
-}
-
-func (e entry) result(s Status) Result {
-	return Result{Status: s, Found: Found{File: e.file, Line: e.number, KeyType: e.key.Type(), Global: e.global}}
 }
 
 // OtherName is a line that has the same key for another host.

@@ -1,6 +1,7 @@
 package knownhosts
 
 import (
+	"encoding/base64"
 	"io"
 	"os"
 	"slices"
@@ -138,6 +139,23 @@ func publicKey(s string) (ssh.PublicKey, bool) {
 	return key, ok
 }
 
+// anyKey is publicKey for keys of which nothing but the bytes is known, too.
+func anyKey(s string) (ssh.PublicKey, bool) {
+	name, encoded, ok := keyFields(s)
+	if !ok {
+		return nil, false
+	}
+	blob, err := base64.StdEncoding.DecodeString(encoded)
+	if err != nil {
+		return nil, false
+	}
+	key, err := pubkey.Parse(blob)
+	if err != nil || pubkey.TypeOf(name) != key.Type() {
+		return nil, false
+	}
+	return key, true
+}
+
 // keyFields returns a key's type and its base64 text.
 func keyFields(s string) (name, encoded string, ok bool) {
 	end := strings.IndexAny(s, " \t")
@@ -151,4 +169,15 @@ func keyFields(s string) (name, encoded string, ok bool) {
 	// b64_pton passes over white space: that is the \r of a DOS file here.
 	encoded = strings.TrimRight(encoded, "\r\v\f")
 	return s[:end], encoded, encoded != ""
+}
+
+// otherKey returns a *pubkey.Opaque, if ssh has its kind: one of those given, or
+// RSA.
+func otherKey(s string, kinds []string) (ssh.PublicKey, bool) {
+	key, _ := anyKey(s)
+	opaque, ok := key.(*pubkey.Opaque)
+	if !ok || opaque.Bits == 0 && !slices.Contains(kinds, opaque.Type()) {
+		return nil, false
+	}
+	return opaque, true
 }

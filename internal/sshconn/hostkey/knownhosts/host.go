@@ -23,6 +23,18 @@ func (h Host) Name() string {
 	return h.principal()
 }
 
+func (h Host) hasPort() bool { return h.Port != 22 && h.Port != 0 }
+
+func withPort(host string, port int) string { return "[" + host + "]:" + strconv.Itoa(port) }
+
+// principal is the name that a host certificate has to be for.
+func (h Host) principal() string {
+	if h.Alias != "" {
+		return lower(h.Alias)
+	}
+	return lower(h.Hostname)
+}
+
 // portless is the host as it is looked up without the port, where ok says that
 // it is: by a name with a port, and not by an alias.
 func (h Host) portless() (_ Host, ok bool) {
@@ -33,16 +45,6 @@ func (h Host) portless() (_ Host, ok bool) {
 	return h, true
 }
 
-func (h Host) hasPort() bool { return h.Port != 22 && h.Port != 0 }
-
-// principal is the name that a host certificate has to be for.
-func (h Host) principal() string {
-	if h.Alias != "" {
-		return lower(h.Alias)
-	}
-	return lower(h.Hostname)
-}
-
 // DisplayAddress is an address as ssh shows it beside a name: [ip]:port where
 // the port is not 22.
 func DisplayAddress(ip string, port int) string {
@@ -51,5 +53,3 @@ func DisplayAddress(ip string, port int) string {
 	}
 	return withPort(ip, port)
 }
-
-func withPort(host string, port int) string { return "[" + host + "]:" + strconv.Itoa(port) }

@@ -44,6 +44,28 @@ func Connect(ctx context.Context, dirs rundir.Dirs, id string) (*Client, error) 
 // ErrNoKeeper reports that no keeper listens for a destination.
 var ErrNoKeeper = errors.New("no keeper runs for this destination")
 
+// dialRest is how long dialSocket waits when the queue for a place is full.
+const dialRest = 10 * time.Millisecond
+
+// dialSocket connects to a keeper's socket. That never blocks; where the queue
+// for a place is full, the system says EAGAIN, and it is tried again until
+// patience or ctx ends.
+func dialSocket(ctx context.Context, path string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for {
+		conn, err := net.Dial("unix", path)
+		if !errors.Is(err, unix.EAGAIN) {
+			return conn, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(dialRest):
+		}
+	}
+}
+
 // Close ends the conversation.
 func (c *Client) Close() {
 	c.stop()

@@ -1,13 +1,9 @@
 package control
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
-	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // strangerError reports that another user's process came to the control socket.
@@ -44,26 +40,4 @@ func checkPeer(conn net.Conn, uid int) error {
 		return &strangerError{UID: peer}
 	}
 	return nil
-}
-
-// dialRest is how long dialSocket waits when the queue for a place is full.
-const dialRest = 10 * time.Millisecond
-
-// dialSocket connects to a keeper's socket. That never blocks; where the queue
-// for a place is full, the system says EAGAIN, and it is tried again until
-// patience or ctx ends.
-func dialSocket(ctx context.Context, path string) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	for {
-		conn, err := net.Dial("unix", path)
-		if !errors.Is(err, unix.EAGAIN) {
-			return conn, err
-		}
-		select {
-		case <-ctx.Done():
-			return nil, err
-		case <-time.After(dialRest):
-		}
-	}
 }

@@ -1,23 +1,21 @@
 // Package lease tells the keeper which sessions live, by a lock of the kernel's
-// for each.
+// for each. lease.go is for the launcher and its stand-in, set.go for the keeper.
 package lease
 
 import (
 	"crypto/rand"
+	"encoding/json"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
-	"sync"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 )
-
-// leaseName is the form of a lease's id; it becomes a file name.
-var leaseName = regexp.MustCompile(`^[A-Z2-7]{26}$`)
 
 // Lease is how the keeper knows that a session lives: a shared lock on a file,
 // held through a descriptor that mosh and mosh-client inherit. The kernel
@@ -45,6 +43,26 @@ func New(dir rundir.Dir) (*Lease, error) {
 	return lease, nil
 }
 
+// Handover is what a launcher tells its stand-in, which mosh runs in between. It
+// lies in the lease, where only the user can read it, until the stand-in has read
+// it: a command line would show it to everybody.
+type Handover struct {
+	Env     []sshconfig.EnvVar `json:"env,omitempty"`     // for the session
+	Address string             `json:"address,omitempty"` // where mosh's UDP is to go; "": as the keeper tells
+	Read    bool               `json:"read,omitempty"`    // somebody is there to read what mosha writes before the session
+	Lacks   bool               `json:"lacks,omitempty"`   // the person was told that the session goes without something
+}
+
+// HandOver writes the handover for the stand-in.
+func (l *Lease) HandOver(h Handover) error {
+	text, err := json.Marshal(h)
+	if err != nil {
+		return err
+	}
+	_, err = l.file.WriteAt(text, 0)
+	return err
+}
+
 // Inherit lets the descriptor be inherited by the program that this process
 // execs next, and returns its number.
 func (l *Lease) Inherit() (int, error) {
@@ -59,106 +77,22 @@ func (l *Lease) Drop() {
 	_ = l.file.Close()
 }
 
-// Set counts the sessions that live.
-type Set struct {
-	dir     string
-	changed func() // called without the lock
+// maxHandover bounds what is read of a handover, in bytes.
+const maxHandover = 1 << 20
 
-	mu   sync.Mutex
-	held map[string]bool
-}
-
-// NewSet returns the set of the leases in a directory, which is empty until Find or
-// Add is called. It calls changed when a session came or ended.
-func NewSet(dir string, changed func()) *Set {
-	return &Set{dir: dir, changed: changed, held: map[string]bool{}}
-}
-
-// ErrNone reports that a lease is not there or that nobody holds it.
-var ErrNone = errors.New("no such lease, or its session has ended")
-
-// Find takes up the sessions that an earlier keeper left behind and removes
-// the leases that nobody holds any more: those sessions have ended since.
-func (l *Set) Find() error {
-	entries, err := os.ReadDir(l.dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+// TakeOver reads the handover in the lease that was inherited as this descriptor
+// and removes it there. Until release is called, the stand-in holds the lease
+// beside mosh; nothing that it starts does.
+func TakeOver(fd int) (h Handover, release func(), err error) {
+	file := os.NewFile(uintptr(fd), "lease")
+	if file == nil {
+		return Handover{}, func() {}, os.ErrInvalid
 	}
-	over := false
-	for _, entry := range entries {
-		over = l.Add(entry.Name()) != nil || over
-	}
-	if over {
-		l.changed()
-	}
-	return err
-}
-
-// Add counts the session that holds the lease id until it ends.
-func (l *Set) Add(id string) error {
-	if !leaseName.MatchString(id) {
-		return ErrNone
-	}
-	path := filepath.Join(l.dir, id)
-	file, err := rundir.Open(path, os.O_RDWR)
+	unix.CloseOnExec(fd)
+	release = func() { _ = file.Close() }
+	text, err := io.ReadAll(io.NewSectionReader(file, 0, maxHandover))
 	if err != nil {
-		return ErrNone
+		return h, release, err
 	}
-	if removeIfFree(file) {
-		_ = file.Close()
-		return ErrNone
-	}
-	l.mu.Lock()
-	known := l.held[id]
-	l.held[id] = true
-	l.mu.Unlock()
-	if known {
-		return file.Close()
-	}
-	go l.await(id, file)
-	l.changed()
-	return nil
-}
-
-// removeIfFree removes a lease that no session holds.
-func removeIfFree(file *os.File) bool {
-	if rundir.Flock(file, unix.LOCK_EX|unix.LOCK_NB) != nil {
-		return false
-	}
-	_ = os.Remove(file.Name())
-	return true
-}
-
-// RemoveFree removes all leases in a directory that no session holds.
-func RemoveFree(dir string) {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return
-	}
-	for _, entry := range entries {
-		path := filepath.Join(dir, entry.Name())
-		if file, err := rundir.Open(path, os.O_RDWR); err == nil {
-			removeIfFree(file)
-			_ = file.Close()
-		}
-	}
-}
-
-// await blocks in the kernel until the session's last descriptor is closed.
-// It has no cancel: it ends with its session or with the process.
-func (l *Set) await(id string, file *os.File) {
-	_ = rundir.Flock(file, unix.LOCK_EX)
-	_ = os.Remove(file.Name())
-	_ = file.Close()
-	l.mu.Lock()
-	delete(l.held, id)
-	l.mu.Unlock()
-	l.changed()
-}
-
-// Count returns how many sessions live.
-func (l *Set) Count() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.held)
+	return h, release, errors.Join(json.Unmarshal(text, &h), file.Truncate(0))
 }

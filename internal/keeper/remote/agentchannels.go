@@ -26,15 +26,16 @@ type agentChannels struct {
 	door    guard.Door   // of those that are served
 }
 
-// forward asks for agent forwarding in a session, and allows the server to
-// open agent channels from then on. A server whose host key is not the known
-// one is not asked: it gets no agent (ssh's client does the same).
+// forward asks for agent forwarding in a session (draft-ietf-secsh-agent), and
+// allows the server to open agent channels from then on. Whether the server
+// agrees shows in the session's environment. A server whose host key is not the
+// known one is not asked: it gets no agent (ssh's client does the same).
 func (a *agentChannels) forward(s *Session) error {
 	if a.c.ssh.Facts().Unverified {
 		return nil
 	}
 	a.allowed.Store(true)
-	return s.forwardAgent()
+	return s.request("auth-agent-req@openssh.com", nil)
 }
 
 // offered serves an agent channel that the server opens, if it was asked to

@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -9,7 +10,6 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/mosha-ssh/mosha/internal/keeper/control"
-	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
@@ -107,32 +107,43 @@ func (s *Session) drain(requests <-chan *ssh.Request) {
 	s.exit <- code
 }
 
-// forwardAgent asks for agent forwarding (draft-ietf-secsh-agent). Whether the
-// server agrees shows in the session's environment.
-func (s *Session) forwardAgent() error {
-	return s.request("auth-agent-req@openssh.com", nil)
-}
-
-// terminal asks for a pseudo-terminal without settings of its own (RFC 4254, 6.2).
-func (s *Session) terminal(pty control.Pty) error {
-	payload := ssh.Marshal(struct {
-		Term                         string
-		Columns, Rows, Width, Height uint32
-		Modes                        string
-	}{pty.Term, pty.Columns, pty.Rows, 0, 0, "\x00"})
-	return s.request("pty-req", payload)
-}
-
-// setenv sets a variable (RFC 4254, 6.4), if the server's AcceptEnv lets it be.
-func (s *Session) setenv(v sshconfig.EnvVar) error {
-	return s.request("env", ssh.Marshal(v))
-}
-
 // shell starts the shell that reads our scripts.
 func (s *Session) shell() error {
 	s.overhear()
 	return s.exec(shellCommand)
 }
+
+// maxSaid is how much is kept of what comes in place of a shell, in bytes.
+const maxSaid = 1 << 10
+
+// overhear keeps the beginning of what the session's command writes to its
+// standard error, and drops the rest.
+func (s *Session) overhear() {
+	s.heard = make(chan struct{})
+	go func() {
+		defer close(s.heard)
+		copyTo(func(p []byte) {
+			s.said = append(s.said, p[:min(len(p), maxSaid-len(s.said))]...)
+		}, s.channel.Stderr())
+	}()
+}
+
+// copyTo hands what r delivers to output until r ends.
+func copyTo(output func([]byte), r io.Reader) {
+	buf := make([]byte, 4<<10)
+	for {
+		n, err := r.Read(buf)
+		if n > 0 {
+			output(buf[:n])
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// shellCommand needs no quoting in any login shell.
+const shellCommand = "exec /bin/sh"
 
 // exec starts a command. A server that refuses it closes the session or leaves
 // it silent, so that who waits for output needs a time limit.
@@ -148,9 +159,6 @@ func (s *Session) request(kind string, payload []byte) error {
 	}
 	return nil
 }
-
-// shellCommand needs no quoting in any login shell.
-const shellCommand = "exec /bin/sh"
 
 // Read reads the command's output. The error is io.EOF, or an *control.ExpiredError.
 func (s *Session) Read(p []byte) (int, error) {
@@ -170,6 +178,38 @@ func (s *Session) Write(p []byte) (int, error) {
 	}
 	return n, err
 }
+
+// saysExpired is what sshd says first, on standard error or the terminal, where it
+// runs passwd in place of what it was told to (session.c, do_pwchange).
+var saysExpired = []byte("WARNING: Your password has expired.")
+
+// ended is the error of a session whose command has: err, or an *control.ExpiredError.
+func (s *Session) ended(err error) error {
+	if bytes.HasPrefix(s.LastWords(), saysExpired) {
+		return s.expired
+	}
+	return err
+}
+
+// saidPatience is how long its end is waited for, once the shell has ended.
+const saidPatience = time.Second
+
+// LastWords returns what overhear has kept, when the command has ended.
+func (s *Session) LastWords() []byte {
+	if s.heard == nil {
+		return nil
+	}
+	select {
+	case <-s.heard:
+		return s.said
+	case <-time.After(saidPatience):
+		return nil
+	}
+}
+
+// Expired returns the *control.ExpiredError of a session whose command has ended,
+// nil if it is none.
+func (s *Session) Expired() error { return s.ended(nil) }
 
 // Output hands what the command prints to take, until it ends.
 func (s *Session) Output(take func([]byte)) { copyTo(take, s) }

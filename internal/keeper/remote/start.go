@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -8,7 +9,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/crypto/ssh"
+
 	"github.com/mosha-ssh/mosha/internal/keeper/control"
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 )
 
 // DetachLimit is how long a start or a shell whose stand-in has left may go on: it has
@@ -48,6 +52,9 @@ func (c *Connection) inStart(err error) error {
 	}
 	return err
 }
+
+// ErrLostInStart reports that the connection ended in the middle of a start.
+var ErrLostInStart = errors.New("the connection was lost while mosh-server started")
 
 // startIn starts the command in a session. The error is errSessionClosed where
 // the server had closed that before: then nothing has been started.
@@ -101,19 +108,52 @@ func (s *Session) begin(start control.Start) error {
 	return s.exec(start.Command)
 }
 
-// ErrLostInStart reports that the connection ended in the middle of a start.
-var ErrLostInStart = errors.New("the connection was lost while mosh-server started")
+// terminal asks for a pseudo-terminal without settings of its own (RFC 4254, 6.2).
+func (s *Session) terminal(pty control.Pty) error {
+	payload := ssh.Marshal(struct {
+		Term                         string
+		Columns, Rows, Width, Height uint32
+		Modes                        string
+	}{pty.Term, pty.Columns, pty.Rows, 0, 0, "\x00"})
+	return s.request("pty-req", payload)
+}
 
-// copyTo hands what r delivers to output until r ends.
-func copyTo(output func([]byte), r io.Reader) {
-	buf := make([]byte, 4<<10)
-	for {
-		n, err := r.Read(buf)
-		if n > 0 {
-			output(buf[:n])
-		}
-		if err != nil {
-			return
-		}
+// setenv sets a variable (RFC 4254, 6.4), if the server's AcceptEnv lets it be.
+func (s *Session) setenv(v sshconfig.EnvVar) error {
+	return s.request("env", ssh.Marshal(v))
+}
+
+// opening hands on what a command prints, unless that begins with saysExpired.
+type opening struct {
+	output  func([]byte)
+	expired func()
+
+	held   []byte // may be the beginning of it
+	passed bool   // it is something else
+}
+
+// take takes the next piece.
+func (o *opening) take(p []byte) {
+	if o.passed {
+		o.output(p)
+		return
+	}
+	if bytes.HasPrefix(o.held, saysExpired) {
+		return
+	}
+	o.held = append(o.held, p...)
+	switch {
+	case bytes.HasPrefix(o.held, saysExpired):
+		o.expired()
+	case !bytes.HasPrefix(saysExpired, o.held):
+		o.passed = true
+		o.output(o.held)
+	}
+}
+
+// end hands on what was held back.
+func (o *opening) end() {
+	if !o.passed && len(o.held) > 0 && !bytes.HasPrefix(o.held, saysExpired) {
+		o.output(o.held)
 	}
 }

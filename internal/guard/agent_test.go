@@ -88,7 +88,7 @@ func guarded(t *testing.T, dial Dial, bind []byte) string {
 			if err != nil {
 				return
 			}
-			channels.Go(func() { _, _ = guard.Serve(t.Context(), channel, bind) })
+			channels.Go(func() { _ = guard.Serve(t.Context(), channel, bind) })
 		}
 	})
 	t.Cleanup(func() {
@@ -169,7 +169,7 @@ func TestAgentKilled(t *testing.T) {
 	client, channel := net.Pipe()
 	ended := make(chan error)
 	go func() {
-		_, err := New(dialer(local), zerolog.Nop()).Serve(t.Context(), channel, nil)
+		err := New(dialer(local), zerolog.Nop()).Serve(t.Context(), channel, nil)
 		ended <- err
 	}()
 	send(t, client, 11)
@@ -341,7 +341,7 @@ func (g *Guard) dialThrough(t *testing.T, bind []byte) (agent.ExtendedAgent, fun
 	client, channel := net.Pipe()
 	done := make(chan error, 1)
 	go func() {
-		_, err := g.Serve(t.Context(), channel, bind)
+		err := g.Serve(t.Context(), channel, bind)
 		done <- err
 	}()
 	return agent.NewClient(client), func() {

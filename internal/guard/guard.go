@@ -11,8 +11,7 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// Stats counts what a remote client asked for on one channel, with or without
-// an answer.
+// Stats counts what remote clients asked for, with or without an answer.
 type Stats struct {
 	Requests int // complete requests of any type
 	Signs    int // of them, requests for a signature
@@ -67,11 +66,11 @@ func (g *Guard) Warn(kind string, err error) { g.tally.warn(kind, err) }
 //
 // The error is nil when the client closed the channel after any number of
 // requests, ctx's cause when ctx ended, or an *Error.
-func (g *Guard) Serve(ctx context.Context, channel io.ReadWriteCloser, bind []byte) (Stats, error) {
+func (g *Guard) Serve(ctx context.Context, channel io.ReadWriteCloser, bind []byte) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	r := relay{guard: g, channel: channel, bind: bind, bound: bind == nil, inbox: newInbox()}
 	closeChannel := closeWith(ctx, channel)
+	r := relay{guard: g, channel: channel, bind: bind, bound: bind == nil, inbox: newInbox()}
 	var reading sync.WaitGroup
 	reading.Go(func() {
 		r.inbox.fill(channel, func() { cancel(&Error{Side: Remote, Op: "read", Err: &UnreadError{}}) })
@@ -83,7 +82,7 @@ func (g *Guard) Serve(ctx context.Context, channel io.ReadWriteCloser, bind []by
 	closeChannel()
 	reading.Wait()
 	g.ended(err, r.stats)
-	return r.stats, err
+	return err
 }
 
 // ended counts a channel and logs its error.

@@ -38,7 +38,8 @@ func serve(t *testing.T, dial Dial, bind []byte) *served {
 	go func() {
 		defer close(s.done)
 		g := New(dial, zerolog.New(&s.log))
-		s.stats, s.err = g.Serve(ctx, channel, bind)
+		s.err = g.Serve(ctx, channel, bind)
+		s.stats = g.Served()
 		g.End()
 	}()
 	return s
@@ -250,8 +251,9 @@ func TestHalfCloseGetsReply(t *testing.T) {
 	if err := client.(*net.UnixConn).CloseWrite(); err != nil {
 		t.Fatal(err)
 	}
-	if stats, err := New(scripted(echo), zerolog.Nop()).Serve(t.Context(), channel, nil); err != nil || stats.Requests != 1 {
-		t.Errorf("%+v, %v", stats, err)
+	g := New(scripted(echo), zerolog.Nop())
+	if err := g.Serve(t.Context(), channel, nil); err != nil || g.Served().Requests != 1 {
+		t.Errorf("%+v, %v", g.Served(), err)
 	}
 	expect(t, client, 11)
 }

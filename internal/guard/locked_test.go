@@ -199,7 +199,7 @@ func TestLockedAndUnlocked(t *testing.T) {
 	})
 	for range lockTries {
 		client, channel := net.Pipe()
-		channels.Go(func() { _, _ = guard.Serve(t.Context(), channel, bind) })
+		channels.Go(func() { _ = guard.Serve(t.Context(), channel, bind) })
 		l.getsNothing(client)
 	}
 	cancel()

@@ -26,7 +26,9 @@ func serveMaster(t *testing.T, dial Dial) *served {
 			s.err = err
 			return
 		}
-		s.stats, s.err = New(dial, zerolog.New(&s.log)).Serve(t.Context(), rest, bind)
+		g := New(dial, zerolog.New(&s.log))
+		s.err = g.Serve(t.Context(), rest, bind)
+		s.stats = g.Served()
 	}()
 	return s
 }

@@ -22,12 +22,13 @@ type tally struct {
 	log zerolog.Logger
 
 	mu      sync.Mutex
-	period  *time.Timer // nil: nothing was counted since the last line
-	counted counts
+	period  *time.Timer          // nil: nothing was counted since the last line
+	counted counts               // in this period
+	all     counts               // since the beginning
 	warned  map[string]time.Time // when there was a warning of that kind last
 }
 
-// counts is what happened in a period.
+// counts is what happened in some time.
 type counts struct {
 	channels, requests, signs int
 	refused                   int // requests that were answered here with a failure
@@ -42,6 +43,14 @@ func (t *tally) count(how func(*counts)) {
 		t.period = time.AfterFunc(tallyPeriod, t.tell)
 	}
 	how(&t.counted)
+	how(&t.all)
+}
+
+// Served returns what was asked for on the channels that have ended.
+func (g *Guard) Served() Stats {
+	g.tally.mu.Lock()
+	defer g.tally.mu.Unlock()
+	return Stats{Requests: g.tally.all.requests, Signs: g.tally.all.signs}
 }
 
 // warn logs a warning, unless there was one of that kind lately. There are few

@@ -31,7 +31,7 @@ func TestTally(t *testing.T) {
 			done := make(chan struct{})
 			go func() {
 				defer close(done)
-				_, _ = g.Serve(t.Context(), channel, nil)
+				_ = g.Serve(t.Context(), channel, nil)
 			}()
 			for _, request := range requests {
 				_, _ = client.Write(request)

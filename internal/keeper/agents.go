@@ -39,7 +39,6 @@ type agents struct {
 	keyed     map[string]bool // whether the agent at a path has keys; not there: not known
 	noKeys    string          // path of the newest launch's agent if that has none
 	asking    map[string]bool // those that were asked for their keys and have not answered yet
-	asked     guard.Stats     // what the forwarded agent was asked for
 }
 
 // newAgents returns the agents of a keeper that begins, with those that the one
@@ -240,18 +239,4 @@ func (a *agents) lacksKeys() error {
 		return nil
 	}
 	return &control.NoKeysError{Path: a.noKeys, Others: len(paths) > 0 && a.keyed[paths[0]]}
-}
-
-// count adds what the forwarded agent was asked for.
-func (a *agents) count(s guard.Stats) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.asked.Requests += s.Requests
-	a.asked.Signs += s.Signs
-}
-
-func (a *agents) counted() guard.Stats {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.asked
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/mosha-ssh/mosha/internal/guard"
 	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/keeper/remote"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
@@ -165,9 +164,8 @@ func (k *Keeper) serve(conn sshconn.Connection) *remote.Connection {
 // owner is the keeper for its connections.
 type owner struct{ k *Keeper }
 
-func (o owner) Used()               { o.k.uses.Note() }
-func (o owner) Changed()            { o.k.update(func() {}) }
-func (o owner) Asked(s guard.Stats) { o.k.agents.count(s) }
+func (o owner) Used()    { o.k.uses.Note() }
+func (o owner) Changed() { o.k.update(func() {}) }
 
 // Measured tells nobody: that would wake all who wait for news.
 func (o owner) Measured(roundTrip time.Duration) {

@@ -19,7 +19,7 @@ var linkWords = map[link.Owner]string{
 const maxProblem = 1 << 10
 
 func (k *Keeper) status() *control.Status {
-	sessions, used := k.leases.Count(), k.agents.counted()
+	sessions, used := k.leases.Count(), k.agents.guard.Served()
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	config := k.spec.Config

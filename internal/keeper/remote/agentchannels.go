@@ -117,6 +117,5 @@ func (a *agentChannels) serve(channel *sshconn.AgentChannel) {
 		case <-ctx.Done():
 		}
 	}()
-	stats, _ := a.c.Guard.Serve(ctx, channel, channel.Bind)
-	a.c.owner.Asked(stats)
+	_ = a.c.Guard.Serve(ctx, channel, channel.Bind) // it logs the error
 }

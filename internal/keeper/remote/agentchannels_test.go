@@ -107,8 +107,8 @@ func TestLogOutlivesRequests(t *testing.T) {
 	}
 	clients.Wait()
 	end()
-	if owner.asked != 200_000 {
-		t.Errorf("%d requests were counted", owner.asked)
+	if asked := c.Guard.Served().Requests; asked != 200_000 {
+		t.Errorf("%d requests were counted", asked)
 	}
 	if text := log.String(); !strings.Contains(text, `"agent requests"`) || len(text) > 16<<10 {
 		t.Errorf("the log has %d bytes and begins with\n%.1000s", len(text), text)

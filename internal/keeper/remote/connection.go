@@ -35,8 +35,6 @@ type Owner interface {
 	Ended(why error)
 	// Used is called when the connection takes memory, and when it frees it.
 	Used()
-	// Asked counts what an agent was asked for.
-	Asked(guard.Stats)
 }
 
 // Options is what a connection is made with.

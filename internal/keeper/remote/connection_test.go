@@ -3,14 +3,12 @@ package remote
 import (
 	"errors"
 	"net"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
 	"golang.org/x/crypto/ssh"
 
-	"github.com/mosha-ssh/mosha/internal/guard"
 	"github.com/mosha-ssh/mosha/internal/link"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
@@ -43,9 +41,7 @@ func (c deadConnection) Wait() error {
 
 // testOwner counts what a connection tells.
 type testOwner struct {
-	used  atomic.Int32
-	mu    sync.Mutex
-	asked int
+	used atomic.Int32
 }
 
 func (o *testOwner) Answered(*Connection, time.Duration) {}
@@ -53,12 +49,6 @@ func (o *testOwner) Measured(time.Duration)              {}
 func (o *testOwner) Changed()                            {}
 func (o *testOwner) Ended(error)                         {}
 func (o *testOwner) Used()                               { o.used.Add(1) }
-
-func (o *testOwner) Asked(s guard.Stats) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.asked += s.Requests
-}
 
 // options are those of a connection of which nothing special is asked.
 func options() Options {

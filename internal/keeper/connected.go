@@ -1,7 +1,6 @@
 package keeper
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -73,28 +72,31 @@ func (k *Keeper) upLocked() {
 // watch waits until the connection ends or is not needed. When it does not
 // answer, another is dialed beside it, and the first that works wins.
 func (r reconnecting) watch(ctx context.Context, conn *remote.Connection) *remote.Connection {
-	epoch := -1
-	for {
+	for epoch := r.events(); ; {
+		r.tend(ctx, conn, &epoch, func() bool { return conn.Doubted() || conn.Ended() || !r.wantedLocked() })
+		if conn.Ended() || !r.wanted() || ctx.Err() != nil {
+			return nil
+		}
+		if !conn.Doubted() { // it has answered after all
+			continue
+		}
+		if next := r.contest(ctx, conn); next != nil {
+			return next
+		}
+	}
+}
+
+// tend waits until over, which is called with the lock held, is true or ctx ends.
+// It looks at the connection after each network event since epoch.
+func (r reconnecting) tend(ctx context.Context, conn *remote.Connection, epoch *int, over func() bool) {
+	for met := false; !met && ctx.Err() == nil; {
 		disturbed := false
 		r.until(ctx, 0, func() bool {
-			if epoch < 0 {
-				epoch = r.epoch
-			}
-			disturbed = r.epoch != epoch
-			epoch = r.epoch
-			return disturbed || conn.Doubted() || conn.Ended() || !r.wantedLocked()
+			met, disturbed = over(), r.epoch != *epoch
+			*epoch = r.epoch
+			return met || disturbed
 		})
-		r.mu.Lock()
-		doubted, over := conn.Doubted(), conn.Ended() || !r.wantedLocked() || ctx.Err() != nil
-		r.mu.Unlock()
-		switch {
-		case over:
-			return nil
-		case doubted:
-			if next := r.contest(ctx, conn); next != nil {
-				return next
-			}
-		case disturbed:
+		if disturbed && !met {
 			conn.Disturbed()
 		}
 	}
@@ -125,40 +127,6 @@ func (r reconnecting) contest(ctx context.Context, conn *remote.Connection) *rem
 		return nil
 	}
 	return next
-}
-
-// prove waits for the first answer of a connection that is to take another's
-// place. A session is opened meanwhile, which is at hand then.
-func (r reconnecting) prove(ctx context.Context, conn *remote.Connection) error {
-	conn.OpenAhead()
-	epoch, over := -1, false
-	for ctx.Err() == nil && !over {
-		r.until(ctx, 0, func() bool {
-			if epoch < 0 {
-				epoch = r.epoch
-			}
-			over = conn.Answered() || conn.Doubted() || conn.Ended()
-			return over || r.epoch != epoch
-		})
-		if epoch = -1; !over {
-			conn.Disturbed()
-		}
-	}
-	err := conn.Unproven()
-	if ctx.Err() == nil && conn.Answered() {
-		return nil
-	}
-	conn.Drop()
-	<-conn.Done()
-	return cmp.Or(context.Cause(ctx), err)
-}
-
-// serve takes over an SSH connection and begins to serve its channels.
-func (k *Keeper) serve(conn sshconn.Connection) *remote.Connection {
-	k.mu.Lock()
-	options := remote.Options{Config: k.spec.Config, Log: k.log, Guard: k.agents.guard, Claims: k.claims, First: k.known.learned.First}
-	k.mu.Unlock()
-	return remote.New(conn, owner{k}, options)
 }
 
 // owner is the keeper for its connections.

@@ -7,7 +7,7 @@
 // control). The keeper counts sessions by their leases, which are kernel locks,
 // and ends within two seconds of the last one (wantedLocked).
 //
-// keeper.go has the state, reconnect.go the main loop and the attempts to
+// keeper.go has the state, reconnect.go the main loop, attempt.go one attempt to
 // connect, connected.go the time that a connection lasts. serve.go answers
 // clients: attach.go a launcher, start.go mosh's stand-in, setup.go and shell.go
 // who wants something done on the remote. agents.go has the agents that are
@@ -232,6 +232,13 @@ func (k *Keeper) needsLinkLocked() bool {
 		return false
 	}
 	return k.lifetime.kept || k.leases.Count() > 0 || time.Now().Before(k.lifetime.lingering)
+}
+
+// events returns how many network events and wakes there were.
+func (k *Keeper) events() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.epoch
 }
 
 // disturb notes that the network changed, or that the machine slept.

@@ -59,8 +59,8 @@ type Attempt struct {
 	closers []func()
 }
 
-// New returns an attempt that is still to connect. itself says that an ssh makes
-// the connection itself.
+// New returns an attempt that is still to connect. itself reports whether an ssh
+// makes the connection itself.
 func New(cfg *sshconfig.Config, opts sshconn.Options, itself bool) *Attempt {
 	opts.Tell = oneByOne(opts.Tell)
 	a := &Attempt{Config: cfg, Options: opts, itself: itself, Limit: cfg.ConnectTimeout, began: time.Now()}

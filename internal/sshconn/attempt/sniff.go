@@ -53,7 +53,7 @@ const (
 	sniffDone
 )
 
-// reader takes what a stream has found. packet returns false when it has enough.
+// reader takes what a side has found. packet returns false when it has enough.
 type reader interface {
 	version(line []byte)
 	packet(payload []byte) (more bool)

@@ -31,7 +31,7 @@ func agentHas(t *testing.T, sock string) []*agent.Key {
 	return keys
 }
 
-// signs says whether the agent signs with its first key.
+// signs reports whether the agent signs with its first key.
 func signs(t *testing.T, sock string) bool {
 	t.Helper()
 	conn, err := net.Dial("unix", sock)

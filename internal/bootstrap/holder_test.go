@@ -64,11 +64,11 @@ func (h *held) expect(want link.Event) {
 // began reads what every holder says first.
 func (h *held) began(agent string) {
 	h.t.Helper()
-	h.beganIn(link.PlaceHome, agent)
+	h.beganIn(remotesh.PlaceHome, agent)
 }
 
 // beganIn is began where the link is in another place.
-func (h *held) beganIn(place link.Place, agent string) {
+func (h *held) beganIn(place remotesh.Place, agent string) {
 	h.t.Helper()
 	h.expect(link.Ends{
 		Client: netip.MustParseAddrPort("192.0.2.1:1234"), Server: netip.MustParseAddrPort("[2001:db8::1]:22"),
@@ -190,7 +190,7 @@ func testOccupied(t *testing.T, l *local, own, _ string) {
 func testCannotWrite(t *testing.T, l *local, own, _ string) {
 	l.lay(dir(".ssh").with(0o555))
 	h := l.hold(link.Claim, "SSH_AUTH_SOCK="+own)
-	h.beganIn(link.PlaceNone, own)
+	h.beganIn(remotesh.PlaceNone, own)
 	h.expect(failedLink(link.Error{}))
 	h.order(link.Ping(1), link.Pong{Token: 1, Owner: link.OwnerFailed})
 }

@@ -16,11 +16,11 @@ import (
 	"github.com/mosha-ssh/mosha/internal/text"
 )
 
-// kindOf returns the kind of a *remotesh.Error, 0 for no error.
+// kindOf returns the kind of a *remotesh.Error, "" for no error.
 func kindOf(t *testing.T, err error) remotesh.Kind {
 	t.Helper()
 	if err == nil {
-		return 0
+		return ""
 	}
 	var remote *remotesh.Error
 	if !errors.As(err, &remote) {
@@ -66,8 +66,8 @@ func TestReadHome(t *testing.T) {
 		{"dangling", "swinging", remotesh.Malformed},
 		{".bash_login", ".profile", remotesh.Malformed},
 		{"end\n", "end", remotesh.Ended},
-		{"end\n", "link dead /x\nend\n", 0},
-		{"end\n", "link private \nend\n", 0},
+		{"end\n", "link dead /x\nend\n", ""},
+		{"end\n", "link private \nend\n", ""},
 		{"end\n", "link\nend\n", remotesh.Malformed},
 		{"end\n", "link dead\nend\n", remotesh.Malformed},
 		{"end\n", "link alive /x\nend\n", remotesh.Malformed},
@@ -287,7 +287,7 @@ func FuzzReadHome(f *testing.F) {
 	f.Add([]byte(strings.Replace(listing, "data 3", "data 1048576", 1)))
 	f.Fuzz(func(t *testing.T, output []byte) {
 		h, err := readHome(remotesh.NewReader(bytes.NewReader(output)))
-		if kindOf(t, err) != 0 {
+		if kindOf(t, err) != "" {
 			return
 		}
 		for _, task := range []task{settingUp, undoing, previewSetup, previewUndoing} {
@@ -318,7 +318,7 @@ func FuzzReadOutcome(f *testing.F) {
 	f.Add([]byte("ok .bashrc\n"))
 	f.Fuzz(func(t *testing.T, output []byte) {
 		out, err := readOutcome(remotesh.NewReader(bytes.NewReader(output)), bashrcName)
-		if kindOf(t, err) == 0 && len(out.detail) > text.MaxASCII {
+		if kindOf(t, err) == "" && len(out.detail) > text.MaxASCII {
 			t.Errorf("the detail has %d bytes", len(out.detail))
 		}
 	})

@@ -105,7 +105,7 @@ func (s *site) holdEvery(first link.Order, every time.Duration) (*held, string) 
 	h.sshd = event.(link.Sshd)
 	event, err = h.reader.Next()
 	check(s.t, err)
-	h.expect(link.PlaceHome)
+	h.expect(remotesh.PlaceHome)
 	return h, event.(link.Agent).Path
 }
 

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/mosha-ssh/mosha/internal/remotesh"
 	"github.com/mosha-ssh/mosha/internal/text"
 )
 
@@ -39,21 +40,14 @@ func parseServer(rest string) netip.Addr {
 	return addr.Unmap()
 }
 
-// The places of the link, in place.sh's words.
-const (
-	placeHome    = "home"
-	placeRuntime = "runtime"
-	placeNone    = "none"
-)
-
 // shellName matches what may be the name of a shell.
 var shellName = regexp.MustCompile(`^[A-Za-z0-9._+-]{1,32}$`)
 
 // facts are what the facts part of the probe reports.
 type facts struct {
-	fixed      bool   // the home cannot be written to
-	place      string // where the link is: home, runtime or none
-	taken      string // the shell that a start-up file runs in the place of sh
+	fixed      bool           // the home cannot be written to
+	place      remotesh.Place // where the link is
+	taken      string         // the shell that a start-up file runs in the place of sh
 	link       linkState
 	sshd       []configLine
 	unreadable string   // an sshd_config that cannot be read
@@ -78,8 +72,8 @@ func (f *facts) take(word, rest string) bool {
 	case "home":
 		f.fixed = rest == "fixed"
 	case "place":
-		f.place = rest
-		return rest == placeHome || rest == placeRuntime || rest == placeNone
+		f.place = remotesh.Place(rest)
+		return f.place == remotesh.PlaceHome || f.place == remotesh.PlaceRuntime || f.place == remotesh.PlaceNone
 	case "taken":
 		f.taken = rest
 		return shellName.MatchString(rest)
@@ -184,9 +178,8 @@ func (s *serverStart) take(word, rest string) bool {
 
 // agentSeen is what the probe reports of the forwarded agent.
 type agentSeen struct {
-	path  string // its socket, "" if none is forwarded
-	named bool   // SSH_AUTH_SOCK names it: no start-up file has changed that
-	link  linkState
+	path  string   // its socket, "" if none is forwarded
+	named bool     // SSH_AUTH_SOCK names it: no start-up file has changed that
 	mute  bool     // the link leads elsewhere, and no agent answers there
 	keys  []string // as ssh-add -L prints them
 	code  int      // ssh-add's
@@ -203,10 +196,6 @@ func (a *agentSeen) take(word, rest string) bool {
 		}
 	case "named":
 		a.named = rest == "yes"
-	case "link":
-		var ok bool
-		a.link, ok = parseLink(rest)
-		return ok
 	case "through":
 		code, err := strconv.ParseUint(rest, 10, 8)
 		a.mute = code > 1 // 1: it has no keys

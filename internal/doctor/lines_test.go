@@ -130,7 +130,7 @@ func FuzzProbe(f *testing.F) {
 		if seen.read(); seen.started && (seen.session.Port < 1 || seen.session.Port > 65535) {
 			t.Errorf("port %d", seen.session.Port)
 		}
-		for _, c := range []Check{seen.server(), seen.locale("LANG=x"), link(placeHome, agent.link, agent)} {
+		for _, c := range []Check{seen.server(), seen.locale("LANG=x"), link(remotesh.PlaceHome, some.link, agent)} {
 			for name, fact := range c.Facts {
 				if strings.ContainsFunc(fact, func(r rune) bool { return r < ' ' || r > '~' }) {
 					t.Errorf("%s: %s is %q", c.Name, name, fact)

@@ -40,7 +40,6 @@ var probeScript string
 //	         code N                     its exit code, or unknown
 //	agent:   agent PATH | agent none
 //	         named yes|no               whether SSH_AUTH_SOCK says so
-//	         link ...
 //	         through CODE               ssh-add's exit code, given a link that leads elsewhere
 //	         key LINE                   of ssh-add -L
 //	         keys CODE link|socket|none ssh-add's exit code, and what it was given

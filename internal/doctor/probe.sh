@@ -276,7 +276,6 @@ agent() {
   if [ "$agent" = "${SSH_AUTH_SOCK-}" ]; then echo 'named yes'; else echo 'named no'; fi
   via='socket'
   if [ -n "$agent" ] && [ "$link" -ef "$agent" ]; then via='link'; fi
-  link_line
   if [ "$via" != link ] && [ "$(state "$link")" = live ]; then through "$link"; fi
   if [ -n "$agent" ]; then
     sock=$agent

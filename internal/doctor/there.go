@@ -50,7 +50,7 @@ func (e *examination) reportAgent(seen remoteSeen) {
 
 // link is the check of ~/.ssh/ssh_auth_sock, or of what is in its place, as it
 // was before the doctor came.
-func link(place string, before linkState, agent agentSeen) Check {
+func link(place remotesh.Place, before linkState, agent agentSeen) Check {
 	c := newCheck(There, CheckLink)
 	text := text.ASCII(before.text)
 	owner, marked := before.state, strings.TrimPrefix(text, "/.")
@@ -66,13 +66,13 @@ func link(place string, before linkState, agent agentSeen) Check {
 	default:
 		owner = "other"
 	}
-	c.Facts["owner"], c.Facts["target"], c.Facts["place"] = owner, text, place
+	c.Facts["owner"], c.Facts["target"], c.Facts["place"] = owner, text, string(place)
 	switch {
 	case owner == "other" && agent.mute:
 		return c.fails(LinkMute, text, "", nil)
-	case place == placeRuntime:
+	case place == remotesh.PlaceRuntime:
 		return c.warns(LinkElsewhere, "", "", nil)
-	case place == placeNone:
+	case place == remotesh.PlaceNone:
 		return c.warns(LinkNowhere, "", "", nil)
 	}
 	return c

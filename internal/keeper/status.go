@@ -5,15 +5,9 @@ import (
 	"time"
 
 	"github.com/mosha-ssh/mosha/internal/keeper/control"
-	"github.com/mosha-ssh/mosha/internal/link"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 	"github.com/mosha-ssh/mosha/internal/text"
 )
-
-// linkWords are the values of Status.Link.
-var linkWords = map[link.Owner]string{
-	link.OwnerSelf: "own", link.OwnerOther: "other", link.OwnerNone: "none", link.OwnerFailed: "failed",
-}
 
 // maxProblem bounds the words of one problem, in bytes: a server may say much.
 const maxProblem = 1 << 10
@@ -40,7 +34,7 @@ func (k *Keeper) status() *control.Status {
 		s.Trip = seconds(max(k.conn.RoundTrip(), time.Millisecond)) // measured, though nearby
 	}
 	if k.conn != nil {
-		s.Link = linkWords[k.conn.Owner()]
+		s.Link = string(k.conn.Owner())
 	}
 	for _, err := range k.problemsLocked() {
 		s.Problems = append(s.Problems, text.Cut(err.Error(), maxProblem))

@@ -38,15 +38,15 @@ type Holder struct {
 	claims  *Claims
 	session Session
 	events  *Reader
-	ends    Ends      // as the server sees them
-	own     remains   // what will be left of the session if the connection breaks
-	place   Place     // where the link is
-	buried  []remains // of earlier ones, whose end was ordered and not answered yet
+	ends    Ends           // as the server sees them
+	own     remains        // what will be left of the session if the connection breaks
+	place   remotesh.Place // where the link is
+	buried  []remains      // of earlier ones, whose end was ordered and not answered yet
 
 	mu    sync.Mutex    // orders are written one at a time
 	ended chan struct{} // closed when the script has said its last
 	owed  atomic.Int32  // answers to orders, at most: one a line but for pings
-	owner atomic.Int32  // an Owner: whose the link is, 0 if that is not known
+	owner atomic.Value  // an Owner: whose the link is; nil: that is not known
 }
 
 // NewHolder returns a holder in a session in which a shell runs.
@@ -111,7 +111,7 @@ func (h *Holder) introduce() error {
 			h.own.sshd = event
 		case Agent:
 			h.own.agent = event.Path
-		case Place:
+		case remotesh.Place:
 			h.place = event
 			return nil
 		}
@@ -145,7 +145,7 @@ func (h *Holder) took(outcome Outcome, claims bool) {
 
 // owns notes whose the link is.
 func (h *Holder) owns(owner Owner) {
-	h.owner.Store(int32(owner))
+	h.owner.Store(owner)
 	if owner == OwnerOther {
 		h.claims.lost()
 	}
@@ -161,11 +161,11 @@ func (h *Holder) lacks(outcome Outcome) error {
 		return nil
 	case h.own.agent == "":
 		return &ForwardError{Reason: "refused", OpenSSH: h.Forwarding.OpenSSH}
-	case outcome.State == Failed && h.place == PlaceNone:
+	case outcome.State == Failed && h.place == remotesh.PlaceNone:
 		return &ForwardError{Reason: "socket", Err: outcome.Cause}
 	case outcome.State == Failed:
 		return &ForwardError{Reason: "link", Err: outcome.Cause}
-	case h.place == PlaceRuntime:
+	case h.place == remotesh.PlaceRuntime:
 		return &ForwardError{Reason: "runtime"}
 	}
 	return nil
@@ -237,8 +237,11 @@ func (h *Holder) order(o Order) {
 // Ends returns the addresses of the connection, once Take has returned.
 func (h *Holder) Ends() Ends { return h.ends }
 
-// Owner returns whose the link is, 0 if that is not known.
-func (h *Holder) Owner() Owner { return Owner(h.owner.Load()) }
+// Owner returns whose the link is, "" if that is not known.
+func (h *Holder) Owner() Owner {
+	owner, _ := h.owner.Load().(Owner)
+	return owner
+}
 
 // Claim takes the link for a person, whichever machine has it.
 func (h *Holder) Claim() { h.order(Claim) }

@@ -49,8 +49,7 @@ func parseLine(line string) (Event, error) {
 	case "agent":
 		event, ok = parseAgent(rest)
 	case "place":
-		place, known := places[rest]
-		event, ok = place, known
+		event, ok = remotesh.Place(rest), slices.Contains(places, remotesh.Place(rest))
 	case "link":
 		event, ok = parseLink(rest)
 	case "sshd":
@@ -132,16 +131,14 @@ var stamp = regexp.MustCompile(`^[0-9A-Za-z:_]{1,40}$`)
 
 func validStamp(s string) bool { return stamp.MatchString(s) }
 
-// places are place.sh's words for them.
-var places = map[string]Place{"home": PlaceHome, "runtime": PlaceRuntime, "none": PlaceNone, "loop": PlaceLoop}
-
-// owners are holder.sh's words for them.
-var owners = map[string]Owner{"own": OwnerSelf, "other": OwnerOther, "none": OwnerNone, "failed": OwnerFailed}
+var (
+	places = []remotesh.Place{remotesh.PlaceHome, remotesh.PlaceRuntime, remotesh.PlaceNone, PlaceLoop}
+	owners = []Owner{OwnerSelf, OwnerOther, OwnerNone, OwnerFailed}
+)
 
 // parsePong reads a token and whose the link is.
 func parsePong(s string) (Pong, bool) {
 	word, rest, _ := strings.Cut(s, " ")
 	token, err := strconv.ParseUint(word, 10, 64)
-	owner, known := owners[rest]
-	return Pong{Token: token, Owner: owner}, err == nil && known
+	return Pong{Token: token, Owner: Owner(rest)}, err == nil && slices.Contains(owners, Owner(rest))
 }

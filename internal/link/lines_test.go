@@ -24,7 +24,7 @@ func TestParseLine(t *testing.T) {
 		"agent /tmp/a b":                        Agent{Path: "/tmp/a b"},
 		"agent /home/\xfc/x":                    Agent{Path: "/home/?/x"},
 		"place loop":                            PlaceLoop,
-		"place runtime":                         PlaceRuntime,
+		"place runtime":                         remotesh.PlaceRuntime,
 		"pong 18446744073709551615 own":         Pong{Token: 1<<64 - 1, Owner: OwnerSelf},
 		"pong 0 other":                          Pong{Owner: OwnerOther},
 		"pong 0 none":                           Pong{Owner: OwnerNone},

@@ -101,8 +101,8 @@ func Script(first Order, every time.Duration, f remotesh.Forwarding) []byte {
 }
 
 // An Event is what the holder says: a [Ends], a [Sshd], an [Agent],
-// a [Place], an [Outcome], a [Pong] or a [Buried].
-type Event interface{ holderEvent() }
+// a [remotesh.Place], an [Outcome], a [Pong] or a [Buried].
+type Event any
 
 // Ends is the holder's SSH_CONNECTION, said once and first: the
 // addresses of both ends as the server sees them, each the zero AddrPort if the
@@ -122,16 +122,9 @@ type Sshd struct {
 // is reached through the link.
 type Agent struct{ Path string }
 
-// Place is where the link is, said once, after Agent.
-type Place int
-
-// The places of the link.
-const (
-	PlaceHome    Place = iota + 1 // remotesh.LinkPath in the home
-	PlaceRuntime                  // ssh_auth_sock in XDG_RUNTIME_DIR: the user cannot make the former
-	PlaceNone                     // the user can make neither
-	PlaceLoop                     // the agent is reached through the link, which is left alone
-)
+// PlaceLoop stands for the place of the link where the agent is reached through
+// it: it is left alone. The place is said once, after Agent.
+const PlaceLoop remotesh.Place = "loop"
 
 // State is how an order to take the link ended.
 type State int
@@ -149,15 +142,15 @@ type Outcome struct {
 	Cause error // a *Error if State is Failed
 }
 
-// Owner is whose the link is.
-type Owner int
+// Owner is whose the link is, in holder.sh's words.
+type Owner string
 
 // The owners of a link.
 const (
-	OwnerSelf   Owner = iota + 1 // it leads to this connection's agent
-	OwnerOther                   // it leads to a live socket of somebody else
-	OwnerNone                    // it leads nowhere, and this connection has no agent
-	OwnerFailed                  // it leads nowhere and could not be set; Reclaim says why
+	OwnerSelf   Owner = "own"    // it leads to this connection's agent
+	OwnerOther  Owner = "other"  // it leads to a live socket of somebody else
+	OwnerNone   Owner = "none"   // it leads nowhere, and this connection has no agent
+	OwnerFailed Owner = "failed" // it leads nowhere and could not be set; Reclaim says why
 )
 
 // Pong answers a Ping.
@@ -168,14 +161,6 @@ type Pong struct {
 
 // Buried answers Bury. Done is set if the process was found and told to end.
 type Buried struct{ Done bool }
-
-func (Ends) holderEvent()    {}
-func (Sshd) holderEvent()    {}
-func (Agent) holderEvent()   {}
-func (Place) holderEvent()   {}
-func (Outcome) holderEvent() {}
-func (Pong) holderEvent()    {}
-func (Buried) holderEvent()  {}
 
 // An Error is why the link could not be set.
 type Error struct {

@@ -1,41 +1,20 @@
 package remotesh
 
-import (
-	"strconv"
+import "github.com/mosha-ssh/mosha/internal/text"
 
-	"github.com/mosha-ssh/mosha/internal/text"
-)
-
-// Kind tells what went wrong with a script as a whole.
-type Kind int
+// Kind tells what went wrong with a script as a whole, in words.
+type Kind string
 
 // The kinds of an Error.
 const (
-	NoShell     Kind = iota + 1 // no shell ran: the account has none, or a command is forced
-	Noise                       // start-up files print without end
-	NoHome                      // the home directory cannot be entered
-	NoTools                     // a program of POSIX is missing; Detail names it
-	Malformed                   // a line that the script does not send
-	Ended                       // the shell ended before it was done
-	Interrupted                 // the context ended; Err has its cause
+	NoShell     Kind = "no shell was started"          // the account has none, or a command is forced
+	Noise       Kind = "start-up files print too much" // without end
+	NoHome      Kind = "the home directory cannot be entered"
+	NoTools     Kind = "a program is missing"  // one of POSIX; Detail names it
+	Malformed   Kind = "a line makes no sense" // the script does not send it
+	Ended       Kind = "the shell ended early" // before it was done
+	Interrupted Kind = "interrupted"           // the context ended; Err has its cause
 )
-
-var kinds = [...]string{
-	NoShell:     "no shell was started",
-	Noise:       "start-up files print too much",
-	NoHome:      "the home directory cannot be entered",
-	NoTools:     "a program is missing",
-	Malformed:   "a line makes no sense",
-	Ended:       "the shell ended early",
-	Interrupted: "interrupted",
-}
-
-func (k Kind) String() string {
-	if k < 1 || int(k) >= len(kinds) {
-		return strconv.Itoa(int(k))
-	}
-	return kinds[k]
-}
 
 // An Error is the failure of a script as a whole.
 type Error struct {
@@ -45,7 +24,7 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
-	s := "remote shell: " + e.Kind.String()
+	s := "remote shell: " + string(e.Kind)
 	if e.Detail != "" && e.Kind != Malformed { // a script's own words are for no person
 		s += ": " + e.Detail
 	}

@@ -27,10 +27,8 @@ var (
 	agentScript string
 
 	// FindPlace has functions of POSIX sh. find_place sets the variable place
-	// to where the link is: "home", for [LinkPath], "runtime", for
-	// ssh_auth_sock in XDG_RUNTIME_DIR, as the user cannot make the former, or
-	// "none", as there is no such directory either; and home to its path. can
-	// tells whether the user can make a link in a directory.
+	// to the [Place] of the link, and home to its path. can tells whether the
+	// user can make a link in a directory.
 	//
 	//go:embed place.sh
 	FindPlace string
@@ -40,6 +38,16 @@ var (
 	//
 	//go:embed loops.sh
 	Loops string
+)
+
+// Place is where the link is, in place.sh's words.
+type Place string
+
+// The places of the link.
+const (
+	PlaceHome    Place = "home"    // [LinkPath] in the home
+	PlaceRuntime Place = "runtime" // ssh_auth_sock in XDG_RUNTIME_DIR: the user cannot make the former
+	PlaceNone    Place = "none"    // the user can make neither
 )
 
 // FindAgent has functions of POSIX sh, those of [Socket] among them. find_agent

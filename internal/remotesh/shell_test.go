@@ -9,11 +9,11 @@ import (
 	"github.com/mosha-ssh/mosha/internal/text"
 )
 
-// kindOf returns the kind of an *Error, 0 for no error.
+// kindOf returns the kind of an *Error, "" for no error.
 func kindOf(t *testing.T, err error) Kind {
 	t.Helper()
 	if err == nil {
-		return 0
+		return ""
 	}
 	var failed *Error
 	if !errors.As(err, &failed) {
@@ -46,7 +46,7 @@ func TestAwait(t *testing.T) {
 		if got := kindOf(t, r.Await("m 1")); got != c.want {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 		}
-		if rest, _ := io.ReadAll(r.out); c.want == 0 && string(rest) != c.rest {
+		if rest, _ := io.ReadAll(r.out); c.want == "" && string(rest) != c.rest {
 			t.Errorf("%s: left %q", c.name, rest)
 		}
 	}

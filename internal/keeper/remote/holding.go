@@ -257,12 +257,12 @@ func (h *holding) quit() {
 	}
 }
 
-// Owner returns whose the link is, 0 if that is not known.
+// Owner returns whose the link is, "" if that is not known.
 func (c *Connection) Owner() link.Owner {
 	if holder := c.holding.current(); holder != nil {
 		return holder.Owner()
 	}
-	return 0
+	return ""
 }
 
 // Unhold ends the link holder for good: it would set the link again.

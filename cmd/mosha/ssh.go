@@ -101,7 +101,7 @@ func (s *serverStart) run() error {
 		defer afterAWhile(say, s.stage)()
 	}
 	code, err := s.start(&relay, mosh.ServerCommand(s.request.Command, remotesh.SetAgent))
-	if err == nil && relay.Connect() == nil && relay.Code() == 0 && code == notFound {
+	if err == nil && relay.Connect == nil && relay.Code == 0 && code == notFound {
 		// The login shell found no sh, as a restricted one may not. As mosh has it, it may find the server.
 		code, err = s.start(&relay, s.request.Command)
 	}
@@ -109,7 +109,7 @@ func (s *serverStart) run() error {
 		s.waiting.Stop()
 	}
 	relay.End()
-	s.pid = relay.Pid()
+	s.pid = relay.Pid
 	if !s.fresh {
 		fmt.Println()
 	}
@@ -122,15 +122,15 @@ func (s *serverStart) run() error {
 	switch {
 	case err != nil:
 		return err
-	case relay.Connect() == nil && relay.Broken() != nil:
-		return explain.BadServer(s.request.Destination, relay.Broken())
-	case relay.Connect() == nil:
-		return explain.NoServer(s.request.Destination, mosh.NamedServer(s.request.Command), cmp.Or(relay.Code(), code))
+	case relay.Connect == nil && relay.Broken != nil:
+		return explain.BadServer(s.request.Destination, relay.Broken)
+	case relay.Connect == nil:
+		return explain.NoServer(s.request.Destination, mosh.NamedServer(s.request.Command), cmp.Or(relay.Code, code))
 	}
 	if err := s.wait(); err != nil {
 		return err
 	}
-	_, err = os.Stdout.Write(relay.Connect())
+	_, err = os.Stdout.Write(relay.Connect)
 	return err
 }
 
@@ -153,8 +153,8 @@ func (s *serverStart) start(relay *mosh.Relay, command string) (code int, err er
 		Waiting: s.hold,
 		Settled: s.settle,
 		Done: func() bool {
-			known := !s.waits() || relay.Pid() != ""
-			return s.settled.Load() && s.route == nil && relay.Connect() != nil && known
+			known := !s.waits() || relay.Pid != ""
+			return s.settled.Load() && s.route == nil && relay.Connect != nil && known
 		},
 	})
 }

@@ -142,7 +142,8 @@ func (s *startSeen) lacksLocale() bool {
 // words returns the last words that came from the start.
 func (s *startSeen) words() string {
 	for i := len(s.start.said) - 1; i >= 0; i-- {
-		if words := text.ASCII(s.start.said[i]); words != "" && !strings.Contains(words, connectWord) && mosh.Classify(words) != mosh.Ended {
+		words := text.ASCII(s.start.said[i])
+		if _, ended := mosh.ExitStatus(words); words != "" && !strings.Contains(words, connectWord) && !ended {
 			return words
 		}
 	}

@@ -12,10 +12,8 @@ import (
 
 // ContactError says that mosha did not hear a mosh-server.
 type ContactError struct {
-	Server  netip.AddrPort
-	Sent    int   // datagrams that left this machine
-	Foreign int   // datagrams that came but were not the server's
-	Err     error // what the system said of the last one, or nil: silence
+	Server netip.AddrPort
+	Err    error // what the system said of the last one, or nil: silence
 }
 
 func (e *ContactError) Error() string {
@@ -68,8 +66,7 @@ func (s Session) Contact(ctx context.Context, server netip.Addr) (time.Duration,
 		heard := uint16(notHeard)
 		_, err = conn.Write(datagram)
 		if err == nil {
-			failed.Sent++
-			err = failed.listen(conn, began.Add(contactInterval), func(p []byte) (err error) {
+			err = listen(conn, began.Add(contactInterval), func(p []byte) (err error) {
 				heard, err = open(box, p)
 				return err
 			})
@@ -93,7 +90,7 @@ func (s Session) Contact(ctx context.Context, server netip.Addr) (time.Duration,
 var errQuiet = errors.New("nothing came")
 
 // listen waits until then for a datagram of the server.
-func (e *ContactError) listen(conn *net.UDPConn, then time.Time, check func([]byte) error) error {
+func listen(conn *net.UDPConn, then time.Time, check func([]byte) error) error {
 	_ = conn.SetReadDeadline(then)
 	buf := make([]byte, mtu)
 	for {
@@ -107,7 +104,6 @@ func (e *ContactError) listen(conn *net.UDPConn, then time.Time, check func([]by
 		case check(buf[:n]) == nil:
 			return nil
 		}
-		e.Foreign++
 	}
 }
 

@@ -52,7 +52,7 @@ func CheckPath(server netip.Addr, client netip.AddrPort) error {
 	}
 	conn, err := net.Dial("udp", netip.AddrPortFrom(server, 60001).String()) // sends nothing
 	if err != nil {
-		return &PathError{server.String(), systemSaid(err)}
+		return &PathError{server.String(), rootCause(err).Error()}
 	}
 	defer conn.Close()
 	local, ok := conn.LocalAddr().(*net.UDPAddr)
@@ -60,13 +60,6 @@ func CheckPath(server netip.Addr, client netip.AddrPort) error {
 		return &FarError{server.String()}
 	}
 	return nil
-}
-
-func systemSaid(err error) string {
-	if errno := syscall.Errno(0); errors.As(err, &errno) {
-		return errno.Error()
-	}
-	return err.Error()
 }
 
 // isOurs reports whether a socket of this machine has the address, so that a

@@ -19,7 +19,7 @@ var wordsOnly = regexp.MustCompile(`^(?:[^'";&|<>(){}$\x60\\\n]|'[^']*'|\\')*$`)
 // reads a start-up file.
 //
 // A mosh-server that is not in PATH is looked for in the usual places. The
-// start then prints a [Found] line. One that fails prints an [Ended] line.
+// start then prints a line MOSHA FOUND. One that fails prints a line MOSHA EXIT.
 //
 // ServerCommand leaves a --server that is more than a program with arguments to
 // the user's shell, without prepare: it may be in that shell's language.

@@ -2,6 +2,7 @@ package mosh
 
 import (
 	"encoding/base64"
+	"errors"
 	"strconv"
 	"strings"
 )
@@ -13,21 +14,6 @@ type Session struct {
 	key  [16]byte
 }
 
-// ConnectError says that a server's start has printed a CONNECT line that no
-// client can use. It does not hold the key.
-type ConnectError struct {
-	Problem string // ConnectForm, ConnectPort or ConnectKey
-}
-
-// What is wrong with a CONNECT line.
-const (
-	ConnectForm = "form" // it is not "MOSH CONNECT PORT KEY"
-	ConnectPort = "port" // not 1 to 65535
-	ConnectKey  = "key"  // not 22 characters of base64 that stand for 16 bytes
-)
-
-func (e *ConnectError) Error() string { return "bad " + e.Problem + " in its line MOSH CONNECT" }
-
 // connectPrefix begins the line with which mosh-server says that it listens.
 const connectPrefix = "MOSH CONNECT "
 
@@ -37,18 +23,20 @@ func ParseConnect(line string) (Session, error) {
 	rest, ok := strings.CutPrefix(line, connectPrefix)
 	portText, keyText, two := strings.Cut(strings.TrimRight(rest, " \t\r"), " ")
 	if !ok || !two || strings.ContainsAny(keyText, " \t") {
-		return Session{}, &ConnectError{ConnectForm}
+		return Session{}, badConnect("form")
 	}
 	port, err := strconv.ParseUint(portText, 10, 16)
 	if err != nil || port == 0 {
-		return Session{}, &ConnectError{ConnectPort}
+		return Session{}, badConnect("port")
 	}
 	key, err := base64.RawStdEncoding.Strict().DecodeString(keyText)
 	if err != nil || len(key) != len(Session{}.key) || len(keyText) != base64.RawStdEncoding.EncodedLen(len(key)) {
-		return Session{}, &ConnectError{ConnectKey}
+		return Session{}, badConnect("key")
 	}
 	return Session{Port: int(port), key: [16]byte(key)}, nil
 }
+
+func badConnect(what string) error { return errors.New("bad " + what + " in its line MOSH CONNECT") }
 
 // String names the session by its port.
 func (s Session) String() string { return "mosh-server on UDP port " + strconv.Itoa(s.Port) }

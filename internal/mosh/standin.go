@@ -16,14 +16,6 @@ type Request struct {
 	WantIP      bool   // the wrapper expects a "MOSH IP" line ("proxy" mode)
 }
 
-// ArgsError says that the wrapper called its --ssh command in a way that this
-// package does not know.
-type ArgsError struct{ Arg string }
-
-func (e *ArgsError) Error() string {
-	return fmt.Sprintf("mosh called its --ssh command with an unknown argument %q", e.Arg)
-}
-
 // ParseArgs takes apart the arguments with which the wrapper calls its --ssh
 // command:
 //
@@ -44,20 +36,24 @@ func ParseArgs(args []string) (Request, error) {
 			i++
 			r.WantIP = r.WantIP || strings.HasPrefix(args[i], "ProxyCommand=")
 		case strings.HasPrefix(arg, "-") || len(args) != i+3 || args[i+1] != "--":
-			return Request{}, &ArgsError{Arg: arg}
+			return Request{}, badArgs(arg)
 		default:
 			r.Destination, r.Command = arg, args[i+2]
 			return r, nil
 		}
 	}
-	return Request{}, &ArgsError{}
+	return Request{}, badArgs("")
+}
+
+func badArgs(arg string) error {
+	return fmt.Errorf("mosh called its --ssh command with an unknown argument %q", arg)
 }
 
 // endedLine is what ServerCommand's start prints when it fails. The exit status
 // alone would not do: it is the login shell's, and some shells have their own.
 var endedLine = regexp.MustCompile(`^` + endedPrefix + `([0-9]{1,3})\s*$`)
 
-// ExitStatus returns what an [Ended] line says.
+// ExitStatus returns what a line MOSHA EXIT says.
 func ExitStatus(line string) (code int, ok bool) {
 	said := endedLine.FindStringSubmatch(line)
 	if said == nil {
@@ -70,50 +66,19 @@ func ExitStatus(line string) (code int, ok bool) {
 // detached is what the server prints when it goes on in the background.
 var detached = regexp.MustCompile(`^\[mosh-server detached, pid = ([1-9][0-9]{0,9})\]\s*$`)
 
-// Line is what a line from the server's start means to the wrapper.
-type Line int
-
-// What a line can be.
-const (
-	Other   Line = iota // for the user's eyes
-	Connect             // the server listens; port and key follow
-	Found               // the server was not in PATH; where it is follows
-	Ended               // the start failed; its exit status follows
-	Forged              // one that only the stand-in may say
-	Broken              // a CONNECT line that no client can use
-)
-
-// Classify tells the lines apart that the remote's start-up files and
-// mosh-server print. Only the stand-in may name an address, so a remote that
-// prints one is not believed. Nor is a CONNECT line that the wrapper or
-// mosh-client would die of.
-func Classify(line string) Line {
-	switch {
-	case strings.HasPrefix(line, connectPrefix):
-		if _, err := ParseConnect(line); err != nil {
-			return Broken
-		}
-		return Connect
-	case strings.HasPrefix(line, foundPrefix):
-		return Found
-	case endedLine.MatchString(line):
-		return Ended
-	case strings.HasPrefix(line, "MOSH IP "):
-		return Forged
-	}
-	return Other
-}
-
 // Relay passes on what the server's start prints, line by line. It holds the
 // CONNECT line back until the session may begin.
 type Relay struct {
 	Print func(line []byte) // for the user, with the line's end
 	Found func(path string) // the remote says that the server is outside PATH
 
-	connect []byte
-	broken  error
-	pid     string
-	code    int
+	Connect []byte // the CONNECT line once it has come, nil before
+	Broken  error  // of a CONNECT line that the wrapper or mosh-client would die of, nil if there was none
+	// Pid is the server's process id, "" before the server prints it, which it
+	// does when it leaves for the background, after CONNECT.
+	Pid  string
+	Code int // the exit status of a line MOSHA EXIT, 0 if there was none
+
 	partial []byte
 	long    bool // the line at hand was passed on in part
 }
@@ -137,42 +102,37 @@ func (r *Relay) Write(p []byte) (int, error) {
 // End passes on a last line without an end.
 func (r *Relay) End() { r.flush(false) }
 
-// Connect returns the CONNECT line once it has come, nil before.
-func (r *Relay) Connect() []byte { return r.connect }
-
-// Broken returns the *ConnectError of a CONNECT line that no client can use,
-// nil if there was none.
-func (r *Relay) Broken() error { return r.broken }
-
-// Pid returns the server's process id, "" before the server prints it, which it
-// does when it leaves for the background, after CONNECT.
-func (r *Relay) Pid() string { return r.pid }
-
-// Code returns the exit status of an [Ended] line, 0 if there was none.
-func (r *Relay) Code() int { return r.code }
-
 // flush passes on what is there. If more is true, its line goes on.
 func (r *Relay) flush(more bool) {
 	line, whole := r.partial, !r.long && !more
 	r.partial, r.long = nil, more
-	kind := Other
-	if whole {
-		kind = Classify(strings.TrimSuffix(string(line), "\n"))
-		if said := detached.FindSubmatch(line); said != nil {
-			r.pid = string(said[1])
-		}
-	}
-	switch {
-	case len(line) == 0, kind == Forged, r.connect != nil:
-	case kind == Connect:
-		r.connect = line
-	case kind == Broken:
-		_, r.broken = ParseConnect(strings.TrimSuffix(string(line), "\n"))
-	case kind == Ended:
-		r.code, _ = ExitStatus(strings.TrimSuffix(string(line), "\n"))
-	case kind == Found:
-		r.Found(strings.TrimSpace(strings.TrimPrefix(string(line), foundPrefix)))
-	default:
+	if len(line) > 0 && !(whole && r.takes(line)) && r.Connect == nil {
 		r.Print(line)
 	}
+}
+
+// takes reports whether a line is not for the user's eyes, and notes what it
+// says. Only the stand-in may name an address, so a remote that prints one is
+// not believed.
+func (r *Relay) takes(line []byte) bool {
+	text := strings.TrimSuffix(string(line), "\n")
+	if said := detached.FindStringSubmatch(text); said != nil {
+		r.Pid = said[1]
+	}
+	found, isFound := strings.CutPrefix(text, foundPrefix)
+	code, ended := ExitStatus(text)
+	switch {
+	case r.Connect != nil, strings.HasPrefix(text, "MOSH IP "):
+	case strings.HasPrefix(text, connectPrefix):
+		if _, r.Broken = ParseConnect(text); r.Broken == nil {
+			r.Connect = line
+		}
+	case isFound:
+		r.Found(strings.TrimSpace(found))
+	case ended:
+		r.Code = code
+	default:
+		return false
+	}
+	return true
 }

@@ -175,7 +175,7 @@ func TestResolveErrors(t *testing.T) {
 		t.Errorf("a script that fails: %v", err)
 	}
 	_, err = Resolve(ctx, child.Env{}, sshWith(t, "IdentityFile ${MOSHA_NO_SUCH}/k"), "h")
-	if bad := (*EnvError)(nil); !errors.As(err, &bad) || bad.Name != "MOSHA_NO_SUCH" {
+	if err == nil || !strings.Contains(err.Error(), "variable MOSHA_NO_SUCH in") {
 		t.Errorf("no variable: %v", err)
 	}
 }

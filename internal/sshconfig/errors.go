@@ -62,16 +62,6 @@ func (e *SSHError) Error() string {
 	return e.Message
 }
 
-// TimeoutError says that ssh -G did not end in time (a Match exec that hangs).
-type TimeoutError struct {
-	Dest    string
-	Seconds int
-}
-
-func (e *TimeoutError) Error() string {
-	return fmt.Sprintf("ssh -G %s took longer than %d s", e.Dest, e.Seconds)
-}
-
 // DestinationError says that a destination, host name or user name cannot be
 // one: it is empty, or holds characters that are unsafe in a command.
 type DestinationError struct {
@@ -84,37 +74,4 @@ func (e *DestinationError) Error() string {
 		return "empty " + e.What
 	}
 	return fmt.Sprintf("%s %q contains invalid characters", e.What, e.Value)
-}
-
-// OutputError says that the output of ssh -G could not be understood.
-type OutputError struct {
-	Key   string // the configuration key, "" for the whole output
-	Value string
-}
-
-func (e *OutputError) Error() string {
-	if e.Key == "" {
-		return "ssh -G wrote " + e.Value
-	}
-	return fmt.Sprintf("ssh -G wrote %s %q", e.Key, e.Value)
-}
-
-// EnvError says that a ${NAME} in the configuration has no value.
-type EnvError struct {
-	Name  string // of the variable
-	Value string // of the option that uses it
-}
-
-func (e *EnvError) Error() string {
-	return fmt.Sprintf("environment variable %s in %q has no value", e.Name, e.Value)
-}
-
-// TokenError says that an option uses a %-token that it does not know.
-type TokenError struct {
-	Option string // IdentityFile, CertificateFile or ProxyCommand
-	Value  string // or the word of it
-}
-
-func (e *TokenError) Error() string {
-	return fmt.Sprintf("%s %q has an unknown token", e.Option, e.Value)
 }

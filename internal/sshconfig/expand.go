@@ -1,6 +1,7 @@
 package sshconfig
 
 import (
+	"fmt"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -43,26 +44,10 @@ func (c *Config) tokens() tokens {
 	return t
 }
 
-// percent replaces the tokens in s. An unknown one stays as it is.
-func (t tokens) percent(s string) string {
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		if s[i] == '%' && i+1 < len(s) {
-			if value, ok := t[s[i+1]]; ok {
-				b.WriteString(value)
-				i++
-				continue
-			}
-		}
-		b.WriteByte(s[i])
-	}
-	return b.String()
-}
-
-// strict expands tokens and, where env is not nil, ${NAME} in an option's value
+// expand replaces tokens and, where env is not nil, ${NAME} in an option's value
 // as ssh does, which takes an unknown token and a variable that is not set for
-// an error: *TokenError, *EnvError. Expanded text is not expanded again.
-func (t tokens) strict(option, s string, env func(string) (string, bool)) (string, error) {
+// an error. Expanded text is not expanded again.
+func (t tokens) expand(option, s string, env func(string) (string, bool)) (string, error) {
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
 		rest := s[i:]
@@ -71,7 +56,7 @@ func (t tokens) strict(option, s string, env func(string) (string, bool)) (strin
 			name, _, closed := strings.Cut(rest[2:], "}")
 			value, set := env(name)
 			if !closed || !set {
-				return "", &EnvError{Name: name, Value: s}
+				return "", fmt.Errorf("environment variable %s in %q has no value", name, s)
 			}
 			b.WriteString(value)
 			i += len(name) + 2
@@ -81,7 +66,7 @@ func (t tokens) strict(option, s string, env func(string) (string, bool)) (strin
 				value, known = t[rest[1]]
 			}
 			if !known {
-				return "", &TokenError{Option: option, Value: s}
+				return "", fmt.Errorf("%s %q has an unknown token", option, s)
 			}
 			b.WriteString(value)
 			i++
@@ -123,7 +108,7 @@ func (t tokens) tilde(s string) string {
 
 // expand replaces, in place, the file names that ssh -G prints unexpanded. In
 // those of host keys it has expanded what it ever will, but for the tilde: a
-// token that is left is part of the name. Errors are *EnvError and *TokenError.
+// token that is left is part of the name.
 func (c *Config) expand(env func(string) (string, bool)) error {
 	t := c.tokens()
 	for _, list := range [][]string{c.UserKnownHostsFiles, c.GlobalKnownHostsFiles, c.RevokedHostKeys} {
@@ -136,14 +121,14 @@ func (c *Config) expand(env func(string) (string, bool)) error {
 		files []string
 	}{{"IdentityFile", c.IdentityFiles}, {"CertificateFile", c.CertificateFiles}} {
 		for i, file := range option.files {
-			path, err := t.strict(option.name, t.tilde(file), env)
+			path, err := t.expand(option.name, t.tilde(file), env)
 			if err != nil {
 				return err
 			}
 			option.files[i] = c.absolute(path)
 		}
 	}
-	_, err := t.only(proxyTokens).strict("ProxyCommand", c.ProxyCommand, nil)
+	_, err := t.only(proxyTokens).expand("ProxyCommand", c.ProxyCommand, nil)
 	return err
 }
 
@@ -166,5 +151,6 @@ func (c *Config) absolute(path string) string {
 // $SHELL -c; "" if there is none. Host and user name were checked by Resolve,
 // and that there is no unknown token.
 func (c *Config) ProxyShellCommand() string {
-	return c.tokens().only(proxyTokens).percent(c.ProxyCommand)
+	command, _ := c.tokens().only(proxyTokens).expand("ProxyCommand", c.ProxyCommand, nil)
+	return command
 }

@@ -13,40 +13,13 @@ const (
 var hostKeySetters = map[string]func(*Config, string) bool{
 	"knownhostscommand":                none(func(c *Config) *string { return &c.KnownHostsCommand }),
 	"revokedhostkeys":                  files(func(c *Config) *[]string { return &c.RevokedHostKeys }),
-	"updatehostkeys":                   update,
+	"updatehostkeys":                   word(func(c *Config) *string { return &c.UpdateHostKeys }, UpdateNo, UpdateYes, UpdateAsk),
 	"fingerprinthash":                  textOption(func(c *Config) *string { return &c.FingerprintHash }),
 	"visualhostkey":                    truth(func(c *Config) *bool { return &c.VisualHostKey }),
-	"verifyhostkeydns":                 dns,
+	"verifyhostkeydns":                 word(func(c *Config) *string { return &c.VerifyHostKeyDNS }, "no", "yes", "ask"),
 	"requiredrsasize":                  number(func(c *Config) *int { return &c.RequiredRSASize }, 0, 1<<31-1),
 	"nohostauthenticationforlocalhost": truth(func(c *Config) *bool { return &c.NoHostAuthenticationForLocalhost }),
 	"hostbasedacceptedalgorithms":      list(func(c *Config) *[]string { return &c.HostbasedAcceptedAlgorithms }),
-}
-
-// update reads UpdateHostKeys, which ssh -G prints as true, false or ask.
-func update(c *Config, value string) bool {
-	switch value {
-	case "yes", "true":
-		c.UpdateHostKeys = UpdateYes
-	case "no", "false":
-		c.UpdateHostKeys = UpdateNo
-	case "ask":
-		c.UpdateHostKeys = UpdateAsk
-	default:
-		return false
-	}
-	return true
-}
-
-// dns reads VerifyHostKeyDNS.
-func dns(c *Config, value string) bool {
-	if value == "ask" {
-		c.VerifyHostKeyDNS = value
-		return true
-	}
-	on := false
-	ok := truth(func(*Config) *bool { return &on })(c, value)
-	c.VerifyHostKeyDNS = map[bool]string{true: "yes", false: "no"}[on]
-	return ok
 }
 
 // fixesHostKeyOrder reports whether HostKeyAlgorithms is a list of the user's

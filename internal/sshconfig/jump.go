@@ -9,13 +9,16 @@ import (
 // JumpArgs returns the command that connects standard input and output to the
 // destination through ProxyJump, as OpenSSH builds it (ssh.c): the last hop is
 // an ssh of its own, which reaches it over the earlier ones by -J, with the
-// user's -F. Nil if there is no ProxyJump; *DestinationError if it is
-// malformed. A loop was already refused by ssh -G.
+// user's -F. Nil if there is no ProxyJump; an error if it is malformed. A loop was already refused by ssh -G.
 func (c *Config) JumpArgs() ([]string, error) {
 	if c.ProxyJump == "" {
 		return nil, nil
 	}
-	earlier, last := "", c.tokens().percent(c.ProxyJump)
+	earlier := ""
+	last, err := c.tokens().expand("ProxyJump", c.ProxyJump, nil)
+	if err != nil {
+		return nil, err
+	}
 	if i := strings.LastIndexByte(last, ','); i >= 0 {
 		earlier, last = last[:i], last[i+1:]
 	}

@@ -13,14 +13,8 @@ var opensshSetters = map[string]func(*Config, string) bool{
 	"gssapitrustdns":            truth(func(c *Config) *bool { return &c.GSSAPITrustDNS }),
 	"gssapikeyexchange":         truth(func(c *Config) *bool { return &c.GSSAPIKeyExchange }),
 	"hostbasedauthentication":   truth(func(c *Config) *bool { return &c.HostbasedAuthentication }),
-	"canonicalizehostname":      canonicalize,
+	"canonicalizehostname":      unlessNo(func(c *Config) *bool { return &c.CanonicalizeHostname }), // always
 	"forkafterauthentication":   truth(func(c *Config) *bool { return &c.ForkAfterAuthentication }),
-}
-
-// canonicalize reads CanonicalizeHostname: no, yes or always.
-func canonicalize(c *Config, value string) bool {
-	c.CanonicalizeHostname = value != "no" && value != "false"
-	return true
 }
 
 // ofConnections are the options of ssh(1) that say something about the

@@ -3,7 +3,10 @@ package sshconfig
 import (
 	"bufio"
 	"bytes"
+	"errors"
+	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -47,18 +50,18 @@ func parse(output []byte) (*Config, error) {
 		}
 		key = strings.ToLower(key)
 		if set := setter(key); set != nil && !set(c, value) && !dispensable[key] {
-			return nil, &OutputError{Key: key, Value: value}
+			return nil, fmt.Errorf("ssh -G wrote %s %q", key, value)
 		}
 	}
 	if lines.Err() != nil {
-		return nil, &OutputError{Value: "a line that is too long"}
+		return nil, errors.New("ssh -G wrote a line that is too long")
 	}
 	c.HostKeyAlgorithmsFixed = fixesHostKeyOrder(c.HostKeyAlgorithms, c.HostbasedAcceptedAlgorithms, c.PubkeyAcceptedAlgorithms)
 	switch {
 	case c.HostName == "":
-		return nil, &OutputError{Value: "no hostname"}
+		return nil, errors.New("ssh -G wrote no hostname")
 	case c.User == "":
-		return nil, &OutputError{Value: "no user"}
+		return nil, errors.New("ssh -G wrote no user")
 	}
 	return c, nil
 }
@@ -98,7 +101,7 @@ var setters = map[string]func(*Config, string) bool{
 	"identityagent":                   textOption(func(c *Config) *string { return &c.IdentityAgent }),
 	"forwardagent":                    textOption(func(c *Config) *string { return &c.ForwardAgent }),
 	"addressfamily":                   word(func(c *Config) *string { return &c.AddressFamily }, "any", "inet", "inet6"),
-	"stricthostkeychecking":           strict,
+	"stricthostkeychecking":           word(func(c *Config) *string { return &c.StrictHostKeyChecking }, "yes", "no", "ask", "accept-new"),
 	"port":                            number(func(c *Config) *int { return &c.Port }, 1, 65535),
 	"serveralivecountmax":             number(func(c *Config) *int { return &c.ServerAliveCountMax }, 0, 1<<31-1),
 	"connecttimeout":                  seconds(func(c *Config) *time.Duration { return &c.ConnectTimeout }),
@@ -109,7 +112,7 @@ var setters = map[string]func(*Config, string) bool{
 	"tcpkeepalive":                    truth(func(c *Config) *bool { return &c.TCPKeepAlive }),
 	"warnweakcrypto":                  truth(func(c *Config) *bool { return &c.WarnWeakCrypto }),
 	"batchmode":                       truth(func(c *Config) *bool { return &c.BatchMode }),
-	"pubkeyauthentication":            pubkeyAuthentication,
+	"pubkeyauthentication":            unlessNo(func(c *Config) *bool { return &c.PubkeyAuthentication }), // unbound, host-bound
 	"passwordauthentication":          truth(func(c *Config) *bool { return &c.PasswordAuthentication }),
 	"kbdinteractiveauthentication":    truth(func(c *Config) *bool { return &c.KbdInteractive }),
 	"challengeresponseauthentication": truth(func(c *Config) *bool { return &c.KbdInteractive }), // before 8.7
@@ -148,38 +151,30 @@ func none(field func(*Config) *string) func(*Config, string) bool {
 	}
 }
 
+// word reads one of these words. ssh -G prints yes and no as true and false for
+// some options.
 func word(field func(*Config) *string, words ...string) func(*Config, string) bool {
 	return func(c *Config, value string) bool {
-		for _, w := range words {
-			if value == w {
-				*field(c) = value
-				return true
-			}
+		switch value {
+		case "true":
+			value = "yes"
+		case "false", "off":
+			value = "no"
 		}
-		return false
+		if !slices.Contains(words, value) {
+			return false
+		}
+		*field(c) = value
+		return true
 	}
 }
 
-// strict reads StrictHostKeyChecking, which ssh -G prints as true and false
-// for yes and no.
-func strict(c *Config, value string) bool {
-	switch value {
-	case "yes", "true":
-		c.StrictHostKeyChecking = "yes"
-	case "no", "off", "false":
-		c.StrictHostKeyChecking = "no"
-	case "ask", "accept-new":
-		c.StrictHostKeyChecking = value
-	default:
-		return false
+// unlessNo reads an option that is off by no, and on by several words.
+func unlessNo(field func(*Config) *bool) func(*Config, string) bool {
+	return func(c *Config, value string) bool {
+		*field(c) = value != "no" && value != "false"
+		return true
 	}
-	return true
-}
-
-// pubkeyAuthentication reads yes, no, unbound and host-bound.
-func pubkeyAuthentication(c *Config, value string) bool {
-	c.PubkeyAuthentication = value != "no" && value != "false"
-	return true
 }
 
 // addKeysToAgent reads yes, no, ask or confirm, and a time in seconds, which

@@ -1,7 +1,6 @@
 package sshconfig
 
 import (
-	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -33,7 +32,7 @@ func TestUnknownValues(t *testing.T) {
 	for key := range strings.FieldsSeq(`stricthostkeychecking checkhostip verifyhostkeydns requiredrsasize port addressfamily
 		nohostauthenticationforlocalhost identitiesonly passwordauthentication kbdinteractiveauthentication batchmode proxyusefdpass`) {
 		c, err := parse([]byte(plainOutput + key + " never-heard-of\n"))
-		if failed := (*OutputError)(nil); !errors.As(err, &failed) || failed.Key != key {
+		if err == nil || !strings.Contains(err.Error(), " "+key+" ") {
 			t.Errorf("%s: %+v, %v", key, c, err)
 		}
 	}

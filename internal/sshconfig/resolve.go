@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"os/exec"
@@ -61,8 +62,8 @@ func (p patience) command(parent context.Context, env child.Env, args []string) 
 // Resolve asks ssh what its configuration says about dest ([user@]host or an
 // ssh:// URI). ssh runs in env. sshCommand is ssh with the user's options (from
 // Words; nil means plain ssh), extra are further options such as -4. Errors:
-// *WordsError, *DestinationError, *NoSSHError, *SSHError, *TimeoutError,
-// *OutputError, *EnvError, *TokenError, or that of ctx.
+// *WordsError, *DestinationError, *NoSSHError, *SSHError, that of ctx, or one
+// whose words say all.
 func Resolve(ctx context.Context, env child.Env, sshCommand []string, dest string, extra ...string) (*Config, error) {
 	if dest == "" || dest[0] == '-' || strings.ContainsFunc(dest, isControl) {
 		return nil, &DestinationError{What: "destination", Value: dest}
@@ -118,7 +119,7 @@ func connectionHash(ctx context.Context, env child.Env, sshCommand, extra []stri
 			return strings.TrimSuffix(hash, "\n"), nil
 		}
 	}
-	return "", &OutputError{Value: "no controlpath"}
+	return "", errors.New("ssh -G wrote no controlpath")
 }
 
 // resolveArgs returns the command line of ssh -G. -tt because a RequestTTY in
@@ -156,7 +157,7 @@ func askOnce(parent context.Context, env child.Env, p patience, sshCommand, extr
 	case parent.Err() != nil:
 		return nil, parent.Err()
 	case ctx.Err() != nil:
-		return nil, &TimeoutError{Dest: dest, Seconds: int(math.Ceil(p.limit.Seconds()))}
+		return nil, fmt.Errorf("ssh -G %s took longer than %.0f s", dest, math.Ceil(p.limit.Seconds()))
 	case errors.As(err, &exit):
 		return nil, &SSHError{Program: args[0], Dest: dest, Status: exit.ExitCode(), Message: firstLine(stderr.Kept)}
 	case errors.Is(err, exec.ErrWaitDelay):
@@ -164,7 +165,7 @@ func askOnce(parent context.Context, env child.Env, p patience, sshCommand, extr
 	case err != nil:
 		return nil, &NoSSHError{Program: args[0], Err: err}
 	case stdout.Left == 0:
-		return nil, &OutputError{Value: "more than 1 MB"}
+		return nil, errors.New("ssh -G wrote more than 1 MB")
 	}
 	return stdout.Kept, nil
 }

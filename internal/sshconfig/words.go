@@ -1,90 +1,39 @@
 package sshconfig
 
-import "strings"
+import "regexp"
+
+var (
+	// piece is white space, or a part of a word: in double or single quotes, a
+	// character behind a backslash, or plain.
+	piece = regexp.MustCompile(`(?s)^(?:([ \t\n\r\f\v]+)|"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|\\(.)|([^ \t\n\r\f\v"'\\]+))`)
+	// escaped is a character behind a backslash.
+	escaped = regexp.MustCompile(`(?s)\\(.)`)
+)
 
 // Words splits the value of --ssh into words as mosh does, which uses Perl's
 // Text::ParseWords: words are parted by white space, '...' is literal, and a
-// backslash makes the next character literal outside quotes and in "...".
+// backslash makes the next character literal outside quotes and in "...". In
+// '...' it stays, and the quote behind it does not close.
 // Nothing is expanded and no character is an operator, since no shell runs.
 // It fails with *QuoteError on an unfinished quote or a trailing backslash.
 func Words(s string) ([]string, error) {
-	p := wordParser{rest: s}
-	for p.rest != "" {
-		if err := p.step(s); err != nil {
-			return nil, err
+	var words []string
+	between := true // words
+	for rest := s; rest != ""; {
+		found := piece.FindStringSubmatch(rest)
+		if found == nil {
+			return nil, &QuoteError{Text: s, Quote: rest[:1]}
 		}
-	}
-	p.flush()
-	return p.words, nil
-}
-
-// wordParser holds the words so far and the one being read. open tells an
-// empty word ("") from no word.
-type wordParser struct {
-	rest  string
-	words []string
-	word  strings.Builder
-	open  bool
-}
-
-func (p *wordParser) step(whole string) error {
-	c := p.rest[0]
-	switch c {
-	case ' ', '\t', '\n', '\r', '\f', '\v':
-		p.flush()
-		p.rest = p.rest[1:]
-		return nil
-	case '\\':
-		if len(p.rest) < 2 {
-			return &QuoteError{Text: whole, Quote: `\`}
+		rest = rest[len(found[0]):]
+		if found[1] != "" {
+			between = true
+			continue
 		}
-		p.take(p.rest[1:2], 2)
-		return nil
-	case '\'', '"':
-		text, n, ok := quoted(p.rest)
-		if !ok {
-			return &QuoteError{Text: whole, Quote: string(c)}
+		if between {
+			words = append(words, "")
 		}
-		p.take(text, n)
-		return nil
+		between = false
+		words[len(words)-1] += escaped.ReplaceAllString(found[2], "$1") + found[3] + found[4] + found[5]
 	}
-	p.take(p.rest[:1], 1)
-	return nil
-}
-
-// take adds text to the word and steps n bytes on.
-func (p *wordParser) take(text string, n int) {
-	p.word.WriteString(text)
-	p.open = true
-	p.rest = p.rest[n:]
-}
-
-func (p *wordParser) flush() {
-	if p.open {
-		p.words = append(p.words, p.word.String())
-	}
-	p.word.Reset()
-	p.open = false
-}
-
-// quoted reads the quoted text that s begins with. It returns the text and
-// the bytes it took up, quotes included.
-func quoted(s string) (text string, n int, ok bool) {
-	quote := s[0]
-	var b strings.Builder
-	for i := 1; i < len(s); i++ {
-		switch {
-		case s[i] == quote:
-			return b.String(), i + 1, true
-		case s[i] == '\\' && quote == '"' && i+1 < len(s):
-			i++
-		case s[i] == '\\' && quote == '\'' && i+1 < len(s):
-			// Perl keeps the backslash, and a backslash before
-			// the closing quote does not close it there either.
-			b.WriteByte('\\')
-			i++
-		}
-		b.WriteByte(s[i])
-	}
-	return "", 0, false
+	return words, nil
 }

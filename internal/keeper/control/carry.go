@@ -9,7 +9,6 @@ import (
 	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 	"github.com/mosha-ssh/mosha/internal/link"
 	"github.com/mosha-ssh/mosha/internal/remotesh"
-	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 	"github.com/mosha-ssh/mosha/internal/text"
 )
@@ -30,7 +29,7 @@ var carried = []error{
 	&bootstrap.FileError{}, &link.Error{}, &remotesh.Error{},
 	&sshconn.ResolveError{}, &sshconn.ConnectError{}, &sshconn.TimeoutError{}, &sshconn.ClosedError{},
 	&sshconn.ProxyError{}, &sshconn.DisconnectError{}, &sshconn.ProtocolError{}, &sshconn.AlgorithmError{},
-	&sshconn.HostKeyError{}, &sshconfig.EnvError{},
+	&sshconn.HostKeyError{},
 	&sshconn.AuthError{}, &sshconn.UnsupportedError{},
 	&sshconn.MasterError{}, &sshconn.PathError{}, &TransportError{}, &ExpiredError{},
 }

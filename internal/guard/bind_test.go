@@ -126,7 +126,7 @@ func TestBindFails(t *testing.T) {
 		cause error
 	}{
 		{"agent dies", nil, io.ErrUnexpectedEOF},
-		{"no message", []byte{0, 0, 0, 0}, &LengthError{}},
+		{"no message", []byte{0, 0, 0, 0}, errLength},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

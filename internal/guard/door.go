@@ -2,9 +2,10 @@ package guard
 
 import (
 	"context"
-	"slices"
-	"sync"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/semaphore"
 )
 
 const (
@@ -22,84 +23,48 @@ const (
 // free. It turns the waiting channels away when no place was taken or left for
 // doorPatience: the channels that have the places keep them.
 type Door struct {
-	mu    sync.Mutex
-	taken int
-	moved time.Time   // when a place was taken or left last
-	queue []chan bool // the channels that wait; each hears once whether it has a place
-	stall *time.Timer // runs while anybody waits
+	places *semaphore.Weighted
+	moved  atomic.Pointer[time.Time] // when a place was taken or left last
 }
+
+// NewDoor returns a door through which nobody has come.
+func NewDoor() *Door { return &Door{places: semaphore.NewWeighted(MaxChannels)} }
 
 // Enter waits for a place and reports whether the channel has one. It has none
 // if it was turned away or ctx ended. After true, call Leave.
 func (d *Door) Enter(ctx context.Context) bool {
-	turn := d.line()
-	select {
-	case ok := <-turn:
-		return ok
-	case <-ctx.Done():
+	if !d.places.TryAcquire(1) && !d.wait(ctx) {
+		return false
 	}
-	d.mu.Lock()
-	i := slices.Index(d.queue, turn)
-	if i >= 0 {
-		d.queue = slices.Delete(d.queue, i, i+1)
-	}
-	d.mu.Unlock()
-	if i < 0 && <-turn {
-		d.Leave()
-	}
-	return false
+	d.move()
+	return true
 }
 
-// line returns where the channel hears whether it has a place.
-func (d *Door) line() chan bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	turn := make(chan bool, 1)
-	switch {
-	case d.taken < MaxChannels:
-		d.taken++
-		d.moved = time.Now()
-		turn <- true
-	case time.Since(d.moved) >= doorPatience:
-		turn <- false
-	default:
-		d.queue = append(d.queue, turn)
-		d.watchLocked()
-	}
-	return turn
+// wait waits for a place where all are taken.
+func (d *Door) wait(ctx context.Context) bool {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		defer cancel()
+		for left := d.patience(); left > 0; left = d.patience() {
+			if !pause(ctx, left) {
+				return
+			}
+		}
+	}()
+	return d.places.Acquire(ctx, 1) == nil
 }
+
+// patience is how much longer a channel waits if nothing moves.
+func (d *Door) patience() time.Duration { return doorPatience - time.Since(*d.moved.Load()) }
 
 // Leave gives a place back.
 func (d *Door) Leave() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.moved = time.Now()
-	if len(d.queue) == 0 {
-		d.taken--
-		return
-	}
-	d.queue[0] <- true
-	d.queue = d.queue[1:]
+	d.move()
+	d.places.Release(1)
 }
 
-// watchLocked turns the waiting channels away when nothing moves any more.
-func (d *Door) watchLocked() {
-	if d.stall == nil {
-		d.stall = time.AfterFunc(time.Until(d.moved.Add(doorPatience)), d.look)
-	}
-}
-
-func (d *Door) look() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.stall = nil
-	if time.Since(d.moved) >= doorPatience {
-		for _, turn := range d.queue {
-			turn <- false
-		}
-		d.queue = nil
-	}
-	if len(d.queue) > 0 {
-		d.watchLocked()
-	}
+func (d *Door) move() {
+	now := time.Now()
+	d.moved.Store(&now)
 }

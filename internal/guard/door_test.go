@@ -12,7 +12,7 @@ import (
 // in their order, and never too many at once.
 func TestDoorBurst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var d Door
+		d := NewDoor()
 		var mu sync.Mutex
 		inside, most, turnedAway := 0, 0, 0
 		var order []int
@@ -38,8 +38,8 @@ func TestDoorBurst(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if most != MaxChannels || turnedAway > 0 || inside != 0 || d.taken != 0 {
-			t.Errorf("at most %d at once, want %d; %d turned away; %d and %d left", most, MaxChannels, turnedAway, inside, d.taken)
+		if most != MaxChannels || turnedAway > 0 || inside != 0 || !d.places.TryAcquire(MaxChannels) {
+			t.Errorf("at most %d at once, want %d; %d turned away; %d left", most, MaxChannels, turnedAway, inside)
 		}
 		for i, who := range order {
 			if max(i-who, who-i) >= MaxChannels { // so many come in at once
@@ -53,7 +53,7 @@ func TestDoorBurst(t *testing.T) {
 // at once who comes later. When one leaves, the next comes in.
 func TestDoorStalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var d Door
+		d := NewDoor()
 		for range MaxChannels {
 			if !d.Enter(t.Context()) {
 				t.Fatal("turned away though there is room")
@@ -83,18 +83,18 @@ func TestDoorStalls(t *testing.T) {
 // TestDoorContext: a channel that gives up takes no place.
 func TestDoorContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var d Door
+		d := NewDoor()
 		for range MaxChannels {
 			d.Enter(t.Context())
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if d.Enter(ctx) || len(d.queue) != 0 {
-			t.Error("came in, or still waits")
+		if d.Enter(ctx) {
+			t.Error("came in")
 		}
 		d.Leave()
-		if d.taken != MaxChannels-1 {
-			t.Errorf("%d places taken", d.taken)
+		if !d.places.TryAcquire(1) || d.places.TryAcquire(1) {
+			t.Error("not one place is free")
 		}
 	})
 }

@@ -23,20 +23,18 @@ func (e *Error) Error() string { return fmt.Sprintf("%s: %s: %v", e.Side, e.Op, 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// LengthError is a frame whose length is zero or over MaxFrame. The bytes that
-// follow it cannot be told apart, so the channel ends.
-type LengthError struct {
-	Length uint32 // in bytes, as the peer announced it
-}
+var (
+	// errLength is a frame whose length is zero or over MaxFrame. The bytes that
+	// follow it cannot be told apart, so the channel ends.
+	errLength = fmt.Errorf("not 1 to %d", MaxFrame)
+	// errUnread is the end of a channel whose client sent more than one frame
+	// ahead of the request that the agent works on.
+	errUnread = fmt.Errorf("more than %d bytes were sent ahead of an answer", maxUnread)
+)
 
-func (e *LengthError) Error() string {
-	return fmt.Sprintf("frame of %d bytes, not 1 to %d", e.Length, MaxFrame)
-}
-
-// UnreadError is the end of a channel whose client sent more than one frame
-// ahead of the request that the agent works on.
-type UnreadError struct{}
-
-func (e *UnreadError) Error() string {
-	return fmt.Sprintf("more than %d bytes were sent ahead of an answer", maxUnread)
+func checkLength(length uint32) error {
+	if length == 0 || length > MaxFrame {
+		return fmt.Errorf("frame of %d bytes, %w", length, errLength)
+	}
+	return nil
 }

@@ -46,7 +46,7 @@ func (f *frame) set(body ...byte) {
 
 // read replaces the frame by the next one of r, and takes no byte beyond it.
 // The error is io.EOF if r ended where a frame ends, io.ErrUnexpectedEOF if it
-// ended within one, a *LengthError for a length out of range, or r's own.
+// ended within one, errLength for a length out of range, or r's own.
 func (f *frame) read(r io.Reader) error {
 	length, err := f.readLength(r)
 	if err != nil {
@@ -63,10 +63,7 @@ func (f *frame) readLength(r io.Reader) (int64, error) {
 		return 0, err
 	}
 	length := binary.BigEndian.Uint32(f.buf.Bytes())
-	if length == 0 || length > MaxFrame {
-		return 0, &LengthError{Length: length}
-	}
-	return int64(length), nil
+	return int64(length), checkLength(length)
 }
 
 // takeBody appends n bytes of r. If r ends before, that is an error.

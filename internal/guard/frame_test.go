@@ -28,9 +28,9 @@ func TestFrameRead(t *testing.T) {
 		{"cut in length", []byte{0, 0, 0}, io.ErrUnexpectedEOF},
 		{"no body", []byte{0, 0, 0, 1}, io.ErrUnexpectedEOF},
 		{"cut in body", []byte{0, 0, 0, 3, 13, 1}, io.ErrUnexpectedEOF},
-		{"zero", []byte{0, 0, 0, 0, 1}, &LengthError{}},
-		{"one too long", []byte{0, 4, 0, 1, 11}, &LengthError{}},
-		{"longest length field", []byte{255, 255, 255, 255}, &LengthError{}},
+		{"zero", []byte{0, 0, 0, 0, 1}, errLength},
+		{"one too long", []byte{0, 4, 0, 1, 11}, errLength},
+		{"longest length field", []byte{255, 255, 255, 255}, errLength},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var f frame
@@ -48,11 +48,7 @@ func TestFrameRead(t *testing.T) {
 }
 
 func sameKind(err, want error) bool {
-	var length *LengthError
-	var unread *UnreadError
-	return errors.Is(err, want) ||
-		errors.As(want, &length) && errors.As(err, &length) ||
-		errors.As(want, &unread) && errors.As(err, &unread)
+	return errors.Is(err, want) || errors.Is(want, errLength) && errors.Is(err, errLength)
 }
 
 // checkFrame tests that f holds what input begins with and that exactly the

@@ -73,7 +73,7 @@ func (g *Guard) Serve(ctx context.Context, channel io.ReadWriteCloser, bind []by
 	r := relay{guard: g, channel: channel, bind: bind, bound: bind == nil, inbox: newInbox()}
 	var reading sync.WaitGroup
 	reading.Go(func() {
-		r.inbox.fill(channel, func() { cancel(&Error{Side: Remote, Op: "read", Err: &UnreadError{}}) })
+		r.inbox.fill(channel, func() { cancel(&Error{Side: Remote, Op: "read", Err: errUnread}) })
 	})
 	err := r.run(ctx)
 	if ctx.Err() != nil {

@@ -152,10 +152,10 @@ func TestBadFrames(t *testing.T) {
 		cause    error
 		requests int
 	}{
-		{"zero from remote", scripted(echo), zero, Remote, &LengthError{}, 0},
-		{"over from remote", scripted(echo), over, Remote, &LengthError{}, 0},
-		{"zero from agent", answer(zero), encode(11), Agent, &LengthError{}, 1},
-		{"over from agent", answer(over), encode(11), Agent, &LengthError{}, 1},
+		{"zero from remote", scripted(echo), zero, Remote, errLength, 0},
+		{"over from remote", scripted(echo), over, Remote, errLength, 0},
+		{"zero from agent", answer(zero), encode(11), Agent, errLength, 1},
+		{"over from agent", answer(over), encode(11), Agent, errLength, 1},
 		{"cut from agent", answer([]byte{0, 0, 0, 2, 12}), encode(11), Agent, io.ErrUnexpectedEOF, 1},
 		{"agent dies", answer(nil), encode(11), Agent, io.ErrUnexpectedEOF, 1},
 	} {

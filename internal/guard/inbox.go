@@ -65,13 +65,13 @@ func (b *inbox) put(data []byte, err error) bool {
 		return true
 	}
 	b.unread = bytes.Buffer{}
-	b.end = &UnreadError{}
+	b.end = errUnread
 	return false
 }
 
 // next waits for the next message and makes it f's. The error is io.EOF if the
 // stream ended where a message ends, io.ErrUnexpectedEOF if it ended within
-// one, a *LengthError for a length out of range, an *UnreadError, or the
+// one, errLength for a length out of range, errUnread, or the
 // stream's own.
 func (b *inbox) next(f *frame) error {
 	b.mu.Lock()
@@ -109,8 +109,8 @@ func (b *inbox) deliver() {
 func (b *inbox) whole() (size int, err error) {
 	if b.unread.Len() >= lengthSize {
 		length := binary.BigEndian.Uint32(b.unread.Bytes())
-		if length == 0 || length > MaxFrame {
-			return 0, &LengthError{Length: length}
+		if err := checkLength(length); err != nil {
+			return 0, err
 		}
 		if size = lengthSize + int(length); b.unread.Len() >= size {
 			return size, nil

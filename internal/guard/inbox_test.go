@@ -48,7 +48,7 @@ func TestUnread(t *testing.T) {
 					return
 				}
 				<-s.done
-				wantError(t, s.err, Remote, "read", &UnreadError{})
+				wantError(t, s.err, Remote, "read", errUnread)
 				close(answer)
 			})
 		})
@@ -68,7 +68,7 @@ func TestUnreadIsForgotten(t *testing.T) {
 		t.Errorf("%d bytes are kept", size)
 	}
 	var f frame
-	if err := b.next(&f); !sameKind(err, &UnreadError{}) {
+	if err := b.next(&f); !sameKind(err, errUnread) {
 		t.Error(err)
 	}
 }

@@ -23,7 +23,7 @@ type agentChannels struct {
 
 	allowed atomic.Bool  // agent forwarding was asked for
 	open    atomic.Int32 // or to be
-	door    guard.Door   // of those that are served
+	door    *guard.Door  // of those that are served
 }
 
 // forward asks for agent forwarding in a session (draft-ietf-secsh-agent), and

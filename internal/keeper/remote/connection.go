@@ -101,7 +101,7 @@ func New(conn sshconn.Connection, owner Owner, options Options) *Connection {
 	c.sessions = newSessions(c)
 	c.holding = newHolding(c)
 	c.setup = &setup{c: c}
-	c.channels = &agentChannels{c: c}
+	c.channels = &agentChannels{c: c, door: guard.NewDoor()}
 	c.goes(func() { conn.Serve(c.channels.offered) })
 	c.beats()
 	go c.end()

@@ -40,3 +40,15 @@ func (q *quick) Read(b []byte) (int, error) {
 	}
 	return n, err
 }
+
+// Confirmed reports whether the other machine has acknowledged, by TCP, all that
+// was sent to it. known is false where that cannot be seen: behind a proxy, and
+// on some systems.
+func Confirmed(c net.Conn) (yes, known bool) {
+	direct, ok := c.(*quick)
+	if !ok {
+		return false, false
+	}
+	left, err := unconfirmed(direct.raw)
+	return left == 0, err == nil
+}

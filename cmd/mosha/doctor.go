@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"strings"
 
@@ -154,13 +155,8 @@ type jsonCheck struct {
 }
 
 func checkJSON(c doctor.Check, a explain.Failure) jsonCheck {
-	j := jsonCheck{Check: c.Name, Where: c.Place, State: c.State, Cause: a.Message, Cure: a.Hint, Facts: map[string]string{}}
-	for name, fact := range c.Facts {
-		if fact != "" {
-			j.Facts[name] = fact
-		}
-	}
-	return j
+	maps.DeleteFunc(c.Facts, func(_, fact string) bool { return fact == "" })
+	return jsonCheck{Check: c.Name, Where: c.Place, State: c.State, Cause: a.Message, Cure: a.Hint, Facts: c.Facts}
 }
 
 // checklist makes lines of checks, in sections by place.

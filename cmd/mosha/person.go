@@ -53,9 +53,7 @@ func (p *person) answer(ctx context.Context, q control.Inquiry) ([][]byte, error
 	for _, one := range explain.Questions(q) {
 		answer, err := p.ask(ctx, one)
 		if err != nil {
-			for _, typed := range answers {
-				clear(typed)
-			}
+			sshconn.Wipe(answers)
 			return nil, err
 		}
 		answers = append(answers, answer)

@@ -40,7 +40,7 @@ func Examine(ctx context.Context, o Options, report func(Check)) {
 	client, connection := e.connect()
 	report(connection)
 	if client == nil {
-		e.skipRest(CheckConnection)
+		e.skipFrom(CheckUDP, CheckConnection)
 		return
 	}
 	defer client.Close()
@@ -203,10 +203,6 @@ var order = []struct {
 	{There, CheckForwarding}, {There, CheckLink}, {There, CheckSignature},
 	{There, CheckSetup}, {There, CheckUserRC}, {There, CheckLoginShell},
 }
-
-// skipRest skips all checks that need the connection, because of a check that
-// failed.
-func (e *examination) skipRest(failed string) { e.skipFrom(CheckUDP, failed) }
 
 // skipFrom skips the check named first and those after it.
 func (e *examination) skipFrom(first, failed string) {

@@ -55,8 +55,8 @@ func (s service) runTask(ctx context.Context, c *control.Conversation, task remo
 // busy returns a *control.BusyError if sessions use the remote, or are to.
 func (s service) busy() error {
 	sessions := s.leases.Count()
-	if kept := s.isKept(); kept || sessions > 0 {
-		return &control.BusyError{Sessions: sessions, Kept: kept}
+	if s.isKept() || sessions > 0 {
+		return &control.BusyError{Sessions: sessions}
 	}
 	return nil
 }

@@ -20,9 +20,8 @@ const (
 
 // ResolveError says that the host name has no address.
 type ResolveError struct {
-	Host     string
-	NotFound bool   // the name does not exist; otherwise the resolver failed
-	Message  string // what is wrong, in words
+	Host    string
+	Message string // what is wrong, in words
 }
 
 func (e *ResolveError) Error() string {

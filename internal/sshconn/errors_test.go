@@ -9,7 +9,7 @@ import (
 
 func TestErrors(t *testing.T) {
 	for _, err := range []error{
-		&ResolveError{Host: "h", NotFound: true, Message: "no such host"},
+		&ResolveError{Host: "h", Message: "no such host"},
 		&ConnectError{Host: "h", Port: 22, Address: "1.2.3.4:22", Cause: CauseRefused, Message: "connection refused"},
 		&TimeoutError{Host: "h", Port: 22, Phase: PhaseBanner, Seconds: 10},
 		&ClosedError{Host: "h", Port: 22, Phase: PhaseKex},

@@ -26,7 +26,7 @@ type wireError struct {
 // exported fields are plain data.
 var carried = []error{
 	&rundir.DirError{}, &rundir.FileError{}, &SetupError{}, &link.ForwardError{}, &VersionError{}, &RoomError{}, &BusyError{}, &NoKeysError{},
-	&bootstrap.FileError{}, &link.Error{}, &remotesh.Error{},
+	&bootstrap.FileError{}, &remotesh.Error{},
 	&sshconn.ResolveError{}, &sshconn.ConnectError{}, &sshconn.TimeoutError{}, &sshconn.ClosedError{},
 	&sshconn.ProxyError{}, &sshconn.DisconnectError{}, &sshconn.ProtocolError{}, &sshconn.AlgorithmError{},
 	&sshconn.HostKeyError{},

@@ -49,8 +49,7 @@ func (e *ExpiredError) Error() string {
 // BusyError reports that the set-up cannot be taken back, because the keeper is
 // there for sessions or because it is to stay.
 type BusyError struct {
-	Sessions int
-	Kept     bool
+	Sessions int // 0: it is to stay
 }
 
 func (e *BusyError) Error() string {

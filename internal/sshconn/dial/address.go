@@ -29,7 +29,7 @@ func lookup(ctx context.Context, cfg *sshconfig.Config, opts sshconn.Options) ([
 	}
 	addrs = order(order(addrs, cfg.AddressFamily), opts.Family)
 	if len(addrs) == 0 {
-		return nil, &sshconn.ResolveError{Host: cfg.HostName, NotFound: true, Message: "no address of family " + cfg.AddressFamily + " and " + opts.Family}
+		return nil, &sshconn.ResolveError{Host: cfg.HostName, Message: "no address of family " + cfg.AddressFamily + " and " + opts.Family}
 	}
 	return interleave(addrs), nil
 }

@@ -72,7 +72,7 @@ func (n *network) lookup(ctx context.Context) ([]netip.Addr, error) {
 		if n.names != nil {
 			return n.names, nil
 		}
-		return nil, &sshconn.ResolveError{Host: "h", NotFound: true}
+		return nil, &sshconn.ResolveError{Host: "h"}
 	}
 	<-ctx.Done()
 	return nil, &sshconn.ResolveError{Host: "h"}

@@ -97,7 +97,7 @@ func resolveError(host string, err error) *sshconn.ResolveError {
 	switch {
 	case !errors.As(err, &dns):
 	case dns.IsNotFound:
-		failed.NotFound, failed.Message = true, "no such host"
+		failed.Message = "no such host"
 	case dns.IsTimeout:
 		failed.Message = "no name server answers"
 	}

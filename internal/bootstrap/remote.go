@@ -42,11 +42,6 @@ type remote struct {
 	out   *remotesh.Reader
 }
 
-// start sends the script and waits until it runs.
-func (s *remote) start() error {
-	return remotesh.Start(s.shell, s.out, s.script(), setupMarker)
-}
-
 // readHome reads a listing.
 func readHome(r *remotesh.Reader) (home, error) {
 	h := home{files: make(map[string]remoteFile)}

@@ -71,7 +71,7 @@ func (t task) converse(ctx context.Context, r remotesh.Runner) (Report, error) {
 	defer shell.Close()
 
 	s := &remote{task: t, shell: shell, out: remotesh.NewReader(shell)}
-	if err := s.start(); err != nil {
+	if err := remotesh.Start(shell, s.out, t.script(), setupMarker); err != nil {
 		return Report{}, err
 	}
 	var report Report

@@ -153,15 +153,10 @@ func tell(to *os.File, spec Spec) error {
 	return json.NewEncoder(to).Encode(spec)
 }
 
-// readiness is what a keeper reports on descriptor 3, once.
-type readiness struct {
-	Error *wireError `json:"error,omitempty"`
-}
-
 // Report tells the launcher that the keeper listens, or why it cannot, and closes
 // the pipe.
 func Report(to *os.File, failure error) error {
-	return errors.Join(failure, json.NewEncoder(to).Encode(readiness{Error: encodeError(failure)}), to.Close())
+	return errors.Join(failure, json.NewEncoder(to).Encode(reply{Error: encodeError(failure)}), to.Close())
 }
 
 // errDied reports that a keeper ended without a word.
@@ -170,7 +165,7 @@ var errDied = errors.New("it ended without saying why")
 func awaitReady(ctx context.Context, report *os.File) error {
 	stop := context.AfterFunc(ctx, func() { _ = report.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
-	var ready readiness
+	var ready reply
 	err := json.NewDecoder(io.LimitReader(report, maxLine)).Decode(&ready)
 	switch {
 	case errors.Is(err, io.EOF):

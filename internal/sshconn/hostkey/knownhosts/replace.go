@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/google/renameio/v2"
 	"golang.org/x/crypto/ssh"
 )
 
@@ -112,14 +113,18 @@ func (r replacement) try(name string) (done bool, err error) {
 	if !ok {
 		return true, nil
 	}
-	temp, err := writeBeside(name, changed, before)
+	beside, err := renameio.NewPendingFile(name, renameio.WithTempDir(filepath.Dir(name)))
 	if err != nil {
 		return false, err
 	}
-	if !unchanged(f, name, before) {
-		return false, os.Remove(temp)
+	defer func() { _ = beside.Cleanup() }()
+	if err := writeLike(beside.File, changed, before); err != nil || !unchanged(f, name, before) {
+		return false, err
 	}
-	return true, errors.Join(swap(temp, name), removeIfThere(temp))
+	if err := keepOld(name); err != nil {
+		return false, err
+	}
+	return true, beside.CloseAtomicallyReplace()
 }
 
 // edit returns the text with the host's other keys gone and the new ones added;
@@ -165,31 +170,21 @@ func (r replacement) plainLine(raw string) ssh.PublicKey {
 	return key
 }
 
-// writeBeside writes a file of the same mode and owner beside name. Where the
-// group cannot be the same, it gets no rights.
-func writeBeside(name, text string, as fs.FileInfo) (temp string, err error) {
-	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*")
-	if err != nil {
-		return "", err
-	}
+// writeLike writes a file that is to have the same mode and owner as another. Where
+// the group cannot be the same, it gets no rights.
+func writeLike(f *os.File, text string, as fs.FileInfo) error {
 	mode := as.Mode().Perm()
-	_, err = f.WriteString(text)
+	_, err := f.WriteString(text)
 	if owner, ok := as.Sys().(*syscall.Stat_t); ok && err == nil {
 		if f.Chown(-1, int(owner.Gid)) != nil {
 			mode &^= 0o070
 		}
 		err = f.Chown(int(owner.Uid), -1)
 	}
-	if err == nil {
-		err = f.Chmod(mode)
+	if err != nil {
+		return err
 	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return "", errors.Join(err, os.Remove(f.Name()))
-	}
-	return f.Name(), nil
+	return errors.Join(f.Chmod(mode), f.Sync())
 }
 
 // unchanged reports whether the file of that name is as it was when it was read.
@@ -198,21 +193,10 @@ func unchanged(f *os.File, name string, before fs.FileInfo) bool {
 	return err == nil && isCurrent(f, name) && now.Size() == before.Size() && now.ModTime().Equal(before.ModTime())
 }
 
-// swap puts temp in the place of name, which stays as NAME.old.
-func swap(temp, name string) error {
-	old := name + ".old"
-	if err := removeIfThere(old); err != nil {
+// keepOld has the file stay as NAME.old when it is replaced.
+func keepOld(name string) error {
+	if err := os.Remove(name + ".old"); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := os.Link(name, old); err != nil {
-		return err
-	}
-	return os.Rename(temp, name)
-}
-
-func removeIfThere(name string) error {
-	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
+	return os.Link(name, name+".old")
 }

@@ -102,11 +102,7 @@ func (j remoteJob) work(ctx context.Context, dest *destination) error {
 		return err
 	}
 	defer second.Close()
-	change := second.Setup
-	if j.undo {
-		change = second.Unset
-	}
-	report, err := change(j.preview)
+	report, err := second.Setup(j.undo, j.preview)
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"time"
 
 	"github.com/mosha-ssh/mosha/internal/explain"
 	"github.com/mosha-ssh/mosha/internal/keeper/control"
@@ -33,7 +32,7 @@ func (s stopCmd) stop(ctx context.Context, who *person) error {
 	if err != nil {
 		return err
 	}
-	err = stop(ctx, dest.dirs, dest.config.ID())
+	err = control.Stop(ctx, dest.dirs, dest.config.ID())
 	if errors.Is(err, control.ErrNoKeeper) {
 		return explain.NoKeeper(who.host)
 	}
@@ -50,28 +49,10 @@ func stopAll() error {
 		return err
 	}
 	return each(ids, "stopped", 1, func(ctx context.Context, who *person) error {
-		err := stop(ctx, dirs, who.host)
+		err := control.Stop(ctx, dirs, who.host)
 		if errors.Is(err, control.ErrNoKeeper) {
 			return nil // what a killed keeper left
 		}
 		return err
 	})
-}
-
-// stopPatience is how long a keeper may take to end. It says goodbye to the
-// remote first, and gives up soon where the network is dead.
-const stopPatience = 10 * time.Second
-
-// stop ends one keeper and returns when it is gone.
-func stop(ctx context.Context, dirs rundir.Dirs, id string) error {
-	ctx, cancel := context.WithTimeout(ctx, stopPatience)
-	defer cancel()
-	err := control.Stop(ctx, dirs, id)
-	switch {
-	case ctx.Err() != nil:
-		return &control.SilentError{Log: dirs.Log(id)}
-	case errors.Is(err, control.ErrGone): // it was just ending
-		return nil
-	}
-	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -87,19 +88,15 @@ func (c *Client) say(what Call) error {
 func (c *Client) hear() (reply, error) {
 	var r reply
 	err := c.w.receive(&r)
-	if late := net.Error(nil); errors.As(err, &late) && late.Timeout() {
+	switch {
+	case err == nil:
+		return r, r.Error.decode()
+	case errors.Is(err, os.ErrDeadlineExceeded):
 		return r, &SilentError{Log: c.log}
-	}
-	if errors.Is(err, errLineTooLong) {
+	case errors.Is(err, errLineTooLong):
 		return r, err
 	}
-	if err != nil {
-		return r, ErrGone
-	}
-	if r.Error != nil {
-		return r, r.Error.decode()
-	}
-	return r, nil
+	return r, ErrGone
 }
 
 // Attach waits until the connection is up. The keeper's questions are put to
@@ -243,25 +240,20 @@ func (c *Client) Start(s Start, to Follower) (code int, err error) {
 	return 0, nil
 }
 
-// Setup has the remote set up and reports what changed there, a row a file; with
-// preview, what would change, with a diff, and nothing is written.
-func (c *Client) Setup(preview bool) (*SetupReport, error) {
-	if preview {
-		return c.report(OpTry)
-	}
-	return c.report(OpSetup)
-}
-
-// Unset is Setup for taking it back. While sessions use the remote, that is a
+// Setup has the remote set up, or with undo that taken back, and reports what
+// changed there, a row a file; with preview, what would change, with a diff, and
+// nothing is written. It is not taken back while sessions use the remote: that is a
 // *BusyError.
-func (c *Client) Unset(preview bool) (*SetupReport, error) {
-	if preview {
-		return c.report(OpTryUn)
+func (c *Client) Setup(undo, preview bool) (*SetupReport, error) {
+	op := OpSetup
+	switch {
+	case undo && preview:
+		op = OpTryUn
+	case undo:
+		op = OpUnset
+	case preview:
+		op = OpTry
 	}
-	return c.report(OpUnset)
-}
-
-func (c *Client) report(op string) (*SetupReport, error) {
 	r, err := c.once(op)
 	if err == nil && r.Report == nil {
 		err = ErrGone
@@ -269,17 +261,8 @@ func (c *Client) report(op string) (*SetupReport, error) {
 	return r.Report, err
 }
 
-// Status asks the keeper how it is. A keeper that does not answer within
-// patience is a *SilentError.
-func (c *Client) Status() (*Status, error) {
-	_ = c.w.conn.SetReadDeadline(time.Now().Add(patience))
-	r, err := c.once(OpStatus)
-	return r.Status, err
-}
-
-// Stop has the keeper end its connection and itself, and returns when it is
-// gone.
-func (c *Client) Stop() error {
+// end has the keeper end its connection and itself, and returns when it is gone.
+func (c *Client) end() error {
 	if _, err := c.once(OpStop); err != nil {
 		return err
 	}

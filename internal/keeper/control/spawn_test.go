@@ -18,8 +18,8 @@ func TestFindsOneThatCameBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer client.Close()
-	if status, err := client.Status(); err != nil || status.Destination != "devbox" {
+	client.Close()
+	if status, err := StatusOf(t.Context(), l.spec.Dirs, l.spec.ID()); err != nil || status.Destination != "devbox" {
 		t.Errorf("%+v, %v", status, err)
 	}
 }

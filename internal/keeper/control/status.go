@@ -95,14 +95,14 @@ func StatusOf(ctx context.Context, dirs rundir.Dirs, id string) (*Status, error)
 		return nil, err
 	}
 	defer client.Close()
-	status, err := client.Status()
+	r, err := client.once(OpStatus)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return nil, &SilentError{Log: dirs.Log(id)}
 	case errors.Is(err, ErrGone):
 		return nil, ErrNoKeeper
 	}
-	return status, err
+	return r.Status, err
 }
 
 // Unknown is a keeper that runs but that did not report its status.

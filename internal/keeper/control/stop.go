@@ -12,25 +12,35 @@ import (
 // stopPoll is how often Stop looks again for a keeper that is just starting.
 const stopPoll = 10 * time.Millisecond
 
+// stopPatience is how long a keeper may take to end. It says goodbye to the
+// remote first, and gives up soon where the network is dead.
+const stopPatience = 10 * time.Second
+
 // Stop has the keeper with this id end, and returns when it is gone. Where none
 // runs, the error is ErrNoKeeper, and one that was killed does not come back
-// either. It is a *SilentError when ctx ends before.
+// either. It is a *SilentError when patience or ctx ends before.
 func Stop(ctx context.Context, dirs rundir.Dirs, id string) error {
-	for {
+	ctx, cancel := context.WithTimeout(ctx, stopPatience)
+	defer cancel()
+	for ctx.Err() == nil {
 		client, err := Connect(ctx, dirs, id)
 		if err == nil {
-			defer client.Close()
-			return client.Stop()
+			err = client.end()
+			client.Close()
 		}
-		if !errors.Is(err, ErrNoKeeper) || abandon(dirs.Of(id)) {
+		switch {
+		case ctx.Err() != nil:
+		case errors.Is(err, ErrGone): // it was just ending
+			return nil
+		case !errors.Is(err, ErrNoKeeper) || abandon(dirs.Of(id)):
 			return err
 		}
 		select {
 		case <-ctx.Done():
-			return &SilentError{Log: dirs.Log(id)}
 		case <-time.After(stopPoll):
 		}
 	}
+	return &SilentError{Log: dirs.Log(id)}
 }
 
 // abandon sees to it that nobody takes the place of a keeper that was killed.

@@ -7,9 +7,9 @@ GO = go
 PACKAGES = ./...
 # The packages whose tests take minutes under the race detector, and those files
 # of theirs whose tests run with it.
-NO_RACE = /cmd/mosha$$|/internal/bootstrap$$|/internal/lab
+NO_RACE = /cmd/mosha$$|/internal/bootstrap$$|/internal/link$$|/internal/lab
 RACE = cmd/mosha/load_test.go cmd/mosha/recover_test.go cmd/mosha/killed_test.go cmd/mosha/keep_test.go \
-	internal/bootstrap/holder_test.go
+	internal/link/holder_test.go internal/link/claims_test.go internal/link/listen_test.go internal/link/lines_test.go
 # The lab makes users and network namespaces, so the tests run as root. HOME is
 # root's then, so that no file of root's stays in the caches of the person who
 # builds. Tests wait more than they compute, so more run at once than there are
@@ -20,8 +20,8 @@ GO_TEST = root="sudo -E -H env 'PATH=$$PATH' GOFLAGS=-buildvcs=false"; [ "$$(id 
 # beside those with the build tag openssh. Files with the tag sid as well are
 # for what the newest alone has.
 OPENSSH = cmd/mosha/alike_test.go cmd/mosha/recover_test.go cmd/mosha/forwarding_test.go cmd/mosha/owner_test.go \
-	internal/bootstrap/sshd_linux_test.go internal/bootstrap/owner_linux_test.go internal/bootstrap/laptops_linux_test.go \
-	internal/bootstrap/recipes_linux_test.go internal/bootstrap/socket_test.go internal/bootstrap/unlink_test.go \
+	internal/bootstrap/sshd_linux_test.go internal/bootstrap/unlink_test.go internal/link/sshd_linux_test.go \
+	internal/link/owner_linux_test.go internal/link/laptops_linux_test.go internal/link/recipes_linux_test.go internal/link/socket_test.go \
 	internal/guard/agent_test.go internal/guard/bind_test.go internal/guard/locked_test.go internal/guard/master_test.go \
 	internal/sshconn/transport/sessionbind_test.go internal/sshconn/transport/auth_test.go \
 	internal/sshconn/transport/relayedkey_test.go internal/sshconn/transport/jump_test.go \
@@ -58,7 +58,7 @@ race: ## run the unit tests and some of the lab's with the race detector
 long: ## run the tests of long tables with all rows: homes, shells, outages, cases by chance
 	@scripts/install-deps test
 	@files="$$(grep -rl --include='*_test.go' 'labtest\.\(Whole\|Rows\|Number\)' .; grep -rlE --include='*_test.go' '^//go:build .*long' cmd internal; \
-	ls ./internal/bootstrap/*_test.go)"; \
+	ls ./internal/bootstrap/*_test.go ./internal/link/*_test.go)"; \
 	tests=$$(scripts/tests-in $$files) || exit 1; \
 	$(GO_TEST) -tags long -run "$$tests" $$(printf '%s\n' $$files | sed 's,/[^/]*$$,,' | sort -u)
 

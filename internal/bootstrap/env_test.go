@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mosha-ssh/mosha/internal/lab/homes"
 	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 	"github.com/mosha-ssh/mosha/internal/remotesh"
 )
@@ -69,7 +70,7 @@ type way struct {
 // person is somebody who has a login shell and its start-up files.
 type person struct {
 	shell string // path or name
-	files map[string][]entry
+	files map[string][]homes.Entry
 	usual string // which of the files stand for the others
 	ways  []way
 	env   []string
@@ -108,12 +109,12 @@ var people = map[string]person{
 	"bash": {
 		shell: "/bin/bash",
 		usual: "bash_profile",
-		files: map[string][]entry{
+		files: map[string][]homes.Entry{
 			"none":         {},
-			"debian":       {file(".bashrc", debianBashrc), file(".profile", debianProfile)},
-			"bash_profile": {file(".bashrc", debianBashrc), file(".bash_profile", "x=1")},
-			"function":     {file(".bashrc", debianBashrc), file(".bash_profile", "reload()\n{\n  . ~/.bashrc\n}\n")},
-			"strict":       {file(".bashrc", "set -eu\n"), file(".profile", "#!/bin/sh\nset -eu\n")},
+			"debian":       {homes.File(".bashrc", debianBashrc), homes.File(".profile", debianProfile)},
+			"bash_profile": {homes.File(".bashrc", debianBashrc), homes.File(".bash_profile", "x=1")},
+			"function":     {homes.File(".bashrc", debianBashrc), homes.File(".bash_profile", "reload()\n{\n  . ~/.bashrc\n}\n")},
+			"strict":       {homes.File(".bashrc", "set -eu\n"), homes.File(".profile", "#!/bin/sh\nset -eu\n")},
 		},
 		ways: []way{
 			{name: "login", argv: []string{"bash", "-lc"}},
@@ -125,51 +126,51 @@ var people = map[string]person{
 	"zsh": {
 		shell: zsh,
 		usual: "zshrc",
-		files: map[string][]entry{
+		files: map[string][]homes.Entry{
 			"none":   {},
-			"zshrc":  {file(".zshrc", "bindkey -e\n"), file(".zshenv", "path+=(~/bin)")},
-			"strict": {file(".zshenv", "setopt nounset errexit shwordsplit ksharrays\n")},
+			"zshrc":  {homes.File(".zshrc", "bindkey -e\n"), homes.File(".zshenv", "path+=(~/bin)")},
+			"strict": {homes.File(".zshenv", "setopt nounset errexit shwordsplit ksharrays\n")},
 		},
 		ways: usual("zsh"),
 	},
 	"fish": {
 		shell: fish,
 		usual: "config",
-		files: map[string][]entry{
+		files: map[string][]homes.Entry{
 			"none":   {},
-			"config": {file(".config/fish/config.fish", "set -g fish_greeting\n"), file(".config/fish/conf.d/z.fish", "")},
+			"config": {homes.File(".config/fish/config.fish", "set -g fish_greeting\n"), homes.File(".config/fish/conf.d/z.fish", "")},
 		},
 		ways: usual("fish"),
 	},
 	"tcsh": {
 		shell: tcsh,
 		usual: "tcshrc",
-		files: map[string][]entry{"none": {}, "tcshrc": {file(".tcshrc", "set noglob noclobber")}},
+		files: map[string][]homes.Entry{"none": {}, "tcshrc": {homes.File(".tcshrc", "set noglob noclobber")}},
 		ways:  typing("tcsh"),
 	},
 	"csh": {
 		shell: csh,
 		usual: "cshrc",
-		files: map[string][]entry{"none": {}, "cshrc": {file(".cshrc", "set noglob noclobber\n")}},
+		files: map[string][]homes.Entry{"none": {}, "cshrc": {homes.File(".cshrc", "set noglob noclobber\n")}},
 		ways:  typing("csh"),
 	},
 	"mksh": {
 		shell: mksh,
 		usual: "strict",
-		files: map[string][]entry{"none": {file(".mkshrc", "")}, "strict": {file(".mkshrc", "set -eu\n"), file(".profile", "set -eu\n")}},
+		files: map[string][]homes.Entry{"none": {homes.File(".mkshrc", "")}, "strict": {homes.File(".mkshrc", "set -eu\n"), homes.File(".profile", "set -eu\n")}},
 		ways:  family("mksh"),
 	},
 	"dash": {
 		shell: dash,
 		usual: "shrc",
-		files: map[string][]entry{"shrc": {file(".shrc", ""), file(".profile", "ENV=~/.shrc; export ENV\n")}},
+		files: map[string][]homes.Entry{"shrc": {homes.File(".shrc", ""), homes.File(".profile", "ENV=~/.shrc; export ENV\n")}},
 		ways:  family("dash"),
 		env:   []string{"ENV=~/.shrc"},
 	},
 	"busybox": {
 		shell: "/bin/ash",
 		usual: "ashrc",
-		files: map[string][]entry{"ashrc": {file(".ashrc", ""), file(".profile", "export ENV=~/.ashrc\n")}},
+		files: map[string][]homes.Entry{"ashrc": {homes.File(".ashrc", ""), homes.File(".profile", "export ENV=~/.ashrc\n")}},
 		ways: []way{
 			{name: "login", argv: []string{"busybox", "ash", "-l", "-c"}},
 			{name: "interactive", prompt: true, argv: []string{"busybox", "ash", "-i", "-c"}},
@@ -184,21 +185,21 @@ func TestShells(t *testing.T) {
 	for name, p := range people {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			outer := newLocal(t, shells[0].argv, "")
-			a := newAgents(outer)
-			a.start("own")
-			a.start("other")
-			a.anothers("hers")
+			outer := homes.NewLocal(t, homes.Shells[0].Argv, "")
+			a := homes.NewAgents(outer)
+			a.Start("own")
+			a.Start("other")
+			a.Anothers("hers")
 			for files, entries := range p.files {
 				if files != p.usual && !labtest.Whole {
 					continue
 				}
 				t.Run(files, func(t *testing.T) {
-					l := outer.another(t)
+					l := outer.Another(t)
 					for _, v := range append(p.env, "SHELL="+p.shell) {
-						l.env = append(l.env, strings.ReplaceAll(v, "~", l.home))
+						l.Env = append(l.Env, strings.ReplaceAll(v, "~", l.Home))
 					}
-					l.lay(entries...)
+					l.Lay(entries...)
 					setUp(t, l)
 					for _, c := range envCases {
 						for _, w := range p.ways {
@@ -214,18 +215,18 @@ func TestShells(t *testing.T) {
 var said = regexp.MustCompile(`\[(.*)\]`)
 
 // testEnv starts a shell in one way and lets it say its SSH_AUTH_SOCK.
-func testEnv(t *testing.T, l *local, a agents, c envCase, w way) {
+func testEnv(t *testing.T, l *homes.Local, a homes.Agents, c envCase, w way) {
 	if w.sshd && !c.ssh {
 		return // elsewhere bash -c reads no file
 	}
-	p := filepath.Join(l.home, remotesh.LinkPath)
+	p := filepath.Join(l.Home, remotesh.LinkPath)
 	values := map[string]string{
-		"own": a.dir + "/own", "other": a.dir + "/other", "dead": a.dir + "/dead", "link": p, "empty": "", "none": "none",
-		"hers": a.dir + "/hers",
+		"own": a.Dir + "/own", "other": a.Dir + "/other", "dead": a.Dir + "/dead", "link": p, "empty": "", "none": "none",
+		"hers": a.Dir + "/hers",
 	}
 	_ = os.Remove(p)
 	if c.link != "" {
-		l.lay(symlink(remotesh.LinkPath, values[c.link]))
+		l.Lay(homes.Symlink(remotesh.LinkPath, values[c.link]))
 	}
 	want := c.want
 	if !w.prompt && c.quiet != "" {
@@ -238,7 +239,7 @@ func testEnv(t *testing.T, l *local, a agents, c envCase, w way) {
 	if !w.typed {
 		argv = append(slices.Clone(w.argv), printValue)
 	}
-	shell := l.command(argv...)
+	shell := l.Command(argv...)
 	if w.typed {
 		shell.Stdin = strings.NewReader(printValue + "\n")
 	}
@@ -268,19 +269,19 @@ func testEnv(t *testing.T, l *local, a agents, c envCase, w way) {
 // ~/.profile.
 func TestEnvInOtherShells(t *testing.T) {
 	t.Parallel()
-	eachShell(t, func(t *testing.T, l *local) {
-		a := newAgents(l)
-		own := a.start("own")
-		l.lay(file("env", envBlock), symlink(remotesh.LinkPath, own))
-		want := "[" + filepath.Join(l.home, remotesh.LinkPath) + "]\n"
+	homes.EachShell(t, func(t *testing.T, l *homes.Local) {
+		a := homes.NewAgents(l)
+		own := a.Start("own")
+		l.Lay(homes.File("env", envBlock), homes.Symlink(remotesh.LinkPath, own))
+		want := "[" + filepath.Join(l.Home, remotesh.LinkPath) + "]\n"
 		for _, vars := range [][]string{{"SSH_CONNECTION=x"}, {"SSH_CONNECTION=x", "SSH_AUTH_SOCK=/gone"}} {
-			sh := l.command(append(l.argv, "-c", "set -eu; . ./env; "+printValue)...)
+			sh := l.Command(append(l.Argv, "-c", "set -eu; . ./env; "+printValue)...)
 			sh.Env = append(sh.Env, vars...)
 			if out, err := sh.CombinedOutput(); err != nil || string(out) != want {
 				t.Errorf("%v: %q, %v; want %q", vars, out, err, want)
 			}
 		}
-		sh := l.command(append(l.argv, "-c", "set -eu; . ./env; "+printValue)...)
+		sh := l.Command(append(l.Argv, "-c", "set -eu; . ./env; "+printValue)...)
 		if out, err := sh.CombinedOutput(); err != nil || string(out) != "[none]\n" {
 			t.Errorf("outside of a session: %q, %v", out, err)
 		}

@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/mosha-ssh/mosha/internal/lab/homes"
 	"github.com/mosha-ssh/mosha/internal/remotesh"
 	"github.com/mosha-ssh/mosha/internal/text"
 )
@@ -38,7 +39,7 @@ const listing = "shell /bin/bash\nfile .ssh/rc missing 0 0\nfile .bashrc data 3 
 
 func TestReadHome(t *testing.T) {
 	h, err := readHome(remotesh.NewReader(strings.NewReader(listing)))
-	check(t, err)
+	homes.Check(t, err)
 	compare(t, "home", home{shell: "/bin/bash", files: map[string]remoteFile{
 		".ssh/rc": {kind: missing}, ".bashrc": {kind: data, linked: true, content: []byte("x\x00y")},
 		".bash_profile": {kind: dangling, linked: true}, ".bash_login": {kind: huge}, ".profile": {kind: other},
@@ -161,7 +162,7 @@ func TestCksum(t *testing.T) {
 		c := exec.Command("cksum")
 		c.Stdin = bytes.NewReader(content)
 		out, err := c.Output()
-		check(t, err)
+		homes.Check(t, err)
 		want, _, _ := strings.Cut(string(out), " ")
 		if got := (header{checksum: cksum(content)}).String(); !strings.Contains(got, " "+want+" ") {
 			t.Errorf("%d bytes: %s, want %s", n, got, want)
@@ -230,15 +231,15 @@ func TestPlanOfGeneratedFiles(t *testing.T) {
 
 // TestSetupOfGeneratedFiles does the same through the script.
 func TestSetupOfGeneratedFiles(t *testing.T) {
-	outer := newLocal(t, shells[0].argv, "")
+	outer := homes.NewLocal(t, homes.Shells[0].Argv, "")
 	r := rand.New(rand.NewPCG(3, 4))
 	for range 40 {
-		l := outer.another(t)
+		l := outer.Another(t)
 		old := generated(r)
-		l.lay(file(".bashrc", string(old)), file(".profile", debianProfile), file(".ssh/rc", rcBlock))
+		l.Lay(homes.File(".bashrc", string(old)), homes.File(".profile", debianProfile), homes.File(".ssh/rc", rcBlock))
 		want := planFile(bashrcName, remoteFile{kind: data, content: old}, envBody, envBody)
 		compare(t, "report", want.action, setUp(t, l).Files[1].Action)
-		compare(t, ".bashrc", string(want.edit.apply(old)), l.read(".bashrc"))
+		compare(t, ".bashrc", string(want.edit.apply(old)), l.Read(".bashrc"))
 	}
 }
 
@@ -322,4 +323,14 @@ func FuzzReadOutcome(f *testing.F) {
 			t.Errorf("the detail has %d bytes", len(out.detail))
 		}
 	})
+}
+
+// removeBlock takes the block out of a file that set-up has written.
+func removeBlock(t *testing.T, content string) string {
+	t.Helper()
+	f, ok := findBlock([]byte(content))
+	if !ok || f.fault != "" {
+		t.Fatalf("no sound block in %q", content)
+	}
+	return content[:f.start] + content[f.end:]
 }

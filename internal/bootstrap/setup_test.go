@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/mosha-ssh/mosha/internal/lab/homes"
 	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 	"github.com/mosha-ssh/mosha/internal/remotesh"
 )
@@ -50,33 +51,33 @@ func compare(t *testing.T, what string, want, got any) {
 func setUp(t *testing.T, r remotesh.Runner) Report {
 	t.Helper()
 	report, err := Setup(t.Context(), r)
-	check(t, err)
+	homes.Check(t, err)
 	return report
 }
 
 func TestSetupOfTheCorpus(t *testing.T) {
-	eachShell(t, func(t *testing.T, l *local) {
+	homes.EachShell(t, func(t *testing.T, l *homes.Local) {
 		t.Parallel()
 		for _, s := range slices.Concat(corpus, otherCorpus) {
 			if s.typical || labtest.Whole {
-				t.Run(s.name, func(t *testing.T) { testSample(t, l.another(t), s) })
+				t.Run(s.name, func(t *testing.T) { testSample(t, l.Another(t), s) })
 			}
 		}
 	})
 }
 
-func testSample(t *testing.T, l *local, s sample) {
+func testSample(t *testing.T, l *homes.Local, s sample) {
 	if s.shell != "" {
-		l.env = append(l.env, "SHELL="+s.shell)
+		l.Env = append(l.Env, "SHELL="+s.shell)
 	}
 	for _, v := range s.env {
-		l.env = append(l.env, strings.ReplaceAll(v, "~", l.home))
+		l.Env = append(l.Env, strings.ReplaceAll(v, "~", l.Home))
 	}
-	l.lay(s.entries...)
-	before := l.tree()
+	l.Lay(s.entries...)
+	before := l.Tree()
 	preview, err := PreviewSetup(t.Context(), l)
-	check(t, err)
-	if d := differences(before, l.tree()); d != "" {
+	homes.Check(t, err)
+	if d := homes.Differences(before, l.Tree()); d != "" {
 		t.Errorf("a preview changed something: %s", d)
 	}
 	first := setUp(t, l)
@@ -97,20 +98,20 @@ func testSample(t *testing.T, l *local, s sample) {
 		compare(t, "preview", want, reported(t, preview))
 	}
 	compare(t, "first report", want, reported(t, first))
-	after := l.tree()
-	if d := differences(before, after, written...); d != "" {
+	after := l.Tree()
+	if d := homes.Differences(before, after, written...); d != "" {
 		t.Error(d)
 	}
 	for _, path := range written[1+len(s.dirs):] {
 		checkWritten(t, path, before, after, s.content)
 	}
 	for _, dir := range written[:1+len(s.dirs)] {
-		if _, existed := before[dir]; !existed && after[dir].mode != os.ModeDir|0o700 {
-			t.Errorf("%s has mode %v", dir, after[dir].mode)
+		if _, existed := before[dir]; !existed && after[dir].Mode != os.ModeDir|0o700 {
+			t.Errorf("%s has mode %v", dir, after[dir].Mode)
 		}
 	}
 	for path, content := range s.content {
-		compare(t, path, content, after[path].content)
+		compare(t, path, content, after[path].Content)
 	}
 
 	second := setUp(t, l)
@@ -120,22 +121,22 @@ func testSample(t *testing.T, l *local, s sample) {
 		}
 	}
 	compare(t, "second report", want, reported(t, second))
-	if d := differences(after, l.tree()); d != "" {
+	if d := homes.Differences(after, l.Tree()); d != "" {
 		t.Errorf("after the second run: %s", d)
 	}
 	if untouched(before) {
 		_, err := Undo(t.Context(), l)
-		check(t, err)
-		if d := differences(timeless(before), timeless(l.tree())); d != "" {
+		homes.Check(t, err)
+		if d := homes.Differences(timeless(before), timeless(l.Tree())); d != "" {
 			t.Errorf("after undo: %s", d)
 		}
 	}
 }
 
 // untouched reports whether no file has a trace of a block.
-func untouched(home tree) bool {
+func untouched(home homes.Tree) bool {
 	for _, n := range home {
-		if _, ok := findBlock([]byte(n.content)); ok {
+		if _, ok := findBlock([]byte(n.Content)); ok {
 			return false
 		}
 	}
@@ -143,31 +144,31 @@ func untouched(home tree) bool {
 }
 
 // timeless returns a tree without its times.
-func timeless(home tree) tree {
+func timeless(home homes.Tree) homes.Tree {
 	home = maps.Clone(home)
 	for path, n := range home {
-		n.mtime = time.Time{}
+		n.Mtime = time.Time{}
 		home[path] = n
 	}
 	return home
 }
 
 // checkWritten checks a file that was created or changed.
-func checkWritten(t *testing.T, path string, before, after tree, content map[string]string) {
+func checkWritten(t *testing.T, path string, before, after homes.Tree, content map[string]string) {
 	t.Helper()
 	old, existed := before[path]
 	now := after[path]
 	if !existed {
-		old.mode, old.uid = 0o644, now.uid
+		old.Mode, old.UID = 0o644, now.UID
 		if strings.Contains(path, "/") {
-			old.mode = 0o600
+			old.Mode = 0o600
 		}
 	}
-	if now.mode != old.mode || now.uid != old.uid {
-		t.Errorf("%s has mode %v and owner %d, want %v and %d", path, now.mode, now.uid, old.mode, old.uid)
+	if now.Mode != old.Mode || now.UID != old.UID {
+		t.Errorf("%s has mode %v and owner %d, want %v and %d", path, now.Mode, now.UID, old.Mode, old.UID)
 	}
 	if _, exact := content[path]; !exact {
-		rest := now.content
+		rest := now.Content
 		for {
 			f, ok := findBlock([]byte(rest))
 			if !ok {
@@ -175,21 +176,21 @@ func checkWritten(t *testing.T, path string, before, after tree, content map[str
 			}
 			rest = rest[:f.start] + rest[f.end:]
 		}
-		compare(t, path+" without its block", old.content, rest)
+		compare(t, path+" without its block", old.Content, rest)
 	}
 }
 
 func TestSetupOfAMissingHome(t *testing.T) {
-	eachShell(t, func(t *testing.T, l *local) {
-		l.env = append(l.env, "HOME="+filepath.Join(l.home, "gone"))
+	homes.EachShell(t, func(t *testing.T, l *homes.Local) {
+		l.Env = append(l.Env, "HOME="+filepath.Join(l.Home, "gone"))
 		_, err := Setup(t.Context(), l)
 		compare(t, "error", &remotesh.Error{Kind: remotesh.NoHome}, err)
 	})
 }
 
 func TestSetupsAtOnce(t *testing.T) {
-	l := newLocal(t, shells[0].argv, "")
-	l.lay(file(".bashrc", debianBashrc))
+	l := homes.NewLocal(t, homes.Shells[0].Argv, "")
+	l.Lay(homes.File(".bashrc", debianBashrc))
 	var all sync.WaitGroup
 	for range 8 {
 		all.Go(func() {
@@ -205,19 +206,19 @@ func TestSetupsAtOnce(t *testing.T) {
 		})
 	}
 	all.Wait()
-	compare(t, ".bashrc", envBlock+debianBashrc, l.read(".bashrc"))
-	compare(t, ".profile", profileBlock, l.read(".profile"))
+	compare(t, ".bashrc", envBlock+debianBashrc, l.Read(".bashrc"))
+	compare(t, ".profile", profileBlock, l.Read(".profile"))
 	// Whoever comes between the directory and the file takes the directory for
 	// an older one.
-	if rc := l.read(".ssh/rc"); rc != rcDirBlock && rc != rcNewBlock {
+	if rc := l.Read(".ssh/rc"); rc != rcDirBlock && rc != rcNewBlock {
 		t.Errorf(".ssh/rc is %q", rc)
 	}
-	compare(t, "files", 5, len(l.tree()))
+	compare(t, "files", 5, len(l.Tree()))
 }
 
 // brittle is a Runner whose shells end in the middle of what they are told.
 type brittle struct {
-	*local
+	*homes.Local
 	length int // bytes of the second Write that get through
 }
 
@@ -227,7 +228,7 @@ type brittleShell struct {
 }
 
 func (b brittle) Shell(ctx context.Context) (remotesh.Shell, error) {
-	s, err := b.local.Shell(ctx)
+	s, err := b.Local.Shell(ctx)
 	return &brittleShell{Shell: s, length: b.length}, err
 }
 
@@ -241,15 +242,15 @@ func (s *brittleShell) Write(p []byte) (int, error) {
 }
 
 func TestConnectionLostWhileWriting(t *testing.T) {
-	eachShell(t, func(t *testing.T, l *local) {
-		l.lay(file(".bashrc", debianBashrc), file(".ssh/rc", "true\n"), file(".profile", debianProfile))
-		before := l.tree()
+	homes.EachShell(t, func(t *testing.T, l *homes.Local) {
+		l.Lay(homes.File(".bashrc", debianBashrc), homes.File(".ssh/rc", "true\n"), homes.File(".profile", debianProfile))
+		before := l.Tree()
 		_, err := Setup(t.Context(), brittle{l, len(rcBlock) / 2})
 		var remote *remotesh.Error
 		if !errors.As(err, &remote) || remote.Kind != remotesh.Ended {
 			t.Errorf("the error is %v", err)
 		}
-		if d := differences(before, l.tree()); d != "" {
+		if d := homes.Differences(before, l.Tree()); d != "" {
 			t.Error(d)
 		}
 		compare(t, "next report", rows(changed(".ssh/rc"), changed(".bashrc")), reported(t, setUp(t, l)))
@@ -258,19 +259,19 @@ func TestConnectionLostWhileWriting(t *testing.T) {
 
 // TestSignalWhileWriting lets sshd hang up when the new file is half there.
 func TestSignalWhileWriting(t *testing.T) {
-	eachShell(t, func(t *testing.T, l *local) {
-		bin := openDir(t)
+	homes.EachShell(t, func(t *testing.T, l *homes.Local) {
+		bin := homes.OpenDir(t)
 		cp := "#!/bin/sh\n/bin/cp \"$@\"\nkill -HUP 0\n"
 		labtest.Program(t, filepath.Join(bin, "cp"), cp)
-		l.lay(file(".bashrc", debianBashrc), file(".ssh/rc", "true\n"), file(".profile", debianProfile))
-		before := l.tree()
+		l.Lay(homes.File(".bashrc", debianBashrc), homes.File(".ssh/rc", "true\n"), homes.File(".profile", debianProfile))
+		before := l.Tree()
 		hit := *l
-		hit.env = append(slices.Clone(l.env), "PATH="+bin+":"+l.path)
+		hit.Env = append(slices.Clone(l.Env), "PATH="+bin+":"+l.Path)
 		_, err := Setup(t.Context(), &hit)
 		if kindOf(t, err) != remotesh.Ended {
 			t.Error(err)
 		}
-		if d := differences(before, l.tree()); d != "" {
+		if d := homes.Differences(before, l.Tree()); d != "" {
 			t.Error(d)
 		}
 	})
@@ -279,12 +280,12 @@ func TestSignalWhileWriting(t *testing.T) {
 // meddler is a Runner on whose remote somebody appends to ~/.bashrc between
 // what is listed and what is written, that many times.
 type meddler struct {
-	*local
+	*homes.Local
 	times int
 }
 
 func (m *meddler) Shell(ctx context.Context) (remotesh.Shell, error) {
-	s, err := m.local.Shell(ctx)
+	s, err := m.Local.Shell(ctx)
 	return &meddledShell{Shell: s, meddler: m}, err
 }
 
@@ -296,31 +297,31 @@ type meddledShell struct {
 func (s *meddledShell) Write(p []byte) (int, error) {
 	if bytes.HasPrefix(p, []byte("create")) || bytes.HasPrefix(p, []byte("put")) {
 		if s.times--; s.times >= 0 {
-			bashrc, err := os.OpenFile(filepath.Join(s.home, ".bashrc"), os.O_APPEND|os.O_WRONLY, 0)
-			check(s.t, err)
+			bashrc, err := os.OpenFile(filepath.Join(s.Home, ".bashrc"), os.O_APPEND|os.O_WRONLY, 0)
+			homes.Check(s.T, err)
 			_, err = bashrc.WriteString("# more\n")
-			check(s.t, err)
-			check(s.t, bashrc.Close())
+			homes.Check(s.T, err)
+			homes.Check(s.T, bashrc.Close())
 		}
 	}
 	return s.Shell.Write(p)
 }
 
 func TestFileThatChangesMeanwhile(t *testing.T) {
-	eachShell(t, func(t *testing.T, l *local) {
+	homes.EachShell(t, func(t *testing.T, l *homes.Local) {
 		for times, want := range map[int]row{
 			1: changed(".bashrc"), maxRounds: {path: ".bashrc", action: Failed, reason: Busy},
 		} {
-			l := l.another(t)
-			l.lay(file(".bashrc", "x\n"), file(".profile", debianProfile))
-			got := reported(t, setUp(t, &meddler{local: l, times: times}))
+			l := l.Another(t)
+			l.Lay(homes.File(".bashrc", "x\n"), homes.File(".profile", debianProfile))
+			got := reported(t, setUp(t, &meddler{Local: l, times: times}))
 			compare(t, "report", rows(rcNew, want), got)
 			content := "x\n" + strings.Repeat("# more\n", times)
 			if want.action == Changed {
 				content = envBlock + content
 			}
-			compare(t, ".bashrc", content, l.read(".bashrc"))
-			compare(t, "files", 5, len(l.tree()))
+			compare(t, ".bashrc", content, l.Read(".bashrc"))
+			compare(t, "files", 5, len(l.Tree()))
 		}
 	})
 }
@@ -328,24 +329,24 @@ func TestFileThatChangesMeanwhile(t *testing.T) {
 // TestFileThatChangesWhileItIsRead lets it shrink or go away just before a
 // program of the script reads it.
 func TestFileThatChangesWhileItIsRead(t *testing.T) {
-	eachShell(t, func(t *testing.T, l *local) {
+	homes.EachShell(t, func(t *testing.T, l *homes.Local) {
 		t.Parallel()
 		for _, program := range []string{"wc", "dd"} {
 			for meddling, want := range map[string]string{
 				"rm -f .bashrc": envNewBlock, ": >.bashrc": envBlock, "echo short >.bashrc": envBlock + "short\n",
 				"echo longer and longer >>.bashrc": envBlock + "a few words\nlonger and longer\n",
 			} {
-				l := l.another(t)
-				l.lay(file(".bashrc", "a few words\n"), file(".profile", debianProfile), file(".ssh/rc", rcBlock))
-				bin := openDir(t)
-				real := filepath.Join(filepath.SplitList(l.path)[0], program)
+				l := l.Another(t)
+				l.Lay(homes.File(".bashrc", "a few words\n"), homes.File(".profile", debianProfile), homes.File(".ssh/rc", rcBlock))
+				bin := homes.OpenDir(t)
+				real := filepath.Join(filepath.SplitList(l.Path)[0], program)
 				// dd has the file's name, and wc the file as its input.
 				script := "#!/bin/sh\ncase $*$(readlink /proc/self/fd/0) in\n" +
 					"*/.bashrc*) [ -e met ] || { : >met; " + meddling + "; } ;;\nesac\nexec " + real + " \"$@\"\n"
 				labtest.Program(t, filepath.Join(bin, program), script)
-				l.env = append(l.env, "PATH="+bin+":"+l.path)
+				l.Env = append(l.Env, "PATH="+bin+":"+l.Path)
 				setUp(t, l)
-				if got := l.read(".bashrc"); got != want {
+				if got := l.Read(".bashrc"); got != want {
 					t.Errorf("%s at %s: %q", meddling, program, got)
 				}
 			}

@@ -11,15 +11,16 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/mosha-ssh/mosha/internal/lab/homes"
 	"github.com/mosha-ssh/mosha/internal/lab/labtest"
 	"github.com/mosha-ssh/mosha/internal/remotesh"
 )
 
 // undo runs Undo, which must not fail as a whole.
-func undo(t *testing.T, l *local) Report {
+func undo(t *testing.T, l *homes.Local) Report {
 	t.Helper()
 	report, err := Undo(t.Context(), l)
-	check(t, err)
+	homes.Check(t, err)
 	return report
 }
 
@@ -30,16 +31,16 @@ func restored(path string) row { return row{path: path, action: Restored} }
 var undoCases = []struct {
 	name    string
 	shell   string
-	entries []entry
+	entries []homes.Entry
 	rows    []row
 	content map[string]string // afterwards; "-" for a file that is gone
 }{
-	{name: "nothing of ours", entries: []entry{file(".bashrc", "x\n"), file(".ssh/rc", "y\n")}},
+	{name: "nothing of ours", entries: []homes.Entry{homes.File(".bashrc", "x\n"), homes.File(".ssh/rc", "y\n")}},
 	{
 		name: "for another shell than today's", shell: zsh,
-		entries: []entry{
-			file(".bashrc", envBlock+"x"), file(".profile", profileBlock), file(".cshrc", cshNewBlock), file(".mkshrc", envBlock),
-			file(fishName, fishNewBlock),
+		entries: []homes.Entry{
+			homes.File(".bashrc", envBlock+"x"), homes.File(".profile", profileBlock), homes.File(".cshrc", cshNewBlock), homes.File(".mkshrc", envBlock),
+			homes.File(fishName, fishNewBlock),
 		},
 		rows: rows(restored(".bashrc"), removed(".profile"), removed(fishName), removed(".cshrc"), restored(".mkshrc")),
 		content: map[string]string{
@@ -47,84 +48,84 @@ var undoCases = []struct {
 		},
 	}, {
 		name:    "older and newer versions",
-		entries: []entry{file(".bashrc", marked(0, false, oldBody)+"x\n"), file(".profile", marked(9, true, oldBody))},
+		entries: []homes.Entry{homes.File(".bashrc", marked(0, false, oldBody)+"x\n"), homes.File(".profile", marked(9, true, oldBody))},
 		rows:    rows(restored(".bashrc"), removed(".profile")),
 		content: map[string]string{".bashrc": "x\n", ".profile": "-"},
 	}, {
 		name:    "lines of one's own in a file of ours",
-		entries: []entry{file(".bashrc", envNewBlock+"alias a=b"), file(".profile", "\n"+profileBlock+"\n \n"), dir(".ssh"), file(".ssh/rc", rcDirBlock)},
+		entries: []homes.Entry{homes.File(".bashrc", envNewBlock+"alias a=b"), homes.File(".profile", "\n"+profileBlock+"\n \n"), homes.Dir(".ssh"), homes.File(".ssh/rc", rcDirBlock)},
 		rows:    rows(removed(".ssh/rc"), restored(".bashrc"), removed(".profile")),
 		content: map[string]string{".bashrc": "alias a=b", ".profile": "-", ".ssh": "-"},
 	}, {
 		name: "directories that others use too",
-		entries: []entry{
-			file(".ssh/rc", rcDirBlock), file(".ssh/known_hosts", "k"), file(fishName, fishNewBlock), file(".config/fish/config.fish", ""),
+		entries: []homes.Entry{
+			homes.File(".ssh/rc", rcDirBlock), homes.File(".ssh/known_hosts", "k"), homes.File(fishName, fishNewBlock), homes.File(".config/fish/config.fish", ""),
 		},
 		rows:    rows(removed(".ssh/rc"), removed(fishName)),
 		content: map[string]string{".ssh/rc": "-", ".ssh/known_hosts": "k", ".config/fish/conf.d": "-", ".config/fish/config.fish": ""},
 	}, {
 		name: "edited, cut, doubled",
-		entries: []entry{
-			file(".bashrc", strings.Replace(envBlock, "export", "# export", 1)), file(".profile", envBlock+envBlock),
-			file(".zshenv", strings.TrimSuffix(envBlock, endLine+"\n")), file(".cshrc", strings.ReplaceAll(cshBlock, "\n", "\r\n")),
+		entries: []homes.Entry{
+			homes.File(".bashrc", strings.Replace(envBlock, "export", "# export", 1)), homes.File(".profile", envBlock+envBlock),
+			homes.File(".zshenv", strings.TrimSuffix(envBlock, endLine+"\n")), homes.File(".cshrc", strings.ReplaceAll(cshBlock, "\n", "\r\n")),
 		},
 		rows: rows(skipped(".bashrc", Edited), skipped(".profile", Several), skipped(".zshenv", Unfinished), skipped(".cshrc", Edited)),
 	}, {
 		name: "not to be read or written",
-		entries: []entry{
-			file(".bashrc", "x").with(0), file(".profile", envBlock).with(0o444), file(".zshenv", strings.Repeat("#", maxFile+1)),
+		entries: []homes.Entry{
+			homes.File(".bashrc", "x").With(0), homes.File(".profile", envBlock).With(0o444), homes.File(".zshenv", strings.Repeat("#", maxFile+1)),
 		},
 		rows: rows(skipped(".bashrc", Unreadable), skipped(".profile", Unwritable), skipped(".zshenv", TooLarge)),
 	}, {
 		name:    "moved into a repository since",
-		entries: []entry{file("dotfiles/bashrc", envNewBlock), symlink(".bashrc", "dotfiles/bashrc"), symlink(".profile", ".bashrc")},
+		entries: []homes.Entry{homes.File("dotfiles/bashrc", envNewBlock), homes.Symlink(".bashrc", "dotfiles/bashrc"), homes.Symlink(".profile", ".bashrc")},
 		rows:    rows(restored(".bashrc")),
 		content: map[string]string{"dotfiles/bashrc": "", ".bashrc": "dotfiles/bashrc"},
 	}, {
 		name: "of ours, and a link since",
-		entries: []entry{
-			file("dotfiles/bashrc", envNewBlock), symlink(".bashrc", "dotfiles/bashrc"),
-			dir(".ssh"), file("dotfiles/rc", rcDirBlock+" \n"), symlink(".ssh/rc", "../dotfiles/rc"),
+		entries: []homes.Entry{
+			homes.File("dotfiles/bashrc", envNewBlock), homes.Symlink(".bashrc", "dotfiles/bashrc"),
+			homes.Dir(".ssh"), homes.File("dotfiles/rc", rcDirBlock+" \n"), homes.Symlink(".ssh/rc", "../dotfiles/rc"),
 		},
 		rows:    rows(restored(".ssh/rc"), restored(".bashrc")),
 		content: map[string]string{"dotfiles/bashrc": "", "dotfiles/rc": " \n", ".ssh/rc": "../dotfiles/rc"},
 	}, {
 		name: "several names",
-		entries: []entry{
-			file("a", envBlock), hard(".bashrc", "a"), file("b", profileBlock), hard(".profile", "b"),
+		entries: []homes.Entry{
+			homes.File("a", envBlock), homes.Hard(".bashrc", "a"), homes.File("b", profileBlock), homes.Hard(".profile", "b"),
 		},
 		rows:    rows(skipped(".bashrc", Attributes), removed(".profile")),
 		content: map[string]string{"a": envBlock, "b": profileBlock, ".profile": "-"},
 	}, {
 		name:    "the link",
-		entries: []entry{symlink(remotesh.LinkPath, "/tmp/gone"), symlink(remotesh.LinkPath+".123", "/tmp/gone"), file(remotesh.LinkPath+".save", "s"), file(".ssh/rc", rcBlock)},
+		entries: []homes.Entry{homes.Symlink(remotesh.LinkPath, "/tmp/gone"), homes.Symlink(remotesh.LinkPath+".123", "/tmp/gone"), homes.File(remotesh.LinkPath+".save", "s"), homes.File(".ssh/rc", rcBlock)},
 		rows:    rows(removed(remotesh.LinkPath), restored(".ssh/rc")),
 		content: map[string]string{".ssh/rc": "", remotesh.LinkPath: "-", remotesh.LinkPath + ".123": "-", remotesh.LinkPath + ".save": "s"},
 	}, {
 		name:    "a link of one's own",
-		entries: []entry{symlink(remotesh.LinkPath, "/tmp/gone"), file(".ssh/rc", rcBlock+"ln -sf $SSH_AUTH_SOCK ~/.ssh/ssh_auth_sock\n")},
+		entries: []homes.Entry{homes.Symlink(remotesh.LinkPath, "/tmp/gone"), homes.File(".ssh/rc", rcBlock+"ln -sf $SSH_AUTH_SOCK ~/.ssh/ssh_auth_sock\n")},
 		rows:    rows(skipped(remotesh.LinkPath, Needed), restored(".ssh/rc")),
 	}, {
 		name:    "a file of the link's name",
-		entries: []entry{file(remotesh.LinkPath, "mine"), file(".bashrc", envBlock)},
+		entries: []homes.Entry{homes.File(remotesh.LinkPath, "mine"), homes.File(".bashrc", envBlock)},
 		rows:    rows(restored(".bashrc")),
 	},
 }
 
 func TestUndo(t *testing.T) {
-	eachShell(t, func(t *testing.T, l *local) {
+	homes.EachShell(t, func(t *testing.T, l *homes.Local) {
 		t.Parallel()
 		for _, c := range undoCases {
 			t.Run(c.name, func(t *testing.T) {
-				l := l.another(t)
+				l := l.Another(t)
 				if c.shell != "" {
-					l.env = append(l.env, "SHELL="+c.shell)
+					l.Env = append(l.Env, "SHELL="+c.shell)
 				}
-				l.lay(c.entries...)
-				before := l.tree()
+				l.Lay(c.entries...)
+				before := l.Tree()
 				preview, err := PreviewUndo(t.Context(), l)
-				check(t, err)
-				if d := differences(before, l.tree()); d != "" {
+				homes.Check(t, err)
+				if d := homes.Differences(before, l.Tree()); d != "" {
 					t.Errorf("a preview changed something: %s", d)
 				}
 				compare(t, "report", c.rows, reported(t, undo(t, l)))
@@ -133,11 +134,11 @@ func TestUndo(t *testing.T) {
 					compare(t, "preview", c.rows, reported(t, preview))
 				}
 				checkDiffs(t, preview)
-				after := l.tree()
+				after := l.Tree()
 				for path, want := range c.content {
 					got, there := after[path]
-					if want == "-" != !there || there && got.content != want {
-						t.Errorf("%s is %q, want %q", path, got.content, want)
+					if want == "-" != !there || there && got.Content != want {
+						t.Errorf("%s is %q, want %q", path, got.Content, want)
 					}
 				}
 				for _, r := range c.rows {
@@ -177,63 +178,63 @@ func rowsOf(all []row, a Action) []row {
 // TestUndoIsExact sets homes that chance has made up, some of them twice, and
 // takes it back: every byte, mode and link is then what it was.
 func TestUndoIsExact(t *testing.T) {
-	homes := uint64(3)
+	many := uint64(3)
 	if labtest.Whole {
-		homes = 30
+		many = 30
 	}
-	eachShell(t, func(t *testing.T, l *local) {
+	homes.EachShell(t, func(t *testing.T, l *homes.Local) {
 		t.Parallel()
-		for seed := range homes {
-			t.Run(fmt.Sprint(seed), func(t *testing.T) { testExact(t, l.another(t), rand.New(rand.NewPCG(seed, 0))) })
+		for seed := range many {
+			t.Run(fmt.Sprint(seed), func(t *testing.T) { testExact(t, l.Another(t), rand.New(rand.NewPCG(seed, 0))) })
 		}
 	})
 }
 
-func testExact(t *testing.T, l *local, r *rand.Rand) {
+func testExact(t *testing.T, l *homes.Local, r *rand.Rand) {
 	shells := []string{"/bin/bash", zsh, fish, tcsh, csh, mksh, dash, "/bin/nologin"}
-	l.env = append(l.env, "SHELL="+shells[r.IntN(len(shells))])
+	l.Env = append(l.Env, "SHELL="+shells[r.IntN(len(shells))])
 	if r.IntN(4) == 0 {
-		l.env = append(l.env, "ZDOTDIR="+l.home+"/zsh", "XDG_CONFIG_HOME="+l.home+"/xdg")
+		l.Env = append(l.Env, "ZDOTDIR="+l.Home+"/zsh", "XDG_CONFIG_HOME="+l.Home+"/xdg")
 	}
-	l.lay(randomHome(r)...)
-	before := l.tree()
+	l.Lay(randomHome(r)...)
+	before := l.Tree()
 	for range 1 + r.IntN(2) {
 		setUp(t, l)
 	}
 	if r.IntN(2) == 0 {
-		if _, ok := l.tree()[".ssh"]; ok { // a session left its link
-			_ = os.Symlink("/tmp/ssh-gone/agent.1", filepath.Join(l.home, remotesh.LinkPath))
+		if _, ok := l.Tree()[".ssh"]; ok { // a session left its link
+			_ = os.Symlink("/tmp/ssh-gone/agent.1", filepath.Join(l.Home, remotesh.LinkPath))
 		}
 	}
 	undo(t, l)
-	if d := differences(timeless(before), timeless(l.tree())); d != "" {
-		t.Errorf("%v: %s", l.env, d)
+	if d := homes.Differences(timeless(before), timeless(l.Tree())); d != "" {
+		t.Errorf("%v: %s", l.Env, d)
 	}
 }
 
 // randomHome returns start-up files of every kind.
-func randomHome(r *rand.Rand) []entry {
+func randomHome(r *rand.Rand) []homes.Entry {
 	names := []string{
 		".ssh/rc", ".ssh/config", ".bashrc", ".bash_profile", ".bash_login", ".profile", ".zshenv", "zsh/.zshenv", "zsh/.zshrc",
 		".config/fish/config.fish", ".config/fish/conf.d/a.fish", fishName, "xdg/fish/config.fish", "xdg/fish/conf.d/mosha.fish",
 		".tcshrc", ".cshrc", ".shrc", ".kshrc", ".mkshrc",
 	}
-	var all []entry
+	var all []homes.Entry
 	for i, name := range names {
 		repository := fmt.Sprintf("dotfiles/%d/it", i)
 		up := strings.Repeat("../", strings.Count(name, "/"))
 		switch r.IntN(8) {
 		case 0, 1, 2:
-			all = append(all, file(name, randomContent(r)).with(randomMode(r)))
+			all = append(all, homes.File(name, randomContent(r)).With(randomMode(r)))
 		case 3:
-			all = append(all, file(repository, randomContent(r)).with(randomMode(r)), symlink(name, up+repository))
+			all = append(all, homes.File(repository, randomContent(r)).With(randomMode(r)), homes.Symlink(name, up+repository))
 		case 4:
 			if r.IntN(3) == 0 {
-				all = append(all, symlink(name, up+"gone"))
+				all = append(all, homes.Symlink(name, up+"gone"))
 			}
 		case 5:
 			if r.IntN(4) == 0 {
-				all = append(all, dir(name))
+				all = append(all, homes.Dir(name))
 			}
 		}
 	}
@@ -260,8 +261,8 @@ func randomContent(r *rand.Rand) string {
 // TestUndoBesideSetups runs both at once: a file is as the one or the
 // other leaves it, never in between.
 func TestUndoBesideSetups(t *testing.T) {
-	l := newLocal(t, shells[0].argv, "")
-	l.lay(file(".bashrc", debianBashrc), file(".profile", "x=1\n"), dir(".ssh").with(0o700))
+	l := homes.NewLocal(t, homes.Shells[0].Argv, "")
+	l.Lay(homes.File(".bashrc", debianBashrc), homes.File(".profile", "x=1\n"), homes.Dir(".ssh").With(0o700))
 	var all sync.WaitGroup
 	for i := range 8 {
 		all.Go(func() {
@@ -275,47 +276,47 @@ func TestUndoBesideSetups(t *testing.T) {
 		})
 	}
 	all.Wait()
-	for path, n := range l.tree() {
+	for path, n := range l.Tree() {
 		valid := map[string][]string{
 			".bashrc": {debianBashrc, envBlock + debianBashrc}, ".profile": {"x=1\n", envBlock + "x=1\n"}, ".ssh/rc": {rcNewBlock},
 			".ssh": {""}, ".": {""},
 		}[path]
 		ok := false
 		for _, v := range valid {
-			ok = ok || v == n.content
+			ok = ok || v == n.Content
 		}
 		if !ok {
-			t.Errorf("%s is %q", path, n.content)
+			t.Errorf("%s is %q", path, n.Content)
 		}
 	}
 	undo(t, l)
-	compare(t, ".bashrc", debianBashrc, l.read(".bashrc"))
-	compare(t, "files", 4, len(l.tree()))
+	compare(t, ".bashrc", debianBashrc, l.Read(".bashrc"))
+	compare(t, "files", 4, len(l.Tree()))
 }
 
 // TestPreviewIsAPatch lets patch(1) do what set-up would have done.
 func TestPreviewIsAPatch(t *testing.T) {
 	t.Parallel()
-	outer := newLocal(t, shells[0].argv, "")
+	outer := homes.NewLocal(t, homes.Shells[0].Argv, "")
 	for _, s := range slices.Concat(corpus, otherCorpus) {
-		if slices.ContainsFunc(s.entries, func(e entry) bool { return e.link != "" }) || s.env != nil {
+		if slices.ContainsFunc(s.entries, func(e homes.Entry) bool { return e.Link != "" }) || s.env != nil {
 			continue // patch writes a file in a link's place, and knows of no ZDOTDIR
 		}
 		if !s.typical && !labtest.Whole {
 			continue
 		}
 		t.Run(s.name, func(t *testing.T) {
-			l, other := outer.another(t), outer.another(t)
-			for _, h := range []*local{l, other} {
+			l, other := outer.Another(t), outer.Another(t)
+			for _, h := range []*homes.Local{l, other} {
 				if s.shell != "" {
-					h.env = append(h.env, "SHELL="+s.shell)
+					h.Env = append(h.Env, "SHELL="+s.shell)
 				}
-				h.lay(s.entries...)
+				h.Lay(s.entries...)
 			}
-			before := l.tree()
+			before := l.Tree()
 			report, err := PreviewSetup(t.Context(), l)
-			check(t, err)
-			if d := differences(before, l.tree()); d != "" {
+			homes.Check(t, err)
+			if d := homes.Differences(before, l.Tree()); d != "" {
 				t.Errorf("a preview changed something: %s", d)
 			}
 			written := setUp(t, other)
@@ -328,14 +329,14 @@ func TestPreviewIsAPatch(t *testing.T) {
 					patch = append(patch, f.Diff...)
 				}
 			}
-			c := l.command("patch", "-p0", "--no-backup-if-mismatch", "--binary", "-f")
+			c := l.Command("patch", "-p0", "--no-backup-if-mismatch", "--binary", "-f")
 			c.Stdin = bytes.NewReader(patch)
 			if out, err := c.CombinedOutput(); err != nil && len(patch) > 0 {
 				t.Fatalf("%v: %s\n%s", err, out, patch)
 			}
-			now, want := l.tree(), other.tree()
+			now, want := l.Tree(), other.Tree()
 			for path, n := range want {
-				compare(t, path, n.content, now[path].content)
+				compare(t, path, n.Content, now[path].Content)
 			}
 		})
 	}

@@ -203,12 +203,6 @@ watch() {
   done
 }
 
-# ping TOKEN
-ping() {
-  repair
-  echo "pong $1 $owner"
-}
-
 # bury PID START SOCKET...: ends an sshd of ours, which closes its sockets. A stopped one goes on only to end. The rest is done
 # when the next order comes, or the end.
 bury() {
@@ -271,7 +265,10 @@ obey() {
     set -- "${1#reclaim }"
     reclaim "${1%% *}" "${1#* }"
     ;;
-  'ping '*) ping "${1#ping }" ;;
+  'ping '*)
+    repair
+    echo "pong ${1#ping } $owner"
+    ;;
   'bury '*)
     set -f
     # shellcheck disable=SC2086

@@ -1,27 +1,230 @@
 package link
 
 import (
-	"strings"
+	"errors"
+	"net/netip"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"syscall"
 	"testing"
+	"time"
+
+	"github.com/mosha-ssh/mosha/internal/bootstrap"
+	"github.com/mosha-ssh/mosha/internal/lab/homes"
+	"github.com/mosha-ssh/mosha/internal/remotesh"
 )
 
-// TestHolderSaysTooMuch: answers without an order do not push out of the log
-// what else is there, and those to orders are in it.
-func TestHolderSaysTooMuch(t *testing.T) {
-	var log strings.Builder
-	h := holding("link ok\nburied yes\n"+strings.Repeat("link ok\npong 1 own\nlink failed write x\nburied no\n", 20000), noClaims(), &log)
-	h.own.agent, h.buried = "/agent", make([]remains, 1)
-	for range 1000 { // of a long time
-		h.Ping(2)
-	}
-	h.order(Claim + Bury(Sshd{PID: 7, Start: "1"}, ""))
-	h.Listen()
-	for _, want := range []string{`"message":"link"`, `"done":true`, "holder ended"} {
-		if strings.Count(log.String(), want) != 1 {
-			t.Errorf("%q is there %d times, want once", want, strings.Count(log.String(), want))
+// held is a holder that runs.
+type held struct {
+	*homes.Process
+	t      *testing.T
+	reader *Reader
+	sshd   Sshd
+}
+
+// hold starts a holder in the home.
+func hold(l *homes.Local, first Order, vars ...string) *held {
+	l.T.Helper()
+	return holdEvery(l, first, 5*time.Second, vars...)
+}
+
+// holdEvery starts one that expects pings this often.
+func holdEvery(l *homes.Local, first Order, every time.Duration, vars ...string) *held {
+	l.T.Helper()
+	c := l.Command(l.Argv...)
+	c.Env = append(append(c.Env, "SSH_CONNECTION=192.0.2.1 1234 2001:db8::1 22"), vars...)
+	p, err := homes.StartShell(l.T, c, &c.Stderr)
+	homes.Check(l.T, err)
+	return newHeldEvery(l.T, p, first, every, remotesh.Forwarding{OpenSSH: l.OpenSSH, Known: l.Known})
+}
+
+// newHeldEvery starts one that expects pings this often.
+func newHeldEvery(t *testing.T, p *homes.Process, first Order, every time.Duration, f remotesh.Forwarding) *held {
+	t.Helper()
+	_, err := p.Write(Script(first, every, f))
+	homes.Check(t, err)
+	return &held{Process: p, t: t, reader: NewReader(p)}
+}
+
+// expect reads the holder's next event.
+func (h *held) expect(want Event) {
+	h.t.Helper()
+	got, err := h.reader.Next()
+	homes.Check(h.t, err)
+	if outcome, ok := got.(Outcome); ok {
+		var cause *Error
+		if errors.As(outcome.Cause, &cause) {
+			cause.Detail = "" // the words differ from shell to shell
 		}
 	}
-	if log.Len() > 1<<10 {
-		t.Errorf("the log has %d bytes", log.Len())
+	compare(h.t, "event", want, got)
+}
+
+// began reads what every holder says first.
+func (h *held) began(agent string) {
+	h.t.Helper()
+	h.beganIn(remotesh.PlaceHome, agent)
+}
+
+// beganIn is began where the link is in another place.
+func (h *held) beganIn(place remotesh.Place, agent string) {
+	h.t.Helper()
+	h.expect(Ends{
+		Client: netip.MustParseAddrPort("192.0.2.1:1234"), Server: netip.MustParseAddrPort("[2001:db8::1]:22"),
+	})
+	h.expect(Sshd{}) // the test started it
+	h.expect(Agent{Path: agent})
+	h.expect(place)
+}
+
+// order gives an order and reads the answer.
+func (h *held) order(o Order, want Event) {
+	h.t.Helper()
+	_, err := h.Write([]byte(o))
+	homes.Check(h.t, err)
+	h.expect(want)
+}
+
+// end waits until the holder has ended by itself. zsh repeats its last answer
+// when a signal ends it.
+func (h *held) end() {
+	h.t.Helper()
+	var err error
+	for err == nil {
+		_, err = h.reader.Next()
 	}
+	var ended *remotesh.Error
+	if !errors.As(err, &ended) || ended.Kind != remotesh.Ended {
+		h.t.Error(err)
+	}
+	_ = h.Close()
+}
+
+func failedLink(e Error) Outcome { return Outcome{State: Failed, Cause: &e} }
+
+func TestHolder(t *testing.T) {
+	homes.EachShell(t, func(t *testing.T, outer *homes.Local) {
+		t.Parallel()
+		a := homes.NewAgents(outer)
+		own, other := a.Start("own"), a.Start("other")
+		for name, test := range map[string]func(t *testing.T, l *homes.Local, own, other string){
+			"claim":            testClaim,
+			"reclaim":          testReclaim,
+			"ping":             testPing,
+			"actor":            testActor,
+			"dead sockets":     testDeadSockets,
+			"keeps a stranger": testKeepStranger,
+			"no agent":         testNoAgent,
+			"occupied":         testOccupied,
+			"cannot write":     testCannotWrite,
+			"signals":          testSignals,
+			"noise":            testNoise,
+		} {
+			t.Run(name, func(t *testing.T) { test(t, outer.Another(t), own, other) })
+		}
+	})
+}
+
+func testClaim(t *testing.T, l *homes.Local, own, _ string) {
+	h := hold(l, Claim, "SSH_AUTH_SOCK="+own)
+	h.began(own)
+	h.expect(Outcome{State: Set})
+	compare(t, "target", own, l.Target())
+	compare(t, "mode of .ssh", os.ModeDir|0o700, l.Tree()[".ssh"].Mode)
+	h.order(Claim, Outcome{State: Set})
+	h.order(Reclaim(true, ""), Outcome{State: Set})
+	_, err := h.Write([]byte(Quit))
+	homes.Check(t, err)
+	h.end()
+	compare(t, "target after the end", "", l.Target())
+	compare(t, "files left", 2, len(l.Tree()))
+}
+
+func testKeepStranger(t *testing.T, l *homes.Local, own, other string) {
+	h := hold(l, Claim, "SSH_AUTH_SOCK="+own)
+	h.began(own)
+	h.expect(Outcome{State: Set})
+	p := filepath.Join(l.Home, remotesh.LinkPath)
+	homes.Check(t, os.Remove(p))
+	homes.Check(t, os.Symlink(other, p))
+	_ = h.Close()
+	compare(t, "target", other, l.Target())
+}
+
+func testNoAgent(t *testing.T, l *homes.Local, _, other string) {
+	l.Lay(homes.Symlink(remotesh.LinkPath, other))
+	h := hold(l, Claim)
+	h.began("")
+	h.expect(failedLink(Error{NoAgent: true}))
+	h.order(Ping(1), Pong{Token: 1, Owner: OwnerOther})
+	homes.Check(t, os.Remove(filepath.Join(l.Home, remotesh.LinkPath)))
+	h.order(Ping(2), Pong{Token: 2, Owner: OwnerNone})
+	l.Lay(homes.Symlink(remotesh.LinkPath, "/gone"))
+	h.order(Ping(3), Pong{Token: 3, Owner: OwnerNone})
+	_ = h.Close()
+	compare(t, "target", "/gone", l.Target())
+	for _, value := range []string{"/gone", filepath.Join(l.Home, remotesh.LinkPath)} {
+		h := hold(l, Reclaim(true, ""), "SSH_AUTH_SOCK="+value)
+		h.began("")
+		_ = h.Close()
+	}
+}
+
+func testOccupied(t *testing.T, l *homes.Local, own, _ string) {
+	l.Lay(homes.File(remotesh.LinkPath, "mine"))
+	h := hold(l, Claim, "SSH_AUTH_SOCK="+own)
+	h.began(own)
+	h.expect(failedLink(Error{Occupied: true}))
+	h.order(Reclaim(true, ""), failedLink(Error{Occupied: true}))
+	h.order(Ping(1), Pong{Token: 1, Owner: OwnerFailed})
+	_ = h.Close()
+	compare(t, "file", "mine", l.Read(remotesh.LinkPath))
+}
+
+func testCannotWrite(t *testing.T, l *homes.Local, own, _ string) {
+	l.Lay(homes.Dir(".ssh").With(0o555))
+	h := hold(l, Claim, "SSH_AUTH_SOCK="+own)
+	h.beganIn(remotesh.PlaceNone, own)
+	h.expect(failedLink(Error{}))
+	h.order(Ping(1), Pong{Token: 1, Owner: OwnerFailed})
+}
+
+func testSignals(t *testing.T, l *homes.Local, own, _ string) {
+	// Where the tests run under nohup(1), a shell would have SIGHUP ignored,
+	// and cannot trap it then. One that is caught here is its default there.
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+	for _, signal := range []os.Signal{syscall.SIGHUP, syscall.SIGTERM} {
+		h := hold(l, Claim, "SSH_AUTH_SOCK="+own)
+		h.began(own)
+		h.expect(Outcome{State: Set})
+		h.order(Ping(1), Pong{Token: 1, Owner: OwnerSelf})
+		homes.Check(t, h.Cmd.(*exec.Cmd).Process.Signal(signal))
+		// A signal that comes just before a shell begins to read waits until
+		// it has read something.
+		_, _ = h.Write([]byte("\n"))
+		h.end()
+		compare(t, "target after "+signal.String(), "", l.Target())
+	}
+}
+
+// testNoise has start-up files print before the script begins, the last line
+// without an end.
+func testNoise(t *testing.T, l *homes.Local, own, _ string) {
+	const noisy = `head -c 60000 /dev/zero; printf 'mosha-holder 1'; exec "$@"`
+	l.Argv = append([]string{"sh", "-c", noisy, "sh"}, l.Argv...)
+	h := hold(l, Claim, "SSH_AUTH_SOCK="+own)
+	h.began(own)
+	h.expect(Outcome{State: Set})
+}
+
+// setUp runs bootstrap's Setup, which must not fail as a whole.
+func setUp(t *testing.T, r remotesh.Runner) bootstrap.Report {
+	t.Helper()
+	report, err := bootstrap.Setup(t.Context(), r)
+	homes.Check(t, err)
+	return report
 }

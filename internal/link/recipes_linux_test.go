@@ -1,11 +1,11 @@
-package bootstrap
+package link
 
 import (
 	"os"
 	"strings"
 	"testing"
 
-	"github.com/mosha-ssh/mosha/internal/link"
+	"github.com/mosha-ssh/mosha/internal/lab/homes"
 	"github.com/mosha-ssh/mosha/internal/remotesh"
 )
 
@@ -32,16 +32,16 @@ var ownAgent = map[string]struct{ file, recipe string }{
 // alone where ~/.ssh/rc or /etc/ssh/sshrc links it to what SSH_AUTH_SOCK names.
 func TestOwnRC(t *testing.T) {
 	t.Parallel()
-	outer := newSite(t)
-	check(t, outer.lab.Devbox.Replace("/etc/ssh/sshrc", recipeRC, 0o644))
-	eachLoginShell(func(shell string) {
-		for where, rc := range map[string]string{"own": recipeRC, "system": ""} {
+	outer := homes.NewSite(t)
+	homes.Check(t, outer.Lab.Devbox.Replace("/etc/ssh/sshrc", homes.RecipeRC, 0o644))
+	homes.EachLoginShell(func(shell string, _ bool) {
+		for where, rc := range map[string]string{"own": homes.RecipeRC, "system": ""} {
 			t.Run(shell+"/"+where, func(t *testing.T) {
 				t.Parallel()
-				s := outer.login(t, shell)
-				check(t, s.account.WriteFile(".zshrc", "", 0o644)) // without it zsh asks new users questions
+				s := outer.Login(t, shell)
+				homes.Check(t, s.Account.WriteFile(".zshrc", "", 0o644)) // without it zsh asks new users questions
 				if rc != "" {
-					check(t, s.account.WriteFile(".ssh/rc", rc, 0o644))
+					homes.Check(t, s.Account.WriteFile(".ssh/rc", rc, 0o644))
 				}
 				setUp(t, s)
 				testOwnRC(t, s)
@@ -50,17 +50,17 @@ func TestOwnRC(t *testing.T) {
 	})
 }
 
-func testOwnRC(t *testing.T, s *site) {
-	h, agent := s.hold(link.Claim)
-	h.expect(link.Outcome{State: link.Set})
-	s.run("-a", "true")
-	compare(t, "target after a command", agent, s.target())
-	compare(t, "login", s.link()+"\n"+s.key.Pub+"\n", s.open("-a").tell(sayAgent))
-	compare(t, "target after a login", agent, s.target())
-	compare(t, "keys", s.key.Pub, s.keys())
-	sock := s.run("-A", "-tt", "readlink "+remotesh.LinkPath)
-	if sock == agent || sock != s.target() || !s.isForwarded(sock) {
-		t.Errorf("a login with an agent left the link at %q, then %q", sock, s.target())
+func testOwnRC(t *testing.T, s *homes.Site) {
+	h, agent := overHold(s, Claim)
+	h.expect(Outcome{State: Set})
+	s.Run("-a", "true")
+	compare(t, "target after a command", agent, s.Target())
+	compare(t, "login", s.Link()+"\n"+s.Key.Pub+"\n", s.Open("-a").Tell(homes.SayAgent))
+	compare(t, "target after a login", agent, s.Target())
+	compare(t, "keys", s.Key.Pub, s.Keys())
+	sock := s.Run("-A", "-tt", "readlink "+remotesh.LinkPath)
+	if sock == agent || sock != s.Target() || !s.IsForwarded(sock) {
+		t.Errorf("a login with an agent left the link at %q, then %q", sock, s.Target())
 	}
 	_ = h.Close()
 }
@@ -68,29 +68,29 @@ func testOwnRC(t *testing.T, s *site) {
 // TestOwnAgent: logins without an agent, where a start-up file starts one.
 func TestOwnAgent(t *testing.T) {
 	t.Parallel()
-	outer := newSite(t)
-	eachLoginShell(func(shell string) {
+	outer := homes.NewSite(t)
+	homes.EachLoginShell(func(shell string, _ bool) {
 		t.Run(shell, func(t *testing.T) {
 			t.Parallel()
-			own, s := ownAgent[shell], outer.login(t, shell)
-			check(t, s.account.WriteFile(own.file, own.recipe, 0o644))
+			own, s := ownAgent[shell], outer.Login(t, shell)
+			homes.Check(t, s.Account.WriteFile(own.file, own.recipe, 0o644))
 			setUp(t, s)
 			testStartsOwn(t, s, "no link")
-			check(t, os.Symlink("/tmp/ssh-gone/agent.1", s.link()))
+			homes.Check(t, os.Symlink("/tmp/ssh-gone/agent.1", s.Link()))
 			testStartsOwn(t, s, "a link that leads nowhere")
-			h, _ := s.hold(link.Claim)
-			h.expect(link.Outcome{State: link.Set})
-			compare(t, "login with a link", s.link()+"\n"+s.key.Pub+"\n", s.open("-a").tell(sayAgent))
+			h, _ := overHold(s, Claim)
+			h.expect(Outcome{State: Set})
+			compare(t, "login with a link", s.Link()+"\n"+s.Key.Pub+"\n", s.Open("-a").Tell(homes.SayAgent))
 			_ = h.Close()
 		})
 	})
 }
 
 // testStartsOwn lets a login say which agent it has, and end that one.
-func testStartsOwn(t *testing.T, s *site, when string) {
+func testStartsOwn(t *testing.T, s *homes.Site, when string) {
 	const say = "sh -c '(echo $SSH_AUTH_SOCK; ssh-add -L; ssh-agent -k) >said 2>&1; mv said said.all'"
-	got := strings.Split(s.open("-a").tell(say), "\n")
-	if len(got) < 3 || got[0] == s.link() || got[1] != "The agent has no identities." || !strings.Contains(got[2], "SSH_AUTH_SOCK") {
+	got := strings.Split(s.Open("-a").Tell(say), "\n")
+	if len(got) < 3 || got[0] == s.Link() || got[1] != "The agent has no identities." || !strings.Contains(got[2], "SSH_AUTH_SOCK") {
 		t.Errorf("%s: a login without an agent has %q, not one of its own", when, got)
 	}
 }

@@ -12,6 +12,17 @@ import (
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
+func connectOne(ctx context.Context, cfg *sshconfig.Config, opts sshconn.Options, addr netip.AddrPort) (net.Conn, error) {
+	if opts.Dial != nil {
+		return opts.Dial(ctx, "tcp", addr.String())
+	}
+	d, err := tcpDialer(ctx, cfg, addr, &opts)
+	if err != nil {
+		return nil, err
+	}
+	return d.DialContext(ctx, "tcp", addr.String())
+}
+
 // tcpDialer is a dialer for one address, with the local end that the configuration
 // wants. The error is a *net.OpError: this machine has no such end.
 func tcpDialer(ctx context.Context, cfg *sshconfig.Config, remote netip.AddrPort, opts *sshconn.Options) (*net.Dialer, error) {
@@ -30,6 +41,18 @@ func tcpDialer(ctx context.Context, cfg *sshconfig.Config, remote netip.AddrPort
 		d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(local, 0))
 	}
 	return d, nil
+}
+
+// markPackets sets the byte of the IP header that IPQoS is about. A system that
+// refuses sends its own.
+func markPackets(qos int, remote netip.Addr) func(network, address string, c syscall.RawConn) error {
+	level, option := unix.IPPROTO_IP, unix.IP_TOS
+	if !remote.Is4() {
+		level, option = unix.IPPROTO_IPV6, unix.IPV6_TCLASS
+	}
+	return func(_, _ string, c syscall.RawConn) error {
+		return c.Control(func(fd uintptr) { _ = unix.SetsockoptInt(int(fd), level, option, qos) })
+	}
 }
 
 // localAddress returns the address that BindAddress or else BindInterface wants a
@@ -79,16 +102,4 @@ func interfaceAddrs(name string) ([]netip.Addr, error) {
 		}
 	}
 	return addrs, nil
-}
-
-// markPackets sets the byte of the IP header that IPQoS is about. A system that
-// refuses sends its own.
-func markPackets(qos int, remote netip.Addr) func(network, address string, c syscall.RawConn) error {
-	level, option := unix.IPPROTO_IP, unix.IP_TOS
-	if !remote.Is4() {
-		level, option = unix.IPPROTO_IPV6, unix.IPV6_TCLASS
-	}
-	return func(_, _ string, c syscall.RawConn) error {
-		return c.Control(func(fd uintptr) { _ = unix.SetsockoptInt(int(fd), level, option, qos) })
-	}
 }

@@ -6,11 +6,43 @@ import (
 	"math"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
+	"syscall"
 	"time"
 
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
+
+// TCP connects to the address of the destination that answers first. The limit
+// begins when there is an address to dial; TCP returns that time, or zero if there
+// was no address. As in ssh, the lookup has limits of its own.
+func TCP(ctx context.Context, cfg *sshconfig.Config, opts sshconn.Options, limit time.Duration) (net.Conn, time.Time, error) {
+	r := &race{
+		dial: func(ctx context.Context, addr netip.Addr) (net.Conn, error) {
+			to := netip.AddrPortFrom(addr, uint16(cfg.Port))
+			if opts.Dialing != nil {
+				opts.Dialing(to)
+			}
+			return connectOne(ctx, cfg, opts, to)
+		},
+		lookup: func(ctx context.Context) ([]netip.Addr, error) { return lookup(ctx, cfg, opts) },
+		again:  opts.Limits.Again,
+		limit:  limit,
+	}
+	if opts.Address.IsValid() {
+		r.addrs = []netip.Addr{opts.Address}
+	}
+	conn, err := r.run(ctx)
+	if err == nil {
+		return newQuick(conn), r.began, nil
+	}
+	if unresolved := (*sshconn.ResolveError)(nil); errors.As(err, &unresolved) {
+		return nil, r.began, err
+	}
+	return nil, r.began, connectError(cfg, err)
+}
 
 // headStart is how long an address has to answer before the next is dialed
 // beside it (RFC 8305, section 5, Connection Attempt Delay).
@@ -119,17 +151,6 @@ func (r *race) step(ctx context.Context) {
 	}
 }
 
-// pause is the time from this step to the next, if nothing happens.
-func (r *race) pause() time.Duration {
-	switch {
-	case r.next < len(r.addrs), r.lookups == nil:
-		return headStart
-	case r.again > 0:
-		return r.again
-	}
-	return math.MaxInt64
-}
-
 // start dials the next address.
 func (r *race) start(ctx context.Context) {
 	if r.began.IsZero() {
@@ -151,6 +172,17 @@ func (r *race) start(ctx context.Context) {
 			}
 		}
 	}()
+}
+
+// pause is the time from this step to the next, if nothing happens.
+func (r *race) pause() time.Duration {
+	switch {
+	case r.next < len(r.addrs), r.lookups == nil:
+		return headStart
+	case r.again > 0:
+		return r.again
+	}
+	return math.MaxInt64
 }
 
 // learn takes what the lookup gave.
@@ -194,4 +226,38 @@ func (r *race) late(why error) error {
 		return r.failed
 	}
 	return why
+}
+
+// connectError makes a connect error plain data. A timeout stays what it is: the
+// caller knows whose limit it was.
+func connectError(cfg *sshconfig.Config, err error) error {
+	if timeout := net.Error(nil); errors.As(err, &timeout) && timeout.Timeout() {
+		return err
+	}
+	failed := &sshconn.ConnectError{Host: cfg.HostName, Port: cfg.Port, Cause: cause(err), Message: err.Error()}
+	if op := (*net.OpError)(nil); errors.As(err, &op) {
+		failed.Message = op.Err.Error()
+		if op.Addr != nil {
+			failed.Address = op.Addr.String()
+		}
+	}
+	if errno := syscall.Errno(0); errors.As(err, &errno) {
+		failed.Message = errno.Error()
+	}
+	return failed
+}
+
+// cause tells the connect errors apart.
+func cause(err error) string {
+	var op *net.OpError
+	var call *os.SyscallError
+	switch {
+	case errors.As(err, &op) && op.Op == "bind", errors.As(err, &call) && call.Syscall == "bind":
+		return sshconn.CauseBind
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return sshconn.CauseRefused
+	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETDOWN), errors.Is(err, syscall.EHOSTDOWN):
+		return sshconn.CauseUnreachable
+	}
+	return sshconn.CauseOther
 }

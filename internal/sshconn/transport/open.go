@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 
 	"github.com/mosha-ssh/mosha/internal/child"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
@@ -53,6 +54,27 @@ func Open(ctx context.Context, cfg *sshconfig.Config, opts sshconn.Options) (ssh
 		return fallBack(ctx, cfg, opts, why)
 	}
 	return nil, err
+}
+
+// unrepeated does not tell again what a program has said before, as in an
+// attempt over the other transport.
+func unrepeated(tell func(sshconn.Notice)) func(sshconn.Notice) {
+	if tell == nil {
+		return nil
+	}
+	var one sync.Mutex
+	told := make(map[string]bool)
+	return func(n sshconn.Notice) {
+		one.Lock()
+		defer one.Unlock()
+		if n.Kind == sshconn.NoticeProgram {
+			if told[n.Text] {
+				return
+			}
+			told[n.Text] = true
+		}
+		tell(n)
+	}
 }
 
 func openNative(ctx context.Context, cfg *sshconfig.Config, opts sshconn.Options) (sshconn.Connection, error) {

@@ -73,24 +73,3 @@ func (s *shown) newLocked(text string) string {
 	}
 	return b.String()
 }
-
-// unrepeated does not tell again what a program has said before, as in an
-// attempt over the other transport.
-func unrepeated(tell func(sshconn.Notice)) func(sshconn.Notice) {
-	if tell == nil {
-		return nil
-	}
-	var one sync.Mutex
-	told := make(map[string]bool)
-	return func(n sshconn.Notice) {
-		one.Lock()
-		defer one.Unlock()
-		if n.Kind == sshconn.NoticeProgram {
-			if told[n.Text] {
-				return
-			}
-			told[n.Text] = true
-		}
-		tell(n)
-	}
-}

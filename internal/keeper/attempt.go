@@ -34,13 +34,14 @@ type attempt struct {
 func (r reconnecting) newAttempt(backoff *pace.Backoff) *attempt {
 	a := &attempt{r: r, began: time.Now()}
 	a.options = sshconn.Options{
-		Log: r.log, Env: r.environ(), AgentSocket: a.agent(r.config().AgentSocket), Family: r.spec.Family, Progress: a.progress, Dialing: r.dials, Master: r.masterPlace(),
-		Local:      a.connectedFrom,
+		Log: r.log, Family: r.spec.Family, Master: r.masterPlace(),
+		Progress: a.progress, Dialing: r.dials, Local: a.connectedFrom,
 		ProxyAgent: a.agent(new(sshconfig.Config).AgentSocket),
 	}
 	r.update(func() {
 		a.attended, a.epoch = r.clients.askable > 0, r.epoch
-		a.config = r.spec.Config
+		a.config, a.options.Env = r.spec.Config, r.env
+		a.options.AgentSocket = a.agent(a.config.AgentSocket)
 		a.options.Identity, a.options.Choice = r.known.identity, r.known.choice
 		a.options.Accepted, a.options.Lost = r.known.accepted, !r.lostAt.IsZero()
 		if r.lostAt.IsZero() || a.attended {

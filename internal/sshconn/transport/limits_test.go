@@ -99,7 +99,6 @@ func TestSlowOthers(t *testing.T) {
 // server may be silent, and then one behind which the server falls silent.
 func TestSlowProxy(t *testing.T) {
 	s := newSite(t, lab.SshdConfig{})
-	t.Setenv("SHELL", "/bin/sh")
 	base := s.config("ConnectTimeout 30")
 	dial := func(command string) (*native.Conn, error) {
 		cfg := *base
@@ -159,7 +158,6 @@ func TestConnectTimeoutHolds(t *testing.T) {
 
 func TestProgress(t *testing.T) {
 	s := newSite(t, lab.SshdConfig{})
-	t.Setenv("SHELL", "/bin/sh")
 	all := []string{sshconn.PhaseConnect, sshconn.PhaseBanner, sshconn.PhaseKex, sshconn.PhaseAuth}
 	for _, test := range []struct {
 		line string

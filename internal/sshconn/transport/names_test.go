@@ -39,7 +39,6 @@ func TestAddress(t *testing.T) {
 // TestAddressProxied has an address for which there is no use.
 func TestAddressProxied(t *testing.T) {
 	s := newSite(t, lab.SshdConfig{})
-	t.Setenv("SHELL", "/bin/sh")
 	cfg := s.config("ProxyCommand " + s.tunnel())
 	opts := options(cfg)
 	opts.Address = netip.MustParseAddr("192.0.2.1")

@@ -76,7 +76,6 @@ func TestDeadServer(t *testing.T) {
 // TestProxied measures how long a proxy takes, without what a person takes.
 func TestProxied(t *testing.T) {
 	s := newSite(t, lab.SshdConfig{})
-	t.Setenv("SHELL", "/bin/sh")
 	for _, test := range []struct {
 		line     string
 		from, to time.Duration

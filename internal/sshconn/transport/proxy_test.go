@@ -19,7 +19,6 @@ import (
 
 func TestProxyCommand(t *testing.T) {
 	s := newSite(t, lab.SshdConfig{})
-	t.Setenv("SHELL", "/bin/sh")
 	for _, command := range []string{
 		s.tunnel(),
 		"sh -c 'echo starting >&2; " + s.tunnel() + "'",

@@ -43,6 +43,8 @@ func newSite(t *testing.T, config lab.SshdConfig) *site {
 	if err := os.Mkdir(config.Dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
+	// Or else bash reads the start-up file of whoever tests, who logs in here.
+	config.Extra = append([]string{"SetEnv SHLVL=1"}, config.Extra...)
 	for i := range config.Extra {
 		config.Extra[i] = strings.ReplaceAll(config.Extra[i], "{dir}", s.dir)
 	}

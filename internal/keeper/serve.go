@@ -2,7 +2,6 @@ package keeper
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
@@ -39,7 +38,9 @@ func (s service) answer(ctx context.Context, c *control.Conversation) error {
 		return c.Status(s.status())
 	case c.Op == control.OpStop:
 		s.stop()
-		return errors.Join(c.Done(), untilGone(ctx))
+		err := c.Done()
+		<-ctx.Done() // the client hears of the end by the socket's
+		return err
 	}
 	return control.ErrUnknownCall
 }
@@ -48,12 +49,6 @@ func (s service) answer(ctx context.Context, c *control.Conversation) error {
 // One that sends none goes by the keeper's.
 func (s service) isFor(config *sshconfig.Config) bool {
 	return config == nil || config.ID() == s.config().ID()
-}
-
-// untilGone holds a conversation open until the client or the keeper ends it.
-func untilGone(ctx context.Context) error {
-	<-ctx.Done()
-	return nil
 }
 
 // stop ends the keeper although clients may need it, also should it be killed

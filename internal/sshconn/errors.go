@@ -118,7 +118,6 @@ func (e *ProtocolError) Error() string { return e.Phase + ": " + e.Message }
 // is empty if the configuration leaves none that this program has.
 type AlgorithmError struct {
 	What   string
-	Ours   []string
 	Theirs []string
 }
 
@@ -150,9 +149,7 @@ type HostKeyError struct {
 	Fingerprint string // as FingerprintHash has it: SHA256:..., MD5:...
 	File        string // the known_hosts line that the key differs from, or that revokes it; "" if it changed in a rekey
 	Line        int    // 0 if OpenSSH did not say it
-	KnownType   string // type of the key in that line, as in the file
 	CertProblem string // what is wrong with the certificate
-	Strict      string // StrictHostKeyChecking
 	// Open reports whether a connection is open that accepted the key by other
 	// rules.
 	Open bool

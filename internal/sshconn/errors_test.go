@@ -17,7 +17,7 @@ func TestErrors(t *testing.T) {
 		&ProxyError{Command: "nc", Status: 1},
 		&DisconnectError{Reason: 2, Message: "Too many"},
 		&ProtocolError{Phase: PhaseBanner, Message: "not SSH"},
-		&AlgorithmError{What: "key exchange", Ours: []string{"a"}, Theirs: []string{"b"}},
+		&AlgorithmError{What: "key exchange", Theirs: []string{"b"}},
 		&HostKeyError{Problem: KeyChanged, Host: "h", KeyType: "RSA", File: "f", Line: 3},
 		&HostKeyError{Problem: KeyCertificate, Host: "h", CertProblem: "expired"},
 		&HostKeyError{Problem: KeyUnknown, Host: "h"},

@@ -15,7 +15,7 @@ import (
 // as its options say. The error is that of Dial for a key that is not accepted; a
 // *HostKeyError has Open set.
 func Recheck(ctx context.Context, f sshconn.Facts, cfg *sshconfig.Config, opts sshconn.Options) (Verdict, error) {
-	refused := sshconn.HostKeyError{Host: Name(cfg), Strict: cfg.StrictHostKeyChecking, Open: true}
+	refused := sshconn.HostKeyError{Host: Name(cfg), Open: true}
 	if f.HostKey == nil {
 		if f.Judged != nil && sameRules(cfg, f.Judged) {
 			return Verdict{}, nil

@@ -205,8 +205,6 @@ func (v *Verifier) refuse(problem string, key ssh.PublicKey, r knownhosts.Result
 		Fingerprint: pubkey.Fingerprint(v.cfg.FingerprintHash, key),
 		File:        r.File,
 		Line:        r.Line,
-		KnownType:   r.KeyType,
 		CertProblem: r.CertProblem,
-		Strict:      v.cfg.StrictHostKeyChecking,
 	}
 }

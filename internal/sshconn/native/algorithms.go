@@ -35,16 +35,15 @@ func choose(cfg *sshconfig.Config) (algorithms, error) {
 		a.MACs = good.MACs
 	}
 	for _, list := range []struct {
-		what       string
-		configured []string
-		left       []string
+		what string
+		left []string
 	}{
-		{"key exchange", cfg.KexAlgorithms, a.KeyExchanges},
-		{"cipher", cfg.Ciphers, a.Ciphers},
-		{"host key", cfg.HostKeyAlgorithms, a.hostKeys},
+		{"key exchange", a.KeyExchanges},
+		{"cipher", a.Ciphers},
+		{"host key", a.hostKeys},
 	} {
 		if len(list.left) == 0 {
-			return algorithms{}, &sshconn.AlgorithmError{What: list.what, Ours: list.configured}
+			return algorithms{}, &sshconn.AlgorithmError{What: list.what}
 		}
 	}
 	return a, nil

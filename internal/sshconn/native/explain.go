@@ -29,7 +29,7 @@ func (d *dialer) explain(ctx context.Context, err error) error {
 	case errors.As(err, &unsupported):
 		return unsupported
 	case errors.As(err, &negotiation):
-		return &sshconn.AlgorithmError{What: negotiation.What, Ours: negotiation.SupportedAlgorithms, Theirs: sshconn.Few(negotiation.RequestedAlgorithms)}
+		return &sshconn.AlgorithmError{What: negotiation.What, Theirs: sshconn.Few(negotiation.RequestedAlgorithms)}
 	}
 	said := disconnect(err)
 	switch {

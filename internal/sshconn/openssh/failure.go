@@ -23,7 +23,7 @@ var (
 	saysMethods     = regexp.MustCompile(`^debug1: Authentications that can continue: (\S+)$`)
 	saysSignFailed  = regexp.MustCompile(`^sign_and_send_pubkey: signing failed for .*: (.*)$`)
 	saysNotLoaded   = regexp.MustCompile(`^Load key "(.*)": (.*)$`)
-	saysOffending   = regexp.MustCompile(`^(?:debug1: )?Offending (\S+) key in (.*):(\d+)$`)
+	saysOffending   = regexp.MustCompile(`^(?:debug1: )?Offending \S+ key in (.*):(\d+)$`)
 	saysRevoked     = regexp.MustCompile(`^Host key .* revoked by file (.*)$`)
 	saysUncheckable = regexp.MustCompile(`Error checking host key .* in revoked keys file (.*): `)
 	saysAdded       = regexp.MustCompile(`^Warning: Permanently added '(.*)' \((.*)\) to the list of known hosts\.$`)
@@ -93,15 +93,15 @@ func negotiated(what string) string {
 // unseenKeyError is ssh's refusal of a key that nobody here saw. Why may be lost
 // among a server's words.
 func (f *failure) unseenKeyError() error {
-	e := &sshconn.HostKeyError{Problem: sshconn.KeyDisputed, Host: hostkey.Name(f.cfg), Strict: f.cfg.StrictHostKeyChecking}
+	e := &sshconn.HostKeyError{Problem: sshconn.KeyDisputed, Host: hostkey.Name(f.cfg)}
 	if problem, file := revokedWords(f.lines); problem != "" {
 		e.Problem, e.File = problem, file
 		return e
 	}
 	for _, line := range f.lines {
 		if m := saysOffending.FindStringSubmatch(line); m != nil {
-			e.KnownType, e.File = m[1], m[2]
-			e.Line, _ = strconv.Atoi(m[3])
+			e.File = m[1]
+			e.Line, _ = strconv.Atoi(m[2])
 		}
 		switch {
 		case strings.Contains(line, saysKeyChanged):

@@ -140,7 +140,7 @@ func (d *dialer) ownWay(ctx context.Context, jumpProgram string) ([]option, erro
 			return nil, err
 		}
 		if found.StrictHostKeyChecking == "no" { // it is in a script, before what we say
-			return nil, &sshconn.HostKeyError{Problem: sshconn.KeyUnseen, Host: hostkey.Name(d.Config), Strict: "no"}
+			return nil, &sshconn.HostKeyError{Problem: sshconn.KeyUnseen, Host: hostkey.Name(d.Config)}
 		}
 		options = append(options, option{name, value})
 	}

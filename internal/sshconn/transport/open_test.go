@@ -37,7 +37,7 @@ func TestNeedsOpenSSH(t *testing.T) {
 		want bool
 	}{
 		{&sshconn.UnsupportedError{Feature: sshconn.FeatureSecurityKey}, true},
-		{&sshconn.AlgorithmError{What: "cipher", Ours: []string{"aes"}}, true},
+		{&sshconn.AlgorithmError{What: "cipher"}, true},
 		{&sshconn.AlgorithmError{What: "key exchange", Theirs: []string{"other", "sntrup"}}, true},
 		{&sshconn.AlgorithmError{What: "key exchange", Theirs: []string{"other"}}, false},
 		{&sshconn.AlgorithmError{What: "host key", Theirs: []string{"dss"}}, true},

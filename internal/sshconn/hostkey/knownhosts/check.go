@@ -22,12 +22,11 @@ const (
 	Revoked
 )
 
-// Found is a line, and the type of the key in it. The zero value is no line.
+// Found is a line. The zero value is no line.
 type Found struct {
-	File    string
-	Line    int // from 1
-	KeyType string
-	Global  bool // of GlobalKnownHostsFile, also if it is in both
+	File   string
+	Line   int  // from 1
+	Global bool // of GlobalKnownHostsFile, also if it is in both
 }
 
 // Result is what the files say about a host's key.

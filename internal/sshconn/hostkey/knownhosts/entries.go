@@ -59,7 +59,7 @@ func (es entries) findRevoked(key ssh.PublicKey) (Result, bool) {
 }
 
 func (e entry) result(s Status) Result {
-	return Result{Status: s, Found: Found{File: e.file, Line: e.number, KeyType: e.key.Type(), Global: e.global}}
+	return Result{Status: s, Found: Found{File: e.file, Line: e.number, Global: e.global}}
 }
 
 // checkCert looks for an authority that vouches for cert.

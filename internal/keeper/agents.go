@@ -29,12 +29,12 @@ const (
 // agents are those of the launchers, of which one is forwarded and used to log
 // in. Its lock is its own.
 type agents struct {
-	config   func() *sshconfig.Config
-	environ  func() child.Env // of the newest launch
 	guard    *guard.Guard
 	launched chan struct{} // one slot; the agents are to be asked for their keys
 
 	mu        sync.Mutex
+	config    *sshconfig.Config // of the newest launch, as Keeper.env
+	env       child.Env
 	launchers []string        // their SSH_AUTH_SOCK, the newest first
 	keyed     map[string]bool // whether the agent at a path has keys; not there: not known
 	noKeys    string          // path of the newest launch's agent if that has none
@@ -43,14 +43,14 @@ type agents struct {
 
 // newAgents returns the agents of a keeper that begins, with those that the one
 // before it knew.
-func newAgents(config func() *sshconfig.Config, environ func() child.Env, before []string, log zerolog.Logger) *agents {
+func newAgents(config *sshconfig.Config, before []string, log zerolog.Logger) *agents {
 	a := &agents{
-		config: config, environ: environ, launched: make(chan struct{}, 1), launchers: before,
+		config: config, launched: make(chan struct{}, 1), launchers: before,
 		keyed: make(map[string]bool), asking: make(map[string]bool),
 	}
 	a.guard = guard.New(a.dial, log)
 	if len(before) == 0 {
-		a.uses(environ().Get("SSH_AUTH_SOCK"))
+		a.uses(a.env.Get("SSH_AUTH_SOCK"))
 	}
 	wakeUp(a.launched)
 	return a
@@ -61,6 +61,13 @@ func (a *agents) known() []string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.launchers
+}
+
+// follow takes the configuration of a launch, and where its programs run.
+func (a *agents) follow(config *sshconfig.Config, env child.Env) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.config, a.env = config, env
 }
 
 // uses makes a launcher's agent the first of those that are there. The
@@ -96,13 +103,12 @@ type agentPath func(env func(string) string) (path string, ok bool)
 // after those that are; or, if new is set, after all but those that are known to
 // have none, since a person who is attached means that one.
 func (a *agents) paths(path agentPath, new bool) []string {
-	env := a.environ()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	var found []string
 	for _, launchers := range append(slices.Clone(a.launchers), "") {
-		p, ok := path(withAgent(env, launchers))
-		if p = env.Path(p); ok && !slices.Contains(found, p) {
+		p, ok := path(withAgent(a.env, launchers))
+		if p = a.env.Path(p); ok && !slices.Contains(found, p) {
 			found = append(found, p)
 		}
 	}
@@ -119,13 +125,23 @@ func (a *agents) paths(path agentPath, new bool) []string {
 	return found
 }
 
+// withAgent looks variables up in an environment with another SSH_AUTH_SOCK.
+func withAgent(env child.Env, socket string) func(string) string {
+	return func(name string) string {
+		if name == "SSH_AUTH_SOCK" {
+			return socket
+		}
+		return env.Get(name)
+	}
+}
+
 // errNoAgent reports that neither the configuration nor the environment names an
 // agent.
 var errNoAgent = errors.New("no agent is configured here")
 
 // dial makes a fresh connection to the agent that is forwarded.
 func (a *agents) dial(ctx context.Context) (net.Conn, string, error) {
-	return dialFirst(ctx, a.paths(a.config().ForwardedSocket, false))
+	return dialFirst(ctx, a.forwardable())
 }
 
 // dialFirst connects to the first agent that answers, and returns its path, too.
@@ -141,8 +157,18 @@ func dialFirst(ctx context.Context, paths []string) (net.Conn, string, error) {
 	return nil, "", failure
 }
 
+// forwardable returns the paths of the agents that may be forwarded: the first that
+// answers is.
+func (a *agents) forwardable() []string { return a.paths(a.configured().ForwardedSocket, false) }
+
+func (a *agents) configured() *sshconfig.Config {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.config
+}
+
 // forwarded returns the path of the agent that is forwarded; "" if none answers.
-func (a *agents) forwarded() string { return answering(a.paths(a.config().ForwardedSocket, false)) }
+func (a *agents) forwarded() string { return answering(a.forwardable()) }
 
 func answering(paths []string) string {
 	conn, path, err := dialFirst(context.Background(), paths)
@@ -174,7 +200,7 @@ func (a *agents) watch(ctx context.Context) {
 // forwarded, but those that have not answered yet, and counts them among these.
 // What is known of others is forgotten.
 func (a *agents) unasked() []string {
-	config := a.config()
+	config := a.configured()
 	all := append(a.paths(config.ForwardedSocket, true), a.paths(config.AgentSocket, true)...)
 	slices.Sort(all)
 	all = slices.Compact(all)
@@ -193,9 +219,6 @@ func (a *agents) look(ctx context.Context, path string) {
 	ctx, cancel := context.WithTimeout(ctx, lookLimit)
 	defer cancel()
 	keys, err := a.guard.Look(ctx, path)
-	env := a.environ()
-	newest, _ := a.config().ForwardedSocket(withAgent(env, a.newest()))
-	newest = env.Path(newest)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	delete(a.asking, path)
@@ -204,35 +227,26 @@ func (a *agents) look(ctx context.Context, path string) {
 		return
 	}
 	a.keyed[path] = keys > 0
-	if keys == 0 && path == newest {
+	if keys == 0 && path == a.newestLocked() {
 		a.noKeys = path
 	}
 }
 
-// newest is SSH_AUTH_SOCK of the newest launch that has one.
-func (a *agents) newest() string {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if len(a.launchers) == 0 {
-		return ""
+// newestLocked returns the path of the agent that the newest launch has
+// forwarded, by its SSH_AUTH_SOCK or by the configuration.
+func (a *agents) newestLocked() string {
+	socket := ""
+	if len(a.launchers) > 0 {
+		socket = a.launchers[0]
 	}
-	return a.launchers[0]
-}
-
-// withAgent looks variables up in an environment with another SSH_AUTH_SOCK.
-func withAgent(env child.Env, socket string) func(string) string {
-	return func(name string) string {
-		if name == "SSH_AUTH_SOCK" {
-			return socket
-		}
-		return env.Get(name)
-	}
+	path, _ := a.config.ForwardedSocket(withAgent(a.env, socket))
+	return a.env.Path(path)
 }
 
 // lacksKeys returns a *control.NoKeysError if the newest launch's agent is known to have
 // no keys.
 func (a *agents) lacksKeys() error {
-	paths := a.paths(a.config().ForwardedSocket, false)
+	paths := a.forwardable()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.noKeys == "" {

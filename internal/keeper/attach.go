@@ -113,9 +113,15 @@ func (s service) use(a control.Attach) {
 }
 
 // configureLocked takes the configuration of a launch for the connections to
-// come, with its environment: the user may have corrected it since the keeper
-// was spawned. Clients that only look, or set up, leave that of a connection that
-// works as it is.
+// come, with its environment and directory: the user may have corrected it since
+// the keeper was spawned. Programs run as if the newest launch ran them itself: a
+// token that was renewed in a new shell counts, as does $NAME in IdentityAgent.
+// Clients that only look, or set up, leave that of a connection that works as it
+// is.
+//
+// The environment is not part of the spec, since it may hold secrets: a keeper
+// that comes back after it was killed has that of the launch that spawned it,
+// until the next one.
 func (s service) configureLocked(a control.Attach) {
 	if a.Config == nil || !a.Session && s.conn.Works() {
 		return
@@ -127,6 +133,7 @@ func (s service) configureLocked(a control.Attach) {
 	if a.Config.Dir != "" {
 		s.env = s.env.In(a.Config.Dir)
 	}
+	s.agents.follow(s.spec.Config, s.env)
 }
 
 // chooseLocked takes the transport that a launch wants; "" leaves it as it is.

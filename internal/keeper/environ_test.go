@@ -6,9 +6,17 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mosha-ssh/mosha/internal/child"
 	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 )
+
+// environOf is where programs run.
+func environOf(k *Keeper) child.Env {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.env
+}
 
 // TestAttachEnv: the newest launch's environment and directory hold, but not
 // those of a client that only looks at a connection that works.
@@ -18,14 +26,14 @@ func TestAttachEnv(t *testing.T) {
 		config := *k.config()
 		config.Dir = t.TempDir()
 		service{k}.use(control.Attach{Config: &config, Session: session, Env: control.Environment(environ)})
-		entered := k.environ().Dir()
+		entered := environOf(k).Dir()
 		if entered == config.Dir != (session || !k.conn.Works()) {
 			t.Errorf("in %s, the launch in %s", entered, config.Dir)
 		}
 	}
 	is := func(want ...string) {
 		t.Helper()
-		got := k.environ().Environ()
+		got := environOf(k).Environ()
 		slices.Sort(got)
 		if !slices.Equal(got, want) {
 			t.Errorf("%q, want %q", got, want)
@@ -57,7 +65,7 @@ func TestAttachEnvTooLong(t *testing.T) {
 		}
 		l.attachWith(control.Attach{Config: config, Session: true, Env: control.Environment(env)})
 		l.counted(clients + 1)
-		if is := l.k.environ().Get("TOKEN"); is != c.want || !slices.Equal(l.k.config().SetEnv, config.SetEnv) {
+		if is := environOf(l.k).Get("TOKEN"); is != c.want || !slices.Equal(l.k.config().SetEnv, config.SetEnv) {
 			t.Errorf("TOKEN is %s, want %s", is, c.want)
 		}
 	}

@@ -124,7 +124,7 @@ func newKeeper(spec saved, log zerolog.Logger) *Keeper {
 		known: known{choice: spec.Choice}, lifetime: lifetime{kept: spec.Kept, linger: spec.Linger},
 	}
 	k.questions = questions{asks: make(chan ask), others: k.canAsk}
-	k.agents = newAgents(k.config, k.environ, spec.Agents, log)
+	k.agents = newAgents(spec.Config, spec.Agents, log)
 	k.claims = link.NewClaims(spec.Actor, k.saveOrLog)
 	k.leases = lease.NewSet(dir.Sessions(), k.sessionsChanged)
 	if rest := min(time.Until(spec.Lingering), spec.Linger); rest > 0 { // the clock may have been set
@@ -171,17 +171,6 @@ func (k *Keeper) config() *sshconfig.Config {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.spec.Config
-}
-
-// environ is where programs run: the environment and the directory of the newest
-// launch, as if that ran them itself. A token that was renewed in a new shell
-// counts, as does $NAME in IdentityAgent. It is not part of the spec, since it may
-// hold secrets: a keeper that comes back after it was killed has that of the
-// launch that spawned it, until the next one.
-func (k *Keeper) environ() child.Env {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.env
 }
 
 // wantedLocked reports whether anybody needs the connection.

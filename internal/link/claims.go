@@ -86,17 +86,17 @@ func (c *Claims) pending() bool {
 
 // order returns the order that takes the link: for a person who has come, or
 // from what is left of earlier connections.
-func (c *Claims) order(from []remains) (order Order, claims bool) {
+func (c *Claims) order(from []remains) (order order, claims bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.whose == claimed {
-		return Claim, true
+		return claim, true
 	}
 	var sockets []string
 	for _, r := range from {
 		sockets = append(sockets, r.agent)
 	}
-	return Reclaim(c.whose == ours, sockets...), false
+	return reclaim(c.whose == ours, sockets...), false
 }
 
 // remains is what a connection that breaks leaves on the server for a while:
@@ -121,7 +121,7 @@ func (c *Claims) order(from []remains) (order Order, claims bool) {
 // and the sshd is ended by its own holder, which never gets an order.
 type remains struct {
 	agent string // "" if none was forwarded
-	sshd  Sshd
+	sshd  process
 }
 
 // maxRemains is how many are remembered. Of so many connections that broke in

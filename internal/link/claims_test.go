@@ -12,7 +12,7 @@ import (
 
 // remainsOf is what the nth connection leaves.
 func remainsOf(n int) remains {
-	return remains{agent: fmt.Sprintf("/tmp/%d", n), sshd: Sshd{PID: 100 + n, Start: "1"}}
+	return remains{agent: fmt.Sprintf("/tmp/%d", n), sshd: process{PID: 100 + n, Start: "1"}}
 }
 
 // saidSession is a session whose other end has said all that it will.
@@ -80,7 +80,7 @@ func TestBuried(t *testing.T) {
 		t.Errorf("after two answers %v are left, want %v", claims.remains, want)
 	}
 	h.ended = make(chan struct{})
-	h.events = NewReader(says(strings.Repeat("buried yes\n", 1000)))
+	h.events = newReader(says(strings.Repeat("buried yes\n", 1000)))
 	h.Listen()
 	if want := []remains{own}; !slices.Equal(claims.remains, want) {
 		t.Errorf("after a thousand %v are left, want %v", claims.remains, want)
@@ -94,9 +94,9 @@ func TestBuried(t *testing.T) {
 // time before.
 func TestClaimWhileReclaiming(t *testing.T) {
 	for name, answer := range map[string]func(*Holder){
-		"set":          func(h *Holder) { h.took(Outcome{State: Set}, false) },
-		"kept":         func(h *Holder) { h.took(Outcome{State: Kept}, false) },
-		"an old pulse": func(h *Holder) { h.owns(OwnerOther) },
+		"set":          func(h *Holder) { h.took(outcome{State: set}, false) },
+		"kept":         func(h *Holder) { h.took(outcome{State: kept}, false) },
+		"an old pulse": func(h *Holder) { h.owns(ownerOther) },
 	} {
 		h := holding("", noClaims(), io.Discard)
 		h.claims.Claim()
@@ -104,10 +104,10 @@ func TestClaimWhileReclaiming(t *testing.T) {
 		if !h.claims.pending() || !h.claims.Ours() {
 			t.Errorf("%s: wanted %v, ours %v", name, h.claims.pending(), h.claims.Ours())
 		}
-		if order, claims := h.claims.order(nil); order != Claim || !claims {
+		if order, claims := h.claims.order(nil); order != claim || !claims {
 			t.Errorf("%s: the next order is %q", name, order)
 		}
-		h.took(Outcome{State: Set}, true)
+		h.took(outcome{State: set}, true)
 		if h.claims.pending() || !h.claims.Ours() {
 			t.Errorf("%s, then claimed: wanted %v, ours %v", name, h.claims.pending(), h.claims.Ours())
 		}
@@ -119,9 +119,9 @@ func TestLinkGoesElsewhere(t *testing.T) {
 	changes := 0
 	claims := NewClaims(true, func() { changes++ })
 	h := holding("", claims, io.Discard)
-	h.owns(OwnerSelf)
-	h.owns(OwnerOther)
-	if order, _ := claims.order(nil); claims.Ours() || order != Reclaim(false) {
+	h.owns(ownerSelf)
+	h.owns(ownerOther)
+	if order, _ := claims.order(nil); claims.Ours() || order != reclaim(false) {
 		t.Errorf("ours %v, and the next order is %q", claims.Ours(), order)
 	}
 	claims.Claim()

@@ -120,7 +120,7 @@ func TestAnotherUsersSocket(t *testing.T) {
 		h.began(own)
 		for _, text := range []string{hers, homes.ByRepair(hers)} {
 			l.Relink(text)
-			h.order(Ping(1), Pong{Token: 1, Owner: OwnerSelf})
+			h.order(ping(1), pong{Token: 1, Owner: ownerSelf})
 			compare(t, "target", homes.ByRepair(own), l.Target())
 		}
 	})
@@ -147,7 +147,7 @@ func TestNamesOfOtherSockets(t *testing.T) {
 			defer listener.Close()
 		}
 		l.Relink(dead)
-		h.order(Ping(1), Pong{Token: 1, Owner: OwnerSelf})
+		h.order(ping(1), pong{Token: 1, Owner: ownerSelf})
 		compare(t, "target", homes.ByRepair(own), l.Target())
 
 		t.Log("a socket that takes no connections, under the very name")
@@ -157,7 +157,7 @@ func TestNamesOfOtherSockets(t *testing.T) {
 		defer datagrams.Close()
 		l.Own(dead)
 		l.Relink(dead)
-		h.order(Ping(2), Pong{Token: 2, Owner: OwnerSelf})
+		h.order(ping(2), pong{Token: 2, Owner: ownerSelf})
 
 		t.Log("a line of the list in the name of another's")
 		for token, name := range []string{"agent.1", "agent.sshd.1", "s.x.sshd.1.y"} {
@@ -166,7 +166,7 @@ func TestNamesOfOtherSockets(t *testing.T) {
 			homes.Check(t, err)
 			defer listener.Close()
 			l.Relink(dead)
-			h.order(Ping(uint64(token)), Pong{Token: uint64(token), Owner: OwnerSelf})
+			h.order(ping(uint64(token)), pong{Token: uint64(token), Owner: ownerSelf})
 			compare(t, "target", homes.ByRepair(own), l.Target())
 		}
 
@@ -175,6 +175,6 @@ func TestNamesOfOtherSockets(t *testing.T) {
 		homes.Check(t, os.Rename(a.Start("x"), filepath.Join(a.Dir, "moved")))
 		a.Start("more  blanks")
 		l.Relink(live)
-		h.order(Ping(3), Pong{Token: 3, Owner: OwnerOther})
+		h.order(ping(3), pong{Token: 3, Owner: ownerOther})
 	})
 }

@@ -37,7 +37,7 @@ type Holder struct {
 	Config
 	claims  *Claims
 	session Session
-	events  *Reader
+	events  *reader
 	ends    Ends           // as the server sees them
 	own     remains        // what will be left of the session if the connection breaks
 	place   remotesh.Place // where the link is
@@ -51,7 +51,7 @@ type Holder struct {
 
 // NewHolder returns a holder in a session in which a shell runs.
 func NewHolder(session Session, claims *Claims, config Config) *Holder {
-	return &Holder{Config: config, claims: claims, session: session, events: NewReader(session), ended: make(chan struct{})}
+	return &Holder{Config: config, claims: claims, session: session, events: newReader(session), ended: make(chan struct{})}
 }
 
 // Take starts the script and has it take the link: for a person at once, else
@@ -60,9 +60,9 @@ func NewHolder(session Session, claims *Claims, config Config) *Holder {
 // at once. lacks is why the agent cannot be used, nil if it can. The error says
 // that the script does not run.
 func (h *Holder) Take() (lacks, err error) {
-	first, claims := Order(""), h.claims.pending()
+	first, claims := order(""), h.claims.pending()
 	if claims {
-		first = Claim
+		first = claim
 	}
 	if err := h.begin(first); err != nil {
 		return nil, err
@@ -72,12 +72,12 @@ func (h *Holder) Take() (lacks, err error) {
 	}
 	h.Found(h.own.agent)
 	h.buried = h.claims.leave(h.own)
-	var orders Order
+	var orders order
 	if !claims {
 		orders, claims = h.claims.order(h.buried)
 	}
 	for _, r := range h.buried {
-		orders += Bury(r.sshd, r.agent)
+		orders += bury(r.sshd, r.agent)
 	}
 	h.order(orders)
 	outcome, err := h.awaitOutcome()
@@ -89,11 +89,11 @@ func (h *Holder) Take() (lacks, err error) {
 }
 
 // begin sends the script.
-func (h *Holder) begin(first Order) error {
+func (h *Holder) begin(first order) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.owed.Store(int32(strings.Count(string(first), "\n")))
-	_, err := h.session.Write(Script(first, h.Every, h.Forwarding))
+	_, err := h.session.Write(script(first, h.Every, h.Forwarding))
 	return err
 }
 
@@ -107,9 +107,9 @@ func (h *Holder) introduce() error {
 		switch event := event.(type) {
 		case Ends:
 			h.ends = event
-		case Sshd:
+		case process:
 			h.own.sshd = event
-		case Agent:
+		case socket:
 			h.own.agent = event.Path
 		case remotesh.Place:
 			h.place = event
@@ -119,13 +119,13 @@ func (h *Holder) introduce() error {
 }
 
 // awaitOutcome reads what became of the link.
-func (h *Holder) awaitOutcome() (Outcome, error) {
+func (h *Holder) awaitOutcome() (outcome, error) {
 	for {
 		event, err := h.events.Next()
 		if err != nil {
-			return Outcome{}, err
+			return outcome{}, err
 		}
-		if outcome, ok := event.(Outcome); ok && h.asked(event) {
+		if outcome, ok := event.(outcome); ok && h.asked(event) {
 			return outcome, nil
 		}
 	}
@@ -133,11 +133,11 @@ func (h *Holder) awaitOutcome() (Outcome, error) {
 
 // took notes what became of the link, which was claimed or reclaimed. One that
 // was kept is that of a machine on which a person has acted since.
-func (h *Holder) took(outcome Outcome, claims bool) {
+func (h *Holder) took(outcome outcome, claims bool) {
 	h.Log.Info().Int("state", int(outcome.State)).AnErr("cause", outcome.Cause).Msg("link")
 	switch {
-	case outcome.State == Kept:
-		h.owns(OwnerOther)
+	case outcome.State == kept:
+		h.owns(ownerOther)
 	case claims:
 		h.claims.answered()
 	}
@@ -146,24 +146,24 @@ func (h *Holder) took(outcome Outcome, claims bool) {
 // owns notes whose the link is.
 func (h *Holder) owns(owner Owner) {
 	h.owner.Store(owner)
-	if owner == OwnerOther {
+	if owner == ownerOther {
 		h.claims.lost()
 	}
 }
 
 // lacks returns what a person is to know of the link, nil if it is set or was
 // rightly left to another machine.
-func (h *Holder) lacks(outcome Outcome) error {
+func (h *Holder) lacks(outcome outcome) error {
 	switch {
 	case h.Unverified:
 		return &ForwardError{Reason: "unverified"}
-	case h.place == PlaceLoop: // the session has the agent that the link leads to
+	case h.place == placeLoop: // the session has the agent that the link leads to
 		return nil
 	case h.own.agent == "":
 		return &ForwardError{Reason: "refused", OpenSSH: h.Forwarding.OpenSSH}
-	case outcome.State == Failed && h.place == remotesh.PlaceNone:
+	case outcome.State == failed && h.place == remotesh.PlaceNone:
 		return &ForwardError{Reason: "socket", Err: outcome.Cause}
-	case outcome.State == Failed:
+	case outcome.State == failed:
 		return &ForwardError{Reason: "link", Err: outcome.Cause}
 	case h.place == remotesh.PlaceRuntime:
 		return &ForwardError{Reason: "runtime"}
@@ -188,13 +188,13 @@ func (h *Holder) Listen() {
 			continue
 		}
 		switch event := event.(type) {
-		case Pong:
+		case pong:
 			h.owns(event.Owner)
 			h.Pong(event.Token)
-		case Outcome:
+		case outcome:
 			h.took(event, true)
 			h.Lacks(h.lacks(event))
-		case Buried:
+		case buried:
 			h.answeredBury(event)
 		}
 	}
@@ -203,8 +203,8 @@ func (h *Holder) Listen() {
 // asked reports whether what the script says is the answer to an order. Answers
 // go to the log: more of them than orders would push all else out of it. Those
 // to pings do not.
-func (h *Holder) asked(event Event) bool {
-	if _, pong := event.(Pong); pong {
+func (h *Holder) asked(event event) bool {
+	if _, pong := event.(pong); pong {
 		return true
 	}
 	if h.owed.Load() == 0 {
@@ -215,7 +215,7 @@ func (h *Holder) asked(event Event) bool {
 }
 
 // answeredBury takes the answer to the oldest order to bury that has none.
-func (h *Holder) answeredBury(answer Buried) {
+func (h *Holder) answeredBury(answer buried) {
 	if len(h.buried) == 0 {
 		return // it was not asked
 	}
@@ -225,7 +225,7 @@ func (h *Holder) answeredBury(answer Buried) {
 }
 
 // order sends the script an order. A connection that is gone shows elsewhere.
-func (h *Holder) order(o Order) {
+func (h *Holder) order(o order) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if !strings.HasPrefix(string(o), "ping ") {
@@ -244,10 +244,10 @@ func (h *Holder) Owner() Owner {
 }
 
 // Claim takes the link for a person, whichever machine has it.
-func (h *Holder) Claim() { h.order(Claim) }
+func (h *Holder) Claim() { h.order(claim) }
 
 // Ping asks for a pong.
-func (h *Holder) Ping(token uint64) { h.order(Ping(token)) }
+func (h *Holder) Ping(token uint64) { h.order(ping(token)) }
 
 // Leave has a script that has said nothing yet end once it runs, and leave the
 // link as it is. It waits no longer than limit for the server to take that.
@@ -255,7 +255,7 @@ func (h *Holder) Leave(limit time.Duration) {
 	taken := make(chan struct{})
 	go func() {
 		defer close(taken)
-		h.order(Leave)
+		h.order(leave)
 		_ = h.session.CloseWrite()
 	}()
 	select {
@@ -268,7 +268,7 @@ func (h *Holder) Leave(limit time.Duration) {
 // waits for that no longer than limit.
 func (h *Holder) Quit(limit time.Duration) {
 	go func() {
-		h.order(Quit)
+		h.order(quit)
 		_ = h.session.CloseWrite()
 	}()
 	select {

@@ -20,18 +20,18 @@ import (
 type held struct {
 	*homes.Process
 	t      *testing.T
-	reader *Reader
-	sshd   Sshd
+	reader *reader
+	sshd   process
 }
 
 // hold starts a holder in the home.
-func hold(l *homes.Local, first Order, vars ...string) *held {
+func hold(l *homes.Local, first order, vars ...string) *held {
 	l.T.Helper()
 	return holdEvery(l, first, 5*time.Second, vars...)
 }
 
 // holdEvery starts one that expects pings this often.
-func holdEvery(l *homes.Local, first Order, every time.Duration, vars ...string) *held {
+func holdEvery(l *homes.Local, first order, every time.Duration, vars ...string) *held {
 	l.T.Helper()
 	c := l.Command(l.Argv...)
 	c.Env = append(append(c.Env, "SSH_CONNECTION=192.0.2.1 1234 2001:db8::1 22"), vars...)
@@ -41,20 +41,20 @@ func holdEvery(l *homes.Local, first Order, every time.Duration, vars ...string)
 }
 
 // newHeldEvery starts one that expects pings this often.
-func newHeldEvery(t *testing.T, p *homes.Process, first Order, every time.Duration, f remotesh.Forwarding) *held {
+func newHeldEvery(t *testing.T, p *homes.Process, first order, every time.Duration, f remotesh.Forwarding) *held {
 	t.Helper()
-	_, err := p.Write(Script(first, every, f))
+	_, err := p.Write(script(first, every, f))
 	homes.Check(t, err)
-	return &held{Process: p, t: t, reader: NewReader(p)}
+	return &held{Process: p, t: t, reader: newReader(p)}
 }
 
 // expect reads the holder's next event.
-func (h *held) expect(want Event) {
+func (h *held) expect(want event) {
 	h.t.Helper()
 	got, err := h.reader.Next()
 	homes.Check(h.t, err)
-	if outcome, ok := got.(Outcome); ok {
-		var cause *Error
+	if outcome, ok := got.(outcome); ok {
+		var cause *linkError
 		if errors.As(outcome.Cause, &cause) {
 			cause.Detail = "" // the words differ from shell to shell
 		}
@@ -74,13 +74,13 @@ func (h *held) beganIn(place remotesh.Place, agent string) {
 	h.expect(Ends{
 		Client: netip.MustParseAddrPort("192.0.2.1:1234"), Server: netip.MustParseAddrPort("[2001:db8::1]:22"),
 	})
-	h.expect(Sshd{}) // the test started it
-	h.expect(Agent{Path: agent})
+	h.expect(process{}) // the test started it
+	h.expect(socket{Path: agent})
 	h.expect(place)
 }
 
 // order gives an order and reads the answer.
-func (h *held) order(o Order, want Event) {
+func (h *held) order(o order, want event) {
 	h.t.Helper()
 	_, err := h.Write([]byte(o))
 	homes.Check(h.t, err)
@@ -102,7 +102,7 @@ func (h *held) end() {
 	_ = h.Close()
 }
 
-func failedLink(e Error) Outcome { return Outcome{State: Failed, Cause: &e} }
+func failedLink(e linkError) outcome { return outcome{State: failed, Cause: &e} }
 
 func TestHolder(t *testing.T) {
 	homes.EachShell(t, func(t *testing.T, outer *homes.Local) {
@@ -128,14 +128,14 @@ func TestHolder(t *testing.T) {
 }
 
 func testClaim(t *testing.T, l *homes.Local, own, _ string) {
-	h := hold(l, Claim, "SSH_AUTH_SOCK="+own)
+	h := hold(l, claim, "SSH_AUTH_SOCK="+own)
 	h.began(own)
-	h.expect(Outcome{State: Set})
+	h.expect(outcome{State: set})
 	compare(t, "target", own, l.Target())
 	compare(t, "mode of .ssh", os.ModeDir|0o700, l.Tree()[".ssh"].Mode)
-	h.order(Claim, Outcome{State: Set})
-	h.order(Reclaim(true, ""), Outcome{State: Set})
-	_, err := h.Write([]byte(Quit))
+	h.order(claim, outcome{State: set})
+	h.order(reclaim(true, ""), outcome{State: set})
+	_, err := h.Write([]byte(quit))
 	homes.Check(t, err)
 	h.end()
 	compare(t, "target after the end", "", l.Target())
@@ -143,9 +143,9 @@ func testClaim(t *testing.T, l *homes.Local, own, _ string) {
 }
 
 func testKeepStranger(t *testing.T, l *homes.Local, own, other string) {
-	h := hold(l, Claim, "SSH_AUTH_SOCK="+own)
+	h := hold(l, claim, "SSH_AUTH_SOCK="+own)
 	h.began(own)
-	h.expect(Outcome{State: Set})
+	h.expect(outcome{State: set})
 	p := filepath.Join(l.Home, remotesh.LinkPath)
 	homes.Check(t, os.Remove(p))
 	homes.Check(t, os.Symlink(other, p))
@@ -155,18 +155,18 @@ func testKeepStranger(t *testing.T, l *homes.Local, own, other string) {
 
 func testNoAgent(t *testing.T, l *homes.Local, _, other string) {
 	l.Lay(homes.Symlink(remotesh.LinkPath, other))
-	h := hold(l, Claim)
+	h := hold(l, claim)
 	h.began("")
-	h.expect(failedLink(Error{NoAgent: true}))
-	h.order(Ping(1), Pong{Token: 1, Owner: OwnerOther})
+	h.expect(failedLink(linkError{NoAgent: true}))
+	h.order(ping(1), pong{Token: 1, Owner: ownerOther})
 	homes.Check(t, os.Remove(filepath.Join(l.Home, remotesh.LinkPath)))
-	h.order(Ping(2), Pong{Token: 2, Owner: OwnerNone})
+	h.order(ping(2), pong{Token: 2, Owner: ownerNone})
 	l.Lay(homes.Symlink(remotesh.LinkPath, "/gone"))
-	h.order(Ping(3), Pong{Token: 3, Owner: OwnerNone})
+	h.order(ping(3), pong{Token: 3, Owner: ownerNone})
 	_ = h.Close()
 	compare(t, "target", "/gone", l.Target())
 	for _, value := range []string{"/gone", filepath.Join(l.Home, remotesh.LinkPath)} {
-		h := hold(l, Reclaim(true, ""), "SSH_AUTH_SOCK="+value)
+		h := hold(l, reclaim(true, ""), "SSH_AUTH_SOCK="+value)
 		h.began("")
 		_ = h.Close()
 	}
@@ -174,21 +174,21 @@ func testNoAgent(t *testing.T, l *homes.Local, _, other string) {
 
 func testOccupied(t *testing.T, l *homes.Local, own, _ string) {
 	l.Lay(homes.File(remotesh.LinkPath, "mine"))
-	h := hold(l, Claim, "SSH_AUTH_SOCK="+own)
+	h := hold(l, claim, "SSH_AUTH_SOCK="+own)
 	h.began(own)
-	h.expect(failedLink(Error{Occupied: true}))
-	h.order(Reclaim(true, ""), failedLink(Error{Occupied: true}))
-	h.order(Ping(1), Pong{Token: 1, Owner: OwnerFailed})
+	h.expect(failedLink(linkError{Occupied: true}))
+	h.order(reclaim(true, ""), failedLink(linkError{Occupied: true}))
+	h.order(ping(1), pong{Token: 1, Owner: ownerFailed})
 	_ = h.Close()
 	compare(t, "file", "mine", l.Read(remotesh.LinkPath))
 }
 
 func testCannotWrite(t *testing.T, l *homes.Local, own, _ string) {
 	l.Lay(homes.Dir(".ssh").With(0o555))
-	h := hold(l, Claim, "SSH_AUTH_SOCK="+own)
+	h := hold(l, claim, "SSH_AUTH_SOCK="+own)
 	h.beganIn(remotesh.PlaceNone, own)
-	h.expect(failedLink(Error{}))
-	h.order(Ping(1), Pong{Token: 1, Owner: OwnerFailed})
+	h.expect(failedLink(linkError{}))
+	h.order(ping(1), pong{Token: 1, Owner: ownerFailed})
 }
 
 func testSignals(t *testing.T, l *homes.Local, own, _ string) {
@@ -198,10 +198,10 @@ func testSignals(t *testing.T, l *homes.Local, own, _ string) {
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)
 	for _, signal := range []os.Signal{syscall.SIGHUP, syscall.SIGTERM} {
-		h := hold(l, Claim, "SSH_AUTH_SOCK="+own)
+		h := hold(l, claim, "SSH_AUTH_SOCK="+own)
 		h.began(own)
-		h.expect(Outcome{State: Set})
-		h.order(Ping(1), Pong{Token: 1, Owner: OwnerSelf})
+		h.expect(outcome{State: set})
+		h.order(ping(1), pong{Token: 1, Owner: ownerSelf})
 		homes.Check(t, h.Cmd.(*exec.Cmd).Process.Signal(signal))
 		// A signal that comes just before a shell begins to read waits until
 		// it has read something.
@@ -216,9 +216,9 @@ func testSignals(t *testing.T, l *homes.Local, own, _ string) {
 func testNoise(t *testing.T, l *homes.Local, own, _ string) {
 	const noisy = `head -c 60000 /dev/zero; printf 'mosha-holder 1'; exec "$@"`
 	l.Argv = append([]string{"sh", "-c", noisy, "sh"}, l.Argv...)
-	h := hold(l, Claim, "SSH_AUTH_SOCK="+own)
+	h := hold(l, claim, "SSH_AUTH_SOCK="+own)
 	h.began(own)
-	h.expect(Outcome{State: Set})
+	h.expect(outcome{State: set})
 }
 
 // setUp runs bootstrap's Setup, which must not fail as a whole.

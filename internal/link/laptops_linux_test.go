@@ -17,42 +17,42 @@ import (
 func TestTwoLaptops(t *testing.T) {
 	t.Parallel()
 	s := homes.NewSite(t).Login(t, "bash")
-	a, agentA := overHold(s, Claim)
-	a.expect(Outcome{State: Set})
-	b, agentB := overHold(s, Claim)
-	b.expect(Outcome{State: Set})
+	a, agentA := overHold(s, claim)
+	a.expect(outcome{State: set})
+	b, agentB := overHold(s, claim)
+	b.expect(outcome{State: set})
 	compare(t, "target", agentB, s.Target())
-	a.order(Ping(1), Pong{Token: 1, Owner: OwnerOther})
+	a.order(ping(1), pong{Token: 1, Owner: ownerOther})
 
 	t.Log("a comes back, b lives")
 	homes.Check(t, a.Close())
-	a, agentA = overHold(s, Reclaim(true, agentA))
-	a.expect(Outcome{State: Kept})
+	a, agentA = overHold(s, reclaim(true, agentA))
+	a.expect(outcome{State: kept})
 	compare(t, "target", agentB, s.Target())
 
 	t.Log("b is lost")
 	kill(s, b)
-	a.order(Ping(2), Pong{Token: 2, Owner: OwnerSelf})
+	a.order(ping(2), pong{Token: 2, Owner: ownerSelf})
 	compare(t, "target", homes.ByRepair(agentA), s.Target())
 	compare(t, "keys", s.Key.Pub, s.Keys())
 
 	t.Log("b comes back")
-	b, agentB = overHold(s, Reclaim(true, agentB))
-	b.expect(Outcome{State: Set})
+	b, agentB = overHold(s, reclaim(true, agentB))
+	b.expect(outcome{State: set})
 	compare(t, "target", agentB, s.Target())
-	a.order(Ping(3), Pong{Token: 3, Owner: OwnerOther})
+	a.order(ping(3), pong{Token: 3, Owner: ownerOther})
 
 	t.Log("b loses its connection, a does not notice")
 	kill(s, b)
-	b, agentB = overHold(s, Reclaim(true, agentB))
-	b.expect(Outcome{State: Set})
+	b, agentB = overHold(s, reclaim(true, agentB))
+	b.expect(outcome{State: set})
 	compare(t, "target", agentB, s.Target())
 
 	t.Log("b ends")
-	_, err := b.Write([]byte(Quit))
+	_, err := b.Write([]byte(quit))
 	homes.Check(t, err)
 	b.end()
-	a.order(Ping(4), Pong{Token: 4, Owner: OwnerSelf})
+	a.order(ping(4), pong{Token: 4, Owner: ownerSelf})
 	compare(t, "target", homes.ByRepair(agentA), s.Target())
 	homes.Check(t, s.Sshd.KillSessions())
 	homes.Check(t, s.Account.WaitGone(t.Context(), ""))
@@ -71,25 +71,25 @@ func TestLoginTakesTheLink(t *testing.T) {
 	t.Parallel()
 	s := homes.NewSite(t).Login(t, "bash")
 	setUp(t, s)
-	h, agent := overHold(s, Claim)
-	h.expect(Outcome{State: Set})
+	h, agent := overHold(s, claim)
+	h.expect(outcome{State: set})
 	login, err := homes.StartShell(t, s.SSH("-A", "-tt", "cat"), nil)
 	homes.Check(t, err)
 	homes.Eventually(t, "the login takes the link", func() bool { return s.Target() != agent })
 	taken := s.Target()
-	h.order(Ping(1), Pong{Token: 1, Owner: OwnerOther})
-	h.order(Reclaim(true, agent), Outcome{State: Kept})
+	h.order(ping(1), pong{Token: 1, Owner: ownerOther})
+	h.order(reclaim(true, agent), outcome{State: kept})
 	_, err = login.Write([]byte{'D' & 0x1f}) // the end of cat's input
 	homes.Check(t, err)
 	homes.Check(t, login.Close())
 	homes.Eventually(t, "its socket goes", func() bool { _, err := os.Stat(taken); return os.IsNotExist(err) })
-	h.order(Ping(2), Pong{Token: 2, Owner: OwnerSelf})
+	h.order(ping(2), pong{Token: 2, Owner: ownerSelf})
 	compare(t, "target", homes.ByRepair(agent), s.Target())
 
 	t.Log("~/.ssh/rc finds no link when a connection begins")
 	homes.Check(t, os.Remove(s.Link()))
-	h, agent = overHold(s, Reclaim(false, agent))
-	h.expect(Outcome{State: Set})
+	h, agent = overHold(s, reclaim(false, agent))
+	h.expect(outcome{State: set})
 	compare(t, "target", homes.ByRepair(agent), s.Target())
 }
 
@@ -98,19 +98,19 @@ func TestLoginTakesTheLink(t *testing.T) {
 func TestSleepingLaptop(t *testing.T) {
 	t.Parallel()
 	s := homes.NewSite(t).Login(t, "bash")
-	a, agentA := overHold(s, Claim)
-	a.expect(Outcome{State: Set})
-	b, agentB := overHoldEvery(s, Claim, 2*time.Second) // long enough for the lines up to its stop, on any machine
-	b.expect(Outcome{State: Set})
-	a.order(Ping(1), Pong{Token: 1, Owner: OwnerOther})
-	b.order(Ping(1), Pong{Token: 1, Owner: OwnerSelf})
+	a, agentA := overHold(s, claim)
+	a.expect(outcome{State: set})
+	b, agentB := overHoldEvery(s, claim, 2*time.Second) // long enough for the lines up to its stop, on any machine
+	b.expect(outcome{State: set})
+	a.order(ping(1), pong{Token: 1, Owner: ownerOther})
+	b.order(ping(1), pong{Token: 1, Owner: ownerSelf})
 	homes.Check(t, syscall.Kill(b.sshd.PID, syscall.SIGSTOP))
 	homes.Eventually(t, "b gives the link up", func() bool { return s.Target() == "" })
-	a.order(Ping(2), Pong{Token: 2, Owner: OwnerSelf})
+	a.order(ping(2), pong{Token: 2, Owner: ownerSelf})
 	compare(t, "target", homes.ByRepair(agentA), s.Target())
 	compare(t, "keys", s.Key.Pub, s.Keys())
 	homes.Check(t, syscall.Kill(b.sshd.PID, syscall.SIGCONT))
-	b.order(Ping(2), Pong{Token: 2, Owner: OwnerSelf})
+	b.order(ping(2), pong{Token: 2, Owner: ownerSelf})
 	compare(t, "target", agentB, s.Target())
 	compare(t, "keys", s.Key.Pub, s.Keys())
 }
@@ -121,11 +121,11 @@ func TestSleepingLaptop(t *testing.T) {
 func TestNeverHeard(t *testing.T) {
 	t.Parallel()
 	s := homes.NewSite(t).Login(t, "bash")
-	heard, heardAgent := overHold(s, Claim)
-	heard.expect(Outcome{State: Set})
-	heard.order(Ping(1), Pong{Token: 1, Owner: OwnerSelf})
-	h, agent := overHoldEvery(s, Claim, time.Second)
-	h.expect(Outcome{State: Set})
+	heard, heardAgent := overHold(s, claim)
+	heard.expect(outcome{State: set})
+	heard.order(ping(1), pong{Token: 1, Owner: ownerSelf})
+	h, agent := overHoldEvery(s, claim, time.Second)
+	h.expect(outcome{State: set})
 	compare(t, "target", agent, s.Target())
 	laptop := h.Cmd.(*lab.Cmd).Process.Pid
 	homes.Check(t, syscall.Kill(laptop, syscall.SIGSTOP))
@@ -140,7 +140,7 @@ func TestNeverHeard(t *testing.T) {
 	compare(t, "target", "", s.Target())
 	_ = syscall.Kill(laptop, syscall.SIGCONT)
 	homes.Check(t, h.Close())
-	heard.order(Ping(2), Pong{Token: 2, Owner: OwnerSelf})
+	heard.order(ping(2), pong{Token: 2, Owner: ownerSelf})
 	compare(t, "target", heardAgent, s.Target())
 	homes.Check(t, heard.Close())
 	homes.Check(t, s.Account.WaitGone(t.Context(), ""))
@@ -155,33 +155,33 @@ func TestBuryHalfOpen(t *testing.T) {
 		"laptop": func(h *held) int { return h.Cmd.(*lab.Cmd).Process.Pid },
 		"sshd":   func(h *held) int { return h.sshd.PID },
 	}
-	for name, process := range halfOpen {
-		t.Run(name, func(t *testing.T) { s := *s; s.T = t; testBuryHalfOpen(t, &s, process) })
+	for name, pid := range halfOpen {
+		t.Run(name, func(t *testing.T) { s := *s; s.T = t; testBuryHalfOpen(t, &s, pid) })
 	}
 }
 
-func testBuryHalfOpen(t *testing.T, s *homes.Site, process func(h *held) int) {
-	old, oldAgent := overHold(s, Claim)
-	old.expect(Outcome{State: Set})
-	stopped := process(old)
+func testBuryHalfOpen(t *testing.T, s *homes.Site, pid func(h *held) int) {
+	old, oldAgent := overHold(s, claim)
+	old.expect(outcome{State: set})
+	stopped := pid(old)
 	homes.Check(t, syscall.Kill(stopped, syscall.SIGSTOP))
 	hanging := s.Account.Command(t.Context(), "ssh-add", "-l")
 	hanging.Env = append(hanging.Env, "SSH_AUTH_SOCK="+s.Link())
 	homes.Check(t, hanging.Start())
 	homes.Eventually(t, "it hangs", func() bool { return readsSocket(hanging.Process.Pid) })
 
-	h, agent := overHold(s, Reclaim(true, oldAgent))
-	h.expect(Outcome{State: Set})
+	h, agent := overHold(s, reclaim(true, oldAgent))
+	h.expect(outcome{State: set})
 	compare(t, "target", agent, s.Target())
-	h.order(Bury(h.sshd, agent), Buried{})
-	h.order(Bury(Sshd{PID: old.sshd.PID, Start: old.sshd.Start + "0"}, ""), Buried{})
-	h.order(Bury(Sshd{PID: parentOf(h.sshd.PID), Start: homes.ProcStat(parentOf(h.sshd.PID))[19]}, ""), Buried{}) // root's
-	h.order(Bury(old.sshd, oldAgent), Buried{Done: true})
+	h.order(bury(h.sshd, agent), buried{})
+	h.order(bury(process{PID: old.sshd.PID, Start: old.sshd.Start + "0"}, ""), buried{})
+	h.order(bury(process{PID: parentOf(h.sshd.PID), Start: homes.ProcStat(parentOf(h.sshd.PID))[19]}, ""), buried{}) // root's
+	h.order(bury(old.sshd, oldAgent), buried{Done: true})
 	if err := hanging.Wait(); err == nil {
 		t.Error("the hanging program got an answer")
 	}
 	homes.Eventually(t, "sshd ends", homes.Gone(old.sshd.PID))
-	h.order(Ping(1), Pong{Token: 1, Owner: OwnerSelf})
+	h.order(ping(1), pong{Token: 1, Owner: ownerSelf})
 	if _, err := os.Stat(oldAgent); !os.IsNotExist(err) {
 		t.Errorf("its socket is left: %v", err)
 	}

@@ -12,19 +12,18 @@ import (
 	"github.com/mosha-ssh/mosha/internal/text"
 )
 
-// A Reader reads what the holder says.
-type Reader struct {
+// A reader reads what the holder says.
+type reader struct {
 	out     *remotesh.Reader
 	started bool
 }
 
-// NewReader returns a reader of the output of a shell that was sent
-// [Script].
-func NewReader(r io.Reader) *Reader { return &Reader{out: remotesh.NewReader(r)} }
+// newReader returns a reader of the output of a shell that was sent script.
+func newReader(r io.Reader) *reader { return &reader{out: remotesh.NewReader(r)} }
 
 // Next waits for the holder's next event. The error is a *remotesh.Error. The first
 // call skips what start-up files print.
-func (r *Reader) Next() (Event, error) {
+func (r *reader) Next() (event, error) {
 	if !r.started {
 		if err := r.out.Await(holderMarker); err != nil {
 			return nil, err
@@ -39,9 +38,9 @@ func (r *Reader) Next() (Event, error) {
 }
 
 // parseLine reads one line of the holder.
-func parseLine(line string) (Event, error) {
+func parseLine(line string) (event, error) {
 	word, rest, _ := strings.Cut(line, " ")
-	var event Event
+	var event event
 	ok := false
 	switch word {
 	case "conn":
@@ -57,7 +56,7 @@ func parseLine(line string) (Event, error) {
 	case "pong":
 		event, ok = parsePong(rest)
 	case "buried":
-		event, ok = Buried{Done: rest == "yes"}, rest == "yes" || rest == "no"
+		event, ok = buried{Done: rest == "yes"}, rest == "yes" || rest == "no"
 	}
 	if !ok {
 		return nil, remotesh.Garbled(line)
@@ -90,40 +89,40 @@ func parseAddrPort(addr, port string) netip.AddrPort {
 }
 
 // parseAgent reads the name of a socket.
-func parseAgent(s string) (Agent, bool) {
+func parseAgent(s string) (socket, bool) {
 	if s == "none" {
-		return Agent{}, true
+		return socket{}, true
 	}
-	return Agent{Path: text.ASCII(s)}, strings.HasPrefix(s, "/")
+	return socket{Path: text.ASCII(s)}, strings.HasPrefix(s, "/")
 }
 
 // linkSteps are the steps at which holder.sh fails.
 var linkSteps = []string{"agent", "occupied", "mkdir", "write", "rename"}
 
 // parseLink reads how an order to take the link ended.
-func parseLink(s string) (Outcome, bool) {
+func parseLink(s string) (outcome, bool) {
 	words := strings.SplitN(s, " ", 3)
 	switch {
 	case s == "ok":
-		return Outcome{State: Set}, true
+		return outcome{State: set}, true
 	case s == "kept":
-		return Outcome{State: Kept}, true
+		return outcome{State: kept}, true
 	case words[0] != "failed" || len(words) < 2 || !slices.Contains(linkSteps, words[1]):
-		return Outcome{}, false
+		return outcome{}, false
 	}
 	detail := strings.Join(words[2:], " ")
-	cause := &Error{NoAgent: words[1] == "agent", Occupied: words[1] == "occupied", Detail: text.ASCII(detail)}
-	return Outcome{State: Failed, Cause: cause}, true
+	cause := &linkError{NoAgent: words[1] == "agent", Occupied: words[1] == "occupied", Detail: text.ASCII(detail)}
+	return outcome{State: failed, Cause: cause}, true
 }
 
 // parseSshd reads a PID and a start stamp.
-func parseSshd(s string) (Sshd, bool) {
+func parseSshd(s string) (process, bool) {
 	if s == "- -" {
-		return Sshd{}, true
+		return process{}, true
 	}
 	pid, start, _ := strings.Cut(s, " ")
 	n, err := strconv.ParseUint(pid, 10, 31)
-	return Sshd{PID: int(n), Start: start}, err == nil && n > 1 && validStamp(start)
+	return process{PID: int(n), Start: start}, err == nil && n > 1 && validStamp(start)
 }
 
 // stamp is what holder.sh makes of the times that ps(1) and proc(5) have.
@@ -132,13 +131,13 @@ var stamp = regexp.MustCompile(`^[0-9A-Za-z:_]{1,40}$`)
 func validStamp(s string) bool { return stamp.MatchString(s) }
 
 var (
-	places = []remotesh.Place{remotesh.PlaceHome, remotesh.PlaceRuntime, remotesh.PlaceNone, PlaceLoop}
-	owners = []Owner{OwnerSelf, OwnerOther, OwnerNone, OwnerFailed}
+	places = []remotesh.Place{remotesh.PlaceHome, remotesh.PlaceRuntime, remotesh.PlaceNone, placeLoop}
+	owners = []Owner{ownerSelf, ownerOther, ownerNone, ownerFailed}
 )
 
 // parsePong reads a token and whose the link is.
-func parsePong(s string) (Pong, bool) {
+func parsePong(s string) (pong, bool) {
 	word, rest, _ := strings.Cut(s, " ")
 	token, err := strconv.ParseUint(word, 10, 64)
-	return Pong{Token: token, Owner: Owner(rest)}, err == nil && slices.Contains(owners, Owner(rest))
+	return pong{Token: token, Owner: Owner(rest)}, err == nil && slices.Contains(owners, Owner(rest))
 }

@@ -15,28 +15,28 @@ import (
 )
 
 func TestParseLine(t *testing.T) {
-	for line, want := range map[string]Event{
+	for line, want := range map[string]event{
 		"conn -":                                Ends{},
 		"conn UNKNOWN 65535 UNKNOWN 65535":      Ends{},
 		"conn 1.2.3.4 70000 x 1":                Ends{},
 		"conn a b c":                            Ends{},
-		"sshd - -":                              Sshd{},
-		"sshd 2 1":                              Sshd{PID: 2, Start: "1"},
-		"sshd 99999 2026_Jan_1_10:00:00":        Sshd{PID: 99999, Start: "2026_Jan_1_10:00:00"},
-		"agent none":                            Agent{},
-		"agent /tmp/a b":                        Agent{Path: "/tmp/a b"},
-		"agent /home/\xfc/x":                    Agent{Path: "/home/?/x"},
-		"place loop":                            PlaceLoop,
+		"sshd - -":                              process{},
+		"sshd 2 1":                              process{PID: 2, Start: "1"},
+		"sshd 99999 2026_Jan_1_10:00:00":        process{PID: 99999, Start: "2026_Jan_1_10:00:00"},
+		"agent none":                            socket{},
+		"agent /tmp/a b":                        socket{Path: "/tmp/a b"},
+		"agent /home/\xfc/x":                    socket{Path: "/home/?/x"},
+		"place loop":                            placeLoop,
 		"place runtime":                         remotesh.PlaceRuntime,
-		"pong 18446744073709551615 own":         Pong{Token: 1<<64 - 1, Owner: OwnerSelf},
-		"pong 0 other":                          Pong{Owner: OwnerOther},
-		"pong 0 none":                           Pong{Owner: OwnerNone},
-		"pong 0 failed":                         Pong{Owner: OwnerFailed},
-		"buried yes":                            Buried{Done: true},
-		"buried no":                             Buried{},
-		"link kept":                             Outcome{State: Kept},
-		"link failed mkdir Disk quota exceeded": Outcome{State: Failed, Cause: &Error{Detail: "Disk quota exceeded"}},
-		"link failed agent ":                    Outcome{State: Failed, Cause: &Error{NoAgent: true}},
+		"pong 18446744073709551615 own":         pong{Token: 1<<64 - 1, Owner: ownerSelf},
+		"pong 0 other":                          pong{Owner: ownerOther},
+		"pong 0 none":                           pong{Owner: ownerNone},
+		"pong 0 failed":                         pong{Owner: ownerFailed},
+		"buried yes":                            buried{Done: true},
+		"buried no":                             buried{},
+		"link kept":                             outcome{State: kept},
+		"link failed mkdir Disk quota exceeded": outcome{State: failed, Cause: &linkError{Detail: "Disk quota exceeded"}},
+		"link failed agent ":                    outcome{State: failed, Cause: &linkError{NoAgent: true}},
 	} {
 		got, err := parseLine(line)
 		if err != nil || !reflect.DeepEqual(got, want) {
@@ -60,24 +60,24 @@ func isError(err error, kind remotesh.Kind) bool {
 }
 
 func TestOrders(t *testing.T) {
-	for want, got := range map[string]Order{
-		"reclaim yes /tmp/a b\n": Reclaim(true, "/tmp/a b"),
-		"reclaim no -\n":         Reclaim(false, ""),
-		"reclaim yes -\n":        Reclaim(true, "/tmp/a\nquit"),
-		"reclaim no /a\t/b c\n":  Reclaim(false, "/a", "x", "", "/b\tx", "/b c"),
-		"ping 7\n":               Ping(7),
-		"bury 12 34 /tmp/a b\n":  Bury(Sshd{PID: 12, Start: "34"}, "/tmp/a b"),
-		"bury 12 34 -\n":         Bury(Sshd{PID: 12, Start: "34"}, ""),
-		"bury - - /a\n":          Bury(Sshd{PID: 1, Start: "34"}, "/a"),
+	for want, got := range map[string]order{
+		"reclaim yes /tmp/a b\n": reclaim(true, "/tmp/a b"),
+		"reclaim no -\n":         reclaim(false, ""),
+		"reclaim yes -\n":        reclaim(true, "/tmp/a\nquit"),
+		"reclaim no /a\t/b c\n":  reclaim(false, "/a", "x", "", "/b\tx", "/b c"),
+		"ping 7\n":               ping(7),
+		"bury 12 34 /tmp/a b\n":  bury(process{PID: 12, Start: "34"}, "/tmp/a b"),
+		"bury 12 34 -\n":         bury(process{PID: 12, Start: "34"}, ""),
+		"bury - - /a\n":          bury(process{PID: 1, Start: "34"}, "/a"),
 	} {
-		compare(t, "order", Order(want), got)
+		compare(t, "order", order(want), got)
 	}
 	for _, path := range []string{"x", "/tmp/\x00", "/tmp/\x1b[m", " /tmp/a", "/tmp/a ", "/" + strings.Repeat("x", text.MaxASCII)} {
-		compare(t, path, Reclaim(false, ""), Reclaim(false, path))
-		compare(t, path, Bury(Sshd{}, ""), Bury(Sshd{}, path))
+		compare(t, path, reclaim(false, ""), reclaim(false, path))
+		compare(t, path, bury(process{}, ""), bury(process{}, path))
 	}
-	for _, s := range []Sshd{{}, {PID: 12}, {PID: -12, Start: "1"}, {PID: 12, Start: "-"}, {PID: 12, Start: "1\nquit"}} {
-		compare(t, s.Start, Bury(Sshd{}, ""), Bury(s, ""))
+	for _, s := range []process{{}, {PID: 12}, {PID: -12, Start: "1"}, {PID: 12, Start: "-"}, {PID: 12, Start: "1\nquit"}} {
+		compare(t, s.Start, bury(process{}, ""), bury(s, ""))
 	}
 }
 
@@ -85,7 +85,7 @@ func FuzzReader(f *testing.F) {
 	f.Add([]byte("hello\n" + holderMarker + "\nconn ::1 2 1.2.3.4 22\nsshd 5 6\nagent /tmp/x\nlink ok\npong 1 own\n"))
 	f.Add([]byte(holderMarker + "\nlink failed write No space left on device\nagent none\nburied no\n"))
 	f.Fuzz(func(t *testing.T, output []byte) {
-		r := NewReader(bytes.NewReader(output))
+		r := newReader(bytes.NewReader(output))
 		for {
 			event, err := r.Next()
 			if err != nil {
@@ -96,14 +96,14 @@ func FuzzReader(f *testing.F) {
 				return
 			}
 			switch event := event.(type) {
-			case Agent:
-				checkLine(t, Reclaim(true, event.Path), 3)
-				checkLine(t, Bury(Sshd{}, event.Path), 4)
-				if paths := string(Reclaim(true, event.Path, event.Path)); event.Path != "" && strings.Count(paths, "\t") > 1 {
+			case socket:
+				checkLine(t, reclaim(true, event.Path), 3)
+				checkLine(t, bury(process{}, event.Path), 4)
+				if paths := string(reclaim(true, event.Path, event.Path)); event.Path != "" && strings.Count(paths, "\t") > 1 {
 					t.Errorf("two paths make %q", paths)
 				}
-			case Sshd:
-				checkLine(t, Bury(event, ""), 4)
+			case process:
+				checkLine(t, bury(event, ""), 4)
 				if event.PID == 1 || event.PID < 0 {
 					t.Errorf("the sshd is %v", event)
 				}
@@ -122,7 +122,7 @@ func compare(t *testing.T, what string, want, got any) {
 
 // checkLine checks that an order is one line of printable words, whatever the
 // remote said.
-func checkLine(t *testing.T, o Order, words int) {
+func checkLine(t *testing.T, o order, words int) {
 	t.Helper()
 	line, ended := strings.CutSuffix(string(o), "\n")
 	if !ended || text.ASCII(line) != line || len(strings.SplitN(line, " ", words)) != words {

@@ -14,7 +14,7 @@ func TestHolderSaysTooMuch(t *testing.T) {
 	for range 1000 { // of a long time
 		h.Ping(2)
 	}
-	h.order(Claim + Bury(Sshd{PID: 7, Start: "1"}, ""))
+	h.order(claim + bury(process{PID: 7, Start: "1"}, ""))
 	h.Listen()
 	for _, want := range []string{`"message":"link"`, `"done":true`, "holder ended"} {
 		if strings.Count(log.String(), want) != 1 {

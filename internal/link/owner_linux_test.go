@@ -37,15 +37,15 @@ func TestHolderProcesses(t *testing.T) {
 	homes.EachShell(t, func(t *testing.T, l *homes.Local) {
 		t.Parallel()
 		own := homes.NewAgents(l).Start("own")
-		h := hold(l, Claim, "SSH_AUTH_SOCK="+own)
+		h := hold(l, claim, "SSH_AUTH_SOCK="+own)
 		h.began(own)
-		h.expect(Outcome{State: Set})
-		h.order(Ping(0), Pong{Owner: OwnerSelf})
+		h.expect(outcome{State: set})
+		h.order(ping(0), pong{Owner: ownerSelf})
 		homes.Eventually(t, "the watch sleeps", func() bool { return len(inSession(h.pid())) == 3 })
 		const childFaults = 8 // cminflt, of children waited for: every process takes some
 		processes, faults := inSession(h.pid()), homes.ProcStat(h.pid())[childFaults]
 		for token := range uint64(100) {
-			h.order(Ping(token), Pong{Token: token, Owner: OwnerSelf})
+			h.order(ping(token), pong{Token: token, Owner: ownerSelf})
 		}
 		compare(t, "processes", fmt.Sprint(processes), fmt.Sprint(inSession(h.pid())))
 		compare(t, "faults of children", faults, homes.ProcStat(h.pid())[childFaults])
@@ -59,10 +59,10 @@ func TestHolderKilled(t *testing.T) {
 	homes.EachShell(t, func(t *testing.T, l *homes.Local) {
 		t.Parallel()
 		own := homes.NewAgents(l).Start("own")
-		h := holdEvery(l, Claim, 100*time.Millisecond, "SSH_AUTH_SOCK="+own)
+		h := holdEvery(l, claim, 100*time.Millisecond, "SSH_AUTH_SOCK="+own)
 		h.began(own)
-		h.expect(Outcome{State: Set})
-		h.order(Ping(0), Pong{Owner: OwnerSelf})
+		h.expect(outcome{State: set})
+		h.order(ping(0), pong{Owner: ownerSelf})
 		homes.Check(t, syscall.Kill(h.pid(), syscall.SIGKILL))
 		h.end()
 		homes.Eventually(t, "processes gone", func() bool { return len(inSession(h.pid())) == 0 })
@@ -75,19 +75,19 @@ func TestSilence(t *testing.T) {
 		t.Parallel()
 		a := homes.NewAgents(l)
 		own, other := a.Start("own"), a.Start("other")
-		h := holdEvery(l, Claim, time.Hour, "SSH_AUTH_SOCK="+own)
+		h := holdEvery(l, claim, time.Hour, "SSH_AUTH_SOCK="+own)
 		h.began(own)
-		h.expect(Outcome{State: Set})
-		h.order(Ping(1), Pong{Token: 1, Owner: OwnerSelf})
+		h.expect(outcome{State: set})
+		h.order(ping(1), pong{Token: 1, Owner: ownerSelf})
 		nap := h.nap(0)
 		for range 3 {
-			h.order(Ping(1), Pong{Token: 1, Owner: OwnerSelf})
+			h.order(ping(1), pong{Token: 1, Owner: ownerSelf})
 			nap = h.wake(nap)
 			compare(t, "target after a ping", own, l.Target())
 		}
 		nap = h.wake(nap)
 		compare(t, "target without one", "", l.Target())
-		h.order(Ping(1), Pong{Token: 1, Owner: OwnerSelf})
+		h.order(ping(1), pong{Token: 1, Owner: ownerSelf})
 		compare(t, "target after another", own, l.Target())
 		l.Relink(other)
 		nap = h.wake(h.wake(nap))
@@ -103,12 +103,12 @@ func TestNeverPinged(t *testing.T) {
 		t.Parallel()
 		a := homes.NewAgents(l)
 		own, other := a.Start("own"), a.Start("other")
-		h := holdEvery(l, Claim, time.Hour, "SSH_AUTH_SOCK="+own)
+		h := holdEvery(l, claim, time.Hour, "SSH_AUTH_SOCK="+own)
 		h.began(own)
-		h.expect(Outcome{State: Set})
+		h.expect(outcome{State: set})
 		nap := h.wake(h.nap(0))
 		compare(t, "target", "", l.Target())
-		h.order(Ping(1), Pong{Token: 1, Owner: OwnerSelf})
+		h.order(ping(1), pong{Token: 1, Owner: ownerSelf})
 		nap = h.wake(nap)
 		compare(t, "target after a ping at last", own, l.Target())
 		l.Relink(other)
@@ -117,7 +117,7 @@ func TestNeverPinged(t *testing.T) {
 		_ = h.Close()
 
 		t.Log("and end at once")
-		h = holdEvery(l, Quit, time.Hour, "SSH_AUTH_SOCK="+own)
+		h = holdEvery(l, quit, time.Hour, "SSH_AUTH_SOCK="+own)
 		h.began(own)
 		h.end()
 		h = holdEvery(l, "", time.Hour, "SSH_AUTH_SOCK="+own)
@@ -152,7 +152,7 @@ func (h *held) nap(before int) (pid int) {
 
 // fakeSshd starts sleep(1) under another name, by way of a shell command, and
 // returns it and its stamp.
-func fakeSshd(t *testing.T, l *homes.Local, user int, name, command string) (*exec.Cmd, Sshd) {
+func fakeSshd(t *testing.T, l *homes.Local, user int, name, command string) (*exec.Cmd, process) {
 	t.Helper()
 	path, err := exec.LookPath("sleep")
 	homes.Check(t, err)
@@ -170,7 +170,7 @@ func fakeSshd(t *testing.T, l *homes.Local, user int, name, command string) (*ex
 		comm, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", c.Process.Pid))
 		return string(bytes.TrimSpace(comm)) == name
 	})
-	return c, Sshd{PID: c.Process.Pid, Start: homes.ProcStat(c.Process.Pid)[19]}
+	return c, process{PID: c.Process.Pid, Start: homes.ProcStat(c.Process.Pid)[19]}
 }
 
 const (
@@ -182,32 +182,32 @@ func TestBury(t *testing.T) {
 	homes.EachShell(t, func(t *testing.T, l *homes.Local) {
 		t.Parallel()
 		own := homes.NewAgents(l).Start("own")
-		h := hold(l, Claim, "SSH_AUTH_SOCK="+own)
+		h := hold(l, claim, "SSH_AUTH_SOCK="+own)
 		h.began(own)
-		h.expect(Outcome{State: Set})
+		h.expect(outcome{State: set})
 		sshd, s := fakeSshd(t, l, l.User, "sshd (x) y", obedient)
 		other, o := fakeSshd(t, l, l.User, "notsshd", obedient)
 		foreign, f := fakeSshd(t, l, l.User-1, "sshd", obedient)
-		for _, wrong := range []Sshd{
+		for _, wrong := range []process{
 			{}, o, f, {PID: s.PID, Start: s.Start + "1"}, {PID: other.Process.Pid, Start: s.Start},
 			{PID: 1 << 30, Start: s.Start}, {PID: h.pid(), Start: homes.ProcStat(h.pid())[19]},
 		} {
-			h.order(Bury(wrong, own), Buried{})
+			h.order(bury(wrong, own), buried{})
 		}
-		h.order(Order("bury 1 "+homes.ProcStat(1)[19]+" -\n"), Buried{})
+		h.order(order("bury 1 "+homes.ProcStat(1)[19]+" -\n"), buried{})
 		homes.Check(t, sshd.Process.Signal(syscall.SIGSTOP))
 		bear, b := fakeSshd(t, l, l.User, "dropbear", obedient)
 		homes.Check(t, bear.Process.Signal(syscall.SIGSTOP))
-		h.order(Bury(b, ""), Buried{Done: true})
+		h.order(bury(b, ""), buried{Done: true})
 		homes.Eventually(t, "dropbear ends", homes.Gone(b.PID))
 		a := homes.NewAgents(l)
 		live, dead := a.Start("agent.1"), l.DeadSocket(homes.NewAgents(l).Dir, "agent.1")
 		kept := l.DeadSocket(homes.NewAgents(l).Dir, "private")
-		h.order(Bury(s, live), Buried{Done: true})
+		h.order(bury(s, live), buried{Done: true})
 		homes.Eventually(t, "it ends", homes.Gone(s.PID))
-		h.order(Bury(s, kept), Buried{})
-		h.order(Bury(s, dead), Buried{})
-		h.order(Ping(7), Pong{Token: 7, Owner: OwnerSelf})
+		h.order(bury(s, kept), buried{})
+		h.order(bury(s, dead), buried{})
+		h.order(ping(7), pong{Token: 7, Owner: ownerSelf})
 		for _, left := range []string{live, kept, own} {
 			if _, err := os.Stat(left); err != nil {
 				t.Error(err)
@@ -229,16 +229,16 @@ func TestBuryTheStubborn(t *testing.T) {
 	homes.EachShell(t, func(t *testing.T, l *homes.Local) {
 		t.Parallel()
 		own := homes.NewAgents(l).Start("own")
-		for _, next := range []Order{Ping(1), Quit} {
-			h := hold(l, Claim, "SSH_AUTH_SOCK="+own)
+		for _, next := range []order{ping(1), quit} {
+			h := hold(l, claim, "SSH_AUTH_SOCK="+own)
 			h.began(own)
-			h.expect(Outcome{State: Set})
+			h.expect(outcome{State: set})
 			sshd, s := fakeSshd(t, l, l.User, "sshd", stubborn)
 			tmp, err := os.MkdirTemp("/tmp", "ssh-")
 			homes.Check(t, err)
 			defer os.RemoveAll(tmp)
 			l.Own(tmp)
-			h.order(Bury(s, l.DeadSocket(tmp, "agent.1")), Buried{Done: true})
+			h.order(bury(s, l.DeadSocket(tmp, "agent.1")), buried{Done: true})
 			if homes.Gone(sshd.Process.Pid)() {
 				t.Error("it obeyed")
 			}

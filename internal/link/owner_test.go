@@ -14,45 +14,45 @@ func testReclaim(t *testing.T, l *homes.Local, own, other string) {
 	h.began(own)
 	for _, c := range []struct {
 		before string
-		order  Order
-		want   State
+		order  order
+		want   state
 		after  string
 	}{
-		{other, Reclaim(false, ""), Kept, other},
-		{other, Reclaim(true, ""), Kept, other},
-		{other, Reclaim(true, own), Kept, other},
-		{homes.ByRepair(other), Reclaim(false, ""), Kept, homes.ByRepair(other)},
-		{homes.ByRepair(other), Reclaim(true, ""), Set, own},
-		{other, Claim, Set, own},
-		{homes.ByRepair(own), Claim, Set, own},
-		{own, Reclaim(true, ""), Set, own},
-		{own, Reclaim(false, ""), Set, homes.ByRepair(own)}, // by ~/.ssh/rc
-		{homes.ByRepair(own), Reclaim(false, ""), Set, homes.ByRepair(own)},
-		{"", Reclaim(true, ""), Set, own},
-		{"", Reclaim(false, ""), Set, homes.ByRepair(own)},
-		{"/gone", Reclaim(false, ""), Set, homes.ByRepair(own)},
-		{"/gone", Reclaim(true, ""), Set, homes.ByRepair(own)}, // a person's, after all
-		{"/./gone", Reclaim(true, ""), Set, own},
-		{"ssh_auth_sock", Reclaim(false, ""), Set, homes.ByRepair(own)},
-		{l.Home, Reclaim(false, ""), Set, homes.ByRepair(own)},
+		{other, reclaim(false, ""), kept, other},
+		{other, reclaim(true, ""), kept, other},
+		{other, reclaim(true, own), kept, other},
+		{homes.ByRepair(other), reclaim(false, ""), kept, homes.ByRepair(other)},
+		{homes.ByRepair(other), reclaim(true, ""), set, own},
+		{other, claim, set, own},
+		{homes.ByRepair(own), claim, set, own},
+		{own, reclaim(true, ""), set, own},
+		{own, reclaim(false, ""), set, homes.ByRepair(own)}, // by ~/.ssh/rc
+		{homes.ByRepair(own), reclaim(false, ""), set, homes.ByRepair(own)},
+		{"", reclaim(true, ""), set, own},
+		{"", reclaim(false, ""), set, homes.ByRepair(own)},
+		{"/gone", reclaim(false, ""), set, homes.ByRepair(own)},
+		{"/gone", reclaim(true, ""), set, homes.ByRepair(own)}, // a person's, after all
+		{"/./gone", reclaim(true, ""), set, own},
+		{"ssh_auth_sock", reclaim(false, ""), set, homes.ByRepair(own)},
+		{l.Home, reclaim(false, ""), set, homes.ByRepair(own)},
 		// What it led to before.
-		{"/gone", Reclaim(true, "/gone"), Set, own},
-		{other, Reclaim(true, other), Set, own},
-		{other, Reclaim(false, other), Set, homes.ByRepair(own)},
-		{homes.ByRepair(other), Reclaim(false, other), Set, homes.ByRepair(own)},
-		{homes.ByRepair(other), Reclaim(true, other), Set, homes.ByRepair(own)},
+		{"/gone", reclaim(true, "/gone"), set, own},
+		{other, reclaim(true, other), set, own},
+		{other, reclaim(false, other), set, homes.ByRepair(own)},
+		{homes.ByRepair(other), reclaim(false, other), set, homes.ByRepair(own)},
+		{homes.ByRepair(other), reclaim(true, other), set, homes.ByRepair(own)},
 		// One of several.
-		{other, Reclaim(true, other+"/", "/x"+other, "/gone"), Kept, other},
-		{other, Reclaim(true, "/gone", other), Set, own},
-		{other, Reclaim(true, other, "/gone"), Set, own},
-		{other, Reclaim(false, "/a", other, "/b c"), Set, homes.ByRepair(own)},
+		{other, reclaim(true, other+"/", "/x"+other, "/gone"), kept, other},
+		{other, reclaim(true, "/gone", other), set, own},
+		{other, reclaim(true, other, "/gone"), set, own},
+		{other, reclaim(false, "/a", other, "/b c"), set, homes.ByRepair(own)},
 	} {
 		l.Relink(c.before)
 		t.Logf("%q: %q", c.before, c.order)
-		h.order(c.order, Outcome{State: c.want})
+		h.order(c.order, outcome{State: c.want})
 		compare(t, "target", c.after, l.Target())
 	}
-	_, err := h.Write([]byte(Quit))
+	_, err := h.Write([]byte(quit))
 	homes.Check(t, err)
 	h.end()
 	compare(t, "target after the end", "", l.Target())
@@ -62,7 +62,7 @@ func testPing(t *testing.T, l *homes.Local, own, _ string) {
 	h := hold(l, "", "SSH_AUTH_SOCK="+own)
 	h.began(own)
 	for _, token := range []uint64{0, 7, 1<<64 - 1} {
-		h.order(Ping(token), Pong{Token: token, Owner: OwnerSelf})
+		h.order(ping(token), pong{Token: token, Owner: ownerSelf})
 	}
 	compare(t, "target", homes.ByRepair(own), l.Target())
 	_ = h.Close()
@@ -71,36 +71,36 @@ func testPing(t *testing.T, l *homes.Local, own, _ string) {
 
 // testActor lets a ping find the link as others have made it.
 func testActor(t *testing.T, l *homes.Local, own, other string) {
-	h := hold(l, Claim, "SSH_AUTH_SOCK="+own)
+	h := hold(l, claim, "SSH_AUTH_SOCK="+own)
 	h.began(own)
-	h.expect(Outcome{State: Set})
+	h.expect(outcome{State: set})
 	for _, c := range []struct {
 		before string
 		want   Owner
 		after  string
 	}{
-		{own, OwnerSelf, own},
-		{"", OwnerSelf, own},
-		{homes.ByRepair(other), OwnerSelf, own}, // repaired while we were away
-		{other, OwnerOther, other},              // a person's act
-		{homes.ByRepair(other), OwnerOther, homes.ByRepair(other)},
-		{"/./gone", OwnerSelf, homes.ByRepair(own)},
-		{homes.ByRepair(other), OwnerOther, homes.ByRepair(other)},
-		{"/gone", OwnerSelf, homes.ByRepair(own)},
-		{"", OwnerSelf, homes.ByRepair(own)},
-		{"ssh_auth_sock", OwnerSelf, homes.ByRepair(own)},
+		{own, ownerSelf, own},
+		{"", ownerSelf, own},
+		{homes.ByRepair(other), ownerSelf, own}, // repaired while we were away
+		{other, ownerOther, other},              // a person's act
+		{homes.ByRepair(other), ownerOther, homes.ByRepair(other)},
+		{"/./gone", ownerSelf, homes.ByRepair(own)},
+		{homes.ByRepair(other), ownerOther, homes.ByRepair(other)},
+		{"/gone", ownerSelf, homes.ByRepair(own)},
+		{"", ownerSelf, homes.ByRepair(own)},
+		{"ssh_auth_sock", ownerSelf, homes.ByRepair(own)},
 	} {
 		l.Relink(c.before)
 		t.Logf("%q", c.before)
-		h.order(Ping(1), Pong{Token: 1, Owner: c.want})
+		h.order(ping(1), pong{Token: 1, Owner: c.want})
 		compare(t, "target", c.after, l.Target())
 	}
 	l.Relink(homes.ByRepair(other))
-	h.order(Ping(2), Pong{Token: 2, Owner: OwnerOther})
-	h.order(Claim, Outcome{State: Set})
+	h.order(ping(2), pong{Token: 2, Owner: ownerOther})
+	h.order(claim, outcome{State: set})
 	compare(t, "target", own, l.Target())
 	l.Relink(other) // the same socket, by a person's act this time
-	h.order(Ping(3), Pong{Token: 3, Owner: OwnerOther})
+	h.order(ping(3), pong{Token: 3, Owner: ownerOther})
 	compare(t, "target", other, l.Target())
 }
 
@@ -115,16 +115,16 @@ func testDeadSockets(t *testing.T, l *homes.Local, own, other string) {
 	homes.Check(t, err)
 	l.Own(dead)
 	l.Relink(dead)
-	h.order(Ping(1), Pong{Token: 1, Owner: OwnerOther})
+	h.order(ping(1), pong{Token: 1, Owner: ownerOther})
 	l.Abandon(listener)
-	h.order(Ping(2), Pong{Token: 2, Owner: OwnerSelf})
+	h.order(ping(2), pong{Token: 2, Owner: ownerSelf})
 	compare(t, "target", homes.ByRepair(own), l.Target())
 	l.Relink(dead)
-	h.order(Reclaim(false, ""), Outcome{State: Set})
+	h.order(reclaim(false, ""), outcome{State: set})
 
 	moved := filepath.Join(a.Dir, "moved")
 	homes.Check(t, os.Rename(a.Start("live"), moved))
 	l.Relink(moved)
-	h.order(Ping(3), Pong{Token: 3, Owner: OwnerOther})
-	h.order(Reclaim(true, ""), Outcome{State: Kept})
+	h.order(ping(3), pong{Token: 3, Owner: ownerOther})
+	h.order(reclaim(true, ""), outcome{State: kept})
 }

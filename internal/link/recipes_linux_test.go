@@ -51,8 +51,8 @@ func TestOwnRC(t *testing.T) {
 }
 
 func testOwnRC(t *testing.T, s *homes.Site) {
-	h, agent := overHold(s, Claim)
-	h.expect(Outcome{State: Set})
+	h, agent := overHold(s, claim)
+	h.expect(outcome{State: set})
 	s.Run("-a", "true")
 	compare(t, "target after a command", agent, s.Target())
 	compare(t, "login", s.Link()+"\n"+s.Key.Pub+"\n", s.Open("-a").Tell(homes.SayAgent))
@@ -78,8 +78,8 @@ func TestOwnAgent(t *testing.T) {
 			testStartsOwn(t, s, "no link")
 			homes.Check(t, os.Symlink("/tmp/ssh-gone/agent.1", s.Link()))
 			testStartsOwn(t, s, "a link that leads nowhere")
-			h, _ := overHold(s, Claim)
-			h.expect(Outcome{State: Set})
+			h, _ := overHold(s, claim)
+			h.expect(outcome{State: set})
 			compare(t, "login with a link", s.Link()+"\n"+s.Key.Pub+"\n", s.Open("-a").Tell(homes.SayAgent))
 			_ = h.Close()
 		})

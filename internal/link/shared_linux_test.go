@@ -67,30 +67,30 @@ func leadsTo(s *homes.Site, want string) {
 func TestHomeSharedByHosts(t *testing.T) {
 	t.Parallel()
 	a, b := newSharedHosts(t)
-	holderA, agentA := overHold(a, Claim)
-	holderA.expect(Outcome{State: Set})
+	holderA, agentA := overHold(a, claim)
+	holderA.expect(outcome{State: set})
 	leadsTo(a, agentA)
-	holderB, agentB := overHold(b, Claim)
-	holderB.expect(Outcome{State: Set})
+	holderB, agentB := overHold(b, claim)
+	holderB.expect(outcome{State: set})
 	leadsTo(a, agentA)
 	leadsTo(b, agentB)
-	holderA.order(Ping(1), Pong{Token: 1, Owner: OwnerSelf})
-	holderB.order(Ping(1), Pong{Token: 1, Owner: OwnerSelf})
+	holderA.order(ping(1), pong{Token: 1, Owner: ownerSelf})
+	holderB.order(ping(1), pong{Token: 1, Owner: ownerSelf})
 
 	taken := a.Run("-A", "-tt", "echo $SSH_AUTH_SOCK; readlink -f "+remotesh.LinkPath)
 	if sock, link, _ := strings.Cut(taken, "\n"); sock != link || link == agentA {
 		t.Errorf("a login with an agent: %q", taken)
 	}
 	leadsTo(b, agentB)
-	holderA.order(Ping(2), Pong{Token: 2, Owner: OwnerSelf})
+	holderA.order(ping(2), pong{Token: 2, Owner: ownerSelf})
 	leadsTo(a, agentA)
 
-	_, err := holderA.Write([]byte(Quit))
+	_, err := holderA.Write([]byte(quit))
 	homes.Check(t, err)
 	holderA.end()
 	leadsTo(a, runtimeDir+"/ssh_auth_sock")
 	leadsTo(b, agentB)
-	_, err = holderB.Write([]byte(Quit))
+	_, err = holderB.Write([]byte(quit))
 	homes.Check(t, err)
 	holderB.end()
 	compare(t, "report", []string{"removed ~/" + remotesh.LinkPath, "removed ~/.ssh/rc", "removed ~/.bashrc", "removed ~/.profile"}, undone(t, a))
@@ -102,8 +102,8 @@ func TestLinkInSharedHome(t *testing.T) {
 	t.Parallel()
 	s, _ := newSharedHosts(t)
 	own := runtimeDir + "/ssh_auth_sock"
-	h, agent := overHold(s, Claim)
-	h.expect(Outcome{State: Set})
+	h, agent := overHold(s, claim)
+	h.expect(outcome{State: set})
 	other, err := s.Account.Agent()
 	homes.Check(t, err)
 	relink := func(text string) {
@@ -116,19 +116,19 @@ func TestLinkInSharedHome(t *testing.T) {
 	host := func() string { t.Helper(); return s.Run("-a", "readlink "+own) }
 	for _, c := range []struct {
 		what, home, want string // the link in the home before and after
-		order            Order
-		answer           Event
+		order            order
+		answer           event
 		host             string // the host's link afterwards
 	}{
-		{"removed", "", own, Ping(1), Pong{Token: 1, Owner: OwnerSelf}, agent},
-		{"removed", "", own, Reclaim(true), Outcome{State: Set}, agent},
-		{"dead, by repair", "/./gone", own, Ping(2), Pong{Token: 2, Owner: OwnerSelf}, agent},
-		{"another's, by repair", homes.ByRepair(other.Sock), own, Ping(3), Pong{Token: 3, Owner: OwnerSelf}, agent},
-		{"another's", other.Sock, other.Sock, Ping(4), Pong{Token: 4, Owner: OwnerOther}, agent},
-		{"another's", other.Sock, other.Sock, Reclaim(true), Outcome{State: Kept}, agent},
-		{"another's, claimed", other.Sock, own, Claim, Outcome{State: Set}, agent},
-		{"dead, a person's", "/gone", own, Ping(5), Pong{Token: 5, Owner: OwnerSelf}, homes.ByRepair(agent)},
-		{"claimed", "/gone", own, Claim, Outcome{State: Set}, agent},
+		{"removed", "", own, ping(1), pong{Token: 1, Owner: ownerSelf}, agent},
+		{"removed", "", own, reclaim(true), outcome{State: set}, agent},
+		{"dead, by repair", "/./gone", own, ping(2), pong{Token: 2, Owner: ownerSelf}, agent},
+		{"another's, by repair", homes.ByRepair(other.Sock), own, ping(3), pong{Token: 3, Owner: ownerSelf}, agent},
+		{"another's", other.Sock, other.Sock, ping(4), pong{Token: 4, Owner: ownerOther}, agent},
+		{"another's", other.Sock, other.Sock, reclaim(true), outcome{State: kept}, agent},
+		{"another's, claimed", other.Sock, own, claim, outcome{State: set}, agent},
+		{"dead, a person's", "/gone", own, ping(5), pong{Token: 5, Owner: ownerSelf}, homes.ByRepair(agent)},
+		{"claimed", "/gone", own, claim, outcome{State: set}, agent},
 	} {
 		t.Log(c.what, c.order)
 		relink(c.home)
@@ -140,15 +140,15 @@ func TestLinkInSharedHome(t *testing.T) {
 	t.Log("the host's link is another's, and the one in the home is lost")
 	s.Run("-a", "ln -sfn "+other.Sock+" "+own)
 	relink("/gone")
-	h.order(Ping(6), Pong{Token: 6, Owner: OwnerOther})
+	h.order(ping(6), pong{Token: 6, Owner: ownerOther})
 	compare(t, "the link in the home", own, s.Target())
 	compare(t, "the host's link", other.Sock, host())
 
 	t.Log("nobody hears of a holder that has lost the home")
-	quiet, agent := overHoldEvery(s, Claim, time.Second)
-	quiet.expect(Outcome{State: Set})
+	quiet, agent := overHoldEvery(s, claim, time.Second)
+	quiet.expect(outcome{State: set})
 	compare(t, "the host's link", agent, host())
-	quiet.order(Ping(1), Pong{Token: 1, Owner: OwnerSelf})
+	quiet.order(ping(1), pong{Token: 1, Owner: ownerSelf})
 	relink("")
 	homes.Eventually(t, "it gives the host's link up", func() bool { return s.Run("-a", "readlink "+own+" || echo none") == "none" })
 	homes.Check(t, quiet.Close())

@@ -52,18 +52,18 @@ func testAgentSocketPath(s *homes.Site) {
 	}
 	for _, trap := range []string{"", "SSH_AUTH_SOCK=" + s.Link(), "unset SSH_AUTH_SOCK"} {
 		homes.Check(s.T, s.Account.WriteFile(".bashrc", trap+"\n", 0o644))
-		h, agent := overHold(s, Claim)
-		h.expect(Outcome{State: Set})
+		h, agent := overHold(s, claim)
+		h.expect(outcome{State: set})
 		if !strings.HasPrefix(agent, dir) {
 			s.T.Errorf("with %q the agent is %q", trap, agent)
 		}
 		compare(s.T, "keys", s.Key.Pub, s.Keys())
 		homes.Check(s.T, syscall.Kill(h.sshd.PID, syscall.SIGKILL))
 		h.end()
-		next, _ := overHold(s, Reclaim(true, agent))
-		next.expect(Outcome{State: Set})
-		next.order(Bury(h.sshd, agent), Buried{})
-		next.order(Ping(1), Pong{Token: 1, Owner: OwnerSelf})
+		next, _ := overHold(s, reclaim(true, agent))
+		next.expect(outcome{State: set})
+		next.order(bury(h.sshd, agent), buried{})
+		next.order(ping(1), pong{Token: 1, Owner: ownerSelf})
 		if left, err := os.Stat(agent); err == nil {
 			s.T.Errorf("left is %v", left.Name())
 		}

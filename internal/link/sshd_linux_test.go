@@ -11,13 +11,13 @@ import (
 
 // overHold starts a holder in a session with the agent forwarded and returns it and
 // the socket that it found.
-func overHold(s *homes.Site, first Order) (*held, string) {
+func overHold(s *homes.Site, first order) (*held, string) {
 	s.T.Helper()
 	return overHoldEvery(s, first, 5*time.Second)
 }
 
 // overHoldEvery starts one that expects pings this often.
-func overHoldEvery(s *homes.Site, first Order, every time.Duration) (*held, string) {
+func overHoldEvery(s *homes.Site, first order, every time.Duration) (*held, string) {
 	s.T.Helper()
 	h := newHeldEvery(s.T, s.Sh("-A"), first, every, remotesh.Forwarding{OpenSSH: true})
 	event, err := h.reader.Next()
@@ -27,36 +27,36 @@ func overHoldEvery(s *homes.Site, first Order, every time.Duration) (*held, stri
 	}
 	event, err = h.reader.Next()
 	homes.Check(s.T, err)
-	h.sshd = event.(Sshd)
+	h.sshd = event.(process)
 	event, err = h.reader.Next()
 	homes.Check(s.T, err)
 	h.expect(remotesh.PlaceHome)
-	return h, event.(Agent).Path
+	return h, event.(socket).Path
 }
 
 // testFinding lets shells find the agent of a holder that runs, over an ssh
 // that forwards none.
 func testFinding(t *testing.T, s *homes.Site, command bool) {
-	h, _ := overHold(s, Claim)
-	h.expect(Outcome{State: Set})
+	h, _ := overHold(s, claim)
+	h.expect(outcome{State: set})
 	want := s.Link() + "\n" + s.Key.Pub + "\n"
 	if command {
 		compare(t, "command", want, s.Run("-a", "echo $SSH_AUTH_SOCK; ssh-add -L")+"\n")
 	}
 	compare(t, "login", want, s.Open("-a").Tell(homes.SayAgent))
 	compare(t, "login with an agent", want, s.Open("-A").Tell(homes.SayAgent))
-	_, err := h.Write([]byte(Quit))
+	_, err := h.Write([]byte(quit))
 	homes.Check(t, err)
 	h.end()
 }
 
 func testHolderOverSSH(t *testing.T, s *homes.Site) {
-	h, agent := overHold(s, Claim)
-	h.expect(Outcome{State: Set})
+	h, agent := overHold(s, claim)
+	h.expect(outcome{State: set})
 	compare(t, "target", agent, s.Target())
 	compare(t, "keys", s.Key.Pub, s.Keys())
-	h.order(Ping(5), Pong{Token: 5, Owner: OwnerSelf})
-	_, err := h.Write([]byte(Quit))
+	h.order(ping(5), pong{Token: 5, Owner: ownerSelf})
+	_, err := h.Write([]byte(quit))
 	homes.Check(t, err)
 	h.end()
 	compare(t, "target after the end", "", s.Target())
@@ -71,8 +71,8 @@ func TestTrap(t *testing.T) {
 	for _, before := range []string{"/gone", "ssh_auth_sock"} {
 		_ = os.Remove(s.Link())
 		homes.Check(t, os.Symlink(before, s.Link()))
-		h, agent := overHold(s, Claim)
-		h.expect(Outcome{State: Set})
+		h, agent := overHold(s, claim)
+		h.expect(outcome{State: set})
 		compare(t, "target", agent, s.Target())
 		compare(t, "keys", s.Key.Pub, s.Keys())
 		_ = h.Close()
@@ -84,8 +84,8 @@ func TestShellsSeeTheAgent(t *testing.T) {
 	t.Parallel()
 	s := homes.NewSite(t).Login(t, "bash")
 	setUp(t, s)
-	h, _ := overHold(s, Claim)
-	h.expect(Outcome{State: Set})
+	h, _ := overHold(s, claim)
+	h.expect(outcome{State: set})
 	const say = "echo $SSH_AUTH_SOCK; ssh-add -L"
 	want := s.Link() + "\n" + s.Key.Pub
 	compare(t, "command", want, s.Run(say))
@@ -97,10 +97,10 @@ func TestShellsSeeTheAgent(t *testing.T) {
 func TestHolderEndsWithItsConnection(t *testing.T) {
 	t.Parallel()
 	s := homes.NewSite(t).Login(t, "bash")
-	h, agent := overHold(s, Claim)
-	h.expect(Outcome{State: Set})
+	h, agent := overHold(s, claim)
+	h.expect(outcome{State: set})
 	compare(t, "target", agent, s.Target())
-	h.order(Ping(1), Pong{Token: 1, Owner: OwnerSelf})
+	h.order(ping(1), pong{Token: 1, Owner: ownerSelf})
 	homes.Check(t, s.Sshd.KillSessions())
 	homes.Check(t, s.Account.WaitGone(t.Context(), ""))
 	compare(t, "target", "", s.Target())
@@ -110,9 +110,9 @@ func TestHolderWithoutForwarding(t *testing.T) {
 	t.Parallel()
 	s := homes.NewSite(t, "AllowAgentForwarding no").Login(t, "bash")
 	setUp(t, s)
-	h, agent := overHold(s, Claim)
+	h, agent := overHold(s, claim)
 	compare(t, "agent", "", agent)
-	h.expect(failedLink(Error{NoAgent: true}))
+	h.expect(failedLink(linkError{NoAgent: true}))
 }
 
 // TestHolderOverSSH: shells find the agent of a holder in the link.

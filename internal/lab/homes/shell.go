@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -211,5 +212,19 @@ func Check(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// foreign is what only some systems' programs have.
+var foreign = regexp.MustCompile(`readlink -|mv -[a-zA-Z]*T|\btimeout\b|sed -i|\blocal\b|\[\[|\bseq\b|stat -c|date -|mktemp|echo -|printf %q|<\(`)
+
+// Plain fails the test if a script has something, beside its comments, that only
+// some systems' programs have.
+func Plain(t *testing.T, name, script string) {
+	t.Helper()
+	for line := range strings.Lines(script) {
+		if !strings.HasPrefix(strings.TrimLeft(line, " "), "#") && foreign.MatchString(line) {
+			t.Errorf("%s: %s", name, line)
+		}
 	}
 }

@@ -96,17 +96,6 @@ func lastJumpHost(jump string) string {
 	return h.host
 }
 
-// hostOf returns the host of a destination: [user@]host or an ssh:// URI.
-func hostOf(dest string) string {
-	uri, isURI := strings.CutPrefix(dest, "ssh://")
-	host := uri[strings.LastIndexByte(uri, '@')+1:]
-	if !isURI {
-		return host
-	}
-	host, _ = cutHost(strings.TrimSuffix(host, "/"))
-	return host
-}
-
 // JumpProgram is the ssh for a jump host: the user's own where --ssh names one.
 // What stands in front of that is in front of all that it runs.
 func (c *Config) JumpProgram() string {

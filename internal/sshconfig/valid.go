@@ -35,6 +35,51 @@ func checkTyped(sshCommand []string, dest string) error {
 	return nil
 }
 
+// hostOf returns the host of a destination: [user@]host or an ssh:// URI.
+func hostOf(dest string) string {
+	uri, isURI := strings.CutPrefix(dest, "ssh://")
+	host := uri[strings.LastIndexByte(uri, '@')+1:]
+	if !isURI {
+		return host
+	}
+	host, _ = cutHost(strings.TrimSuffix(host, "/"))
+	return host
+}
+
+// validHost is ssh.c's valid_hostname: nothing that a shell or an option
+// parser takes for its own.
+func validHost(s string) bool {
+	return s != "" && s[0] != '-' && !strings.ContainsAny(s, "'`\"$\\;&<>|(){}") &&
+		!strings.ContainsFunc(s, isSpaceOrControl)
+}
+
+// userOf returns the user of a destination, [user@]host or an ssh:// URI, if it
+// names one.
+func userOf(dest string) (name string, ok bool) {
+	uri, isURI := strings.CutPrefix(dest, "ssh://")
+	at := strings.LastIndexByte(uri, '@')
+	if at < 0 {
+		return "", false
+	}
+	name = uri[:at]
+	if plain, err := url.PathUnescape(name); isURI && err == nil {
+		name = plain
+	}
+	return name, true
+}
+
+// validUser is ssh.c's valid_ruser. A space is allowed unless a word that looks
+// like an option follows it, a backslash (DOMAIN\user) unless it is the last.
+func validUser(s string) bool {
+	return s != "" && s[0] != '-' && !strings.ContainsAny(s, "'`\";&<>|(){}") &&
+		!strings.ContainsFunc(s, isControl) &&
+		!strings.Contains(s, " -") && !strings.HasSuffix(s, `\`)
+}
+
+func isControl(r rune) bool { return r < ' ' || r == 0x7f }
+
+func isSpaceOrControl(r rune) bool { return r == ' ' || isControl(r) }
+
 // checkWords fails with *WordsError if the last option of an ssh command lacks
 // its value: ssh would take what mosha says next for it.
 func checkWords(sshCommand []string) error {
@@ -62,36 +107,3 @@ func checkHost(sshCommand []string, taken, meant string) error {
 	}
 	return &WordsError{Host: taken}
 }
-
-// userOf returns the user of a destination, [user@]host or an ssh:// URI, if it
-// names one.
-func userOf(dest string) (name string, ok bool) {
-	uri, isURI := strings.CutPrefix(dest, "ssh://")
-	at := strings.LastIndexByte(uri, '@')
-	if at < 0 {
-		return "", false
-	}
-	name = uri[:at]
-	if plain, err := url.PathUnescape(name); isURI && err == nil {
-		name = plain
-	}
-	return name, true
-}
-
-// validHost is ssh.c's valid_hostname: nothing that a shell or an option
-// parser takes for its own.
-func validHost(s string) bool {
-	return s != "" && s[0] != '-' && !strings.ContainsAny(s, "'`\"$\\;&<>|(){}") &&
-		!strings.ContainsFunc(s, isSpaceOrControl)
-}
-
-// validUser is ssh.c's valid_ruser. A space is allowed unless a word that looks
-// like an option follows it, a backslash (DOMAIN\user) unless it is the last.
-func validUser(s string) bool {
-	return s != "" && s[0] != '-' && !strings.ContainsAny(s, "'`\";&<>|(){}") &&
-		!strings.ContainsFunc(s, isControl) &&
-		!strings.Contains(s, " -") && !strings.HasSuffix(s, `\`)
-}
-
-func isControl(r rune) bool        { return r < ' ' || r == 0x7f }
-func isSpaceOrControl(r rune) bool { return r == ' ' || isControl(r) }

@@ -101,44 +101,6 @@ func (s *sessions) get(ctx context.Context, w wish) (*Session, error) {
 	return session, err
 }
 
-// last returns a session if there is room and nobody queues: for the link holder,
-// which may wait for all others.
-func (s *sessions) last(ctx context.Context) (*Session, error) {
-	if s.waiting.Load() > 0 {
-		return nil, s.noRoom()
-	}
-	return s.oneMore(ctx)
-}
-
-// quiet waits until nobody queues and nothing has changed for so long about the
-// sessions that are open: the launch for which a set-up was made has its server
-// started first. A session that ends makes that moment at most. It waits no
-// longer once something comes from now. It returns how long to wait the next time,
-// if the server has no room, and false when the connection ends.
-func (s *sessions) quiet(limit time.Duration, now <-chan struct{}) (time.Duration, bool) {
-	for began := time.Now(); ; {
-		_, still := s.crowd(began)
-		rest := limit - still
-		if s.waiting.Load() > 0 {
-			rest = max(rest, askAgain)
-		}
-		if rest <= 0 {
-			return min(2*limit, maxMoment), true
-		}
-		select {
-		case <-now:
-			return askAgain / 4, true
-		case <-s.freed:
-			limit = min(limit, moment)
-		case <-time.After(rest):
-		case <-s.c.ctx.Done():
-			return limit, false
-		}
-	}
-}
-
-func (s *sessions) noRoom() error { return &control.RoomError{OpenSSH: s.c.ssh.Facts().OpenSSH} }
-
 // tellWaiting tells what is waited for if that takes long, until stop is called.
 func (s *sessions) tellWaiting(w wish) (stop func() bool) {
 	if w.waiting == nil {
@@ -152,6 +114,47 @@ func (s *sessions) tellWaiting(w wish) (stop func() bool) {
 		w.waiting(kind)
 	}).Stop
 }
+
+// oneMore returns the session in store, or opens one.
+func (s *sessions) oneMore(ctx context.Context) (*Session, error) {
+	select {
+	case session := <-s.spare:
+		if !isClosed(session.gone) { // dropbear closes one that is idle when another ends
+			return session, nil
+		}
+	default:
+	}
+	return s.openOne(ctx)
+}
+
+func (s *sessions) openOne(ctx context.Context) (*Session, error) {
+	session, err := openSession(ctx, s.c.ssh, func() { s.count(-1) })
+	if err == nil {
+		s.count(1)
+		session.conn = s.c.ctx
+		session.expired = &control.ExpiredError{User: s.c.Config.User, Host: s.c.Config.HostName}
+	}
+	if err == nil || isRejected(err) {
+		s.c.answers()
+	}
+	return session, err
+}
+
+// count notes that sessions were opened, or ended.
+func (s *sessions) count(more int) {
+	s.mu.Lock()
+	s.open += more
+	s.moved = time.Now()
+	s.mu.Unlock()
+	if more < 0 {
+		select {
+		case s.freed <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (s *sessions) noRoom() error { return &control.RoomError{OpenSSH: s.c.ssh.Facts().OpenSSH} }
 
 // queue waits for its turn, and then for the server.
 func (s *sessions) queue(ctx context.Context, w wish) (*Session, error) {
@@ -198,20 +201,6 @@ func (s *sessions) mayFree(w wish, since time.Time) bool {
 	return true
 }
 
-// count notes that sessions were opened, or ended.
-func (s *sessions) count(more int) {
-	s.mu.Lock()
-	s.open += more
-	s.moved = time.Now()
-	s.mu.Unlock()
-	if more < 0 {
-		select {
-		case s.freed <- struct{}{}:
-		default:
-		}
-	}
-}
-
 // crowd returns how many sessions are open, and for how long nothing changed
 // about that, or at least since.
 func (s *sessions) crowd(since time.Time) (open int, still time.Duration) {
@@ -223,29 +212,40 @@ func (s *sessions) crowd(since time.Time) (open int, still time.Duration) {
 	return s.open, time.Since(since)
 }
 
-// oneMore returns the session in store, or opens one.
-func (s *sessions) oneMore(ctx context.Context) (*Session, error) {
-	select {
-	case session := <-s.spare:
-		if !isClosed(session.gone) { // dropbear closes one that is idle when another ends
-			return session, nil
-		}
-	default:
+// last returns a session if there is room and nobody queues: for the link holder,
+// which may wait for all others.
+func (s *sessions) last(ctx context.Context) (*Session, error) {
+	if s.waiting.Load() > 0 {
+		return nil, s.noRoom()
 	}
-	return s.openOne(ctx)
+	return s.oneMore(ctx)
 }
 
-func (s *sessions) openOne(ctx context.Context) (*Session, error) {
-	session, err := openSession(ctx, s.c.ssh, func() { s.count(-1) })
-	if err == nil {
-		s.count(1)
-		session.conn = s.c.ctx
-		session.expired = &control.ExpiredError{User: s.c.Config.User, Host: s.c.Config.HostName}
+// quiet waits until nobody queues and nothing has changed for so long about the
+// sessions that are open: the launch for which a set-up was made has its server
+// started first. A session that ends makes that moment at most. It waits no
+// longer once something comes from now. It returns how long to wait the next time,
+// if the server has no room, and false when the connection ends.
+func (s *sessions) quiet(limit time.Duration, now <-chan struct{}) (time.Duration, bool) {
+	for began := time.Now(); ; {
+		_, still := s.crowd(began)
+		rest := limit - still
+		if s.waiting.Load() > 0 {
+			rest = max(rest, askAgain)
+		}
+		if rest <= 0 {
+			return min(2*limit, maxMoment), true
+		}
+		select {
+		case <-now:
+			return askAgain / 4, true
+		case <-s.freed:
+			limit = min(limit, moment)
+		case <-time.After(rest):
+		case <-s.c.ctx.Done():
+			return limit, false
+		}
 	}
-	if err == nil || isRejected(err) {
-		s.c.answers()
-	}
-	return session, err
 }
 
 // openAhead keeps one open session in store: a launch then saves the round

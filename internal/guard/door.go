@@ -24,11 +24,15 @@ const (
 // doorPatience: the channels that have the places keep them.
 type Door struct {
 	places *semaphore.Weighted
-	moved  atomic.Pointer[time.Time] // when a place was taken or left last
+	moved  atomic.Pointer[time.Time] // when a place was taken or left last, or the door was made
 }
 
 // NewDoor returns a door through which nobody has come.
-func NewDoor() *Door { return &Door{places: semaphore.NewWeighted(MaxChannels)} }
+func NewDoor() *Door {
+	d := &Door{places: semaphore.NewWeighted(MaxChannels)}
+	d.move() // a channel may wait before the first that entered has called move
+	return d
+}
 
 // Enter waits for a place and reports whether the channel has one. It has none
 // if it was turned away or ctx ended. After true, call Leave.

@@ -80,6 +80,24 @@ func TestDoorStalls(t *testing.T) {
 	})
 }
 
+// TestDoorWaitsBeforeAnythingMoved: a channel finds all places taken while those who
+// took them have not noted when.
+func TestDoorWaitsBeforeAnythingMoved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := NewDoor()
+		if !d.places.TryAcquire(MaxChannels) {
+			t.Fatal("places are taken")
+		}
+		begin := time.Now()
+		if d.Enter(t.Context()) {
+			t.Error("one too many came in")
+		}
+		if waited := time.Since(begin); waited != doorPatience {
+			t.Errorf("turned away after %v, want %v", waited, doorPatience)
+		}
+	})
+}
+
 // TestDoorContext: a channel that gives up takes no place.
 func TestDoorContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -9,9 +9,10 @@ import (
 )
 
 const (
-	diffContext = 3   // lines around a change
-	diffLine    = 200 // how many bytes of such a line to show: a file may be anything
-	diffBlock   = 200 // lines of a block, which has fewer
+	diffContext = 3       // lines around a change
+	diffLine    = 200     // how many bytes of such a line to show: a file may be anything
+	diffBlock   = 200     // lines of a block; ours has fewer
+	diffGone    = 8 << 10 // bytes of what goes; our block has fewer, a remote's may have any number
 )
 
 // diff returns what a step changes, in diff's unified format. A step is one
@@ -30,7 +31,7 @@ func (s step) diff() []byte {
 	start, end := s.edit.start, s.edit.end
 	before := tailLines(s.old[:start], diffContext)
 	after := headLines(s.old[end:], diffContext)
-	gone := headLines(s.old[start:end], diffBlock)
+	gone := within(headLines(s.old[start:end], diffBlock), diffGone)
 	come := headLines(s.edit.block, diffBlock)
 	first := bytes.Count(s.old[:start], []byte("\n")) - len(before) + 1
 	around := len(before) + len(after)
@@ -74,6 +75,16 @@ func writeLine(b *bytes.Buffer, sign byte, line []byte) {
 func headLines(content []byte, n int) [][]byte {
 	all := slices.Collect(bytes.Lines(content))
 	return all[:min(n, len(all))]
+}
+
+// within returns the first lines that can be shown in that many bytes.
+func within(lines [][]byte, room int) [][]byte {
+	for i, line := range lines {
+		if room -= min(len(line), diffLine); room < 0 {
+			return lines[:i]
+		}
+	}
+	return lines
 }
 
 // tailLines returns the last n lines.

@@ -229,6 +229,33 @@ func TestPlanOfGeneratedFiles(t *testing.T) {
 	}
 }
 
+// TestDiffOfHostileFiles: a remote's file may hold a block of any length that passes
+// for an older version's.
+func TestDiffOfHostileFiles(t *testing.T) {
+	for _, body := range []string{
+		strings.Repeat(strings.Repeat("x", 199)+"\n", 300), strings.Repeat("\n", 1<<19), strings.Repeat("x", 1<<19) + "\n",
+	} {
+		for _, created := range []bool{false, true} {
+			checkPlan(t, []byte(marked(0, created, body)))
+		}
+	}
+}
+
+// TestDiffShowsOurBlocks: a preview shows all of a block that set-up writes, and
+// that unsetup takes out.
+func TestDiffShowsOurBlocks(t *testing.T) {
+	for _, block := range []string{envBlock, rcBlock, rcDirBlock, fishNewBlock, cshNewBlock, profileBlock} {
+		come := step{name: rcName, action: Created, edit: edit{block: []byte(block)}}
+		gone := step{name: rcName, action: Removed, edit: edit{end: len(block)}, old: []byte(block)}
+		for sign, s := range map[string]step{"+": come, "-": gone} {
+			want := sign + strings.ReplaceAll(strings.TrimSuffix(block, "\n"), "\n", "\n"+sign) + "\n"
+			if got := string(s.diff()); !strings.HasSuffix(got, want) {
+				t.Errorf("%s is not all of %s", got, want)
+			}
+		}
+	}
+}
+
 // TestSetupOfGeneratedFiles does the same through the script.
 func TestSetupOfGeneratedFiles(t *testing.T) {
 	outer := homes.NewLocal(t, homes.Shells[0].Argv, "")

@@ -87,7 +87,7 @@ func (c *Client) say(what Call) error {
 // error, with its type; one that took too long is a *SilentError.
 func (c *Client) hear() (reply, error) {
 	var r reply
-	err := c.w.receive(&r)
+	err := c.w.receiveUpTo(maxReply, &r)
 	switch {
 	case err == nil:
 		return r, r.Error.decode()

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,8 @@ import (
 	"io"
 	"net"
 	"os"
+	"reflect"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -16,6 +19,7 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
 
+	"github.com/mosha-ssh/mosha/internal/bootstrap"
 	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 )
@@ -73,6 +77,8 @@ func (l *listening) answer(ctx context.Context, c *Conversation) error {
 	switch c.Op {
 	case OpStatus:
 		return c.Status(&Status{Destination: "devbox"})
+	case OpTry:
+		return c.Report(&SetupReport{Files: manyDiffs()})
 	case OpStop:
 		close(l.stopped)
 		return c.Done()
@@ -90,6 +96,25 @@ func (l *listening) answer(ctx context.Context, c *Conversation) error {
 		}
 	}
 	return ErrUnknownCall
+}
+
+// manyDiffs is a preview of a set-up that has as much to show as any.
+func manyDiffs() []bootstrap.FileResult {
+	return slices.Repeat([]bootstrap.FileResult{{Path: "~/.bashrc", Action: bootstrap.Changed, Diff: bytes.Repeat([]byte("+"), 32<<10)}}, 11)
+}
+
+// TestLongPreview: all diffs of a preview reach the client.
+func TestLongPreview(t *testing.T) {
+	l := listenForTest(t)
+	client, err := Connect(t.Context(), l.spec.Dirs, l.spec.ID())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	report, err := client.Setup(false, true)
+	if err != nil || !reflect.DeepEqual(report.Files, manyDiffs()) {
+		t.Errorf("%v", err)
+	}
 }
 
 func (l *listening) count(more int) {

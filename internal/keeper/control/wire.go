@@ -25,13 +25,16 @@ const (
 	// maxCall bounds the first one of a conversation, which may carry what a
 	// Spec does: a configuration is as long as its SetEnv.
 	maxCall = maxSpec
+	// maxReply bounds one from the keeper: a preview of the set-up has a diff of
+	// each file.
+	maxReply = maxCall
 	// patience is how long a peer on the control socket may take to send its
 	// first line or to take what is sent to it.
 	patience = 10 * time.Second
 )
 
-// errLineTooLong ends the conversation with a peer that sends more than
-// maxLine bytes without a newline, maxCall at first.
+// errLineTooLong ends the conversation with a peer that sends more bytes without a
+// newline than its lines may have.
 var errLineTooLong = errors.New("a line on the control socket is too long")
 
 // wire carries one JSON value a line over the control socket. One goroutine

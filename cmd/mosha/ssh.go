@@ -78,7 +78,7 @@ type serverStart struct {
 	settled atomic.Bool
 	held    atomic.Pointer[string] // what holds it up, a kind of Notice
 	staged  atomic.Bool            // stage has said what the launch waits for
-	route   error                  // why UDP cannot get there
+	route   *mosh.PathError        // why UDP cannot get there
 	pid     string                 // of the server
 	lacks   bool                   // the session goes without something; a warning said so
 	fresh   bool                   // at the beginning of a line
@@ -224,18 +224,17 @@ func (s *serverStart) settle(ready control.Ready) {
 		s.lacks = s.lacks || errors.As(warning, &forward) && forward.Lacks() || errors.As(warning, &noKeys) && !noKeys.Others
 		warn(warning)
 	}
-	far := (*mosh.FarError)(nil)
 	switch {
 	case !s.request.WantIP: // the wrapper has another way to find it
 	case s.handover.Address != "":
 		s.address = s.handover.Address
 	case ready.Address == "":
-		s.route = mosh.ErrNoAddress
+		s.route = &mosh.PathError{}
 	case ready.Beyond != nil:
 		s.route = mosh.CheckPath(ready.Beyond.Server, ready.Beyond.Client)
 	}
-	if errors.As(s.route, &far) {
-		warn(far)
+	if s.route != nil && s.route.Doubtful() {
+		warn(s.route)
 		s.route = nil
 	}
 }

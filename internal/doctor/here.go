@@ -228,10 +228,6 @@ func (e *examination) keeper() Check {
 
 // firstLine returns the first line with text.
 func firstLine(s string) string {
-	for line := range strings.Lines(s) {
-		if strings.TrimSpace(line) != "" {
-			return text.ASCII(line)
-		}
-	}
-	return ""
+	line, _, _ := strings.Cut(strings.TrimSpace(s), "\n")
+	return text.ASCII(line)
 }

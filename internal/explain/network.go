@@ -20,10 +20,9 @@ func network(err error) Failure {
 	var protocol *sshconn.ProtocolError
 	var algorithm *sshconn.AlgorithmError
 	var noPath *mosh.PathError
-	var far *mosh.FarError
 	f := Failure{Code: ExitNetwork}
 	switch {
-	case errors.As(err, &noPath), errors.As(err, &far), errors.Is(err, mosh.ErrNoAddress):
+	case errors.As(err, &noPath):
 		f.Message, f.Hint = err.Error(), "--udp-address HOST names one that can be reached from here"
 	case errors.As(err, &resolve):
 		f.Message, f.Hint = resolve.Error(), "is the name right, and is there a network?"

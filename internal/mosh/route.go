@@ -12,38 +12,37 @@ import (
 )
 
 // PathError says that mosh's UDP cannot get to the address that the server
-// behind a proxy calls its own.
+// behind a proxy calls its own, or that nobody knows one.
 type PathError struct {
-	Address string
-	Reason  string // pathLoopback, pathUnusable or what the system said
+	Address string // "": the server did not report it
+	Reason  string // pathLoopback, pathUnusable, pathFar or what the system said
 }
 
 // Reasons of PathError.
 const (
 	pathLoopback = "it is the server's own loopback"
 	pathUnusable = "it is no machine's address"
+	pathFar      = "it is private, and of another private network than this machine"
 )
 
 func (e *PathError) Error() string {
+	switch {
+	case e.Address == "":
+		return "the server behind the proxy did not report its address"
+	case e.Doubtful():
+		return fmt.Sprintf("mosh's UDP goes past the proxy to %s, a private address that may be out of reach", e.Address)
+	}
 	return fmt.Sprintf("mosh's UDP has no way to %s, the server's address behind the proxy: %s", e.Address, e.Reason)
 }
 
-// FarError says that mosh's UDP may not get to an address: it is private, and
-// of another private network than this machine.
-type FarError struct{ Address string }
-
-func (e *FarError) Error() string {
-	return fmt.Sprintf("mosh's UDP goes past the proxy to %s, a private address that may be out of reach", e.Address)
-}
-
-// ErrNoAddress says that nobody knows where mosh's UDP is to go.
-var ErrNoAddress = errors.New("the server behind the proxy did not report its address")
+// Doubtful reports whether mosh's UDP may get there all the same.
+func (e *PathError) Doubtful() bool { return e.Reason == pathFar }
 
 // CheckPath checks whether mosh's UDP can get to the address under which a
 // server behind a proxy knows itself, as far as that can be told without
-// sending anything: *PathError or, if it is only doubtful, *FarError. client is
-// the other end of the SSH connection as that server sees it.
-func CheckPath(server netip.Addr, client netip.AddrPort) error {
+// sending anything. client is the other end of the SSH connection as that server
+// sees it.
+func CheckPath(server netip.Addr, client netip.AddrPort) *PathError {
 	switch {
 	case server.IsUnspecified(), server.IsMulticast(), server.Is6() && server.IsLinkLocalUnicast():
 		return &PathError{server.String(), pathUnusable}
@@ -57,7 +56,7 @@ func CheckPath(server netip.Addr, client netip.AddrPort) error {
 	defer conn.Close()
 	local, ok := conn.LocalAddr().(*net.UDPAddr)
 	if ok && isFar(server, local.AddrPort().Addr().Unmap()) {
-		return &FarError{server.String()}
+		return &PathError{server.String(), pathFar}
 	}
 	return nil
 }

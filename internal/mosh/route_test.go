@@ -30,7 +30,7 @@ func TestCheckPathNeedsNoNetwork(t *testing.T) {
 		"127.0.0.1": pathLoopback, "127.1.2.3": pathLoopback, "::1": pathLoopback,
 	} {
 		err := CheckPath(netip.MustParseAddr(address), none)
-		if lost := (*PathError)(nil); !errors.As(err, &lost) || lost.Reason != reason || lost.Address != address {
+		if err == nil || err.Reason != reason || err.Address != address {
 			t.Errorf("%s: %v", address, err)
 		}
 	}
@@ -56,7 +56,7 @@ func TestCheckPathToThisMachine(t *testing.T) {
 		if err := errors.Join(conn.(*net.TCPConn).SetLinger(0), conn.Close()); err != nil {
 			t.Fatal(err)
 		}
-		if lost := (*PathError)(nil); !errors.As(CheckPath(client.Addr(), client), &lost) {
+		if CheckPath(client.Addr(), client) == nil {
 			t.Errorf("%s: nobody has it any more", client)
 		}
 	}

@@ -172,16 +172,6 @@ func askOnce(parent context.Context, env child.Env, p patience, sshCommand, extr
 
 // firstLine returns the first line with text, free of control characters.
 func firstLine(b []byte) string {
-	for line := range strings.Lines(string(b)) {
-		line = strings.Map(func(r rune) rune {
-			if isControl(r) {
-				return -1
-			}
-			return r
-		}, line)
-		if line = strings.TrimSpace(line); line != "" {
-			return line
-		}
-	}
-	return ""
+	line, _, _ := strings.Cut(strings.TrimSpace(string(b)), "\n")
+	return strings.TrimSpace(text.Clean(line))
 }

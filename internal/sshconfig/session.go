@@ -1,6 +1,7 @@
 package sshconfig
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/mosha-ssh/mosha/internal/text"
@@ -35,7 +36,7 @@ func (c *Config) SessionEnv(environ []string) []EnvVar {
 	var sent []EnvVar
 	for _, variable := range environ {
 		name, value, ok := strings.Cut(variable, "=")
-		if ok && matchesAny(c.SendEnv, name) {
+		if ok && slices.ContainsFunc(c.SendEnv, func(pattern string) bool { return text.Match(pattern, name) }) {
 			sent = append(sent, EnvVar{name, []byte(value)})
 		}
 	}
@@ -44,13 +45,4 @@ func (c *Config) SessionEnv(environ []string) []EnvVar {
 		sent = append(sent, EnvVar{name, []byte(value)})
 	}
 	return sent
-}
-
-func matchesAny(patterns []string, name string) bool {
-	for _, pattern := range patterns {
-		if text.Match(pattern, name) {
-			return true
-		}
-	}
-	return false
 }

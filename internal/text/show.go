@@ -59,11 +59,10 @@ func Cut(s string, most int) string {
 	if len(s) <= most {
 		return s
 	}
-	s = s[:most]
-	for len(s) > 0 && !utf8.RuneStart(s[len(s)-1]) {
-		s = s[:len(s)-1]
+	for !utf8.RuneStart(s[most]) {
+		most--
 	}
-	return s[:max(len(s)-1, 0)] // the character that was cut
+	return s[:most]
 }
 
 // maxLines bounds what one text takes of the screen.

@@ -8,6 +8,19 @@ import (
 	"golang.org/x/term"
 )
 
+// Is reports whether a file is a terminal.
+func Is(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
+
+// Width is how many columns the terminal has that the file is, 0 if it is
+// none or does not say.
+func Width(f *os.File) int {
+	columns, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return columns
+}
+
 // Screen draws a block of lines over the one before. It uses what every
 // terminal of the last decades understands (ECMA-48, DEC private modes 7 and
 // 25): lines that are too long are cut rather than wrapped, since a wrapped

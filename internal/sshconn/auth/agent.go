@@ -57,6 +57,17 @@ func dialAgent(ctx context.Context, path string) (net.Conn, error) {
 	return d.DialContext(ctx, "unix", path)
 }
 
+// keep holds the agent's connection until Close. After Close it is closed at
+// once.
+func (a *Login) keep(conn net.Conn) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed {
+		conn.Close()
+	}
+	a.conn = conn
+}
+
 // agentLimit is how long an agent may take to list its keys, 0 if there is no
 // limit.
 func agentLimit(o *sshconn.Options) time.Duration {
@@ -94,4 +105,14 @@ func agentKeys(conn net.Conn, bind []byte, limit time.Duration, log zerolog.Logg
 		keys = append(keys, id)
 	}
 	return keys, conn.SetDeadline(time.Time{}) // a signature may take its time
+}
+
+// Close frees a signature or list that waits for the agent.
+func (a *Login) Close() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.closed = true
+	if a.conn != nil {
+		a.conn.Close()
+	}
 }

@@ -246,27 +246,6 @@ func isPasswordChange(err error) bool {
 	return err != nil && strings.Contains(err.Error(), "unexpected message type 60 ")
 }
 
-// keep holds the agent's connection until Close. After Close it is closed at
-// once.
-func (a *Login) keep(conn net.Conn) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.closed {
-		conn.Close()
-	}
-	a.conn = conn
-}
-
-// Close frees a signature or list that waits for the agent.
-func (a *Login) Close() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.closed = true
-	if a.conn != nil {
-		a.conn.Close()
-	}
-}
-
 // Forget overwrites what was typed, once the attempt is over.
 func (a *Login) Forget() {
 	a.passwords.done()

@@ -166,7 +166,7 @@ func TestProgress(t *testing.T) {
 		{"ConnectTimeout 20", all},
 		{"ProxyCommand " + s.tunnel(), all},
 		{"UserKnownHostsFile none", all[:3]},
-		{"ProxyCommand echo SSH-2.0-x; head -c 200 >/dev/null", all[:3]}, // until the key exchange has begun
+		{"ProxyCommand sh -c 'echo SSH-2.0-x; head -c 200 >/dev/null'", all[:3]}, // until the key exchange has begun
 		{"ProxyCommand true", all[:2]},
 		{"BindAddress 192.0.2.1", all[:1]},
 	} {

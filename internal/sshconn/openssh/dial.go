@@ -103,7 +103,9 @@ func (d *dialer) start(ctx context.Context) (*master, error) {
 	defer q.Serve(ctx, m.asking)()
 	<-process.ready
 	if err := m.attach(); err != nil {
-		process.letEnd(ctx) // its exit status says more than that of a process that was killed
+		if !d.entered.Load() { // else it lives on, without its control socket
+			process.letEnd(ctx) // its exit status says more than that of a process that was killed
+		}
 		m.Close()
 		d.Options.Log.Debug().Err(err).Msg("no control socket of ssh")
 		return nil, d.explain(ctx, m, q)

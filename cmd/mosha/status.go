@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/signal"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/mosha-ssh/mosha/internal/explain"
@@ -230,10 +229,10 @@ func look(ctx context.Context, ask func(context.Context) sighting) sighting {
 	return ask(context.WithoutCancel(ctx))
 }
 
-// untilInterrupted returns a context that ends with Ctrl-C, or with a signal to
-// end.
+// untilInterrupted returns a context that ends with Ctrl-C, or with another signal
+// that ends a program.
 func untilInterrupted(ctx context.Context) (context.Context, context.CancelFunc) {
-	return signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	return signal.NotifyContext(ctx, tty.Ending()...)
 }
 
 // block is show for a watch. It goes on where a single look would fail.

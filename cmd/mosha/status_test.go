@@ -2,14 +2,43 @@ package main
 
 import (
 	"errors"
+	"os"
+	"os/signal"
 	"strings"
 	"testing"
 	"time"
 	"unicode/utf8"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/mosha-ssh/mosha/internal/explain"
 	"github.com/mosha-ssh/mosha/internal/keeper/control"
 )
+
+// TestUntilInterrupted: under nohup, a hangup does not end a watch. It is not
+// parallel: it changes what the process ignores.
+func TestUntilInterrupted(t *testing.T) {
+	signal.Ignore(unix.SIGHUP)
+	defer signal.Reset(unix.SIGHUP)
+	ctx, stop := untilInterrupted(t.Context())
+	defer stop()
+	for _, s := range []unix.Signal{unix.SIGHUP, unix.SIGTERM} {
+		if err := unix.Kill(os.Getpid(), s); err != nil {
+			t.Fatal(err)
+		}
+		ends := s == unix.SIGTERM
+		select {
+		case <-ctx.Done():
+			if !ends {
+				t.Fatalf("%v ended it", s)
+			}
+		case <-time.After(map[bool]time.Duration{false: 200 * time.Millisecond, true: time.Minute}[ends]):
+			if ends {
+				t.Errorf("%v did not end it", s)
+			}
+		}
+	}
+}
 
 func TestTable(t *testing.T) {
 	since := time.Date(2026, 1, 2, 3, 4, 5, 0, time.Local)

@@ -17,7 +17,11 @@ func Ending() []os.Signal { return heard(unix.SIGINT, unix.SIGTERM, unix.SIGHUP,
 // heeded are the signals that must not find the terminal as a question needs it.
 func heeded() []os.Signal { return append(Ending(), heard(unix.SIGTSTP)...) }
 
-func heard(all ...os.Signal) []os.Signal { return slices.DeleteFunc(all, signal.Ignored) }
+// heard leaves out the signals that are ignored. SIGKILL, which nobody hears, keeps
+// the list from being empty: os/signal takes an empty one for all signals.
+func heard(all ...os.Signal) []os.Signal {
+	return append(slices.DeleteFunc(all, signal.Ignored), unix.SIGKILL)
+}
 
 // SignalError says which signal ended a question that leaves signals to the
 // caller.

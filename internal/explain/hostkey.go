@@ -8,16 +8,23 @@ import (
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
-func hostKey(err error) Failure {
-	var key *sshconn.HostKeyError
-	if errors.As(err, &key) {
-		return hostKeyWords(key)
-	}
-	return Failure{}
+// keyHints are what to do about a host key, by what is wrong with it.
+var keyHints = map[string]string{
+	sshconn.KeyStrict:      "StrictHostKeyChecking is yes: add the key to known_hosts yourself",
+	sshconn.KeyUnknown:     "start mosha on a terminal, where it can ask",
+	sshconn.KeyUnwritable:  "there is no UserKnownHostsFile to add it to, or the host has a name that cannot stand in one",
+	sshconn.KeyShort:       "RequiredRSASize in ssh_config says how long it has to be",
+	sshconn.KeyDisputed:    "see what it says: ssh HOST",
+	sshconn.KeyUnseen:      "take StrictHostKeyChecking no out of the script, or say it after ssh: --ssh=\"... ssh -o StrictHostKeyChecking=no\"",
+	sshconn.KeyUncheckable: "RevokedHostKeys names that file; what cannot be looked up is refused",
 }
 
-func hostKeyWords(key *sshconn.HostKeyError) Failure {
-	f := Failure{Message: key.Error(), Code: ExitHostKey}
+func hostKey(err error) Failure {
+	key, ok := errors.AsType[*sshconn.HostKeyError](err)
+	if !ok {
+		return Failure{}
+	}
+	f := Failure{key.Error(), keyHints[key.Problem], ExitHostKey}
 	shown := ""
 	if key.Fingerprint != "" {
 		shown = fmt.Sprintf(" (%s)", key.Fingerprint)
@@ -32,38 +39,13 @@ func hostKeyWords(key *sshconn.HostKeyError) Failure {
 		f.Message = fmt.Sprintf("the host key of %s is revoked%s%s", key.Host, inPlace(key.File, key.Line), shown)
 	case sshconn.KeyDeclined:
 		f.Message = fmt.Sprintf("the host key of %s was not accepted%s", key.Host, shown)
-	case sshconn.KeyStrict:
+	case sshconn.KeyStrict, sshconn.KeyUnknown, sshconn.KeyUnwritable, sshconn.KeyShort, sshconn.KeyDisputed:
 		f.Message += shown
-		f.Hint = "StrictHostKeyChecking is yes: add the key to known_hosts yourself"
-	case sshconn.KeyUnknown:
-		f.Message += shown
-		f.Hint = "start mosha on a terminal, where it can ask"
-	case sshconn.KeyUnwritable:
-		f.Message += shown
-		f.Hint = "there is no UserKnownHostsFile to add it to, or the host has a name that cannot stand in one"
-	case sshconn.KeyShort:
-		f.Message += shown
-		f.Hint = "RequiredRSASize in ssh_config says how long it has to be"
-	case sshconn.KeyDisputed:
-		f.Message += shown
-		f.Hint = "see what it says: ssh HOST"
-	case sshconn.KeyUnseen:
-		f.Hint = "take StrictHostKeyChecking no out of the script, or say it after ssh: --ssh=\"... ssh -o StrictHostKeyChecking=no\""
-	case sshconn.KeyUncheckable:
-		f.Hint = "RevokedHostKeys names that file; what cannot be looked up is refused"
 	}
 	if key.Open {
 		f.Hint = strings.TrimPrefix(f.Hint+"; a connection is open for other rules: to end it, mosha stop HOST", "; ")
 	}
 	return f
-}
-
-// place names a line of a file, or a file that has no lines.
-func place(file string, line int) string {
-	if line == 0 {
-		return file
-	}
-	return fmt.Sprintf("%s:%d", file, line)
 }
 
 // Note says what happened while connecting: of a host key in ssh's words.
@@ -79,10 +61,13 @@ func Note(n sshconn.Note) string {
 	return fmt.Sprintf("could not add the host key of %s to %s: %s", n.Host, n.File, n.Reason)
 }
 
-// inPlace is place where OpenSSH may not have said it.
+// inPlace names a line of a file, as far as OpenSSH has said it.
 func inPlace(file string, line int) string {
-	if file == "" {
+	switch {
+	case file == "":
 		return ""
+	case line == 0:
+		return " in " + file
 	}
-	return " in " + place(file, line)
+	return fmt.Sprintf(" in %s:%d", file, line)
 }

@@ -6,17 +6,10 @@ import (
 	"net"
 )
 
-// strangerError reports that another user's process came to the control socket.
-type strangerError struct{ UID int }
-
-func (e *strangerError) Error() string {
-	return fmt.Sprintf("a process of user %d on the control socket", e.UID)
-}
-
-// checkPeer returns a *strangerError unless the other end of conn belongs to
-// the user uid. Root is a stranger too: it could do anything to the keeper by
-// other means, but has no business here. Where the system does not tell whose
-// the other end is, the mode of the directory has to do.
+// checkPeer fails unless the other end of conn belongs to the user uid. Root is a
+// stranger too: it could do anything to the keeper by other means, but has no
+// business here. Where the system does not tell whose the other end is, the mode of
+// the directory has to do.
 func checkPeer(conn net.Conn, uid int) error {
 	socket, ok := conn.(*net.UnixConn)
 	if !ok {
@@ -37,7 +30,7 @@ func checkPeer(conn net.Conn, uid int) error {
 	case asked != nil:
 		return asked
 	case peer != uid:
-		return &strangerError{UID: peer}
+		return fmt.Errorf("a process of user %d on the control socket", peer)
 	}
 	return nil
 }

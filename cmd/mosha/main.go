@@ -8,6 +8,9 @@
 // ssh command, which starts mosh-server over the keeper's connection. "mosha
 // keeper" (keeper.go) is the background process itself. Package explain has the
 // words for a person, package tty the terminal, and ui.go writes to it.
+//
+// Each command has its flags in its own file, and those that several commands
+// take in sharedflags.go; sshoptions.go has what mosha says of ssh's own.
 package main
 
 import (

@@ -118,6 +118,16 @@ func (h *Holder) introduce() error {
 	}
 }
 
+// order sends the script an order. A connection that is gone shows elsewhere.
+func (h *Holder) order(o order) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !strings.HasPrefix(string(o), "ping ") {
+		h.owed.Add(int32(strings.Count(string(o), "\n")))
+	}
+	_, _ = h.session.Write([]byte(o))
+}
+
 // awaitOutcome reads what became of the link.
 func (h *Holder) awaitOutcome() (outcome, error) {
 	for {
@@ -129,6 +139,20 @@ func (h *Holder) awaitOutcome() (outcome, error) {
 			return outcome, nil
 		}
 	}
+}
+
+// asked reports whether what the script says is the answer to an order. Answers
+// go to the log: more of them than orders would push all else out of it. Those
+// to pings do not.
+func (h *Holder) asked(event event) bool {
+	if _, pong := event.(pong); pong {
+		return true
+	}
+	if h.owed.Load() == 0 {
+		return false
+	}
+	h.owed.Add(-1)
+	return true
 }
 
 // took notes what became of the link, which was claimed or reclaimed. One that
@@ -171,6 +195,9 @@ func (h *Holder) lacks(outcome outcome) error {
 	return nil
 }
 
+// Ends returns the addresses of the connection, once Take has returned.
+func (h *Holder) Ends() Ends { return h.ends }
+
 // Listen reads the script's answers until it ends. First it has the link taken
 // for a person who came while Take reclaimed it.
 func (h *Holder) Listen() {
@@ -200,20 +227,6 @@ func (h *Holder) Listen() {
 	}
 }
 
-// asked reports whether what the script says is the answer to an order. Answers
-// go to the log: more of them than orders would push all else out of it. Those
-// to pings do not.
-func (h *Holder) asked(event event) bool {
-	if _, pong := event.(pong); pong {
-		return true
-	}
-	if h.owed.Load() == 0 {
-		return false
-	}
-	h.owed.Add(-1)
-	return true
-}
-
 // answeredBury takes the answer to the oldest order to bury that has none.
 func (h *Holder) answeredBury(answer buried) {
 	if len(h.buried) == 0 {
@@ -223,19 +236,6 @@ func (h *Holder) answeredBury(answer buried) {
 	h.claims.forget(h.buried[0])
 	h.buried = h.buried[1:]
 }
-
-// order sends the script an order. A connection that is gone shows elsewhere.
-func (h *Holder) order(o order) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if !strings.HasPrefix(string(o), "ping ") {
-		h.owed.Add(int32(strings.Count(string(o), "\n")))
-	}
-	_, _ = h.session.Write([]byte(o))
-}
-
-// Ends returns the addresses of the connection, once Take has returned.
-func (h *Holder) Ends() Ends { return h.ends }
 
 // Owner returns whose the link is, "" if that is not known.
 func (h *Holder) Owner() Owner {

@@ -88,6 +88,21 @@ func parseAddrPort(addr, port string) netip.AddrPort {
 	return netip.AddrPortFrom(a, uint16(p))
 }
 
+// parseSshd reads a PID and a start stamp.
+func parseSshd(s string) (process, bool) {
+	if s == "- -" {
+		return process{}, true
+	}
+	pid, start, _ := strings.Cut(s, " ")
+	n, err := strconv.ParseUint(pid, 10, 31)
+	return process{PID: int(n), Start: start}, err == nil && n > 1 && validStamp(start)
+}
+
+// stamp is what holder.sh makes of the times that ps(1) and proc(5) have.
+var stamp = regexp.MustCompile(`^[0-9A-Za-z:_]{1,40}$`)
+
+func validStamp(s string) bool { return stamp.MatchString(s) }
+
 // parseAgent reads the name of a socket.
 func parseAgent(s string) (socket, bool) {
 	if s == "none" {
@@ -114,21 +129,6 @@ func parseLink(s string) (outcome, bool) {
 	cause := &linkError{NoAgent: words[1] == "agent", Occupied: words[1] == "occupied", Detail: text.ASCII(detail)}
 	return outcome{State: failed, Cause: cause}, true
 }
-
-// parseSshd reads a PID and a start stamp.
-func parseSshd(s string) (process, bool) {
-	if s == "- -" {
-		return process{}, true
-	}
-	pid, start, _ := strings.Cut(s, " ")
-	n, err := strconv.ParseUint(pid, 10, 31)
-	return process{PID: int(n), Start: start}, err == nil && n > 1 && validStamp(start)
-}
-
-// stamp is what holder.sh makes of the times that ps(1) and proc(5) have.
-var stamp = regexp.MustCompile(`^[0-9A-Za-z:_]{1,40}$`)
-
-func validStamp(s string) bool { return stamp.MatchString(s) }
 
 var (
 	places = []remotesh.Place{remotesh.PlaceHome, remotesh.PlaceRuntime, remotesh.PlaceNone, placeLoop}

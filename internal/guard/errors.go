@@ -31,10 +31,3 @@ var (
 	// ahead of the request that the agent works on.
 	errUnread = fmt.Errorf("more than %d bytes were sent ahead of an answer", maxUnread)
 )
-
-func checkLength(length uint32) error {
-	if length == 0 || length > MaxFrame {
-		return fmt.Errorf("frame of %d bytes, %w", length, errLength)
-	}
-	return nil
-}

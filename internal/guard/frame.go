@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 )
 
@@ -64,6 +65,13 @@ func (f *frame) readLength(r io.Reader) (int64, error) {
 	}
 	length := binary.BigEndian.Uint32(f.buf.Bytes())
 	return int64(length), checkLength(length)
+}
+
+func checkLength(length uint32) error {
+	if length == 0 || length > MaxFrame {
+		return fmt.Errorf("frame of %d bytes, %w", length, errLength)
+	}
+	return nil
 }
 
 // takeBody appends n bytes of r. If r ends before, that is an error.

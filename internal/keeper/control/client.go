@@ -114,15 +114,10 @@ func (c *Client) Attach(a Attach, person Person) (*Connected, error) {
 		return nil, err
 	}
 	_ = c.w.conn.SetReadDeadline(time.Now().Add(patience))
-	first, err := c.hear()
-	if err != nil {
-		return nil, err
-	}
-	_ = c.w.conn.SetReadDeadline(time.Time{})
-	next := make(chan heard, 1)
-	next <- heard{reply: first}
+	next := c.listen()
 	for {
 		said := <-next
+		_ = c.w.conn.SetReadDeadline(time.Time{}) // it lives
 		r, err := said.reply, said.err
 		switch {
 		case err != nil:

@@ -53,17 +53,9 @@ var ErrNone = errors.New("no such lease, or its session has ended")
 
 // Add counts the session that holds the lease id until it ends.
 func (l *Set) Add(id string) error {
-	if !leaseName.MatchString(id) {
-		return ErrNone
-	}
-	path := filepath.Join(l.dir, id)
-	file, err := rundir.Open(path, os.O_RDWR)
+	file, err := open(l.dir, id)
 	if err != nil {
-		return ErrNone
-	}
-	if removeIfFree(file) {
-		_ = file.Close()
-		return ErrNone
+		return err
 	}
 	l.mu.Lock()
 	known := l.held[id]
@@ -77,13 +69,21 @@ func (l *Set) Add(id string) error {
 	return nil
 }
 
-// removeIfFree removes a lease that no session holds.
-func removeIfFree(file *os.File) bool {
-	if rundir.Flock(file, unix.LOCK_EX|unix.LOCK_NB) != nil {
-		return false
+// open opens a lease that a session holds. It removes one that none does.
+func open(dir, id string) (*os.File, error) {
+	if !leaseName.MatchString(id) {
+		return nil, ErrNone
 	}
-	_ = os.Remove(file.Name())
-	return true
+	file, err := rundir.Open(filepath.Join(dir, id), os.O_RDWR)
+	if err != nil {
+		return nil, ErrNone
+	}
+	if rundir.Flock(file, unix.LOCK_EX|unix.LOCK_NB) == nil {
+		_ = os.Remove(file.Name())
+		_ = file.Close()
+		return nil, ErrNone
+	}
+	return file, nil
 }
 
 // await blocks in the kernel until the session's last descriptor is closed.
@@ -112,9 +112,7 @@ func RemoveFree(dir string) {
 		return
 	}
 	for _, entry := range entries {
-		path := filepath.Join(dir, entry.Name())
-		if file, err := rundir.Open(path, os.O_RDWR); err == nil {
-			removeIfFree(file)
+		if file, err := open(dir, entry.Name()); err == nil {
 			_ = file.Close()
 		}
 	}

@@ -1,6 +1,7 @@
 package link
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -8,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/rs/zerolog"
+
+	"github.com/mosha-ssh/mosha/internal/remotesh"
 )
 
 // remainsOf is what the nth connection leaves.
@@ -29,6 +32,25 @@ func (saidSession) Close() error                { return nil }
 // holding returns a holder of which a script has said this.
 func holding(said string, claims *Claims, log io.Writer) *Holder {
 	return NewHolder(says(said), claims, Config{Log: zerolog.New(log), Pong: func(uint64) {}, Lacks: func(error) {}})
+}
+
+// closedSession is a session whose command has ended before the script came.
+type closedSession struct{ saidSession }
+
+var errClosed = errors.New("closed")
+
+func (closedSession) Write([]byte) (int, error) { return 0, errClosed }
+
+// TestNoShellTakesTheScript: what a server that ends the session at once has run
+// is no shell, whether it ended before the script was written or after.
+func TestNoShellTakesTheScript(t *testing.T) {
+	for name, session := range map[string]Session{"before": closedSession{}, "after": saidSession{strings.NewReader("")}} {
+		_, err := NewHolder(session, noClaims(), Config{Log: zerolog.Nop()}).Take()
+		var remote *remotesh.Error
+		if !errors.As(err, &remote) || remote.Kind != remotesh.NoShell {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }
 
 func noClaims() *Claims { return NewClaims(false, func() {}) }

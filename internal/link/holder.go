@@ -93,8 +93,7 @@ func (h *Holder) begin(first order) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.owed.Store(int32(strings.Count(string(first), "\n")))
-	_, err := h.session.Write(script(first, h.Every, h.Forwarding))
-	return err
+	return remotesh.Begin(h.session, script(first, h.Every, h.Forwarding))
 }
 
 // introduce reads what the script says when it starts, up to where the link is.

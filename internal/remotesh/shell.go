@@ -97,10 +97,19 @@ func (r *Reader) Content(size int) ([]byte, error) {
 // Start sends a script to a shell, and waits for the line marker in its output.
 // The error is an *Error.
 func Start(shell Shell, out *Reader, script []byte, marker string) error {
+	if err := Begin(shell, script); err != nil {
+		return err
+	}
+	return out.Await(marker)
+}
+
+// Begin sends a script to a shell. The error is an *Error of kind NoShell: what
+// the server started in its place has ended.
+func Begin(shell Shell, script []byte) error {
 	if _, err := shell.Write(script); err != nil {
 		return failure(NoShell, nil, err)
 	}
-	return out.Await(marker)
+	return nil
 }
 
 // Send writes orders to a script that runs. The error is an *Error.

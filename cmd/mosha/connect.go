@@ -30,6 +30,7 @@ import (
 // connectCmd is a launch. All flags but the first ones are mosh's own.
 type connectCmd struct {
 	transportFlag
+	forwardFlags
 	SetupOnly  bool     `help:"Set the remote up, say what changed, and start no session. Takes several hosts."`
 	DryRun     bool     `help:"Say what setting up would change there, with a diff, and change nothing. Takes several hosts."`
 	Linger     lingerer `placeholder:"DURATION" help:"Keep the connection that long after the last session: 90, 10m, 8h, at most 30d."`
@@ -81,7 +82,7 @@ func (c *connectCmd) run() error {
 	if err := c.findUDPAddress(ctx); err != nil {
 		return err
 	}
-	dest, err := find(ctx, c.SSH, &person{host: c.Host})
+	dest, err := find(ctx, c.SSH, &person{host: c.Host}, c.options()...)
 	if err != nil {
 		return err
 	}

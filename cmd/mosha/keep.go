@@ -11,6 +11,7 @@ import (
 type keepCmd struct {
 	sshFlag
 	transportFlag
+	forwardFlags
 	Hosts []string `arg:"" name:"host" placeholder:"[user@]host" help:"Destinations, as for ssh."`
 }
 
@@ -22,7 +23,7 @@ func (c keepCmd) Run() error {
 
 // keep connects, or wakes a keeper that waits for a person, and tells it to stay.
 func (c keepCmd) keep(ctx context.Context, who *person) error {
-	dest, err := find(ctx, c.SSH, who)
+	dest, err := find(ctx, c.SSH, who, c.options()...)
 	if err != nil {
 		return err
 	}

@@ -21,15 +21,15 @@ type destination struct {
 	who    *person
 }
 
-// find asks ssh, with the options of the --ssh flag, what it makes of the
-// person's host.
-func find(ctx context.Context, ssh string, who *person) (*destination, error) {
+// find asks ssh, with the options of the --ssh flag and these further ones, what
+// it makes of the person's host.
+func find(ctx context.Context, ssh string, who *person, extra ...string) (*destination, error) {
 	words, err := sshconfig.Words(ssh)
 	if err != nil {
 		return nil, err
 	}
 	stop := afterAWhile(who.tell, func() string { return "waiting for ssh -G to say what is configured for " + who.host })
-	config, err := sshconfig.Resolve(ctx, child.Env{}, words, who.host)
+	config, err := sshconfig.Resolve(ctx, child.Env{}, words, who.host, extra...)
 	stop()
 	if err != nil {
 		return nil, err
@@ -104,6 +104,7 @@ func attach(ctx context.Context, spec control.Spec, a control.Attach, who contro
 // miss. It reports whether there is anything of that.
 func (l *launch) note() (lacks bool) {
 	l.who.note(l.up.Notes)
+	_ = noteTunnels(l.up.Tunnels) // the session begins all the same
 	if l.up.Agent == "" {
 		path, _ := l.config.ForwardedSocket(os.Getenv)
 		warn(explain.NoAgent(path, l.config.AgentSetting()))

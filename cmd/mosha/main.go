@@ -34,6 +34,7 @@ type cli struct {
 
 	Connect   connectCmd   `cmd:"" default:"withargs" help:"Start a mosh session (the default; spelled out for a host named like a command)."`
 	Keep      keepCmd      `cmd:"" help:"Connect, and stay connected until mosha stop."`
+	Forward   forwardCmd   `cmd:"" help:"List the tunnels of a connection in the background, add some, or end some."`
 	Reconnect reconnectCmd `cmd:"" help:"Connect again where that waits for you, or is tried only now and then. It stays for as long as before."`
 	Status    statusCmd    `cmd:"" help:"Show the connections in the background."`
 	Log       logCmd       `cmd:"" help:"Show what happened to the connection to a host."`

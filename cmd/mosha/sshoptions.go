@@ -19,10 +19,10 @@ var sshOptions = map[string]string{
 
 // sshSays are the options about which there is more to say.
 var sshSays = map[string]explain.Failure{
-	"-D": {Message: "port forwarding (-D) is not supported", Hint: "an ssh beside the session can do it: ssh -N -D PORT HOST"},
-	"-L": {Message: "port forwarding (-L) is not supported", Hint: "an ssh beside the session can do it: ssh -N -L PORT:HOST:PORT HOST"},
-	"-R": {Message: "port forwarding (-R) is not supported", Hint: "an ssh beside the session can do it: ssh -N -R PORT:HOST:PORT HOST"},
-	"-g": {Message: "port forwarding (-g) is not supported"},
+	"-D": {Message: "unknown flag -D", Hint: "mosha HOST, mosha keep and mosha forward take tunnels"},
+	"-L": {Message: "unknown flag -L", Hint: "mosha HOST, mosha keep and mosha forward take tunnels"},
+	"-R": {Message: "unknown flag -R", Hint: "mosha HOST, mosha keep and mosha forward take tunnels"},
+	"-g": {Message: "-g is an option of ssh", Hint: "a tunnel's address of * does the same: -L *:PORT:HOST:PORT"},
 	"-W": {Message: "forwarding of standard input and output (-W) is not supported"},
 	"-w": {Message: "forwarding of a network interface (-w) is not supported"},
 	"-X": {Message: "X11 forwarding (-X) is not supported"},

@@ -143,6 +143,11 @@ func rows(all []*control.Status, width int) string {
 // person can do about it.
 func remarks(s *control.Status) []string {
 	lines := s.Problems
+	for _, t := range s.Tunnels {
+		if t.Problem != "" {
+			lines = append(lines[:len(lines):len(lines)], t.Option+": "+t.Problem)
+		}
+	}
 	if s.Reason != "" {
 		lines = append([]string{"OpenSSH carries the connection: " + s.Reason}, lines...)
 	}

@@ -45,6 +45,7 @@ var overOpenSSH = []struct {
 	{"PasswordWrong", TestPasswordWrongThreeTimes},
 	{"Command", TestCommandHasTheAgent},
 	{"NoSecret", TestNoSecretInTheLog},
+	{"Tunnels", TestTunnels},
 }
 
 // TestOverOpenSSH runs them.
@@ -66,7 +67,7 @@ func transportOf(t *testing.T) string {
 // withTransport adds the world's transport to the arguments of a launch or of
 // keep or doctor.
 func (w *world) withTransport(args []string) []string {
-	if w.transport == "" || len(args) == 0 || slices.Contains([]string{"status", "log", "stop"}, args[0]) {
+	if w.transport == "" || len(args) == 0 || slices.Contains([]string{"status", "log", "stop", "forward"}, args[0]) {
 		return args
 	}
 	at := 0

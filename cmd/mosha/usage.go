@@ -28,7 +28,7 @@ func wrongWord(flag, value string, words []string) *explain.Failure {
 var (
 	// shortNames are mosh's flags that have one letter only, as the parser calls
 	// them.
-	shortNames = regexp.MustCompile(`--([aAn46])\b`)
+	shortNames = regexp.MustCompile(`--([aAnLRD46])\b`)
 	// unknownFlag and badWord are the parser's words, which its error types do not
 	// tell apart.
 	unknownFlag = regexp.MustCompile(`^unknown flag (-[^,]*)`)

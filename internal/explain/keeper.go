@@ -30,7 +30,13 @@ func background(err error) Failure {
 	var version *control.VersionError
 	var spawn *control.SpawnError
 	var file *rundir.FileError
+	var down *control.TunnelError
+	var none *control.NoTunnelError
 	switch {
+	case errors.As(err, &down):
+		return Failure{down.Error(), "ExitOnForwardFailure has the launch fail for that", ExitHere}
+	case errors.As(err, &none):
+		return Failure{none.Error(), "mosha forward HOST lists those that there are", ExitHere}
 	case errors.As(err, &file):
 		return Failure{file.Error(), "remove it: mosha has a file of its own there", ExitHere}
 	case errors.As(err, &silent):

@@ -34,13 +34,17 @@ func (s service) attach(ctx context.Context, c *control.Conversation, a control.
 	if err == nil {
 		err = carriedBy(conn, a.Transport)
 	}
+	var tunnels []control.Tunnel
+	if err == nil && a.Session {
+		conn.Begin(true)
+		tunnels, err = s.forwardConfigured(ctx, a.Config)
+	}
 	if err != nil {
 		return c.Fail(err)
 	}
-	if a.Session {
-		conn.Begin(true)
-	}
-	if err := c.Up(s.up(conn, notes)); err != nil {
+	up := s.up(conn, notes)
+	up.Tunnels = tunnels
+	if err := c.Up(up); err != nil {
 		return err
 	}
 	return s.serveAttached(ctx, c, conn)

@@ -180,7 +180,7 @@ func (a *attempt) uselessLocked() bool {
 // serve takes over an SSH connection and begins to serve its channels.
 func (k *Keeper) serve(conn sshconn.Connection) *remote.Connection {
 	k.mu.Lock()
-	options := remote.Options{Config: k.spec.Config, Log: k.log, Guard: k.agents.guard, Claims: k.claims, First: k.known.learned.First}
+	options := remote.Options{Config: k.spec.Config, Log: k.log, Guard: k.agents.guard, Claims: k.claims, First: k.known.learned.First, Forwarded: k.forwarded}
 	k.mu.Unlock()
 	return remote.New(conn, owner{k}, options)
 }

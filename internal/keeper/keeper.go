@@ -42,6 +42,7 @@ import (
 	"github.com/mosha-ssh/mosha/internal/link"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/tunnel"
 )
 
 // Keeper is the process's one instance. The connection is driven by reconnecting
@@ -56,6 +57,7 @@ type Keeper struct {
 	questions questions
 	uses      memory.Uses
 	claims    *link.Claims
+	tunnels   *tunnel.Set
 
 	news // guards what follows
 
@@ -126,6 +128,7 @@ func newKeeper(spec saved, log zerolog.Logger) *Keeper {
 	k.questions = questions{asks: make(chan ask), others: k.canAsk}
 	k.agents = newAgents(spec.Config, spec.Agents, log)
 	k.claims = link.NewClaims(spec.Actor, k.saveOrLog)
+	k.tunnels = tunnel.NewSet(log)
 	k.leases = lease.NewSet(dir.Sessions(), k.sessionsChanged)
 	if rest := min(time.Until(spec.Lingering), spec.Linger); rest > 0 { // the clock may have been set
 		k.lingerLocked(rest)
@@ -162,6 +165,7 @@ func (k *Keeper) enterLocked(state control.State) {
 		return
 	}
 	k.state, k.since = state, time.Now()
+	k.forwardLocked()
 	k.log.Info().Str("state", string(state)).Msg("state")
 }
 
@@ -191,6 +195,7 @@ func (k *Keeper) toSave() saved {
 	spec := k.spec
 	spec.Kept, spec.Linger, spec.Lingering = k.lifetime.kept, k.lifetime.linger, k.lifetime.lingering
 	spec.Agents, spec.Actor, spec.Choice = k.agents.known(), k.claims.Ours(), k.known.choice
+	spec.Tunnels = k.tunnels.Requests()
 	return spec
 }
 

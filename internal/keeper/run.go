@@ -109,6 +109,8 @@ func (k *Keeper) live(ctx context.Context, ready func(error) error) error {
 	end := k.guarded()
 	defer end()
 
+	defer k.tunnels.Close()
+	k.tunnels.Begin(k.spec.Tunnels...)
 	serving, endServing := context.WithCancel(context.Background())
 	var helpers sync.WaitGroup
 	helpers.Go(func() { k.server().Serve(serving, listener) })

@@ -34,6 +34,10 @@ func (s service) answer(ctx context.Context, c *control.Conversation) error {
 		return s.runShell(ctx, c, *c.Shell)
 	case remoteTasks[c.Op].do != nil:
 		return s.runTask(ctx, c, remoteTasks[c.Op])
+	case c.Op == control.OpTunnel:
+		return s.addTunnels(ctx, c)
+	case c.Op == control.OpCancel:
+		return s.cancelTunnels(c)
 	case c.Op == control.OpStatus:
 		return c.Status(s.status())
 	case c.Op == control.OpStop:

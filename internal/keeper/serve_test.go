@@ -106,16 +106,16 @@ func TestRubbish(t *testing.T) {
 		"another protocol":        {"GET / HTTP/1.1\r\n\r\n", ""},
 		"an empty line":           {"\n", ""},
 		"another kind of value":   {`["mosha", 1]` + "\n", ""},
-		"a number too large":      {`{"mosha":3e99,"op":"status"}` + "\n", ""},
+		"a number too large":      {`{"mosha":4e99,"op":"status"}` + "\n", ""},
 		"megabytes without end":   {long, ""},
-		"megabytes, then an end":  {`{"mosha":3,"op":"` + long + "\"}\n", ""},
+		"megabytes, then an end":  {`{"mosha":4,"op":"` + long + "\"}\n", ""},
 		"deeply nested":           {strings.Repeat("[", 64<<10-1) + "\n", ""},
 		"no version":              {`{"op":"status"}` + "\n", "keeper.VersionError"},
-		"nothing wanted":          {`{"mosha":3}` + "\n", "unknown call"},
-		"unknown call":            {`{"mosha":3,"op":"reboot"}` + "\n", "unknown call"},
-		"for another destination": {`{"mosha":3,"op":"attach","attach":{"config":{"HostName":"other"}}}` + "\n", "unknown call"},
-		"an attach without form":  {`{"mosha":3,"op":"attach"}` + "\n", "unknown call"},
-		"a start without form":    {`{"mosha":3,"op":"start","start":null}` + "\n", "unknown call"},
+		"nothing wanted":          {`{"mosha":4}` + "\n", "unknown call"},
+		"unknown call":            {`{"mosha":4,"op":"reboot"}` + "\n", "unknown call"},
+		"for another destination": {`{"mosha":4,"op":"attach","attach":{"config":{"HostName":"other"}}}` + "\n", "unknown call"},
+		"an attach without form":  {`{"mosha":4,"op":"attach"}` + "\n", "unknown call"},
+		"a start without form":    {`{"mosha":4,"op":"start","start":null}` + "\n", "unknown call"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := listenForTest(t)
@@ -137,8 +137,8 @@ func TestRubbishLater(t *testing.T) {
 	for name, rubbish := range map[string]string{
 		"a word":     "hello\n",
 		"a megabyte": strings.Repeat("x", 1<<20),
-		"two calls":  strings.Repeat(`{"mosha":3,"op":"lease","lease":"../../x"}`+"\n", 2),
-		"many calls": strings.Repeat(`{"mosha":3,"op":"lease","lease":"../../x"}`+"\n", 10000),
+		"two calls":  strings.Repeat(`{"mosha":4,"op":"lease","lease":"../../x"}`+"\n", 2),
+		"many calls": strings.Repeat(`{"mosha":4,"op":"lease","lease":"../../x"}`+"\n", 10000),
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := listenForTest(t)
@@ -158,7 +158,7 @@ func TestEarlyCall(t *testing.T) {
 	l := listenForTest(t)
 	conn := l.dial()
 	l.attach(conn)
-	_, _ = conn.Write([]byte(`{"mosha":3,"op":"keep"}` + "\n"))
+	_, _ = conn.Write([]byte(`{"mosha":4,"op":"keep"}` + "\n"))
 	_ = conn.Close()
 	l.left()
 }
@@ -166,7 +166,7 @@ func TestEarlyCall(t *testing.T) {
 // attach has the keeper count a client.
 func (l *listening) attach(conn net.Conn) {
 	l.t.Helper()
-	if _, err := conn.Write([]byte(`{"mosha":3,"op":"attach","attach":{}}` + "\n")); err != nil {
+	if _, err := conn.Write([]byte(`{"mosha":4,"op":"attach","attach":{}}` + "\n")); err != nil {
 		l.t.Fatal(err)
 	}
 	l.counted(1)
@@ -186,12 +186,12 @@ func (l *listening) counted(n int) {
 // and the keeper lives.
 func FuzzControl(f *testing.F) {
 	for _, seed := range []string{
-		"", "\n", "{}\n", `{"mosha":3}`, `{"mosha":2,"op":"status"}` + "\n", `{"mosha":3,"op":"status"}` + "\n",
-		`{"mosha":3,"op":"stop"}` + "\n", `{"mosha":3,"op":"setup"}` + "\n",
-		`{"mosha":3,"op":"attach","attach":{"config":{"HostName":"devbox.example","User":"me","Port":22},"session":true}}` + "\n",
-		`{"mosha":3,"op":"attach","attach":{"agent_socket":"/x","session":true,"linger":-1}}` + "\n" + `{"mosha":3,"op":"answer","answer":{"number":1,"ok":true,"lengths":[3]}}` + "\nyes",
-		`{"mosha":3,"op":"attach","attach":{}}` + "\n" + `{"mosha":3,"op":"lease","lease":"AAAAAAAAAAAAAAAAAAAAAAAAAA"}` + "\n" + `{"mosha":3,"op":"keep"}` + "\n",
-		`{"mosha":3,"op":"start","start":{"command":"mosh-server new","pty":{"Term":"xterm","Columns":80,"Rows":24}}}` + "\n",
+		"", "\n", "{}\n", `{"mosha":4}`, `{"mosha":2,"op":"status"}` + "\n", `{"mosha":4,"op":"status"}` + "\n",
+		`{"mosha":4,"op":"stop"}` + "\n", `{"mosha":4,"op":"setup"}` + "\n",
+		`{"mosha":4,"op":"attach","attach":{"config":{"HostName":"devbox.example","User":"me","Port":22},"session":true}}` + "\n",
+		`{"mosha":4,"op":"attach","attach":{"agent_socket":"/x","session":true,"linger":-1}}` + "\n" + `{"mosha":4,"op":"answer","answer":{"number":1,"ok":true,"lengths":[3]}}` + "\nyes",
+		`{"mosha":4,"op":"attach","attach":{}}` + "\n" + `{"mosha":4,"op":"lease","lease":"AAAAAAAAAAAAAAAAAAAAAAAAAA"}` + "\n" + `{"mosha":4,"op":"keep"}` + "\n",
+		`{"mosha":4,"op":"start","start":{"command":"mosh-server new","pty":{"Term":"xterm","Columns":80,"Rows":24}}}` + "\n",
 	} {
 		f.Add([]byte(seed))
 	}

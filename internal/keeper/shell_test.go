@@ -63,7 +63,7 @@ func TestShellEndsUnderItsInput(t *testing.T) {
 		ours, theirs := net.Pipe()
 		go k.server().Converse(t.Context(), theirs, func() {})
 		go func() {
-			_, _ = ours.Write([]byte(`{"mosha":3,"op":"shell","shell":{}}` + "\n" + `{"mosha":3,"op":"input","input":"ZXhpdAo="}` + "\n"))
+			_, _ = ours.Write([]byte(`{"mosha":4,"op":"shell","shell":{}}` + "\n" + `{"mosha":4,"op":"input","input":"ZXhpdAo="}` + "\n"))
 		}()
 		if said, err := bufio.NewReader(ours).ReadString('\n'); said != `{"exit":7}`+"\n" {
 			t.Errorf("%q, %v", said, err)

@@ -11,6 +11,7 @@ import (
 	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/tunnel"
 )
 
 // saved is what a keeper goes by: what it was told when it was spawned, and what
@@ -26,6 +27,8 @@ type saved struct {
 	Actor     bool           `json:"actor,omitempty"`
 	Resumed   []time.Time    `json:"resumed,omitempty"` // lately
 	Choice    sshconn.Choice `json:"choice,omitzero"`
+
+	Tunnels []tunnel.Request `json:"tunnels,omitempty"`
 }
 
 // inherit takes over, from the spec that the previous keeper left, what a launch
@@ -37,6 +40,7 @@ func (s *saved) inherit(left saved, boot string) {
 	}
 	s.Kept, s.Linger, s.Lingering = left.Kept, left.Linger, left.Lingering
 	s.Agents, s.Actor, s.Choice = left.Agents, left.Actor, left.Choice
+	s.Tunnels = left.Tunnels
 }
 
 // store is where the keeper saves what one needs that takes its place.

@@ -13,7 +13,7 @@ import (
 const maxProblem = 1 << 10
 
 func (k *Keeper) status() *control.Status {
-	sessions, used := k.leases.Count(), k.agents.guard.Served()
+	sessions, used, tunnels := k.leases.Count(), k.agents.guard.Served(), statusOf(k.tunnels.Status())
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	config := k.spec.Config
@@ -23,6 +23,7 @@ func (k *Keeper) status() *control.Status {
 		Sessions: sessions, Kept: k.lifetime.kept, Reconnects: max(k.ups-1, 0),
 		Requests: used.Requests, Signatures: used.Signs, Log: k.spec.Dirs.Log(k.spec.ID()),
 	}
+	s.Tunnels = tunnels
 	s.Transport, s.Reason = k.carrierLocked()
 	if !k.lostAt.IsZero() {
 		s.Lost = seconds(time.Since(k.lostAt))

@@ -96,6 +96,8 @@ type Config struct {
 	SendEnv             []string // patterns of names
 	SetEnv              []string // NAME=VALUE
 	BatchMode           bool
+
+	Forwarding Forwarding
 }
 
 // ID names the destination in 16 hexadecimal digits: two launches with the same

@@ -104,6 +104,7 @@ Host dev
 		PreferredAuthentications: []string{"password", "publickey"}, NumberOfPasswordPrompts: 2,
 		AddKeysToAgent: "confirm", AddKeysLifetime: time.Hour, LogLevel: "SILENT", FingerprintHash: "MD5", VisualHostKey: true,
 		SecurityKeyProvider: "/sk.so", PKCS11Provider: "/pkcs11.so",
+		Forwarding: Forwarding{Mask: 0o177},
 	}
 	for _, names := range [][]string{c.KexAlgorithms, c.HostKeyAlgorithms, c.PubkeyAcceptedAlgorithms, c.CASignatureAlgorithms} {
 		if len(names) < 3 {

@@ -40,6 +40,7 @@ func parse(output []byte) (*Config, error) {
 		LogLevel:                "INFO",
 
 		ForwardAgent: "no",
+		Forwarding:   Forwarding{Mask: 0o177},
 	}
 	lines := bufio.NewScanner(bytes.NewReader(output))
 	lines.Buffer(nil, maxLine)
@@ -74,11 +75,12 @@ var dispensable = map[string]bool{
 	"tcpkeepalive": true, "numberofpasswordprompts": true, "addkeystoagent": true, "updatehostkeys": true,
 	"visualhostkey": true, "rekeylimit": true, "setenv": true, "forkafterauthentication": true,
 	"gssapiauthentication": true, "gssapidelegatecredentials": true, "gssapikeyexchange": true, "gssapitrustdns": true, "hostbasedauthentication": true,
+	"gatewayports": true, "exitonforwardfailure": true, "streamlocalbindunlink": true,
 }
 
 // setter finds a key's setter, nil for one that does not matter.
 func setter(key string) func(*Config, string) bool {
-	for _, table := range []map[string]func(*Config, string) bool{setters, hostKeySetters, tcpSetters, sessionSetters, opensshSetters} {
+	for _, table := range []map[string]func(*Config, string) bool{setters, hostKeySetters, tcpSetters, sessionSetters, forwardSetters, opensshSetters} {
 		if set := table[key]; set != nil {
 			return set
 		}

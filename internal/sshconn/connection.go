@@ -19,6 +19,13 @@ type Connection interface {
 	// channel of requests. If the server refuses, the error is an
 	// *ssh.OpenChannelError.
 	OpenChannel(kind string, extra []byte) (ssh.Channel, <-chan *ssh.Request, error)
+	// SendRequest asks the server to listen for connections, or no longer: the
+	// requests of RFC 4254, section 7.1, and PROTOCOL, section 2.4. Over OpenSSH
+	// there are no others.
+	SendRequest(name string, wantReply bool, payload []byte) (granted bool, answer []byte, err error)
+	// Done is closed when nothing more comes from the server, before the streams of
+	// its channels end.
+	Done() <-chan struct{}
 	// RoundTrip asks the server something and returns when it has answered,
 	// whatever the answer. It fails once the connection has ended.
 	RoundTrip() error
@@ -28,9 +35,10 @@ type Connection interface {
 	// false where nobody can see that, as behind a proxy. It does not block.
 	Probe() (confirmed, known bool)
 	// Serve calls agent for every agent channel that the server opens, and
-	// answers all else that the server asks. It returns when the connection
-	// has ended. It must be called once, and agent must not block.
-	Serve(agent func(AgentOffer))
+	// forwarded for every other, which refuses what nobody has asked for; it
+	// answers all else that the server asks. It returns when the connection has
+	// ended. It must be called once, and neither may block.
+	Serve(agent func(AgentOffer), forwarded func(ssh.NewChannel))
 	// LocalAddr returns the address that the connection comes from. Its network
 	// is "proxy" if nobody here knows that address.
 	LocalAddr() net.Addr

@@ -12,7 +12,7 @@ import (
 func TestLateAnswer(t *testing.T) {
 	l := listenForTest(t)
 	conn := l.dial()
-	_, _ = conn.Write([]byte(`{"mosha":3,"op":"attach","attach":{}}` + "\n"))
+	_, _ = conn.Write([]byte(`{"mosha":4,"op":"attach","attach":{}}` + "\n"))
 	l.counted(1)
 	w := newWire(conn)
 	ask := func(void <-chan struct{}) <-chan [][]byte {

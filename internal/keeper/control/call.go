@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
+	"github.com/mosha-ssh/mosha/internal/tunnel"
 )
 
 // Call is a line from a client: the first tells what it wants, further ones belong
@@ -18,6 +19,8 @@ type Call struct {
 	Start  *Start  `json:"start,omitempty"`
 	Shell  *Shell  `json:"shell,omitempty"`
 	Input  []byte  `json:"input,omitempty"`
+
+	Tunnels []tunnel.Request `json:"tunnels,omitempty"`
 }
 
 // What a client can want.
@@ -34,6 +37,8 @@ const (
 	OpUnset  = "unset"  // take that back
 	OpTry    = "try"    // report what setup would do
 	OpTryUn  = "try-un" // report what unset would do
+	OpTunnel = "tunnel" // add tunnels
+	OpCancel = "cancel" // end tunnels
 	OpStatus = "status"
 	OpStop   = "stop" // in every version
 )

@@ -32,6 +32,7 @@ var carried = []error{
 	&sshconn.HostKeyError{},
 	&sshconn.AuthError{}, &sshconn.UnsupportedError{},
 	&sshconn.MasterError{}, &sshconn.PathError{}, &TransportError{}, &ExpiredError{},
+	&TunnelError{}, &NoTunnelError{},
 }
 
 // byName finds the types in carried again.

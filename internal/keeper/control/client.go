@@ -12,6 +12,7 @@ import (
 	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 	"github.com/mosha-ssh/mosha/internal/secret"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/tunnel"
 )
 
 // Client is a launcher's conversation with a keeper. It serves one request and
@@ -254,6 +255,24 @@ func (c *Client) Setup(undo, preview bool) (*SetupReport, error) {
 		err = ErrGone
 	}
 	return r.Report, err
+}
+
+// Tunnel adds tunnels to those of the keeper, and returns how they are.
+func (c *Client) Tunnel(add []tunnel.Request) ([]Tunnel, error) {
+	if err := c.say(Call{Op: OpTunnel, Tunnels: add}); err != nil {
+		return nil, err
+	}
+	r, err := c.hear()
+	return r.Tunnels, err
+}
+
+// Cancel ends tunnels of the keeper. One that it has not is a *NoTunnelError.
+func (c *Client) Cancel(end []tunnel.Request) error {
+	if err := c.say(Call{Op: OpCancel, Tunnels: end}); err != nil {
+		return err
+	}
+	_, err := c.hear()
+	return err
 }
 
 // end has the keeper end its connection and itself, and returns when it is gone.

@@ -71,7 +71,7 @@ func TestStranger(t *testing.T) {
 		}
 		file := os.NewFile(uintptr(fd), "stranger")
 		defer file.Close()
-		_, _ = file.WriteString(`{"mosha":3,"op":"status"}` + "\n")
+		_, _ = file.WriteString(`{"mosha":4,"op":"status"}` + "\n")
 		said, _ = io.ReadAll(file)
 	})
 	if len(said) > 0 {

@@ -36,7 +36,7 @@ func socketPair(t testing.TB) (ours, theirs *net.UnixConn) {
 // TestNumbers: clients by the thousand that say nothing, or half a line, keep
 // no honest one waiting for their time to end.
 func TestNumbers(t *testing.T) {
-	for name, says := range map[string]string{"nothing": "", "half a line": `{"mosha":3,"op":"sta`} {
+	for name, says := range map[string]string{"nothing": "", "half a line": `{"mosha":4,"op":"sta`} {
 		t.Run(name, func(t *testing.T) {
 			l := listenForTest(t)
 			const crowd = 2000
@@ -65,7 +65,7 @@ func TestAttachedStay(t *testing.T) {
 	conns := make([]*net.UnixConn, maxClients)
 	for i := range conns {
 		conns[i] = l.dial()
-		_, _ = conns[i].Write([]byte(`{"mosha":3,"op":"attach","attach":{}}` + "\n"))
+		_, _ = conns[i].Write([]byte(`{"mosha":4,"op":"attach","attach":{}}` + "\n"))
 	}
 	l.counted(maxClients)
 	for _, conn := range conns {
@@ -76,7 +76,7 @@ func TestAttachedStay(t *testing.T) {
 	newcomer := l.dial()
 	answered := make(chan string, 1)
 	go func() {
-		_, _ = newcomer.Write([]byte(`{"mosha":3,"op":"status"}` + "\n"))
+		_, _ = newcomer.Write([]byte(`{"mosha":4,"op":"status"}` + "\n"))
 		answered <- ended(t, newcomer)
 	}()
 	_ = conns[7].Close()

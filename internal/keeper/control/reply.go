@@ -21,6 +21,7 @@ type reply struct {
 	Exit    *int            `json:"exit,omitempty"` // of the server's start; -1: the server told none
 	Report  *SetupReport    `json:"report,omitempty"`
 	Status  *Status         `json:"status,omitempty"`
+	Tunnels []Tunnel        `json:"tunnels,omitempty"` // those that were asked for
 	Done    bool            `json:"done,omitempty"`
 }
 
@@ -35,6 +36,8 @@ type Connected struct {
 	// Forwarding is for whoever looks for the agent's socket on the remote.
 	Forwarding remotesh.Forwarding `json:"forwarding"`
 	OneSession bool                `json:"one_session,omitempty"` // see sshconn.Facts
+	// Tunnels are those of the launch's configuration.
+	Tunnels []Tunnel `json:"tunnels,omitempty"`
 }
 
 // Ready is what is known once the set-up and the link are done or have failed.

@@ -234,5 +234,8 @@ func (c *Conversation) Report(r *SetupReport) error { return c.w.send(reply{Repo
 // Status tells how the keeper is.
 func (c *Conversation) Status(s *Status) error { return c.w.send(reply{Status: s}) }
 
+// Tunnels tells how the tunnels are that were asked for.
+func (c *Conversation) Tunnels(all []Tunnel) error { return c.w.send(reply{Tunnels: all, Done: true}) }
+
 // Done tells that the last call was carried out.
 func (c *Conversation) Done() error { return c.w.send(reply{Done: true}) }

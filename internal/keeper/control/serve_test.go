@@ -192,7 +192,7 @@ func open(t *testing.T, conn *net.UnixConn) bool {
 func TestSilence(t *testing.T) {
 	for name, say := range map[string]func(net.Conn){
 		"nothing":     func(net.Conn) {},
-		"half a line": func(c net.Conn) { _, _ = c.Write([]byte(`{"mosha":3,`)) },
+		"half a line": func(c net.Conn) { _, _ = c.Write([]byte(`{"mosha":4,`)) },
 		"a byte a second": func(c net.Conn) {
 			for {
 				if _, err := c.Write([]byte(" ")); err != nil {
@@ -224,7 +224,7 @@ func TestDeafClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &listening{t: t}
 		ours, theirs := net.Pipe()
-		go func() { _, _ = theirs.Write([]byte(`{"mosha":3,"op":"status"}` + "\n")) }()
+		go func() { _, _ = theirs.Write([]byte(`{"mosha":4,"op":"status"}` + "\n")) }()
 		began := time.Now()
 		l.server().Converse(t.Context(), ours, func() {})
 		if took := time.Since(began); took < patience || took > 2*patience {

@@ -53,6 +53,7 @@ type Status struct {
 	Transport string `json:"transport"`                  // native or openssh; auto: not known yet
 	Reason    string `json:"transport_reason,omitempty"` // why OpenSSH was chosen automatically
 
+	Tunnels  []Tunnel `json:"tunnels,omitempty"`
 	Problems []string `json:"problems,omitempty"` // what is missing, in the words of the log
 	Log      string   `json:"log"`                // the log's path
 }

@@ -19,7 +19,7 @@ import (
 
 const (
 	// protocolVersion is counted up when a message changes its meaning.
-	protocolVersion = 3
+	protocolVersion = 4
 	// maxLine bounds one message on the control socket, in bytes.
 	maxLine = 64 << 10
 	// maxCall bounds the first one of a conversation, which may carry what a

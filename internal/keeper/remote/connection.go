@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"golang.org/x/crypto/ssh"
 
 	"github.com/mosha-ssh/mosha/internal/guard"
 	"github.com/mosha-ssh/mosha/internal/keeper/control"
@@ -44,6 +45,8 @@ type Options struct {
 	Guard  *guard.Guard  // serves the agent channels
 	Claims *link.Claims  // for the link holder
 	First  time.Duration // what the first answer took on the connection before, 0: not known
+	// Forwarded serves the channels for the listeners that the server was asked for.
+	Forwarded func(over sshconn.Connection, offer ssh.NewChannel)
 }
 
 // Connection is one SSH connection while it lasts. It ends once, by Close, by
@@ -102,7 +105,9 @@ func New(conn sshconn.Connection, owner Owner, options Options) *Connection {
 	c.holding = newHolding(c)
 	c.setup = &setup{c: c}
 	c.channels = &agentChannels{c: c, door: guard.NewDoor()}
-	c.goes(func() { conn.Serve(c.channels.offered) })
+	c.goes(func() {
+		conn.Serve(c.channels.offered, func(offer ssh.NewChannel) { c.Forwarded(conn, offer) })
+	})
 	c.beats()
 	go c.end()
 	return c
@@ -110,6 +115,9 @@ func New(conn sshconn.Connection, owner Owner, options Options) *Connection {
 
 // Facts returns what is known of how the connection was made.
 func (c *Connection) Facts() sshconn.Facts { return c.ssh.Facts() }
+
+// SSH returns the connection itself, for what is forwarded over it.
+func (c *Connection) SSH() sshconn.Connection { return c.ssh }
 
 // Done is closed when nothing of the connection runs any more.
 func (c *Connection) Done() <-chan struct{} { return c.done }

@@ -22,6 +22,13 @@ func (c deadConnection) OpenChannel(string, []byte) (ssh.Channel, <-chan *ssh.Re
 	return nil, nil, net.ErrClosed
 }
 
+func (c deadConnection) Serve(func(sshconn.AgentOffer), func(ssh.NewChannel)) { <-c.gone }
+
+func (c deadConnection) SendRequest(string, bool, []byte) (bool, []byte, error) {
+	<-c.gone
+	return false, nil, net.ErrClosed
+}
+
 func (c deadConnection) RoundTrip() error {
 	<-c.gone
 	return errors.New("gone")
@@ -29,10 +36,10 @@ func (c deadConnection) RoundTrip() error {
 
 func (c deadConnection) Probe() (confirmed, known bool) { return false, false }
 
-func (c deadConnection) Serve(func(sshconn.AgentOffer)) { <-c.gone }
-func (c deadConnection) LocalAddr() net.Addr            { return &net.UnixAddr{} }
-func (c deadConnection) Facts() sshconn.Facts           { return sshconn.Facts{} }
-func (c deadConnection) Close() error                   { return nil }
+func (c deadConnection) Done() <-chan struct{} { return c.gone }
+func (c deadConnection) LocalAddr() net.Addr   { return &net.UnixAddr{} }
+func (c deadConnection) Facts() sshconn.Facts  { return sshconn.Facts{} }
+func (c deadConnection) Close() error          { return nil }
 
 func (c deadConnection) Wait() error {
 	<-c.gone

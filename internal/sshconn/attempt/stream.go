@@ -14,7 +14,9 @@ import (
 // side ended it.
 type Stream struct {
 	net.Conn
-	in *bufio.Reader // x/crypto reads the version line byte by byte
+	in   *bufio.Reader // x/crypto reads the version line byte by byte
+	once sync.Once     // closes end
+	end  chan struct{} // closed when nothing more can be read
 
 	mu       sync.Mutex
 	sniffer  sniffer
@@ -33,7 +35,7 @@ type observer struct {
 }
 
 func newStream(c net.Conn) *Stream {
-	return &Stream{Conn: c, in: bufio.NewReader(c)}
+	return &Stream{Conn: c, in: bufio.NewReader(c), end: make(chan struct{})}
 }
 
 // observe replaces the observer.
@@ -54,6 +56,9 @@ func (s *Stream) Read(p []byte) (int, error) {
 	s.isLost = s.isLost || lost
 	o := s.observer
 	s.mu.Unlock()
+	if err != nil {
+		s.once.Do(func() { close(s.end) })
+	}
 	if lost && o.lost != nil {
 		o.lost()
 	}
@@ -100,6 +105,9 @@ func (s *Stream) Close() error {
 	s.mu.Unlock()
 	return s.Conn.Close()
 }
+
+// Done is closed when nothing more can be read.
+func (s *Stream) Done() <-chan struct{} { return s.end }
 
 // IsLost reports whether the other side ended the connection.
 func (s *Stream) IsLost() bool {

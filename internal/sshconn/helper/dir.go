@@ -44,6 +44,10 @@ func (d Dir) Pass() string { return filepath.Join(string(d), "p") }
 // Ask is our socket to which our program brings what ssh asks.
 func (d Dir) Ask() string { return filepath.Join(string(d), "q") }
 
+// Forward is our socket to which ssh brings the connections of a listener on the
+// server.
+func (d Dir) Forward(n int) string { return filepath.Join(string(d), "f"+strconv.Itoa(n)) }
+
 // PassProgram is the name of our program that hands ssh its connection.
 func (d Dir) PassProgram() string { return filepath.Join(string(d), passName) }
 

@@ -64,17 +64,20 @@ func (c *Conn) SessionBind(forwarding bool) ([]byte, error) {
 	return c.binding.Message(forwarding), nil
 }
 
+// Done is that of Connection.
+func (c *Conn) Done() <-chan struct{} { return c.stream.Done() }
+
 // Serve is that of Connection.
-func (c *Conn) Serve(agent func(sshconn.AgentOffer)) {
+func (c *Conn) Serve(agent func(sshconn.AgentOffer), forwarded func(ssh.NewChannel)) {
 	var requests sync.WaitGroup
 	defer requests.Wait()
 	requests.Go(c.serveRequests)
 	for offered := range c.NewChannels {
-		if offered.ChannelType() != "auth-agent@openssh.com" {
-			_ = offered.Reject(ssh.UnknownChannelType, "not served here")
+		if offered.ChannelType() == "auth-agent@openssh.com" {
+			agent(&offer{conn: c, channel: offered})
 			continue
 		}
-		agent(&offer{conn: c, channel: offered})
+		forwarded(offered) // and refuses what else there may be
 	}
 }
 

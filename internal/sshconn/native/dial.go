@@ -78,7 +78,7 @@ func (d *dialer) dial(ctx context.Context) (*Conn, error) {
 	c := d.result(conn, channels, requests)
 	if err := d.updateFirst(c); err != nil {
 		c.Close()
-		go c.Serve(func(offer sshconn.AgentOffer) { offer.Refuse(ssh.Prohibited) }) // what had come by then
+		go c.Serve(func(offer sshconn.AgentOffer) { offer.Refuse(ssh.Prohibited) }, refuseChannel) // what had come by then
 		return nil, err
 	}
 	return c, nil
@@ -151,3 +151,5 @@ func (d *dialer) result(conn ssh.Conn, channels <-chan ssh.NewChannel, requests 
 	}
 	return c
 }
+
+func refuseChannel(offered ssh.NewChannel) { _ = offered.Reject(ssh.Prohibited, "") }

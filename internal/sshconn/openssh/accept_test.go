@@ -23,14 +23,14 @@ func TestAcceptsOn(t *testing.T) {
 	channels, requests := make(chan ssh.NewChannel), make(chan *ssh.Request)
 	close(channels)
 	close(requests)
-	m := &master{agents: listener, channels: channels, requests: requests}
+	m := &master{agents: listener, channels: channels, requests: requests, forwards: newForwards("")}
 	offers, served := make(chan sshconn.AgentOffer), make(chan struct{})
 	if err := listener.SetDeadline(time.Unix(1, 0)); err != nil {
 		t.Fatal(err)
 	}
 	go func() {
 		defer close(served)
-		m.Serve(func(offer sshconn.AgentOffer) { offers <- offer })
+		m.Serve(func(offer sshconn.AgentOffer) { offers <- offer }, nil)
 	}()
 	select {
 	case <-served:

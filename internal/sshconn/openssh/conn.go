@@ -30,6 +30,8 @@ type master struct {
 	process *process
 
 	mux      ssh.Conn
+	control  *controlConn // under mux
+	forwards *forwards
 	channels <-chan ssh.NewChannel
 	requests <-chan *ssh.Request
 	facts    sshconn.Facts
@@ -44,7 +46,9 @@ func (m *master) attach() error {
 	if err != nil {
 		return err
 	}
-	m.mux, m.channels, m.requests, err = ssh.NewControlClientConn(conn)
+	m.control = &controlConn{Conn: conn, done: make(chan struct{})}
+	m.forwards = newForwards(m.dir)
+	m.mux, m.channels, m.requests, err = ssh.NewControlClientConn(m.control)
 	if err != nil {
 		conn.Close()
 	}
@@ -71,8 +75,9 @@ func (m *master) RoundTrip() error {
 }
 
 // Serve is that of Connection.
-func (m *master) Serve(agent func(sshconn.AgentOffer)) {
+func (m *master) Serve(agent func(sshconn.AgentOffer), forwarded func(ssh.NewChannel)) {
 	go ssh.DiscardRequests(m.requests)
+	m.forwards.serve(forwarded)
 	go func() {
 		for offered := range m.channels {
 			_ = offered.Reject(ssh.UnknownChannelType, "not served here")
@@ -128,6 +133,7 @@ func (m *master) Close() error {
 		}
 		if m.mux != nil {
 			m.mux.Close()
+			m.forwards.close()
 		}
 		if m.process != nil {
 			m.process.end()

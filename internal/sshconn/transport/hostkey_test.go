@@ -444,7 +444,7 @@ func TestRekeyWithAnotherKey(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer conn.Close()
-		go conn.Serve(func(o sshconn.AgentOffer) { o.Refuse(ssh.Prohibited) })
+		go conn.Serve(func(o sshconn.AgentOffer) { o.Refuse(ssh.Prohibited) }, func(ssh.NewChannel) {})
 		_, key, err := ed25519.GenerateKey(rand.Reader)
 		if err != nil {
 			t.Fatal(err)

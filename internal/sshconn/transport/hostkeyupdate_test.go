@@ -56,7 +56,7 @@ func (o *oracle) serve(about string, lines []string) {
 		o.t.Fatalf("%s: %v", about, err)
 	}
 	defer conn.Close()
-	go conn.Serve(func(offer sshconn.AgentOffer) { offer.Refuse(ssh.Prohibited) })
+	go conn.Serve(func(offer sshconn.AgentOffer) { offer.Refuse(ssh.Prohibited) }, func(ssh.NewChannel) {})
 	if strings.Contains(log.String(), "no offer of host keys is looked at") || cfg.UpdateHostKeys != "yes" {
 		if err := conn.RoundTrip(); err != nil {
 			o.t.Fatal(err)

@@ -98,7 +98,7 @@ func TestMaster(t *testing.T) {
 				served := make(chan struct{})
 				go func() {
 					defer close(served)
-					conn.Serve(func(o sshconn.AgentOffer) { o.Refuse(ssh.Prohibited) })
+					conn.Serve(func(o sshconn.AgentOffer) { o.Refuse(ssh.Prohibited) }, func(ssh.NewChannel) {})
 				}()
 				if err := conn.RoundTrip(); err != nil {
 					t.Error(err)

@@ -1,0 +1,122 @@
+package keeper
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/mosha-ssh/mosha/internal/keeper/control"
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
+	"github.com/mosha-ssh/mosha/internal/sshconn"
+	"github.com/mosha-ssh/mosha/internal/text"
+	"github.com/mosha-ssh/mosha/internal/tunnel"
+)
+
+// tunnelPatience is how long a client waits to hear how its tunnels are: the
+// server's answer takes a round trip.
+const tunnelPatience = 5 * time.Second
+
+// forwardLocked gives the tunnels the connection while it is up, and takes it back
+// when it is in doubt or gone. As with ssh nothing is forwarded over one whose host
+// key is not the known one.
+func (k *Keeper) forwardLocked() {
+	if k.state == control.Up && k.conn != nil && !k.conn.Facts().Unverified {
+		k.tunnels.Use(k.conn.SSH())
+		return
+	}
+	k.tunnels.Use(nil)
+}
+
+// forwarded serves a channel for a listener of a tunnel.
+func (k *Keeper) forwarded(over sshconn.Connection, offer ssh.NewChannel) {
+	k.tunnels.Offered(over, offer)
+}
+
+// forwardConfigured adds the tunnels of a launch's configuration. Where
+// ExitOnForwardFailure says so, one that fails is an error, and none is added.
+func (s service) forwardConfigured(ctx context.Context, config *sshconfig.Config) ([]control.Tunnel, error) {
+	if config == nil {
+		return nil, nil
+	}
+	requests := control.Tunnels(config)
+	before := s.tunnels.Requests()
+	tunnels := s.forward(ctx, requests)
+	failed := slices.IndexFunc(tunnels, func(t control.Tunnel) bool { return t.State == string(tunnel.Failed) })
+	if failed < 0 || !config.Forwarding.ExitOnFailure {
+		return tunnels, nil
+	}
+	for _, r := range requests {
+		if !has(before, r.Spec) {
+			_ = s.tunnels.Cancel(r.Spec)
+		}
+	}
+	s.saveOrLog()
+	return nil, &control.TunnelError{Option: tunnels[failed].Option, Problem: tunnels[failed].Problem}
+}
+
+// forward adds tunnels, and returns how they are.
+func (s service) forward(ctx context.Context, requests []tunnel.Request) []control.Tunnel {
+	if len(requests) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, tunnelPatience)
+	defer cancel()
+	s.tunnels.Add(ctx, requests...)
+	s.saveOrLog()
+	return s.described(requests)
+}
+
+func has(requests []tunnel.Request, spec tunnel.Spec) bool {
+	for _, r := range requests {
+		if r.Spec == spec {
+			return true
+		}
+	}
+	return false
+}
+
+// described returns how those of the tunnels are that were asked for.
+func (s service) described(requests []tunnel.Request) []control.Tunnel {
+	var those []tunnel.Status
+	for _, status := range s.tunnels.Status() {
+		if has(requests, status.Spec) {
+			those = append(those, status)
+		}
+	}
+	return statusOf(those)
+}
+
+// statusOf makes what a client is told of tunnels.
+func statusOf(all []tunnel.Status) []control.Tunnel {
+	var told []control.Tunnel
+	for _, s := range all {
+		one := control.Tunnel{Option: s.Flag(), State: string(s.State), Port: s.Port, Open: s.Open, Total: s.Total, Sent: s.Sent, Received: s.Received}
+		if s.Problem != nil {
+			one.Problem = text.Cut(s.Problem.Error(), maxProblem)
+		}
+		told = append(told, one)
+	}
+	return told
+}
+
+// addTunnels adds tunnels for a client.
+func (s service) addTunnels(ctx context.Context, c *control.Conversation) error {
+	return c.Tunnels(s.forward(ctx, c.Call.Tunnels))
+}
+
+// cancelTunnels ends tunnels for a client. It goes on after one that is not there.
+func (s service) cancelTunnels(c *control.Conversation) error {
+	var missing error
+	for _, r := range c.Call.Tunnels {
+		if err := s.tunnels.Cancel(r.Spec); err != nil && missing == nil {
+			missing = &control.NoTunnelError{Option: r.Flag()}
+		}
+	}
+	s.saveOrLog()
+	if missing != nil {
+		return c.Fail(missing)
+	}
+	return c.Done()
+}

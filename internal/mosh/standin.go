@@ -106,7 +106,7 @@ func (r *Relay) End() { r.flush(false) }
 func (r *Relay) flush(more bool) {
 	line, whole := r.partial, !r.long && !more
 	r.partial, r.long = nil, more
-	if len(line) > 0 && !(whole && r.takes(line)) && r.Connect == nil {
+	if len(line) > 0 && (!whole || !r.takes(line)) && r.Connect == nil {
 		r.Print(line)
 	}
 }

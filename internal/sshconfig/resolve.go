@@ -87,10 +87,11 @@ func Resolve(ctx context.Context, env child.Env, sshCommand []string, dest strin
 	c.Dir = env.Dir()
 	c.ConfigFile = c.absolute(configFile(c.SSH))
 	c.Front = front(c.SSH, env)
-	if err := checkHost(sshCommand, c.OriginalHost, hostOf(dest)); err != nil {
+	_, host, _ := parts(dest)
+	if err := checkHost(sshCommand, c.OriginalHost, host); err != nil {
 		return nil, err
 	}
-	c.OriginalHost = cmp.Or(c.OriginalHost, hostOf(dest))
+	c.OriginalHost = cmp.Or(c.OriginalHost, host)
 	// ssh looks host keys up, and connects, by the name in lower case.
 	c.HostName = strings.ToLower(c.HostName)
 	if c.usesConnectionHash() {

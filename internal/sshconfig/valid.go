@@ -2,7 +2,6 @@ package sshconfig
 
 import (
 	"net/url"
-	"slices"
 	"strings"
 )
 
@@ -11,12 +10,13 @@ import (
 // them to a shell. In a file they are the user's own, and ssh takes them as
 // they are. It fails with *DestinationError.
 func checkTyped(sshCommand []string, dest string) error {
-	if host := hostOf(dest); !validHost(host) {
+	user, host, named := parts(dest)
+	if !validHost(host) {
 		return &DestinationError{What: "host name", Value: host}
 	}
 	users := []string{}
-	if name, ok := userOf(dest); ok {
-		users = append(users, name)
+	if named {
+		users = append(users, user)
 	}
 	eachOption(sshCommand, func(option byte, value string) {
 		keyword, name, _ := strings.Cut(value, "=")
@@ -35,15 +35,20 @@ func checkTyped(sshCommand []string, dest string) error {
 	return nil
 }
 
-// hostOf returns the host of a destination: [user@]host or an ssh:// URI.
-func hostOf(dest string) string {
-	uri, isURI := strings.CutPrefix(dest, "ssh://")
-	host := uri[strings.LastIndexByte(uri, '@')+1:]
-	if !isURI {
-		return host
+// parts takes a destination apart, [user@]host or an ssh:// URI. named reports
+// whether it names a user.
+func parts(dest string) (user, host string, named bool) {
+	host, isURI := strings.CutPrefix(dest, "ssh://")
+	if at := strings.LastIndexByte(host, '@'); at >= 0 {
+		user, host, named = host[:at], host[at+1:], true
 	}
-	host, _ = cutHost(strings.TrimSuffix(host, "/"))
-	return host
+	if isURI {
+		host, _ = cutHost(strings.TrimSuffix(host, "/"))
+		if plain, err := url.PathUnescape(user); err == nil {
+			user = plain
+		}
+	}
+	return user, host, named
 }
 
 // validHost is ssh.c's valid_hostname: nothing that a shell or an option
@@ -51,21 +56,6 @@ func hostOf(dest string) string {
 func validHost(s string) bool {
 	return s != "" && s[0] != '-' && !strings.ContainsAny(s, "'`\"$\\;&<>|(){}") &&
 		!strings.ContainsFunc(s, isSpaceOrControl)
-}
-
-// userOf returns the user of a destination, [user@]host or an ssh:// URI, if it
-// names one.
-func userOf(dest string) (name string, ok bool) {
-	uri, isURI := strings.CutPrefix(dest, "ssh://")
-	at := strings.LastIndexByte(uri, '@')
-	if at < 0 {
-		return "", false
-	}
-	name = uri[:at]
-	if plain, err := url.PathUnescape(name); isURI && err == nil {
-		name = plain
-	}
-	return name, true
 }
 
 // validUser is ssh.c's valid_ruser. A space is allowed unless a word that looks
@@ -102,8 +92,10 @@ func checkWords(sshCommand []string) error {
 // instead of the one that is meant. A script in place of ssh may have a reason
 // to go elsewhere.
 func checkHost(sshCommand []string, taken, meant string) error {
-	if taken == meant || !slices.ContainsFunc(sshCommand[1:], func(word string) bool { return hostOf(word) == taken }) {
-		return nil
+	for _, word := range sshCommand[1:] {
+		if _, host, _ := parts(word); host == taken && taken != meant {
+			return &WordsError{Host: taken}
+		}
 	}
-	return &WordsError{Host: taken}
+	return nil
 }

@@ -28,7 +28,8 @@ func TestStricterLaunch(t *testing.T) {
 		{"UserKnownHostsFile=empty GlobalKnownHostsFile=wrong StrictHostKeyChecking=accept-new", `the host key of devbox has CHANGED: `, `known is \S*wrong:1; `},
 		{"UserKnownHostsFile=revoked", `the host key of devbox is revoked in \S*revoked:1 `, ``},
 		{"UserKnownHostsFile=revoked StrictHostKeyChecking=no", `the host key of devbox is revoked in \S*revoked:1 `, ``},
-		{"RevokedHostKeys=list", `host key of devbox was not judged by these rules when the open connection was made`, ``},
+		{"RevokedHostKeys=list", `the host key of devbox is revoked in \S*list:1 `, ``},
+		{"RevokedHostKeys=gone", `ED25519 host key of devbox cannot be looked up in \S*gone`, `RevokedHostKeys`},
 		{"CheckHostIP=yes", `host key of devbox was not judged by these rules when the open connection was made`, ``},
 	} {
 		ssh := "--ssh=ssh"

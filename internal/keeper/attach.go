@@ -76,7 +76,7 @@ func (s service) vet(ctx context.Context, conn *remote.Connection, config *sshco
 	own := questions{asks: make(chan ask), others: s.canAsk}
 	opts := sshconn.Options{Log: s.log, Ask: own.hostKey, Tell: func(n sshconn.Notice) { own.tell(ctx, n) }}
 	s.mu.Lock()
-	opts.Accepted = s.known.accepted
+	opts.Accepted, opts.Env = s.known.accepted, s.env
 	s.mu.Unlock()
 	var verdict hostkey.Verdict
 	var err error

@@ -64,6 +64,9 @@ type Facts struct {
 	HostKey ssh.PublicKey
 	// Judged is the configuration by which HostKey was accepted.
 	Judged *sshconfig.Config
+	// RevokedLists is a digest of the files of RevokedHostKeys as they were when ssh
+	// judged HostKey; "" if there is none, or they could not be read.
+	RevokedLists string
 	// Accepted is the host key if a person accepted it, for Options.Accepted.
 	Accepted ssh.PublicKey
 	// BySSH reports that no file vouches for the host key, and that ssh accepted it

@@ -48,6 +48,9 @@ func (d Dir) Ask() string { return filepath.Join(string(d), "q") }
 // server.
 func (d Dir) Forward(n int) string { return filepath.Join(string(d), "f"+strconv.Itoa(n)) }
 
+// Known is a known_hosts file of that ssh alone.
+func (d Dir) Known() string { return filepath.Join(string(d), "k") }
+
 // PassProgram is the name of our program that hands ssh its connection.
 func (d Dir) PassProgram() string { return filepath.Join(string(d), passName) }
 

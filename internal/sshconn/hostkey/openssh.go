@@ -5,16 +5,19 @@ import (
 	"regexp"
 	"strings"
 
+	"golang.org/x/crypto/ssh"
+
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 	"github.com/mosha-ssh/mosha/internal/sshconn/hostkey/knownhosts"
 	"github.com/mosha-ssh/mosha/internal/sshconn/pubkey"
 )
 
 // Over the OpenSSH transport the Verifier judges the server's key when it goes by,
-// and ssh judges it after that. ssh may know less: a key that was not written down,
-// or that another file has. It may know more, too: what the DNS says
-// (VerifyHostKeyDNS yes), KnownHostsCommand or RevokedHostKeys; and it draws the key
-// (VisualHostKey). Then it decides about a key that the files do not vouch for:
+// and ssh judges it after that. ssh may know less: a key that could not be written
+// down, or that the server's address spares. It is told of that (Untold). It may
+// know more, too: what the DNS says (VerifyHostKeyDNS yes) or KnownHostsCommand; and
+// it draws the key that it asks about (VisualHostKey). Then it decides about a key
+// that the files do not vouch for:
 //
 //	deferred --ssh asks--> yes: accepted by a person
 //	     |          \-----> no: ssh ends
@@ -25,12 +28,20 @@ import (
 
 // LeaveToSSH leaves to ssh what it knows more of.
 func (v *Verifier) LeaveToSSH() {
-	v.bySSH = v.cfg.VisualHostKey || moreVouch(v.cfg) || len(v.cfg.RevokedHostKeys) > 0
-	if v.cfg.KnownHostsCommand != "" && v.cfg.StrictHostKeyChecking == "no" {
-		cfg := *v.cfg
-		cfg.StrictHostKeyChecking = StrictAnyway
-		v.cfg = &cfg
+	v.vouched = v.cfg.VerifyHostKeyDNS == "yes" || v.cfg.KnownHostsCommand != ""
+	v.drawn = v.cfg.VisualHostKey
+	v.lists = digest(v.cfg.RevokedHostKeys)
+}
+
+// Untold returns the known_hosts line by which ssh accepts the key that was accepted
+// here, "" where ssh has to know of the key from elsewhere.
+func (v *Verifier) Untold() string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.untold == nil {
+		return ""
 	}
+	return "* " + string(ssh.MarshalAuthorizedKey(v.untold))
 }
 
 // StrictAnyway stands for StrictHostKeyChecking no where ssh may let a key pass
@@ -40,8 +51,12 @@ const StrictAnyway = "accept-new"
 // Strict is what ssh is to have for StrictHostKeyChecking.
 func (v *Verifier) Strict() string { return v.cfg.StrictHostKeyChecking }
 
-// Leaves reports whether ssh may write down a key that no file vouches for.
-func (v *Verifier) Leaves() bool { return v.bySSH }
+// Left reports whether ssh was to decide about the key, and may have written it down.
+func (v *Verifier) Left() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.left
+}
 
 // Answer answers ssh's question whether the host has the key that it showed. about
 // is false where the question is another one. The error is that of Ask, or
@@ -63,10 +78,18 @@ func (v *Verifier) Answer(question string) (yes, about bool, err error) {
 		err = asked.error
 	}
 	if yes {
+		v.letWrite()
 		v.verdict.Accepted, v.deferred = key, nil
 	}
 	v.declined = err == nil && !yes
 	return yes, true, err
+}
+
+// letWrite prepares the file in which ssh may write the key down.
+func (v *Verifier) letWrite() {
+	if len(v.cfg.UserKnownHostsFiles) > 0 {
+		knownhosts.EndLine(v.cfg.UserKnownHostsFiles[0])
+	}
 }
 
 // picture is how ssh draws a key.
@@ -101,4 +124,5 @@ func (v *Verifier) Fill(f *sshconn.Facts) {
 	defer v.mu.Unlock()
 	f.HostKey, f.Accepted, f.Unverified, f.Notes = v.pinned, v.verdict.Accepted, v.verdict.Unverified, v.verdict.Notes
 	f.BySSH = v.deferred != nil
+	f.RevokedLists = v.lists
 }

@@ -14,6 +14,7 @@ import (
 // the key down.
 func (v *Verifier) unknown(r knownhosts.Result, key ssh.PublicKey) error {
 	if v.wasAccepted(key) {
+		v.untold = key
 		return nil
 	}
 	if !v.writable() {
@@ -23,6 +24,7 @@ func (v *Verifier) unknown(r knownhosts.Result, key ssh.PublicKey) error {
 		return err
 	}
 	v.add(key)
+	v.untold = key
 	return nil
 }
 

@@ -3,7 +3,9 @@ package hostkey
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
@@ -17,7 +19,7 @@ import (
 func Recheck(ctx context.Context, f sshconn.Facts, cfg *sshconfig.Config, opts sshconn.Options) (Verdict, error) {
 	refused := sshconn.HostKeyError{Host: Name(cfg), Open: true}
 	if f.HostKey == nil {
-		if f.Judged != nil && sameRules(cfg, f.Judged) {
+		if f.Judged != nil && sameRules(cfg, f.Judged) && sameLists(cfg, f.RevokedLists) {
 			return Verdict{}, nil
 		}
 		refused.Problem = sshconn.KeyUnjudged
@@ -28,7 +30,7 @@ func Recheck(ctx context.Context, f sshconn.Facts, cfg *sshconfig.Config, opts s
 		return Verdict{}, &refused
 	}
 	v := New(ctx, cfg, opts)
-	v.bySSH = f.BySSH && f.Judged != nil && sameRules(cfg, f.Judged)
+	v.vouched = f.BySSH && f.Judged != nil && sameRules(cfg, f.Judged)
 	if f.Judged == nil || !sameFiles(cfg, f.Judged) {
 		v.accepted = nil // the person knows of no such files
 	}
@@ -70,10 +72,29 @@ func sameRules(a, b *sshconfig.Config) bool {
 // onlyBySSH reports whether the configuration refuses host keys by rules that ssh
 // alone can apply, to a connection of its own.
 func onlyBySSH(cfg *sshconfig.Config) bool {
-	return cfg.KnownHostsCommand != "" || len(cfg.RevokedHostKeys) > 0 || cfg.CheckHostIP && !cfg.HasProxy()
+	return cfg.KnownHostsCommand != "" || cfg.CheckHostIP && !cfg.HasProxy()
 }
 
 // sameToSSH reports whether two configurations have the same rules of that kind.
 func sameToSSH(a, b *sshconfig.Config) bool {
-	return a.KnownHostsCommand == b.KnownHostsCommand && slices.Equal(a.RevokedHostKeys, b.RevokedHostKeys) && a.CheckHostIP == b.CheckHostIP
+	return a.KnownHostsCommand == b.KnownHostsCommand && a.CheckHostIP == b.CheckHostIP
+}
+
+// sameLists reports whether the files of RevokedHostKeys have that digest: what
+// passed one of them may be in another.
+func sameLists(cfg *sshconfig.Config, before string) bool {
+	return len(cfg.RevokedHostKeys) == 0 || before != "" && before == digest(cfg.RevokedHostKeys)
+}
+
+// digest returns a digest of the files, "" if there are none or one cannot be read.
+func digest(files []string) string {
+	sum := ""
+	for _, file := range files {
+		text, err := readBounded(file)
+		if err != nil {
+			return ""
+		}
+		sum = fmt.Sprintf("%x", sha256.Sum256(append([]byte(sum), text...)))
+	}
+	return sum
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/crypto/ssh"
 
+	"github.com/mosha-ssh/mosha/internal/child"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 	"github.com/mosha-ssh/mosha/internal/sshconn/hostkey/knownhosts"
@@ -24,7 +25,10 @@ type Verifier struct {
 	host     knownhosts.Host
 	ask      func(context.Context, sshconn.HostKeyQuestion) (string, error)
 	accepted ssh.PublicKey // by a person, on an earlier connection
-	bySSH    bool          // OpenSSH decides about what the files do not know, see deferred
+	vouched  bool          // OpenSSH knows what may vouch for a key that is not in the files
+	drawn    bool          // OpenSSH asks about an unknown key, which it draws
+	lists    string        // digest of RevokedHostKeys, for a key that only ssh sees
+	env      child.Env
 	log      zerolog.Logger
 	rekeyed  zerolog.Logger // for what a server can bring about as often as it likes
 	ctx      context.Context
@@ -39,7 +43,9 @@ type Verifier struct {
 	// deferred is what the files say of a key that is left to OpenSSH, which
 	// knows more than they do. Else nil.
 	deferred *knownhosts.Result
-	declined bool // by a person whom ssh asked
+	left     bool          // the key was deferred
+	declined bool          // by a person whom ssh asked
+	untold   ssh.PublicKey // accepted here, and maybe in none of the files
 }
 
 // Verdict is what became of a host key that was accepted.
@@ -53,12 +59,18 @@ type Verdict struct {
 // New returns a Verifier that goes by a configuration and its files as they are
 // now. What it asks ends with ctx.
 func New(ctx context.Context, cfg *sshconfig.Config, opts sshconn.Options) *Verifier {
+	if cfg.KnownHostsCommand != "" && cfg.StrictHostKeyChecking == "no" {
+		strict := *cfg
+		strict.StrictHostKeyChecking = StrictAnyway
+		cfg = &strict
+	}
 	v := &Verifier{
 		cfg:      cfg,
 		host:     hostOf(cfg),
 		db:       knownhosts.Read(cfg.UserKnownHostsFiles, cfg.GlobalKnownHostsFiles),
 		ask:      opts.Ask,
 		accepted: opts.Accepted,
+		env:      opts.Env,
 		log:      opts.Log,
 		rekeyed:  opts.Log.Sample(&zerolog.BurstSampler{Burst: 10, Period: time.Hour}),
 		ctx:      ctx,
@@ -150,15 +162,22 @@ func (v *Verifier) decideLocked(key ssh.PublicKey) error {
 	if !pubkey.LongEnough(key, v.cfg.RequiredRSASize) {
 		return v.refuse(sshconn.KeyShort, key, knownhosts.Result{})
 	}
+	if err := v.checkRevoked(key); err != nil {
+		return err
+	}
 	local := v.remote.Addr().IsLoopback()
 	if v.cfg.NoHostAuthenticationForLocalhost && local && v.host.Alias == "" {
 		v.log.Debug().Msg("host key is taken unchecked: NoHostAuthenticationForLocalhost")
+		v.untold = pubkey.Plain(key)
 		return nil
 	}
 	kinds := slices.Concat(v.cfg.HostKeyAlgorithms, v.cfg.HostbasedAcceptedAlgorithms, v.cfg.PubkeyAcceptedAlgorithms)
 	r := v.db.Check(knownhosts.Query{Host: v.host, Key: key, Now: time.Now(), Kinds: kinds})
-	if v.defers(r.Status) && (r.Status != knownhosts.Unknown || !v.wasAccepted(pubkey.Plain(key))) {
-		v.deferred = &r
+	if v.defers(r) && (r.Status != knownhosts.Unknown || !v.wasAccepted(pubkey.Plain(key))) {
+		v.deferred, v.left = &r, true
+		if strict := v.cfg.StrictHostKeyChecking; strict == "accept-new" || strict == "no" {
+			v.letWrite()
+		}
 		return nil
 	}
 	switch r.Status {
@@ -176,20 +195,18 @@ func (v *Verifier) decideLocked(key ssh.PublicKey) error {
 
 // defers reports whether a key is left to OpenSSH that the files do not vouch
 // for: ssh then refuses it, asks, or knows better. It is never told to let a key
-// pass that is not the known one.
-func (v *Verifier) defers(s knownhosts.Status) bool {
-	switch s {
+// pass that is not the known one. ssh may take a certificate that is refused here,
+// and then nothing else needs to vouch for it.
+func (v *Verifier) defers(r knownhosts.Result) bool {
+	good := r.CertProblem == ""
+	vouched := v.vouched && (good || v.cfg.KnownHostsCommand != "")
+	switch r.Status {
 	case knownhosts.Unknown:
-		return v.bySSH
+		return vouched || v.drawn && good && v.cfg.StrictHostKeyChecking == "ask" && v.ask != nil
 	case knownhosts.Changed:
-		return v.bySSH && v.cfg.StrictHostKeyChecking != "no" && moreVouch(v.cfg)
+		return vouched && v.cfg.StrictHostKeyChecking != "no"
 	}
 	return false
-}
-
-// moreVouch reports whether ssh may accept a key that is not the one in the files.
-func moreVouch(cfg *sshconfig.Config) bool {
-	return cfg.VerifyHostKeyDNS == "yes" || cfg.KnownHostsCommand != ""
 }
 
 // refuse says why a key is not accepted.

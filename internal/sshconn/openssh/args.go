@@ -64,6 +64,15 @@ func pathValue(path string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, `%`, `%%`).Replace(path) + `"`
 }
 
+// fileList writes paths as the value of an option that takes quotes alone.
+func fileList(paths []string) string {
+	quoted := make([]string, len(paths))
+	for i, path := range paths {
+		quoted[i] = `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(path) + `"`
+	}
+	return strings.Join(quoted, " ")
+}
+
 func escapePercent(s string) string { return strings.ReplaceAll(s, "%", "%%") }
 
 func yesNo(b bool) string {

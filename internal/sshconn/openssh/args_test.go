@@ -76,3 +76,13 @@ func TestMasterEnv(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// TestFileList: ssh reads the names of files as they are written, and a % in one is
+// part of it.
+func TestFileList(t *testing.T) {
+	paths := []string{"/a b", "/c%d", `/run/a "b" c\d/k`}
+	out, err := exec.Command("ssh", "-F", "none", "-o", "GlobalKnownHostsFile="+fileList(paths), "-G", "h").Output()
+	if want := "\nglobalknownhostsfile " + strings.Join(paths, " ") + "\n"; err != nil || !strings.Contains(string(out), want) {
+		t.Errorf("%v, no %q in\n%s", err, want, out)
+	}
+}

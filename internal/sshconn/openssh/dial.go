@@ -43,6 +43,7 @@ type dialer struct {
 	itself  bool // ssh makes the connection, see front.go
 	keys    *hostkey.Verifier
 	process *process
+	told    string // the file in which ssh is told of a host key
 
 	fetched atomic.Bool           // ssh has come for the connection
 	left    atomic.Bool           // only ssh can judge the host key, see judge
@@ -138,7 +139,7 @@ func (d *dialer) facts(typed bool, lines []string) sshconn.Facts {
 	f := d.Done()
 	f.Identity, f.Typed = acceptedKey(lines), f.Typed || typed
 	d.keys.Fill(&f)
-	if d.leftToSSH() || d.keys.Leaves() {
+	if d.leftToSSH() || d.keys.Left() {
 		f.Notes = append(f.Notes, addedNotes(d.Config, lines)...)
 	}
 	f.Notes = append(f.Notes, sshconn.TypedNotes(d.Config, f.Typed, "")...)
@@ -157,7 +158,8 @@ func (d *dialer) startSSH(ctx context.Context, dir helper.Dir) (*process, error)
 	if d.itself {
 		return d.startFronted(ctx, dir, env, words)
 	}
-	way := passedOn(dir)
+	d.told = dir.Known()
+	way := append(passedOn(dir), option{"GlobalKnownHostsFile", fileList(append(slices.Clone(d.Config.GlobalKnownHostsFiles), d.told))})
 	if strict := d.keys.Strict(); strict != d.Config.StrictHostKeyChecking {
 		way = append(way, option{"StrictHostKeyChecking", strict})
 	}

@@ -3,6 +3,7 @@ package openssh
 import (
 	"io"
 	"net"
+	"os"
 	"sync"
 
 	"github.com/mosha-ssh/mosha/internal/sshconn"
@@ -88,6 +89,9 @@ func (d *dialer) judge() error {
 		return nil
 	}
 	err = d.Judge(func() error { return d.keys.Check(d.Stream.Remote(), key) })
+	if line := d.keys.Untold(); line != "" && err == nil {
+		err = os.WriteFile(d.told, []byte(line), 0o600)
+	}
 	d.Rest() // it is ssh's turn
 	return err
 }

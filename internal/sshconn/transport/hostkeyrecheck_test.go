@@ -51,7 +51,7 @@ func TestJudge(t *testing.T) {
 		judgedAs(t, "the DNS vouches for it", err, "")
 		_, err = hostkey.Recheck(t.Context(), f, s.config(empty, "VerifyHostKeyDNS yes"), sshconn.Options{})
 		judgedAs(t, "by other rules", err, sshconn.KeyUnknown)
-		for _, option := range []string{"KnownHostsCommand /bin/true", "RevokedHostKeys /dev/null", "CheckHostIP yes"} {
+		for _, option := range []string{"KnownHostsCommand /bin/true", "CheckHostIP yes"} {
 			_, err = hostkey.Recheck(t.Context(), f, s.config(option), sshconn.Options{})
 			judgedAs(t, "only ssh knows: "+option, err, sshconn.KeyUnjudged)
 		}

@@ -66,6 +66,19 @@ func Append(file string, h Host, key ssh.PublicKey, hash bool) error {
 	return errors.Join(err, f.Close())
 }
 
+// EndLine ends the last line of a file for ssh to append another: some versions glue
+// theirs to it. A file that is not there, or cannot be written, is left to ssh.
+func EndLine(file string) {
+	f, err := openLocked(file, os.O_RDWR|os.O_APPEND)
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	if !endsInNewline(f) {
+		_, _ = f.WriteString("\n")
+	}
+}
+
 // newLine returns the line for a key under this name.
 func newLine(key ssh.PublicKey, hash bool, name string) string {
 	if hash {

@@ -72,7 +72,8 @@ var routeRows = []row{
 	{name: "an option that does not exist", ssh: "-o NoSuchOption=yes", fails: 1},
 }
 
-// before is a configuration by which these lines come before the server's version.
+// before is a configuration by which these lines come before the server's
+// version.
 func before(script string) string {
 	return "Host box\n ProxyCommand sh -c '" + script + "; exec nc %h %p'\n"
 }

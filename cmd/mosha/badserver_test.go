@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestServerThatNoClientCanUse: a line that mosh-client would die of is not handed
-// to it, and its key is shown to nobody.
+// TestServerThatNoClientCanUse: a line that mosh-client would die of is not
+// handed to it, and its key is shown to nobody.
 func TestServerThatNoClientCanUse(t *testing.T) {
 	w := newWorld(t)
 	for line, problem := range map[string]string{

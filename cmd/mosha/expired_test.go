@@ -11,8 +11,8 @@ import (
 	"github.com/mosha-ssh/mosha/internal/keeper/control"
 )
 
-// TestAccountExpired: a server that ends the login has said why, and is not put down
-// as overloaded.
+// TestAccountExpired: a server that ends the login has said why, and is not put
+// down as overloaded.
 func TestAccountExpired(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "UsePAM yes")
@@ -20,8 +20,9 @@ func TestAccountExpired(t *testing.T) {
 	w.fails(4, `^Your account has expired.*\nmosha: connection closed by devbox port 22 \(auth\)\nmosha: hint: its log may say why; does ssh get further`, "devbox")
 }
 
-// TestPasswordExpired: where sshd runs nothing but passwd, a person is told to log
-// in by ssh once, whatever they wanted, and mosha works again when they have.
+// TestPasswordExpired: where sshd runs nothing but passwd, a person is told to
+// log in by ssh once, whatever they wanted, and mosha works again when they
+// have.
 func TestPasswordExpired(t *testing.T) {
 	w := newWorld(t, "UsePAM yes")
 	w.must(w.dev.SetPassword(secret))

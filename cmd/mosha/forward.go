@@ -155,9 +155,9 @@ func size(bytes int64) string {
 	return fmt.Sprintf("%.1f %ciB", value, "KMGT"[unit])
 }
 
-// noteTunnels tells what a person has to know of tunnels that were just added: why
-// one is not up, and the port that the server has chosen. The error is for one
-// that is not.
+// noteTunnels tells what a person has to know of tunnels that were just added:
+// why one is not up, and the port that the server has chosen. The error is for
+// one that is not.
 func noteTunnels(all []control.Tunnel) error {
 	failed := error(nil)
 	for _, t := range all {

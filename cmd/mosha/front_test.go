@@ -34,8 +34,9 @@ int connect(int fd, const struct sockaddr *to, socklen_t length)
 }
 `
 
-// TestFrontIsNotBypassed: what has another way for ssh's connection has it for all
-// that mosha does. Nothing of it comes to the port that a direct dial goes to.
+// TestFrontIsNotBypassed: what has another way for ssh's connection has it for
+// all that mosha does. Nothing of it comes to the port that a direct dial goes
+// to.
 func TestFrontIsNotBypassed(t *testing.T) {
 	for name, c := range map[string]struct {
 		ssh string // {me} is the person's home
@@ -129,8 +130,8 @@ func (f *fronted) stands() control.Status {
 	return s
 }
 
-// TestFrontedEndsWithItsKeeper: an ssh that makes its connection itself ends with a
-// keeper that was killed, wherever the program in front has put it.
+// TestFrontedEndsWithItsKeeper: an ssh that makes its connection itself ends
+// with a keeper that was killed, wherever the program in front has put it.
 func TestFrontedEndsWithItsKeeper(t *testing.T) {
 	t.Parallel()
 	for name, ssh := range map[string]string{
@@ -160,8 +161,8 @@ func TestFrontedEndsWithItsKeeper(t *testing.T) {
 	}
 }
 
-// TestFrontTakesAnyHostKey: a script that has ssh take any host key overrides what
-// mosha says, and nobody but ssh sees the key.
+// TestFrontTakesAnyHostKey: a script that has ssh take any host key overrides
+// what mosha says, and nobody but ssh sees the key.
 func TestFrontTakesAnyHostKey(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -240,8 +241,8 @@ func TestFrontTypes(t *testing.T) {
 	w.nothingLeft()
 }
 
-// TestCommandsOfTheConfigurationAreNotLogged: their arguments may hold a secret, and
-// ssh says them among what is logged of one that has failed.
+// TestCommandsOfTheConfigurationAreNotLogged: their arguments may hold a
+// secret, and ssh says them among what is logged of one that has failed.
 func TestCommandsOfTheConfigurationAreNotLogged(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -57,7 +57,8 @@ func TestProxySpeaks(t *testing.T) {
 }
 
 // TestLaunchPastADeadMaster: a person comes while the connection is lost, and
-// their own master for the hop, which has a network no more either, is still there.
+// their own master for the hop, which has a network no more either, is still
+// there.
 func TestLaunchPastADeadMaster(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

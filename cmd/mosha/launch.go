@@ -38,8 +38,8 @@ func find(ctx context.Context, ssh string, who *person, extra ...string) (*desti
 	return &destination{config: config, dirs: dirs, who: who}, err
 }
 
-// explained puts a failure of the destination's keeper into words. The error itself
-// is behind them.
+// explained puts a failure of the destination's keeper into words. The error
+// itself is behind them.
 func (d *destination) explained(err error) error {
 	f := explain.OfKeeper(err, d.config, d.dirs.Log(d.config.ID()))
 	return errors.Join(&f, err)
@@ -61,7 +61,7 @@ type launch struct {
 	up     *control.Connected
 }
 
-// open has the destination's keeper connect, for this terminal's agent.
+// open makes the destination's keeper connect, for this terminal's agent.
 func (d *destination) open(ctx context.Context, family string, a control.Attach) (*launch, error) {
 	spec := control.Spec{Dirs: d.dirs, Config: d.config, Family: family}
 	client, up, err := attach(ctx, spec, d.fromHere(a), d.who, d.who.tell)
@@ -113,8 +113,8 @@ func (l *launch) note() (lacks bool) {
 	return false
 }
 
-// isRead reports whether somebody reads what mosha says before the session. Nobody
-// does where output goes elsewhere, nor where the configuration says so:
+// isRead reports whether somebody reads what mosha says before the session.
+// Nobody does where output goes elsewhere, nor where the configuration says so:
 // BatchMode, LogLevel or -q.
 func (l *launch) isRead() bool {
 	return tty.Is(os.Stdin) && tty.Is(os.Stdout) && !l.config.BatchMode && !l.config.IsHushed()

@@ -177,8 +177,8 @@ func TestTwentyLaunchesAtOnce(t *testing.T) {
 	w.nothingLeft()
 }
 
-// TestThousandRequests: a thousand, or fewer, that all at once ask the agent, all are answered, and
-// the keeper has nothing of them left.
+// TestThousandRequests: a thousand, or fewer, that all at once ask the agent,
+// all are answered, and the keeper has nothing of them left.
 func TestThousandRequests(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -87,8 +87,8 @@ func writeRaw(out io.Writer) func([]byte) error {
 	}
 }
 
-// writeReadable writes lines for a person on a terminal. No control character of a
-// line gets there: remotes said some of what is logged.
+// writeReadable writes lines for a person on a terminal. No control character
+// of a line gets there: remotes said some of what is logged.
 func writeReadable(out io.Writer, colour bool) func([]byte) error {
 	console := zerolog.ConsoleWriter{
 		Out: out, NoColor: !colour, TimeFormat: "2006-01-02 15:04:05.000", FieldsExclude: []string{"destination"},

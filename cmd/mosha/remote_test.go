@@ -322,7 +322,8 @@ func TestNoSecretInTheLog(t *testing.T) {
 	w.must(err)
 	key := regexp.MustCompile(`MOSH_KEY=([^\x00]*)`).FindSubmatch(env)
 	if key == nil {
-		// mosh-client takes it out of its environment, which the kernel still shows
+		// mosh-client takes it out of its environment, which the kernel still
+		// shows
 		t.Fatal("mosh-client has no key")
 	}
 	w.exit(window)

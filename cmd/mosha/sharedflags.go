@@ -6,8 +6,8 @@ type sshFlag struct {
 	SSH string `name:"ssh" placeholder:"COMMAND" default:"ssh" help:"ssh command, as given to mosha [user@]host; its options count."`
 }
 
-// transportFlag chooses what carries the connection. It takes ssh's -A, too, which
-// people are used to type.
+// transportFlag chooses what carries the connection. It takes ssh's -A, too,
+// which people are used to type.
 type transportFlag struct {
 	Agent     bool   `name:"A" short:"A" help:"As ssh's: forward the agent, which is done without it, too."`
 	Transport string `enum:"auto,native,openssh" default:"auto" placeholder:"HOW" help:"What carries the connection: native, openssh (an ssh in the background), or auto, which takes native where it can."`

@@ -18,7 +18,8 @@ func TestSlowLoginShell(t *testing.T) {
 	w.becomes("nothing", func(s control.Status) bool { return s.State == "" })
 	bashrc, err := w.dev.ReadFile(".bashrc")
 	w.must(err)
-	// ~/.ssh/rc is run by the login shell, too: twice that until the link holder runs.
+	// ~/.ssh/rc is run by the login shell, too: twice that until the link
+	// holder runs.
 	w.must(w.dev.WriteFile(".bashrc", "[ -n \"$MOSH_KEY\" ] || sleep 9\n"+bashrc, 0o644))
 	gone := w.watchLink()
 	window := w.runSized(200, 24, "devbox")

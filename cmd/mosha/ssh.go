@@ -102,7 +102,8 @@ func (s *serverStart) run() error {
 	}
 	code, err := s.start(&relay, mosh.ServerCommand(s.request.Command, remotesh.SetAgent))
 	if err == nil && relay.Connect == nil && relay.Code == 0 && code == notFound {
-		// The login shell found no sh, as a restricted one may not. As mosh has it, it may find the server.
+		// The login shell found no sh, as a restricted one may not. As mosh has
+		// it, it may find the server.
 		code, err = s.start(&relay, s.request.Command)
 	}
 	if s.waiting != nil {
@@ -173,8 +174,8 @@ func (s *serverStart) wait() error {
 	if !s.waits() {
 		return nil
 	}
-	// The signal ends mosh too, which a hangup may follow; the server still has to
-	// be ended then.
+	// The signal ends mosh too, which a hangup may follow; the server still has
+	// to be ended then.
 	held := make(chan os.Signal, 1)
 	signal.Notify(held, tty.Ending()...)
 	err := tty.Wait(readingTime, func() {

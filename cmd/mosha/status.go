@@ -229,13 +229,14 @@ func (s statusCmd) watch(ctx context.Context, ask func(context.Context) sighting
 	}
 }
 
-// look finishes although the watch ends meanwhile: its verdict is the exit status.
+// look finishes although the watch ends meanwhile: its verdict is the exit
+// status.
 func look(ctx context.Context, ask func(context.Context) sighting) sighting {
 	return ask(context.WithoutCancel(ctx))
 }
 
-// untilInterrupted returns a context that ends with Ctrl-C, or with another signal
-// that ends a program.
+// untilInterrupted returns a context that ends with Ctrl-C, or with another
+// signal that ends a program.
 func untilInterrupted(ctx context.Context) (context.Context, context.CancelFunc) {
 	return signal.NotifyContext(ctx, tty.Ending()...)
 }

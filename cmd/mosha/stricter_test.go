@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// TestStricterLaunch: an open connection is no way past a launch's own rules about
-// host keys, whatever they are, and a launch that is refused changes nothing for
-// the session that is there.
+// TestStricterLaunch: an open connection is no way past a launch's own rules
+// about host keys, whatever they are, and a launch that is refused changes
+// nothing for the session that is there.
 func TestStricterLaunch(t *testing.T) {
 	w := newWorld(t)
 	hostKey := strings.Join(strings.Fields(w.knownHosts())[1:3], " ")

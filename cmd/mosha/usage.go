@@ -29,8 +29,8 @@ var (
 	// shortNames are mosh's flags that have one letter only, as the parser calls
 	// them.
 	shortNames = regexp.MustCompile(`--([aAnLRD46])\b`)
-	// unknownFlag and badWord are the parser's words, which its error types do not
-	// tell apart.
+	// unknownFlag and badWord are the parser's words, which its error types do
+	// not tell apart.
 	unknownFlag = regexp.MustCompile(`^unknown flag (-[^,]*)`)
 	badWord     = regexp.MustCompile(`must be one of ("[^ ]*") but got ("[^"]*")`)
 	noValue     = regexp.MustCompile(`^(-[^ :]*): expected .* value but got ("EOL"|"-.* \(.* flag\))`)

@@ -229,8 +229,8 @@ func TestPlanOfGeneratedFiles(t *testing.T) {
 	}
 }
 
-// TestDiffOfHostileFiles: a remote's file may hold a block of any length that passes
-// for an older version's.
+// TestDiffOfHostileFiles: a remote's file may hold a block of any length that
+// passes for an older version's.
 func TestDiffOfHostileFiles(t *testing.T) {
 	for _, body := range []string{
 		strings.Repeat(strings.Repeat("x", 199)+"\n", 300), strings.Repeat("\n", 1<<19), strings.Repeat("x", 1<<19) + "\n",

@@ -9,16 +9,16 @@ import (
 	"strings"
 )
 
-// Env is the environment and the directory in which a program runs. The zero value
-// is that of this process.
+// Env is the environment and the directory in which a program runs. The zero
+// value is that of this process.
 type Env struct {
 	vars []string // NAME=VALUE, each name once; nil: this process's
 	dir  string   // "": this process's
 }
 
 // With returns the environment with these variables (environ, in the form of
-// os.Environ) in place of what it has. Of a variable that is there twice the first
-// counts, as for getenv(3). What no program can be given is left out.
+// os.Environ) in place of what it has. Of a variable that is there twice the
+// first counts, as for getenv(3). What no program can be given is left out.
 func (e Env) With(environ []string) Env {
 	e.vars = []string{}
 	known := map[string]bool{}
@@ -83,8 +83,9 @@ func (e Env) Path(name string) string {
 	return filepath.Join(e.dir, name)
 }
 
-// Command is exec.CommandContext in the environment: the program is looked for in
-// its PATH. Where the directory is gone, the program runs in that of this process.
+// Command is exec.CommandContext in the environment: the program is looked for
+// in its PATH. Where the directory is gone, the program runs in that of this
+// process.
 func (e Env) Command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, name, args...)
 	if e.vars != nil {

@@ -21,8 +21,8 @@ func write(t *testing.T, path, says string) {
 	}
 }
 
-// TestEnvCommand: programs are looked for in the environment's PATH and run in its
-// directory, and this process's own count for nothing.
+// TestEnvCommand: programs are looked for in the environment's PATH and run in
+// its directory, and this process's own count for nothing.
 func TestEnvCommand(t *testing.T) {
 	there, here := t.TempDir(), t.TempDir()
 	write(t, filepath.Join(there, "bin", "prog"), `there $TOKEN $UNSET "${PWD##*/}"`)

@@ -23,7 +23,7 @@ type Options struct {
 	Transport   string              // as control.Attach has it
 	UDPAddress  string              // an IP address for UDP; "" for that of the connection
 	Env         func(string) string // looks up a variable of the environment
-	// Attach has the destination's keeper connect, and starts one if none runs.
+	// Attach makes the destination's keeper connect, and starts one if none runs.
 	Attach func(context.Context, control.Spec, control.Attach) (*control.Client, *control.Connected, error)
 	// Waiting, if set, is called at most once for each signature, when the
 	// agent has not signed yet: it may want a person to confirm that.

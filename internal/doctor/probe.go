@@ -86,7 +86,8 @@ func startProbe(ctx context.Context, shell remoteShell, part string, vars ...str
 	if unsent != nil && p.out.Noise() == "" {
 		return nil, unsent
 	}
-	// What came in place of a shell may have said something: its first line tells most.
+	// What came in place of a shell may have said something: its first line
+	// tells most.
 	return nil, &remotesh.Error{Kind: remotesh.NoShell, Detail: p.out.Noise(), Err: errors.Unwrap(err)}
 }
 

@@ -100,7 +100,8 @@ func configuredHint(err error, config *sshconfig.Config) string {
 	return ""
 }
 
-// keyless is the setting by which ssh logs in with no key; "" if it does with one.
+// keyless is the setting by which ssh logs in with no key; "" if it does with
+// one.
 func keyless(config *sshconfig.Config) string {
 	switch preferred := config.PreferredAuthentications; {
 	case !config.PubkeyAuthentication:

@@ -33,8 +33,8 @@ func TestHostKeyWords(t *testing.T) {
 	}
 }
 
-// TestOpenConnectionWords: where the key of an open connection is refused, what it
-// is refused for and the way out are both named.
+// TestOpenConnectionWords: where the key of an open connection is refused, what
+// it is refused for and the way out are both named.
 func TestOpenConnectionWords(t *testing.T) {
 	for problem, words := range map[string][2]string{
 		sshconn.KeyChanged:  {"the host key of box has CHANGED: somebody may be listening in (SHA256:x)", "ssh-keygen -R 'box'; a connection is open for other rules"},

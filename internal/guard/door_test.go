@@ -80,8 +80,8 @@ func TestDoorStalls(t *testing.T) {
 	})
 }
 
-// TestDoorWaitsBeforeAnythingMoved: a channel finds all places taken while those who
-// took them have not noted when.
+// TestDoorWaitsBeforeAnythingMoved: a channel finds all places taken while
+// those who took them have not noted when.
 func TestDoorWaitsBeforeAnythingMoved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := NewDoor()

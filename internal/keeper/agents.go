@@ -157,8 +157,8 @@ func dialFirst(ctx context.Context, paths []string) (net.Conn, string, error) {
 	return nil, "", failure
 }
 
-// forwardable returns the paths of the agents that may be forwarded: the first that
-// answers is.
+// forwardable returns the paths of the agents that may be forwarded: the first
+// that answers is.
 func (a *agents) forwardable() []string { return a.paths(a.configured().ForwardedSocket, false) }
 
 func (a *agents) configured() *sshconfig.Config {
@@ -243,8 +243,8 @@ func (a *agents) newestLocked() string {
 	return a.env.Path(path)
 }
 
-// lacksKeys returns a *control.NoKeysError if the newest launch's agent is known to have
-// no keys.
+// lacksKeys returns a *control.NoKeysError if the newest launch's agent is
+// known to have no keys.
 func (a *agents) lacksKeys() error {
 	paths := a.forwardable()
 	a.mu.Lock()

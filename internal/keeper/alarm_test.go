@@ -17,8 +17,8 @@ func (c swappedConnection) Wait() error {
 	return &sshconn.HostKeyError{Problem: sshconn.KeyChanged, Host: "devbox", KeyType: "ED25519", Fingerprint: "SHA256:x"}
 }
 
-// TestHostKeyOfARekey: that another key was shown ends the connection, and is said
-// for as long as the keeper lives, whatever the next connection shows.
+// TestHostKeyOfARekey: that another key was shown ends the connection, and is
+// said for as long as the keeper lives, whatever the next connection shows.
 func TestHostKeyOfARekey(t *testing.T) {
 	k, log := spareKeeper(t), &strings.Builder{}
 	k.log = zerolog.New(log)

@@ -60,8 +60,8 @@ func (s service) working() *remote.Connection {
 	return s.conn
 }
 
-// vet has the host key of a connection judged by a launch's configuration, since
-// it may have been accepted by another that is not as strict. What has to be asked
+// vet judges the host key of a connection by a launch's configuration, since it
+// may have been accepted by another that is not as strict. What has to be asked
 // is put to that launch. It returns the connection, and what the launch should
 // know of how it was made. The error is that of hostkey.Recheck.
 func (s service) vet(ctx context.Context, conn *remote.Connection, config *sshconfig.Config, put func(ask) error) (*remote.Connection, []sshconn.Note, error) {
@@ -194,8 +194,8 @@ func (s service) serveAttached(ctx context.Context, c *control.Conversation, con
 	}
 }
 
-// follow does what a launcher may want once it is attached, and returns what tells
-// it the outcome.
+// follow does what a launcher may want once it is attached, and returns what
+// tells it the outcome.
 func (s service) follow(ctx context.Context, c *control.Conversation, conn *remote.Connection, call control.Call) (tell func() error, err error) {
 	switch call.Op {
 	case control.OpLease:
@@ -217,7 +217,7 @@ func (s service) follow(ctx context.Context, c *control.Conversation, conn *remo
 	return nil, control.ErrUnknownCall
 }
 
-// stay has the keeper stay, or no longer.
+// stay makes the keeper stay, or no longer.
 func (s service) stay(kept bool) {
 	s.update(func() { s.lifetime.kept = kept })
 	s.saveOrLog()

@@ -103,7 +103,8 @@ func (r reconnecting) tend(ctx context.Context, conn *remote.Connection, epoch *
 }
 
 // contest dials beside a connection that does not answer. It returns the new
-// one, which does, or nil when the old one answered after all or nobody needs either.
+// one, which does, or nil when the old one answered after all or nobody needs
+// either.
 func (r reconnecting) contest(ctx context.Context, conn *remote.Connection) *remote.Connection {
 	r.update(func() {
 		r.lostAt = time.Now()
@@ -142,7 +143,7 @@ func (o owner) Measured(roundTrip time.Duration) {
 	o.k.known.roundTrip = roundTrip
 }
 
-// Answered has a connection that has answered count as up.
+// Answered counts a connection that has answered as up.
 func (o owner) Answered(conn *remote.Connection, took time.Duration) {
 	o.k.update(func() {
 		o.k.known.learned.First = took

@@ -14,8 +14,8 @@ import (
 	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 )
 
-// TestFileInPlaceOfOurs: where a file of ours is expected, nothing else is opened,
-// written or waited for.
+// TestFileInPlaceOfOurs: where a file of ours is expected, nothing else is
+// opened, written or waited for.
 func TestFileInPlaceOfOurs(t *testing.T) {
 	dir := t.TempDir()
 	elsewhere := filepath.Join(dir, "elsewhere")

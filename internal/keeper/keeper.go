@@ -84,13 +84,14 @@ type tries struct {
 	dialed   netip.AddrPort // what that has dialed last
 }
 
-// fail has all who wait for the connection hear why there is none.
+// fail lets all that wait for the connection hear why there is none.
 func (t *tries) fail(why error) {
 	t.failures++
 	t.failed = why
 }
 
-// known is what the connections so far have shown of the server and the way to it.
+// known is what the connections so far have shown of the server and the way to
+// it.
 type known struct {
 	roundTrip  time.Duration // as last measured, 0: not yet
 	address    netip.Addr    // where the last connection went to

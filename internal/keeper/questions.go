@@ -17,7 +17,8 @@ type ask struct {
 	answered chan answer
 }
 
-// answer is a launcher's to a question: secrets, none if its person gave none, or an error if it went away.
+// answer is a launcher's to a question: secrets, none if its person gave none,
+// or an error if it went away.
 type answer struct {
 	secrets [][]byte
 	err     error

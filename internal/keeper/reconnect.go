@@ -48,9 +48,9 @@ func (r reconnecting) run(ctx context.Context) {
 	}
 }
 
-// establish makes attempts, one at a time, until one succeeds. beside is
-// set if there is a connection in doubt: one that has only logged in is no better
-// than that, and has to answer first. It returns errUnwanted when nobody needs the
+// establish makes attempts, one at a time, until one succeeds. beside is set if
+// there is a connection in doubt: one that has only logged in is no better than
+// that, and has to answer first. It returns errUnwanted when nobody needs the
 // connection any more, or ctx's error.
 func (r reconnecting) establish(ctx context.Context, beside bool) (*remote.Connection, error) {
 	var backoff pace.Backoff

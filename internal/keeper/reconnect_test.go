@@ -136,7 +136,8 @@ func TestAttemptFromAnAddressThatIsGone(t *testing.T) {
 }
 
 // TestLaunchHearsOfAFailure: the launch that a slow attempt failed for has the
-// time to leave before the server is asked again; nobody else has to wait for that.
+// time to leave before the server is asked again; nobody else has to wait for
+// that.
 func TestLaunchHearsOfAFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := spareKeeper(t)

@@ -128,7 +128,8 @@ func (k *Keeper) live(ctx context.Context, ready func(error) error) error {
 	return nil
 }
 
-// guarded has the keeper brought back if it is killed, until end is called.
+// guarded lets a guardian bring the keeper back if it is killed, until end is
+// called.
 func (k *Keeper) guarded() (end func()) {
 	k.mu.Lock()
 	may := k.spec.resumed(time.Now())
@@ -148,8 +149,8 @@ func (k *Keeper) guarded() (end func()) {
 	}
 }
 
-// sense has the connection looked at when the network changes or the machine
-// wakes.
+// sense makes the keeper look at the connection when the network changes or the
+// machine wakes.
 func (k *Keeper) sense(ctx context.Context) {
 	for event := range netevent.Watch(ctx, k.log) {
 		k.log.Debug().Bool("network", event.Network).Bool("wake", event.Wake).Msg("disturbance")

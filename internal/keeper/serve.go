@@ -49,8 +49,8 @@ func (s service) answer(ctx context.Context, c *control.Conversation) error {
 	return control.ErrUnknownCall
 }
 
-// isFor reports whether a launch's configuration is for this keeper's destination.
-// One that sends none goes by the keeper's.
+// isFor reports whether a launch's configuration is for this keeper's
+// destination. One that sends none goes by the keeper's.
 func (s service) isFor(config *sshconfig.Config) bool {
 	return config == nil || config.ID() == s.config().ID()
 }

@@ -47,8 +47,8 @@ type endedStream struct{ io.ReadWriter }
 
 func (endedStream) Read([]byte) (int, error) { return 0, io.EOF }
 
-// TestShellEndsUnderItsInput: a client that says something to a shell that has ended
-// hears how it ended.
+// TestShellEndsUnderItsInput: a client that says something to a shell that has
+// ended hears how it ended.
 func TestShellEndsUnderItsInput(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := quitter{deadConnection{make(chan struct{})}}

@@ -18,9 +18,9 @@ import (
 // server's answer takes a round trip.
 const tunnelPatience = 5 * time.Second
 
-// forwardLocked gives the tunnels the connection while it is up, and takes it back
-// when it is in doubt or gone. As with ssh nothing is forwarded over one whose host
-// key is not the known one.
+// forwardLocked gives the tunnels the connection while it is up, and takes it
+// back when it is in doubt or gone. As with ssh nothing is forwarded over one
+// whose host key is not the known one.
 func (k *Keeper) forwardLocked() {
 	if k.state == control.Up && k.conn != nil && !k.conn.Facts().Unverified {
 		k.tunnels.Use(k.conn.SSH())
@@ -106,7 +106,8 @@ func (s service) addTunnels(ctx context.Context, c *control.Conversation) error 
 	return c.Tunnels(s.forward(ctx, c.Call.Tunnels))
 }
 
-// cancelTunnels ends tunnels for a client. It goes on after one that is not there.
+// cancelTunnels ends tunnels for a client. It goes on after one that is not
+// there.
 func (s service) cancelTunnels(c *control.Conversation) error {
 	var missing error
 	for _, r := range c.Call.Tunnels {

@@ -54,7 +54,7 @@ func NewHolder(session Session, claims *Claims, config Config) *Holder {
 	return &Holder{Config: config, claims: claims, session: session, events: newReader(session), ended: make(chan struct{})}
 }
 
-// Take starts the script and has it take the link: for a person at once, else
+// Take starts the script and makes it take the link: for a person at once, else
 // once it is known what will be left of it. With that go the orders to end what
 // is left of earlier connections, so that those who hang on their agents fail
 // at once. lacks is why the agent cannot be used, nil if it can. The error says
@@ -248,7 +248,7 @@ func (h *Holder) Claim() { h.order(claim) }
 // Ping asks for a pong.
 func (h *Holder) Ping(token uint64) { h.order(ping(token)) }
 
-// Leave has a script that has said nothing yet end once it runs, and leave the
+// Leave makes a script that has said nothing yet end once it runs, and leave the
 // link as it is. It waits no longer than limit for the server to take that.
 func (h *Holder) Leave(limit time.Duration) {
 	taken := make(chan struct{})
@@ -263,7 +263,7 @@ func (h *Holder) Leave(limit time.Duration) {
 	}
 }
 
-// Quit has the script remove the link, if it is still its own, and end. It
+// Quit makes the script remove the link, if it is still its own, and end. It
 // waits for that no longer than limit.
 func (h *Holder) Quit(limit time.Duration) {
 	go func() {

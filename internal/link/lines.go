@@ -21,8 +21,8 @@ type reader struct {
 // newReader returns a reader of the output of a shell that was sent script.
 func newReader(r io.Reader) *reader { return &reader{out: remotesh.NewReader(r)} }
 
-// Next waits for the holder's next event. The error is a *remotesh.Error. The first
-// call skips what start-up files print.
+// Next waits for the holder's next event. The error is a *remotesh.Error. The
+// first call skips what start-up files print.
 func (r *reader) Next() (event, error) {
 	if !r.started {
 		if err := r.out.Await(holderMarker); err != nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/mosha-ssh/mosha/internal/remotesh"
 )
 
-// overHold starts a holder in a session with the agent forwarded and returns it and
-// the socket that it found.
+// overHold starts a holder in a session with the agent forwarded and returns it
+// and the socket that it found.
 func overHold(s *homes.Site, first order) (*held, string) {
 	s.T.Helper()
 	return overHoldEvery(s, first, 5*time.Second)

@@ -12,7 +12,7 @@ import (
 const LinkPath = ".ssh/ssh_auth_sock"
 
 // Opening begins a script: lines for a start-up file that reads from its input,
-// and one for zsh, which reads the script where a start-up file has it take the
+// and one for zsh, which reads the script where a start-up file makes it take the
 // place of sh. The variable taken then has its name.
 const Opening = "# mosha\n# mosha\ntaken=; case ${ZSH_VERSION+z} in z) [ \"$(emulate)\" = sh ] || { taken=zsh; emulate sh; } ;; esac\n"
 

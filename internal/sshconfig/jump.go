@@ -9,7 +9,8 @@ import (
 // JumpArgs returns the command that connects standard input and output to the
 // destination through ProxyJump, as OpenSSH builds it (ssh.c): the last hop is
 // an ssh of its own, which reaches it over the earlier ones by -J, with the
-// user's -F. Nil if there is no ProxyJump; an error if it is malformed. A loop was already refused by ssh -G.
+// user's -F. Nil if there is no ProxyJump; an error if it is malformed. A loop
+// was already refused by ssh -G.
 func (c *Config) JumpArgs() ([]string, error) {
 	if c.ProxyJump == "" {
 		return nil, nil

@@ -23,8 +23,8 @@ type Connection interface {
 	// requests of RFC 4254, section 7.1, and PROTOCOL, section 2.4. Over OpenSSH
 	// there are no others.
 	SendRequest(name string, wantReply bool, payload []byte) (granted bool, answer []byte, err error)
-	// Done is closed when nothing more comes from the server, before the streams of
-	// its channels end.
+	// Done is closed when nothing more comes from the server, before the
+	// streams of its channels end.
 	Done() <-chan struct{}
 	// RoundTrip asks the server something and returns when it has answered,
 	// whatever the answer. It fails once the connection has ended.
@@ -64,13 +64,13 @@ type Facts struct {
 	HostKey ssh.PublicKey
 	// Judged is the configuration by which HostKey was accepted.
 	Judged *sshconfig.Config
-	// RevokedLists is a digest of the files of RevokedHostKeys as they were when ssh
-	// judged HostKey; "" if there is none, or they could not be read.
+	// RevokedLists is a digest of the files of RevokedHostKeys as they were
+	// when ssh judged HostKey; "" if there is none, or they could not be read.
 	RevokedLists string
 	// Accepted is the host key if a person accepted it, for Options.Accepted.
 	Accepted ssh.PublicKey
-	// BySSH reports that no file vouches for the host key, and that ssh accepted it
-	// by what else it goes by: the DNS, or KnownHostsCommand.
+	// BySSH reports that no file vouches for the host key, and that ssh
+	// accepted it by what else it goes by: the DNS, or KnownHostsCommand.
 	BySSH bool
 	// Unverified reports whether the host key is another than the known one
 	// (StrictHostKeyChecking no). The agent must not be forwarded then.

@@ -66,15 +66,15 @@ type Options struct {
 	// Master is the place of a master, and of a proxy that asks. Without one
 	// there is no master, and no proxy may ask.
 	Master MasterPlace
-	// Progress, if set, is called as each phase begins: PhaseConnect, PhaseBanner,
-	// PhaseKex, PhaseAuth. It must return at once, and is called from several
-	// goroutines, one at a time.
+	// Progress, if set, is called as each phase begins: PhaseConnect,
+	// PhaseBanner, PhaseKex, PhaseAuth. It must return at once, and is called
+	// from several goroutines, one at a time.
 	Progress func(phase string)
 	// Local, if set, is called with the address that a connection without a proxy
 	// comes from. It must return at once.
 	Local func(net.Addr)
-	// Dialing, if set, is called with each address as it is dialed. It must return
-	// at once, and is called from several goroutines.
+	// Dialing, if set, is called with each address as it is dialed. It must
+	// return at once, and is called from several goroutines.
 	Dialing func(netip.AddrPort)
 
 	// Dial, if set, opens TCP connections in another place, as net.Dialer's

@@ -43,7 +43,7 @@ func askpass(env func(string) string, open func() error) (program string, use bo
 // maxTyped is how long an answer may be, in bytes, as in ssh.
 const maxTyped = 1023
 
-// runAskpass has the program ask, and returns the first line that it prints.
+// runAskpass lets the program ask, and returns the first line that it prints.
 // If it fails, there is no answer.
 func runAskpass(ctx context.Context, program string, q Question) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, program, q.Text)

@@ -63,7 +63,8 @@ func (t *terminal) read(stopped int) typed {
 // end of the file, or to another process.
 var errGone = errors.New("the terminal is gone")
 
-// gone reports whether the terminal has hung up: then it answers no ioctl any more.
+// gone reports whether the terminal has hung up: then it answers no ioctl any
+// more.
 func (t *terminal) gone() bool {
 	_, err := unix.IoctlGetTermios(t.in, ioctlGetTermios)
 	return err != nil

@@ -10,9 +10,9 @@ import (
 )
 
 // Progress shows on a terminal which hosts are worked on, below the lines about
-// those that are done. Elsewhere, and for one host, it shows nothing. It prints or
-// asks one thing at a time. While a question is open the display is away, and
-// lines about other hosts are printed above the question.
+// those that are done. Elsewhere, and for one host, it shows nothing. It prints
+// or asks one thing at a time. While a question is open the display is away,
+// and lines about other hosts are printed above the question.
 type Progress struct {
 	asking sync.Mutex // one question at a time
 
@@ -92,8 +92,8 @@ func (p *Progress) change(do func()) {
 	p.draw()
 }
 
-// Aside lets do write to the terminal where the display was, or above the question
-// that is open.
+// Aside lets do write to the terminal where the display was, or above the
+// question that is open.
 func (p *Progress) Aside(do func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -105,8 +105,8 @@ func (p *Progress) Aside(do func()) {
 	}
 }
 
-// Ask calls put, which asks something, when no other question is open. The display
-// is away meanwhile.
+// Ask calls put, which asks something, when no other question is open. The
+// display is away meanwhile.
 func (p *Progress) Ask(put func()) {
 	p.asking.Lock()
 	defer p.asking.Unlock()

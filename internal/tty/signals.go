@@ -10,15 +10,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Ending are the signals that end a program, but for those that are ignored, as by
-// nohup.
+// Ending are the signals that end a program, but for those that are ignored, as
+// by nohup.
 func Ending() []os.Signal { return heard(unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT) }
 
 // heeded are the signals that must not find the terminal as a question needs it.
 func heeded() []os.Signal { return append(Ending(), heard(unix.SIGTSTP)...) }
 
-// heard leaves out the signals that are ignored. SIGKILL, which nobody hears, keeps
-// the list from being empty: os/signal takes an empty one for all signals.
+// heard leaves out the signals that are ignored. SIGKILL, which nobody hears,
+// keeps the list from being empty: os/signal takes an empty one for all
+// signals.
 func heard(all ...os.Signal) []os.Signal {
 	return append(slices.DeleteFunc(all, signal.Ignored), unix.SIGKILL)
 }
@@ -41,9 +42,9 @@ func Obey(s syscall.Signal) {
 	os.Exit(128 + int(s))
 }
 
-// suspend stops this process as ^Z does, and returns when it goes on. Go's runtime
-// drops a SIGTSTP once it was asked for. A stop takes effect a moment after the
-// call, which other threads could use.
+// suspend stops this process as ^Z does, and returns when it goes on. Go's
+// runtime drops a SIGTSTP once it was asked for. A stop takes effect a moment
+// after the call, which other threads could use.
 func suspend() {
 	resumed := make(chan os.Signal, 1)
 	signal.Notify(resumed, unix.SIGCONT)

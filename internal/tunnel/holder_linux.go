@@ -37,8 +37,8 @@ func holderOf(address string) (pid int, program string) {
 	return 0, ""
 }
 
-// socketsAt returns the listening sockets that take the port at an address or at all
-// addresses, as /proc/PID/fd has them.
+// socketsAt returns the listening sockets that take the port at an address or
+// at all addresses, as /proc/PID/fd has them.
 func socketsAt(at netip.AddrPort) map[string]bool {
 	found := make(map[string]bool)
 	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
@@ -48,7 +48,8 @@ func socketsAt(at netip.AddrPort) map[string]bool {
 		}
 		lines := bufio.NewScanner(file)
 		for lines.Scan() {
-			// sl local_address rem_address st tx:rx tr:tm retrnsmt uid timeout inode
+			// sl local_address rem_address st tx:rx tr:tm retrnsmt uid timeout
+			// inode
 			fields := strings.Fields(lines.Text())
 			const stateListen = "0A"
 			if len(fields) < 10 || fields[3] != stateListen {

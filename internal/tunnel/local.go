@@ -16,7 +16,8 @@ const (
 	acceptRest = 100 * time.Millisecond
 	// firstRetry and lastRetry are the waits between tries to listen.
 	firstRetry, lastRetry = time.Second, 30 * time.Second
-	// greeting is how long a client may take to say by SOCKS where it wants to go.
+	// greeting is how long a client may take to say by SOCKS where it wants to
+	// go.
 	greeting = 2 * time.Minute
 )
 

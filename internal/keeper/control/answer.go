@@ -14,8 +14,8 @@ const (
 	maxSecrets = 32
 )
 
-// answer is a person's. What they typed follows the line of JSON as it is, so that
-// every place where it was can be overwritten.
+// answer is a person's. What they typed follows the line of JSON as it is, so
+// that every place where it was can be overwritten.
 type answer struct {
 	Number  int   `json:"number"`
 	OK      bool  `json:"ok"`                // false: the person ended the question
@@ -27,8 +27,8 @@ type answer struct {
 // errTooLong reports that an answer is longer than any can be.
 var errTooLong = errors.New("an answer is too long")
 
-// send sends the answer in one piece, after which the peer may be gone at once, and
-// overwrites it.
+// send sends the answer in one piece, after which the peer may be gone at once,
+// and overwrites it.
 func (a *answer) send(w *wire) error {
 	defer sshconn.Wipe(a.secrets)
 	total := 0

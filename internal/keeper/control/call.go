@@ -7,8 +7,8 @@ import (
 	"github.com/mosha-ssh/mosha/internal/tunnel"
 )
 
-// Call is a line from a client: the first tells what it wants, further ones belong
-// to an attach or a shell.
+// Call is a line from a client: the first tells what it wants, further ones
+// belong to an attach or a shell.
 type Call struct {
 	Version int    `json:"mosha"`
 	Op      string `json:"op"`

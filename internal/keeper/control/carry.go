@@ -45,8 +45,8 @@ var byName = func() map[string]reflect.Type {
 	return types
 }()
 
-// nameOf is the name of a type on the wire. That of VersionError never changes: it
-// is read by other versions.
+// nameOf is the name of a type on the wire. That of VersionError never changes:
+// it is read by other versions.
 func nameOf(t reflect.Type) string {
 	if t == reflect.TypeFor[VersionError]() {
 		return "keeper.VersionError"
@@ -70,8 +70,8 @@ func encodeError(err error) *wireError {
 	return w
 }
 
-// An error may carry a server's words, which must not fill a line. One that lists a
-// hundred keys that were tried still fits.
+// An error may carry a server's words, which must not fill a line. One that
+// lists a hundred keys that were tried still fits.
 const (
 	maxErrorText = 1 << 10
 	maxErrorData = 32 << 10

@@ -68,7 +68,8 @@ func TestErrorsKeepTheirCauses(t *testing.T) {
 	}
 }
 
-// TestErrorsKeepManyKeys: an agent may have many, and a server take as many tries.
+// TestErrorsKeepManyKeys: an agent may have many, and a server take as many
+// tries.
 func TestErrorsKeepManyKeys(t *testing.T) {
 	sent := &sshconn.AuthError{User: "alice", Host: "devbox"}
 	for range 100 {

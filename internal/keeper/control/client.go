@@ -179,7 +179,8 @@ func (c *Client) consult(person Person, r reply, next chan heard) (chan heard, e
 	}
 }
 
-// Lease has the keeper count the session that holds the lease id, within an attach.
+// Lease makes the keeper count the session that holds the lease id, within an
+// attach.
 func (c *Client) Lease(id string) error {
 	if err := c.say(Call{Op: OpLease, Lease: id}); err != nil {
 		return err
@@ -188,7 +189,7 @@ func (c *Client) Lease(id string) error {
 	return err
 }
 
-// Keep has the keeper stay until it is stopped, within an attach. It returns
+// Keep makes the keeper stay until it is stopped, within an attach. It returns
 // when the remote is ready for use.
 func (c *Client) Keep() (Ready, error) {
 	if err := c.say(Call{Op: OpKeep}); err != nil {
@@ -237,9 +238,9 @@ func (c *Client) Start(s Start, to Follower) (code int, err error) {
 }
 
 // Setup has the remote set up, or with undo that taken back, and reports what
-// changed there, a row a file; with preview, what would change, with a diff, and
-// nothing is written. It is not taken back while sessions use the remote: that is a
-// *BusyError.
+// changed there, a row a file; with preview, what would change, with a diff,
+// and nothing is written. It is not taken back while sessions use the remote:
+// that is a *BusyError.
 func (c *Client) Setup(undo, preview bool) (*SetupReport, error) {
 	op := OpSetup
 	switch {

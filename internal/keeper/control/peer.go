@@ -6,10 +6,10 @@ import (
 	"net"
 )
 
-// checkPeer fails unless the other end of conn belongs to the user uid. Root is a
-// stranger too: it could do anything to the keeper by other means, but has no
-// business here. Where the system does not tell whose the other end is, the mode of
-// the directory has to do.
+// checkPeer fails unless the other end of conn belongs to the user uid. Root is
+// a stranger too: it could do anything to the keeper by other means, but has no
+// business here. Where the system does not tell whose the other end is, the
+// mode of the directory has to do.
 func checkPeer(conn net.Conn, uid int) error {
 	socket, ok := conn.(*net.UnixConn)
 	if !ok {

@@ -163,8 +163,8 @@ func (c *Conversation) take(a answer) {
 }
 
 // Ask puts a question to the client, and returns the answers, which the caller
-// overwrites. They are nil if the person ended the question, or if void was closed
-// first. An error reports that the conversation is over.
+// overwrites. They are nil if the person ended the question, or if void was
+// closed first. An error reports that the conversation is over.
 func (c *Conversation) Ask(ctx context.Context, q Inquiry, void <-chan struct{}) ([][]byte, error) {
 	number, answered := c.open()
 	defer c.close(answered)

@@ -173,7 +173,8 @@ func ended(t *testing.T, conn net.Conn) string {
 	return string(said)
 }
 
-// open reports whether the other end, of which nothing is left to read, is still there.
+// open reports whether the other end, of which nothing is left to read, is
+// still there.
 func open(t *testing.T, conn *net.UnixConn) bool {
 	t.Helper()
 	raw, err := conn.SyscallConn()

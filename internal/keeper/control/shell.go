@@ -18,7 +18,7 @@ const (
 
 // RemoteShell is a shell that runs on the remote over the keeper's connection.
 // Read returns io.EOF when the shell has ended, a *RoomError where the server
-// would not have it run, or the error of the connection. It ends with the
+// would not run it, or the error of the connection. It ends with the
 // client's context.
 type RemoteShell struct {
 	c       *Client

@@ -7,8 +7,8 @@ import (
 	"testing/synctest"
 )
 
-// TestShellSaysWhyItEnded also to a client that only writes, and comes too late for
-// the keeper to hear it.
+// TestShellSaysWhyItEnded also to a client that only writes, and comes too late
+// for the keeper to hear it.
 func TestShellSaysWhyItEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ours, theirs := net.Pipe()

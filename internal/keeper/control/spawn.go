@@ -61,8 +61,8 @@ func (e *SpawnError) Error() string { return fmt.Sprintf("the keeper did not sta
 func (e *SpawnError) Unwrap() error { return e.Err }
 
 // FindOrSpawn reaches the destination's keeper, or spawns it with the given
-// argument list and reaches that. Any number of launchers may do so at once: a lock
-// lets one spawn and the others wait.
+// argument list and reaches that. Any number of launchers may do so at once: a
+// lock lets one spawn and the others wait.
 func FindOrSpawn(ctx context.Context, spec Spec, argv []string) (*Client, error) {
 	client, err := Connect(ctx, spec.Dirs, spec.ID())
 	if err == nil {
@@ -92,8 +92,8 @@ func FindOrSpawn(ctx context.Context, spec Spec, argv []string) (*Client, error)
 }
 
 // spawn starts a keeper in a session of its own, off the terminal, and returns
-// when it listens. The keeper reports that, or why it cannot, on a pipe that it inherits as
-// descriptor 3.
+// when it listens. The keeper reports that, or why it cannot, on a pipe that it
+// inherits as descriptor 3.
 func spawn(ctx context.Context, spec Spec, argv []string) error {
 	report, theirs, err := os.Pipe()
 	if err != nil {

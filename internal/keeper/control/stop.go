@@ -16,7 +16,7 @@ const stopPoll = 10 * time.Millisecond
 // remote first, and gives up soon where the network is dead.
 const stopPatience = 10 * time.Second
 
-// Stop has the keeper with this id end, and returns when it is gone. Where none
+// Stop makes the keeper with this id end, and returns when it is gone. Where none
 // runs, the error is ErrNoKeeper, and one that was killed does not come back
 // either. It is a *SilentError when patience or ctx ends before.
 func Stop(ctx context.Context, dirs rundir.Dirs, id string) error {

@@ -2,9 +2,10 @@
 // the keeper of a destination. It has both ends of the wire: Client is that of
 // whoever wants something, Server and Conversation are the keeper's.
 //
-// A launcher finds or spawns the keeper (FindOrSpawn), has it bring the connection
-// up and answers its questions (Client.Attach), and registers its session
-// (Client.Lease). mosh's stand-in then has mosh-server started (Client.Start).
+// A launcher finds or spawns the keeper (FindOrSpawn), has it bring the
+// connection up and answers its questions (Client.Attach), and registers its
+// session (Client.Lease). mosh's stand-in then has mosh-server started
+// (Client.Start).
 package control
 
 import (
@@ -33,8 +34,8 @@ const (
 	patience = 10 * time.Second
 )
 
-// errLineTooLong ends the conversation with a peer that sends more bytes without a
-// newline than its lines may have.
+// errLineTooLong ends the conversation with a peer that sends more bytes
+// without a newline than its lines may have.
 var errLineTooLong = errors.New("a line on the control socket is too long")
 
 // wire carries one JSON value a line over the control socket. One goroutine

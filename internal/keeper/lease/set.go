@@ -22,8 +22,8 @@ type Set struct {
 	held map[string]bool
 }
 
-// NewSet returns the set of the leases in a directory, which is empty until Find or
-// Add is called. It calls changed when a session came or ended.
+// NewSet returns the set of the leases in a directory, which is empty until
+// Find or Add is called. It calls changed when a session came or ended.
 func NewSet(dir string, changed func()) *Set {
 	return &Set{dir: dir, changed: changed, held: map[string]bool{}}
 }

@@ -1,5 +1,5 @@
-// Package memory keeps an idle keeper small: the process lives for days, and most of
-// the time it waits.
+// Package memory keeps an idle keeper small: the process lives for days, and
+// most of the time it waits.
 package memory
 
 import (

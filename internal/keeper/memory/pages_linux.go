@@ -31,8 +31,8 @@ func dropProgramPages() {
 	}
 }
 
-// readOnlyMapping reads a line of /proc/PID/maps (proc(5)), and reports whether it
-// maps that file read-only.
+// readOnlyMapping reads a line of /proc/PID/maps (proc(5)), and reports whether
+// it maps that file read-only.
 func readOnlyMapping(line, file string) (begin, end uintptr, ok bool) {
 	fields := strings.Fields(line)
 	if len(fields) < 6 || fields[5] != file || (fields[1] != "r-xp" && fields[1] != "r--p") {

@@ -1,5 +1,5 @@
-// Package pace has how often the keeper tries to connect, and how long each attempt
-// may take.
+// Package pace has how often the keeper tries to connect, and how long each
+// attempt may take.
 package pace
 
 import (
@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Eager is how long after a loss, a network event or a wake the keeper tries again
-// every EagerInterval; then the interval grows up to LastInterval.
+// Eager is how long after a loss, a network event or a wake the keeper tries
+// again every EagerInterval; then the interval grows up to LastInterval.
 const (
 	Eager         = 5 * time.Minute
 	EagerInterval = 300 * time.Millisecond

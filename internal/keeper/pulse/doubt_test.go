@@ -62,8 +62,8 @@ func TestPulseWaitsForAFirstAnswer(t *testing.T) {
 	}
 }
 
-// TestPulseHearsOfEventsBeforeItsFirstAnswer, also where the user has set how long an
-// answer may take.
+// TestPulseHearsOfEventsBeforeItsFirstAnswer, also where the user has set how
+// long an answer may take.
 func TestPulseHearsOfEventsBeforeItsFirstAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, other := startPulse(t, 15*time.Second, 45*time.Second, -1, func(p *Pulse) {
@@ -77,9 +77,9 @@ func TestPulseHearsOfEventsBeforeItsFirstAnswer(t *testing.T) {
 	})
 }
 
-// TestPulseOfAMaster: over ssh it cannot be seen that something new was acknowledged,
-// but that something is under way, as for a round trip when a session is asked for,
-// and no longer is.
+// TestPulseOfAMaster: over ssh it cannot be seen that something new was
+// acknowledged, but that something is under way, as for a round trip when a
+// session is asked for, and no longer is.
 func TestPulseOfAMaster(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began, cut := time.Now(), 20*time.Second

@@ -82,9 +82,9 @@ type Pulse struct {
 	checks  chan struct{} // one slot
 }
 
-// New returns a pulse that rests this long between an answer and the next question,
-// and takes an answer for overdue after late. Without rest both follow the round
-// trip time.
+// New returns a pulse that rests this long between an answer and the next
+// question, and takes an answer for overdue after late. Without rest both
+// follow the round trip time.
 func New(rest, late time.Duration) *Pulse {
 	if rest <= 0 {
 		rest, late = restPulse, 0

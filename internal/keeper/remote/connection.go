@@ -45,7 +45,8 @@ type Options struct {
 	Guard  *guard.Guard  // serves the agent channels
 	Claims *link.Claims  // for the link holder
 	First  time.Duration // what the first answer took on the connection before, 0: not known
-	// Forwarded serves the channels for the listeners that the server was asked for.
+	// Forwarded serves the channels for the listeners that the server was asked
+	// for.
 	Forwarded func(over sshconn.Connection, offer ssh.NewChannel)
 }
 
@@ -85,7 +86,7 @@ func (w *work) goes(f func()) {
 	}
 }
 
-// cease has nothing begin any more, and what runs end.
+// cease lets nothing begin any more, and ends what runs.
 func (w *work) cease() {
 	w.mu.Lock()
 	defer w.mu.Unlock()

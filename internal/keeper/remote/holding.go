@@ -8,7 +8,8 @@ import (
 	"github.com/mosha-ssh/mosha/internal/link"
 )
 
-// holding has the link holder run on one connection, for as long as that lasts.
+// holding keeps a link holder running on one connection, for as long as that
+// lasts.
 //
 //	           there is room            it has taken the link
 //	waiting -----------------> beginning --------------------> current
@@ -46,8 +47,8 @@ func (h *holding) begin() {
 	})
 }
 
-// run has a holder run, and another when it had to make room. The first has to
-// find room at once: a launch waits for it.
+// run keeps a holder running, and another when it had to make room. The first
+// has to find room at once: a launch waits for it.
 func (h *holding) run() {
 	var holder *link.Holder
 	var err error
@@ -234,7 +235,7 @@ func (h *holding) dismiss() {
 	}
 }
 
-// recall has the holder come back now, if it waits for room.
+// recall lets the holder come back now, if it waits for room.
 func (h *holding) recall() {
 	select {
 	case h.room <- struct{}{}:
@@ -242,8 +243,8 @@ func (h *holding) recall() {
 	}
 }
 
-// quit has the holder remove the link and end, if the network allows it. What is
-// just being set up is taken back too.
+// quit makes the holder remove the link and end, if the network allows it. What
+// is just being set up is taken back too.
 func (h *holding) quit() {
 	if h.begun.Load() {
 		select {

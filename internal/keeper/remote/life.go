@@ -124,7 +124,8 @@ func (l *life) Disturbed() {
 	}
 }
 
-// AddressGone reports whether the machine no longer has this address of a connection.
+// AddressGone reports whether the machine no longer has this address of a
+// connection.
 func AddressGone(addr net.Addr) bool {
 	local, ok := addr.(*net.TCPAddr)
 	if !ok {
@@ -148,7 +149,7 @@ func (l *life) doubt(doubted bool) {
 	}
 }
 
-// ask has a question of the pulse put. It does not block, as a write into a
+// ask puts a question of the pulse. It does not block, as a write into a
 // dead network would. One is put before the next is asked, unless the remote
 // makes answers up; a question that finds no room then stays without one.
 func (l *life) ask(token uint64) {

@@ -33,14 +33,14 @@ type Session struct {
 var (
 	// errNoSession reports that the connection ended before a session was open.
 	errNoSession = errors.New("the connection ended before a session was open")
-	// errSessionClosed reports that the server closed a session before it did what
-	// it was for.
+	// errSessionClosed reports that the server closed a session before it did
+	// what it was for.
 	errSessionClosed = errors.New("the server closed the session")
 )
 
 // openSession opens a session and drains its requests until it ends, and then
-// calls ended. The error is a *control.RoomError where the server opens no more of
-// them, ctx's, or errNoSession.
+// calls ended. The error is a *control.RoomError where the server opens no more
+// of them, ctx's, or errNoSession.
 func openSession(ctx context.Context, conn sshconn.Connection, ended func()) (*Session, error) {
 	channel, requests, err := openChannel(ctx, conn)
 	var rejected *ssh.OpenChannelError
@@ -160,7 +160,8 @@ func (s *Session) request(kind string, payload []byte) error {
 	return nil
 }
 
-// Read reads the command's output. The error is io.EOF, or an *control.ExpiredError.
+// Read reads the command's output. The error is io.EOF, or an
+// *control.ExpiredError.
 func (s *Session) Read(p []byte) (int, error) {
 	n, err := s.channel.Read(p)
 	if err != nil {
@@ -179,11 +180,12 @@ func (s *Session) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// saysExpired is what sshd says first, on standard error or the terminal, where it
-// runs passwd in place of what it was told to (session.c, do_pwchange).
+// saysExpired is what sshd says first, on standard error or the terminal, where
+// it runs passwd in place of what it was told to (session.c, do_pwchange).
 var saysExpired = []byte("WARNING: Your password has expired.")
 
-// ended is the error of a session whose command has: err, or an *control.ExpiredError.
+// ended is the error of a session whose command has: err, or an
+// *control.ExpiredError.
 func (s *Session) ended(err error) error {
 	if bytes.HasPrefix(s.LastWords(), saysExpired) {
 		return s.expired

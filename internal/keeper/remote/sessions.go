@@ -23,8 +23,8 @@ const (
 	makeRoom = time.Second
 	// crowdLimit is that where other sessions are open, which end by themselves.
 	crowdLimit = 10 * time.Second
-	// moment is after how long the link holder comes back, and maxMoment that where
-	// the server has still had no room for it, again and again.
+	// moment is after how long the link holder comes back, and maxMoment that
+	// where the server has still had no room for it, again and again.
 	moment, maxMoment = 2 * makeRoom, time.Minute
 	// askAgain is how often the queue asks a server that opens no more sessions:
 	// a server does not tell when one has ended there.
@@ -185,7 +185,7 @@ func (s *sessions) queue(ctx context.Context, w wish) (*Session, error) {
 }
 
 // mayFree reports whether a session may end for the one that is waited for since
-// then. It has the link holder make room if nothing else helps.
+// then. It makes the link holder make room if nothing else helps.
 func (s *sessions) mayFree(w wish, since time.Time) bool {
 	open, still := s.crowd(since)
 	holds := s.c.holding.runs()
@@ -224,8 +224,8 @@ func (s *sessions) last(ctx context.Context) (*Session, error) {
 // quiet waits until nobody queues and nothing has changed for so long about the
 // sessions that are open: the launch for which a set-up was made has its server
 // started first. A session that ends makes that moment at most. It waits no
-// longer once something comes from now. It returns how long to wait the next time,
-// if the server has no room, and false when the connection ends.
+// longer once something comes from now. It returns how long to wait the next
+// time, if the server has no room, and false when the connection ends.
 func (s *sessions) quiet(limit time.Duration, now <-chan struct{}) (time.Duration, bool) {
 	for began := time.Now(); ; {
 		_, still := s.crowd(began)

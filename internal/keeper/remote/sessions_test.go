@@ -229,9 +229,9 @@ func (c closesFirst) Read([]byte) (int, error) {
 	return 0, io.EOF
 }
 
-// TestHolderComesToItsTurn also where nothing else is to end here when the server has
-// no room for it: a session that is open may be one by which the server was asked
-// whether it lives.
+// TestHolderComesToItsTurn also where nothing else is to end here when the
+// server has no room for it: a session that is open may be one by which the
+// server was asked whether it lives.
 func TestHolderComesToItsTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &smallServer{most: 1}
@@ -252,8 +252,8 @@ func TestHolderComesToItsTurn(t *testing.T) {
 	})
 }
 
-// stuckServer is a connection to a server that ends each session at once, and takes
-// nothing more.
+// stuckServer is a connection to a server that ends each session at once, and
+// takes nothing more.
 type stuckServer struct {
 	deadConnection
 	closing chan struct{} // closed when a session is being closed here
@@ -278,8 +278,8 @@ func (c *stuckChannel) Close() error {
 	return nil
 }
 
-// TestDropWhileALinkHolderFails: a connection on which nothing can be sent any more
-// is given up while the session of a failed holder waits to be closed.
+// TestDropWhileALinkHolderFails: a connection on which nothing can be sent any
+// more is given up while the session of a failed holder waits to be closed.
 func TestDropWhileALinkHolderFails(t *testing.T) {
 	server := stuckServer{deadConnection{make(chan struct{})}, make(chan struct{})}
 	c := newConnection(server)

@@ -15,8 +15,8 @@ import (
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 )
 
-// DetachLimit is how long a start or a shell whose stand-in has left may go on: it has
-// handed over the server and only its parent process is to end.
+// DetachLimit is how long a start or a shell whose stand-in has left may go on:
+// it has handed over the server and only its parent process is to end.
 const DetachLimit = 10 * time.Second
 
 // Start runs the command that starts mosh-server and calls output with what it
@@ -64,7 +64,8 @@ func (c *Connection) startIn(ctx context.Context, session *Session, s control.St
 		time.AfterFunc(DetachLimit, func() { _ = session.Close() })
 	})
 	defer release()
-	// sshd names the agent's socket to sessions that begin after it was asked for: where there can be no link, this one has it.
+	// sshd names the agent's socket to sessions that begin after it was asked
+	// for: where there can be no link, this one has it.
 	if !c.channels.allowed.Load() {
 		if err := c.channels.forward(session); err != nil {
 			return -1, err
@@ -108,7 +109,8 @@ func (s *Session) begin(start control.Start) error {
 	return s.exec(start.Command)
 }
 
-// terminal asks for a pseudo-terminal without settings of its own (RFC 4254, 6.2).
+// terminal asks for a pseudo-terminal without settings of its own (RFC 4254,
+// 6.2).
 func (s *Session) terminal(pty control.Pty) error {
 	payload := ssh.Marshal(struct {
 		Term                         string

@@ -25,9 +25,9 @@ type Log struct {
 	size int64
 }
 
-// OpenLog opens the log at path for the keeper of a destination. Where that fails,
-// nothing is logged: that is no reason to be without the agent. Where something
-// else is in its place, that is a *FileError: it may be a trap.
+// OpenLog opens the log at path for the keeper of a destination. Where that
+// fails, nothing is logged: that is no reason to be without the agent. Where
+// something else is in its place, that is a *FileError: it may be a trap.
 func OpenLog(path, destination string) (*Log, error) {
 	l := &Log{path: path, Logger: zerolog.Nop()}
 	if err := l.open(); err != nil {

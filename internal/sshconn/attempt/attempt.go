@@ -20,8 +20,9 @@ const (
 	// where nobody is there, for all up to the host key, unless the server may
 	// be silent for longer.
 	defaultTimeout = 10 * time.Second
-	// proxyTimeout is for an absent ConnectTimeout where a proxy has its own way
-	// to go: it may wake a machine, or a person may have to touch a key for a hop.
+	// proxyTimeout is for an absent ConnectTimeout where a proxy has its own
+	// way to go: it may wake a machine, or a person may have to touch a key for
+	// a hop.
 	proxyTimeout = time.Minute
 	// authTimeout bounds authentication, in which a person may have to touch a
 	// key or confirm at the agent. It is sshd's default LoginGraceTime. It is
@@ -109,7 +110,7 @@ func (a *Attempt) Connect(ctx context.Context) error {
 	return nil
 }
 
-// Use has the attempt go on over a connection that somebody else makes.
+// Use makes the attempt go on over a connection that somebody else makes.
 func (a *Attempt) Use(conn net.Conn) { a.Stream = newStream(conn) }
 
 // Begin reports a phase.

@@ -31,8 +31,8 @@ func (a *Attempt) Abort() {
 }
 
 // Handshake starts the time for what comes up to the host key, and answers the
-// hops of a proxy. The attempt is aborted when ctx ends. All that is over when end
-// is called.
+// hops of a proxy. The attempt is aborted when ctx ends. All that is over when
+// end is called.
 func (a *Attempt) Handshake(ctx context.Context) (end func()) {
 	stop := context.AfterFunc(ctx, a.Abort)
 	a.watch.start(time.Until(a.deadline), a.Limit)

@@ -72,7 +72,8 @@ func (s *side) feed(b []byte, to reader) {
 	}
 }
 
-// step takes one line or packet from buf, and reports whether there may be another.
+// step takes one line or packet from buf, and reports whether there may be
+// another.
 func (s *side) step(to reader) bool {
 	switch s.state {
 	case sniffLines:
@@ -138,9 +139,9 @@ func (s *side) nextPacket(to reader) bool {
 	return s.state == sniffPackets
 }
 
-// sniffer reads the unencrypted beginning of a handshake, to find the server's key
-// exchange reply. That has the host key, which the transport judges, and the
-// signature, which session-bind needs.
+// sniffer reads the unencrypted beginning of a handshake, to find the server's
+// key exchange reply. That has the host key, which the transport judges, and
+// the signature, which session-bind needs.
 //
 // The server's bytes are hostile. OpenSSH passes over packets that it does not
 // expect, so a server could show one key to the sniffer and another to ssh. So a
@@ -193,8 +194,8 @@ func (s *serverSniffer) packet(p []byte) (more bool) {
 // guess is wrong (RFC 4253, section 7.1): the flag is before a uint32 at the end.
 func guesses(p []byte) bool { return len(p) < 6 || p[len(p)-5] != 0 }
 
-// offersQuantum reports whether a KEXINIT (RFC 4253, section 7.1: the names of key
-// exchanges follow upon 16 bytes) has one that is post-quantum.
+// offersQuantum reports whether a KEXINIT (RFC 4253, section 7.1: the names of
+// key exchanges follow upon 16 bytes) has one that is post-quantum.
 func offersQuantum(p []byte) bool {
 	if len(p) < 17 {
 		return false

@@ -26,15 +26,16 @@ func message(number byte, fields ...string) []byte {
 	return plainPacket(p...)
 }
 
-// kexInit is a KEXINIT whose last field but one, first_kex_packet_follows, is that.
+// kexInit is a KEXINIT whose last field but one, first_kex_packet_follows, is
+// that.
 func kexInit(guess byte) string {
 	p := append([]byte{20}, bytes.Repeat([]byte("x"), 1000)...)
 	return string(plainPacket(append(p, guess, 0, 0, 0, 0)...))
 }
 
 // TestSniffer: a reply counts only where ssh can have taken no other packet for
-// it. OpenSSH answers a packet that it does not expect with UNIMPLEMENTED and goes
-// on, and passes over one that was guessed wrong.
+// it. OpenSSH answers a packet that it does not expect with UNIMPLEMENTED and
+// goes on, and passes over one that was guessed wrong.
 func TestSniffer(t *testing.T) {
 	const version = "SSH-2.0-x\r\n"
 	ignore, debug := string(message(2, "padding")), string(plainPacket(4, 0))

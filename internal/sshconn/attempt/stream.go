@@ -149,8 +149,8 @@ func (s *Stream) Bind(hostKey ssh.PublicKey, sessionID []byte) *Binding {
 	return newBinding(s.sniffer.server.reply, hostKey, sessionID)
 }
 
-// OverheardVersion notes that ssh has received the version line, over a connection
-// that this process does not see.
+// OverheardVersion notes that ssh has received the version line, over a
+// connection that this process does not see.
 func (s *Stream) OverheardVersion(openSSH bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -79,8 +79,8 @@ func New(ctx, asking context.Context, cfg *sshconfig.Config, opts sshconn.Option
 func (a *Login) Prepared() bool { return a.prepared }
 
 // Prepare asks the agent and puts the keys in order. bind is the body of a
-// session-bind (PROTOCOL.agent, section 1), nil if the session cannot be proved to
-// the agent.
+// session-bind (PROTOCOL.agent, section 1), nil if the session cannot be proved
+// to the agent.
 func (a *Login) Prepare(bind []byte) {
 	a.prepared = true
 	if a.cfg.PubkeyAuthentication {

@@ -11,8 +11,9 @@ import (
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
-// Beyond returns an *sshconn.UnsupportedError with the method of the configuration
-// that only ssh has, and that comes before all of ours; nil if there is none.
+// Beyond returns an *sshconn.UnsupportedError with the method of the
+// configuration that only ssh has, and that comes before all of ours; nil if
+// there is none.
 func Beyond(cfg *sshconfig.Config, env child.Env) error {
 	// The server may prove by Kerberos who it is, and no key of it need be known.
 	if cfg.GSSAPIKeyExchange && hasTicket(env) {
@@ -28,8 +29,8 @@ func Beyond(cfg *sshconfig.Config, env child.Env) error {
 // ourMethods are those of this package.
 var ourMethods = []string{"publickey", "keyboard-interactive", "password"}
 
-// delegation returns the method by which ssh logs in before it tries a key, if that
-// brings the person's tickets along to the session; nil if it does not.
+// delegation returns the method by which ssh logs in before it tries a key, if
+// that brings the person's tickets along to the session; nil if it does not.
 func delegation(cfg *sshconfig.Config, env child.Env, offered []string) *sshconn.UnsupportedError {
 	order := cfg.PreferredAuthentications
 	if len(order) == 0 {

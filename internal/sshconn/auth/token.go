@@ -10,8 +10,8 @@ import (
 	"github.com/mosha-ssh/mosha/internal/text"
 )
 
-// errOnToken reports that only the token of a FIDO key can sign, which nobody here
-// can talk to but OpenSSH.
+// errOnToken reports that only the token of a FIDO key can sign, which nobody
+// here can talk to but OpenSSH.
 var errOnToken = errors.New("the key is on a FIDO token")
 
 // tokenSigner stands for a FIDO key file. It lets the server be asked whether

@@ -54,7 +54,7 @@ func order(addrs []netip.Addr, family string) []netip.Addr {
 	return addrs
 }
 
-// interleave has the families take turns, beginning with that of the first
+// interleave lets the families take turns, beginning with that of the first
 // address (RFC 8305, section 4): a network without one of them then costs one
 // head start, however many addresses of it a host has.
 func interleave(addrs []netip.Addr) []netip.Addr {

@@ -23,8 +23,9 @@ func connectOne(ctx context.Context, cfg *sshconfig.Config, opts sshconn.Options
 	return d.DialContext(ctx, "tcp", addr.String())
 }
 
-// tcpDialer is a dialer for one address, with the local end that the configuration
-// wants. The error is a *net.OpError: this machine has no such end.
+// tcpDialer is a dialer for one address, with the local end that the
+// configuration wants. The error is a *net.OpError: this machine has no such
+// end.
 func tcpDialer(ctx context.Context, cfg *sshconfig.Config, remote netip.AddrPort, opts *sshconn.Options) (*net.Dialer, error) {
 	d := &net.Dialer{}
 	if !cfg.TCPKeepAlive {

@@ -16,8 +16,8 @@ import (
 )
 
 // TCP connects to the address of the destination that answers first. The limit
-// begins when there is an address to dial; TCP returns that time, or zero if there
-// was no address. As in ssh, the lookup has limits of its own.
+// begins when there is an address to dial; TCP returns that time, or zero if
+// there was no address. As in ssh, the lookup has limits of its own.
 func TCP(ctx context.Context, cfg *sshconfig.Config, opts sshconn.Options, limit time.Duration) (net.Conn, time.Time, error) {
 	r := &race{
 		dial: func(ctx context.Context, addr netip.Addr) (net.Conn, error) {

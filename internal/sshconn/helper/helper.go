@@ -21,9 +21,9 @@ const (
 	jumpName = "ssh" // some programs that stand for ssh go by their name
 )
 
-// Run is our program when an ssh runs it, by a name in a Dir: as ProxyCommand it
-// hands over the connection, as SSH_ASKPASS it has the keeper ask, as the ssh to
-// a jump host it becomes that ssh. ok is false if it has any other name.
+// Run is our program when an ssh runs it, by a name in a Dir: as ProxyCommand
+// it hands over the connection, as SSH_ASKPASS it makes the keeper ask, as the
+// ssh to a jump host it becomes that ssh. ok is false if it has any other name.
 func Run(args []string) (code int, ok bool) {
 	if len(args) == 0 {
 		return 0, false
@@ -100,7 +100,7 @@ var (
 	errLongAnswer  = errors.New("the answer is too long")
 )
 
-// askKeeper has the keeper ask, and writes the answer for ssh to read.
+// askKeeper makes the keeper ask, and writes the answer for ssh to read.
 func askKeeper(path, prompt, hint string, to io.Writer) error {
 	conn, err := net.Dial("unix", path)
 	if err != nil {

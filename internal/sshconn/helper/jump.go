@@ -40,9 +40,9 @@ const (
 	jumpOptionsVar = "MOSHA_JUMP_OPTIONS"
 )
 
-// LeadOn makes cmd, an ssh that is still to start, run our program in dir for its
-// own jump hosts. It does nothing if that name has a character that a shell or ssh
-// would read: ssh puts the name into a command line as it is.
+// LeadOn makes cmd, an ssh that is still to start, run our program in dir for
+// its own jump hosts. It does nothing if that name has a character that a shell
+// or ssh would read: ssh puts the name into a command line as it is.
 func LeadOn(cmd *exec.Cmd, dir Dir, options []string) {
 	name := dir.jumpProgram()
 	if cmd.Err != nil || shellescape.Quote(name) != name || strings.Contains(name, "%") {

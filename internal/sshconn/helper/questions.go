@@ -29,8 +29,8 @@ type Questions struct {
 	// Verbatim reports whether questions may be anybody's. They are then put in
 	// the words in which they come.
 	Verbatim bool
-	// Nobody, if set, ends the attempt when Prompt is nil and a question wants more
-	// than yes or no. Else the program goes on without an answer.
+	// Nobody, if set, ends the attempt when Prompt is nil and a question wants
+	// more than yes or no. Else the program goes on without an answer.
 	Nobody error
 	// Pause stops the clocks of the attempt until resume is called.
 	Pause func() (resume func())
@@ -145,8 +145,8 @@ func (q *Questions) put(ctx context.Context, asked question) ([]byte, error) {
 	return answers[0], nil
 }
 
-// prompt words ssh's question as the native transport would, or leaves it in ssh's
-// words. closed reports whether yes and no are the only answers.
+// prompt words ssh's question as the native transport would, or leaves it in
+// ssh's words. closed reports whether yes and no are the only answers.
 func (q *Questions) prompt(text string, closed bool) sshconn.Prompt {
 	p := sshconn.Prompt{Kind: sshconn.PromptWords, User: q.User, Host: q.Host}
 	key := asksPassphrase.FindStringSubmatch(text)
@@ -196,7 +196,8 @@ func yesOrNo(yes bool, err error) ([]byte, error) {
 
 func isYes(answer []byte) bool { return bytes.EqualFold(bytes.TrimSpace(answer), []byte("yes")) }
 
-// Failure returns the error of a person's that ended the attempt, nil if none did.
+// Failure returns the error of a person's that ended the attempt, nil if none
+// did.
 func (q *Questions) Failure() error {
 	q.mu.Lock()
 	defer q.mu.Unlock()

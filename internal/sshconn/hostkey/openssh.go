@@ -12,12 +12,12 @@ import (
 	"github.com/mosha-ssh/mosha/internal/sshconn/pubkey"
 )
 
-// Over the OpenSSH transport the Verifier judges the server's key when it goes by,
-// and ssh judges it after that. ssh may know less: a key that could not be written
-// down, or that the server's address spares. It is told of that (Untold). It may
-// know more, too: what the DNS says (VerifyHostKeyDNS yes) or KnownHostsCommand; and
-// it draws the key that it asks about (VisualHostKey). Then it decides about a key
-// that the files do not vouch for:
+// Over the OpenSSH transport the Verifier judges the server's key when it goes
+// by, and ssh judges it after that. ssh may know less: a key that could not be
+// written down, or that the server's address spares. It is told of that
+// (Untold). It may know more, too: what the DNS says (VerifyHostKeyDNS yes) or
+// KnownHostsCommand; and it draws the key that it asks about (VisualHostKey).
+// Then it decides about a key that the files do not vouch for:
 //
 //	deferred --ssh asks--> yes: accepted by a person
 //	     |          \-----> no: ssh ends
@@ -33,8 +33,8 @@ func (v *Verifier) LeaveToSSH() {
 	v.lists = digest(v.cfg.RevokedHostKeys)
 }
 
-// Untold returns the known_hosts line by which ssh accepts the key that was accepted
-// here, "" where ssh has to know of the key from elsewhere.
+// Untold returns the known_hosts line by which ssh accepts the key that was
+// accepted here, "" where ssh has to know of the key from elsewhere.
 func (v *Verifier) Untold() string {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -51,16 +51,17 @@ const StrictAnyway = "accept-new"
 // Strict is what ssh is to have for StrictHostKeyChecking.
 func (v *Verifier) Strict() string { return v.cfg.StrictHostKeyChecking }
 
-// Left reports whether ssh was to decide about the key, and may have written it down.
+// Left reports whether ssh was to decide about the key, and may have written it
+// down.
 func (v *Verifier) Left() bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.left
 }
 
-// Answer answers ssh's question whether the host has the key that it showed. about
-// is false where the question is another one. The error is that of Ask, or
-// ErrNoAnswer.
+// Answer answers ssh's question whether the host has the key that it showed.
+// about is false where the question is another one. The error is that of Ask,
+// or ErrNoAnswer.
 func (v *Verifier) Answer(question string) (yes, about bool, err error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -28,9 +28,9 @@ func (v *Verifier) unknown(r knownhosts.Result, key ssh.PublicKey) error {
 	return nil
 }
 
-// wasAccepted reports whether a person accepted the key on an earlier connection,
-// and is not asked again: a connection that comes back by itself can ask nobody, and
-// the files need not know the key.
+// wasAccepted reports whether a person accepted the key on an earlier
+// connection, and is not asked again: a connection that comes back by itself
+// can ask nobody, and the files need not know the key.
 func (v *Verifier) wasAccepted(key ssh.PublicKey) bool {
 	if v.accepted == nil || v.cfg.StrictHostKeyChecking == "yes" || !bytes.Equal(v.accepted.Marshal(), key.Marshal()) {
 		return false

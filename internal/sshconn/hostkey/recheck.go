@@ -12,10 +12,10 @@ import (
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
-// Recheck decides about the host key of an open connection as a new connection would
-// by another configuration of the destination, which asks, writes down and tells
-// as its options say. The error is that of Dial for a key that is not accepted; a
-// *HostKeyError has Open set.
+// Recheck decides about the host key of an open connection as a new connection
+// would by another configuration of the destination, which asks, writes down
+// and tells as its options say. The error is that of Dial for a key that is not
+// accepted; a *HostKeyError has Open set.
 func Recheck(ctx context.Context, f sshconn.Facts, cfg *sshconfig.Config, opts sshconn.Options) (Verdict, error) {
 	refused := sshconn.HostKeyError{Host: Name(cfg), Open: true}
 	if f.HostKey == nil {
@@ -50,7 +50,8 @@ func Recheck(ctx context.Context, f sshconn.Facts, cfg *sshconfig.Config, opts s
 	return v.verdict, nil
 }
 
-// sameFiles reports whether two configurations know host keys from the same files.
+// sameFiles reports whether two configurations know host keys from the same
+// files.
 func sameFiles(a, b *sshconfig.Config) bool {
 	return slices.Equal(a.UserKnownHostsFiles, b.UserKnownHostsFiles) && slices.Equal(a.GlobalKnownHostsFiles, b.GlobalKnownHostsFiles)
 }
@@ -86,7 +87,8 @@ func sameLists(cfg *sshconfig.Config, before string) bool {
 	return len(cfg.RevokedHostKeys) == 0 || before != "" && before == digest(cfg.RevokedHostKeys)
 }
 
-// digest returns a digest of the files, "" if there are none or one cannot be read.
+// digest returns a digest of the files, "" if there are none or one cannot be
+// read.
 func digest(files []string) string {
 	sum := ""
 	for _, file := range files {

@@ -17,9 +17,9 @@ import (
 	"github.com/mosha-ssh/mosha/internal/sshconn/hostkey/knownhosts"
 )
 
-// ssh heeds RevokedHostKeys too, for a connection of its own. Here they are for the
-// next launches over that connection, since a list may have grown, and so that nobody
-// is asked about a revoked key and none is written down.
+// ssh heeds RevokedHostKeys too, for a connection of its own. Here they are for
+// the next launches over that connection, since a list may have grown, and so
+// that nobody is asked about a revoked key and none is written down.
 
 const (
 	// krlMagic begins a key revocation list (PROTOCOL.krl).
@@ -50,8 +50,8 @@ func (v *Verifier) checkRevoked(key ssh.PublicKey) error {
 	return nil
 }
 
-// revokedIn reports whether a file revokes the key, and in which line if the file is
-// a list of keys.
+// revokedIn reports whether a file revokes the key, and in which line if the
+// file is a list of keys.
 func (v *Verifier) revokedIn(file string, key ssh.PublicKey) (line int, revoked bool, err error) {
 	text, err := readBounded(file)
 	switch {

@@ -59,8 +59,8 @@ func (u *Updater) Asks() bool {
 	return u != nil && u.cfg.UpdateHostKeys == sshconfig.UpdateAsk && u.keys.ask != nil
 }
 
-// Unasked reports whether a request of the server is an offer that is taken without
-// asking.
+// Unasked reports whether a request of the server is an offer that is taken
+// without asking.
 func (u *Updater) Unasked(r *ssh.Request) bool {
 	return u.IsOffer(r) && u.cfg.UpdateHostKeys == sshconfig.UpdateYes
 }
@@ -157,7 +157,7 @@ func parseOffer(payload []byte, accepts func(ssh.PublicKey) bool) ([]ssh.PublicK
 	return keys, nil
 }
 
-// prove has the server sign with each key that is to be learned, which are in
+// prove makes the server sign with each key that is to be learned, which are in
 // the order of the offer. One that signs with an RSA algorithm that is too weak
 // is left out.
 func (u *Updater) prove(update knownhosts.Update) (knownhosts.Update, error) {

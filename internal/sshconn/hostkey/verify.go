@@ -81,9 +81,9 @@ func New(ctx context.Context, cfg *sshconfig.Config, opts sshconn.Options) *Veri
 	return v
 }
 
-// Beyond returns an *sshconn.UnsupportedError with the option about host keys that
-// only ssh can heed, nil if there is none. Without ssh there is no connection then:
-// a key that the option refuses would be accepted.
+// Beyond returns an *sshconn.UnsupportedError with the option about host keys
+// that only ssh can heed, nil if there is none. Without ssh there is no
+// connection then: a key that the option refuses would be accepted.
 func Beyond(cfg *sshconfig.Config) error {
 	for _, option := range []struct {
 		name string
@@ -121,8 +121,9 @@ func (v *Verifier) Algorithms(configured []string) ([]string, error) {
 	return v.db.Algorithms(configured, v.host), nil
 }
 
-// Check decides about the key that the server at that address showed, which is not
-// valid behind a proxy. Errors are *HostKeyError, or that of Ask; see Refusal.
+// Check decides about the key that the server at that address showed, which is
+// not valid behind a proxy. Errors are *HostKeyError, or that of Ask; see
+// Refusal.
 func (v *Verifier) Check(remote netip.AddrPort, key ssh.PublicKey) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -194,9 +195,9 @@ func (v *Verifier) decideLocked(key ssh.PublicKey) error {
 }
 
 // defers reports whether a key is left to OpenSSH that the files do not vouch
-// for: ssh then refuses it, asks, or knows better. It is never told to let a key
-// pass that is not the known one. ssh may take a certificate that is refused here,
-// and then nothing else needs to vouch for it.
+// for: ssh then refuses it, asks, or knows better. It is never told to let a
+// key pass that is not the known one. ssh may take a certificate that is
+// refused here, and then nothing else needs to vouch for it.
 func (v *Verifier) defers(r knownhosts.Result) bool {
 	good := r.CertProblem == ""
 	vouched := v.vouched && (good || v.cfg.KnownHostsCommand != "")

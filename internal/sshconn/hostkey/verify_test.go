@@ -14,8 +14,8 @@ import (
 	"github.com/mosha-ssh/mosha/internal/sshconn/hostkey/knownhosts"
 )
 
-// TestPinned: another key that known_hosts has is none that a connection may go on
-// with.
+// TestPinned: another key that known_hosts has is none that a connection may go
+// on with.
 func TestPinned(t *testing.T) {
 	_, keys := makeKeys(t)
 	known := filepath.Join(t.TempDir(), "known")

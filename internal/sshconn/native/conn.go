@@ -14,8 +14,8 @@ import (
 	"github.com/mosha-ssh/mosha/internal/sshconn/hostkey"
 )
 
-// Conn is an authenticated connection. It hangs unless somebody drains NewChannels
-// and Requests, as Serve does.
+// Conn is an authenticated connection. It hangs unless somebody drains
+// NewChannels and Requests, as Serve does.
 type Conn struct {
 	ssh.Conn
 	NewChannels <-chan ssh.NewChannel

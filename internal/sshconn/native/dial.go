@@ -126,9 +126,10 @@ const weakWords = `** WARNING: connection is not using a post-quantum key exchan
 ** The server may need to be upgraded. See https://openssh.com/pq.html
 `
 
-// warnWeak warns as ssh would. ssh does not warn a user who has set KexAlgorithms,
-// which shows here only if none of them is post-quantum. A server that offers one,
-// though not one of the native transport's, needs no upgrade.
+// warnWeak warns as ssh would. ssh does not warn a user who has set
+// KexAlgorithms, which shows here only if none of them is post-quantum. A
+// server that offers one, though not one of the native transport's, needs no
+// upgrade.
 func (d *dialer) warnWeak() {
 	if d.Config.WarnWeakCrypto && slices.ContainsFunc(d.Config.KexAlgorithms, attempt.IsQuantum) && !d.Stream.Seen().Quantum {
 		_ = d.auth.Banner(weakWords) // it never fails

@@ -9,8 +9,8 @@ import (
 	"github.com/mosha-ssh/mosha/internal/sshconn/hostkey"
 )
 
-// serveRequests answers the server's global requests until the connection ends. It
-// refuses all of them, and looks at an offer of host keys beside that.
+// serveRequests answers the server's global requests until the connection ends.
+// It refuses all of them, and looks at an offer of host keys beside that.
 func (c *Conn) serveRequests() {
 	var updates sync.WaitGroup
 	defer updates.Wait()
@@ -28,9 +28,9 @@ func refuse(r *ssh.Request) {
 	}
 }
 
-// updateFirst has UpdateHostKeys=ask ask while somebody is there. No clock runs for
-// the person. A failed update is no error, but a *TimeoutError is: there is no
-// connection after it.
+// updateFirst has UpdateHostKeys=ask ask while somebody is there. No clock runs
+// for the person. A failed update is no error, but a *TimeoutError is: there is
+// no connection after it.
 func (d *dialer) updateFirst(c *Conn) error {
 	if !c.updater.Asks() {
 		return nil

@@ -11,8 +11,9 @@ import (
 )
 
 // arguments returns the command line of an ssh that is a ControlMaster and
-// nothing else, with its sockets in dir. asks reports whether somebody can answer
-// its questions. An unattended ssh, which no person ran, adds no key to the agent.
+// nothing else, with its sockets in dir. asks reports whether somebody can
+// answer its questions. An unattended ssh, which no person ran, adds no key to
+// the agent.
 //
 // ssh takes the first of several values of an option. So ours stand before the
 // user's, and override the configuration too.

@@ -77,8 +77,8 @@ func TestMasterEnv(t *testing.T) {
 	}
 }
 
-// TestFileList: ssh reads the names of files as they are written, and a % in one is
-// part of it.
+// TestFileList: ssh reads the names of files as they are written, and a % in
+// one is part of it.
 func TestFileList(t *testing.T) {
 	paths := []string{"/a b", "/c%d", `/run/a "b" c\d/k`}
 	out, err := exec.Command("ssh", "-F", "none", "-o", "GlobalKnownHostsFile="+fileList(paths), "-G", "h").Output()

@@ -127,8 +127,8 @@ func revokedWords(lines []string) (problem, file string) {
 	return "", ""
 }
 
-// authError puts together what ssh has said of the login. methods are those in its
-// last word, or nil.
+// authError puts together what ssh has said of the login. methods are those in
+// its last word, or nil.
 func (f *failure) authError(methods []string, disconnect string) error {
 	e := &sshconn.AuthError{User: f.cfg.User, Host: f.cfg.HostName, Disconnect: disconnect, Typed: f.typed}
 	for _, line := range f.lines {

@@ -135,9 +135,10 @@ func (f *forward) channel(port uint32) forwarded {
 	}{f.host, port, "", 0})}
 }
 
-// listen opens our socket for a listener. One that is asked for again has the same
-// as before: where the server refuses it ssh keeps in mind to which socket its
-// connections were to go, and goes by that once the server has it after all.
+// listen opens our socket for a listener. One that is asked for again has the
+// same as before: where the server refuses it ssh keeps in mind to which socket
+// its connections were to go, and goes by that once the server has it after
+// all.
 func (f *forwards) listen(one *forward) (err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

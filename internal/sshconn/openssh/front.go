@@ -67,10 +67,10 @@ const (
 	saysEntering = "debug1: Entering interactive session." // the control socket is there
 )
 
-// overhear follows a connection that ssh makes itself, as listen follows a relay.
-// After its version a server can put any line into a banner, and a host on the way
-// can at any time. So an address counts only before the version, and without
-// hosts on the way.
+// overhear follows a connection that ssh makes itself, as listen follows a
+// relay. After its version a server can put any line into a banner, and a host
+// on the way can at any time. So an address counts only before the version, and
+// without hosts on the way.
 func (d *dialer) overhear(line string) {
 	d.fetched.Store(true) // ssh is there
 	if m := saysConnecting.FindStringSubmatch(line); m != nil && !d.Stream.Seen().Version && !d.Config.HasProxy() {
@@ -152,10 +152,11 @@ func (d *dialer) ownWay(ctx context.Context, jumpProgram string) ([]option, erro
 	return append(options, option{"ProxyCommand", escapePercent(shellescape.QuoteCommand(words))}, option{"ProxyUseFdpass", "no"}), nil
 }
 
-// wardenScript runs the program in front of ssh. It ends that program and ssh when
-// this process closes the pipe on descriptor 3, or ends. The program may have put
-// ssh into another process group or session, so the script first asks ssh, over
-// its control socket, to exit. It closes descriptor 4 when that is done.
+// wardenScript runs the program in front of ssh. It ends that program and ssh
+// when this process closes the pipe on descriptor 3, or ends. The program may
+// have put ssh into another process group or session, so the script first asks
+// ssh, over its control socket, to exit. It closes descriptor 4 when that is
+// done.
 const wardenScript = `control=$1
 shift
 "$@" 3<&- 4>&- &
@@ -208,7 +209,7 @@ func (w *warden) handOver() {
 	w.says.Close()
 }
 
-// dismiss has the script end all, and waits for that.
+// dismiss makes the script end all, and waits for that.
 func (w *warden) dismiss() {
 	if w == nil {
 		return

@@ -10,8 +10,9 @@ import (
 	"github.com/mosha-ssh/mosha/internal/sshconn/attempt"
 )
 
-// TestBannerNamesNoAddress: mosh's datagrams go to the address that ssh dialed, and
-// not to one that a server's banner, or that of a host on the way, has ssh say.
+// TestBannerNamesNoAddress: mosh's datagrams go to the address that ssh dialed,
+// and not to one that a server's banner, or that of a host on the way, has ssh
+// say.
 func TestBannerNamesNoAddress(t *testing.T) {
 	const (
 		dialed  = "debug1: Connecting to h [192.0.2.1] port 22.\r\n"

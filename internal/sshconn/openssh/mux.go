@@ -28,8 +28,8 @@ const (
 const (
 	// maxMux bounds a message of ssh's, in bytes.
 	maxMux = 256 << 10
-	// muxPatience is how long ssh, and for it the server, may take to answer. In a
-	// dead network the connection ends before that.
+	// muxPatience is how long ssh, and for it the server, may take to answer.
+	// In a dead network the connection ends before that.
 	muxPatience = time.Minute
 )
 

@@ -75,7 +75,8 @@ func (p *process) start() error {
 	return nil
 }
 
-// endGrace is how long an ssh that has closed its output may take to end by itself.
+// endGrace is how long an ssh that has closed its output may take to end by
+// itself.
 const endGrace = 5 * time.Second
 
 // letEnd waits until the process has ended by itself, for endGrace at most.

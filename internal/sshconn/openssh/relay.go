@@ -40,8 +40,8 @@ func copyBytes(to io.Writer, from io.Reader) {
 }
 
 // gate reads what the server says. It judges the host key when the server shows
-// it, as the native transport does, and hands nothing on to ssh before that: among
-// ssh's words about a key there may be words of the server's.
+// it, as the native transport does, and hands nothing on to ssh before that:
+// among ssh's words about a key there may be words of the server's.
 type gate struct {
 	d    *dialer
 	open bool
@@ -65,8 +65,8 @@ func (g *gate) Read(p []byte) (int, error) {
 // so that its host key is not known.
 var errUnseen = &sshconn.ProtocolError{Phase: sshconn.PhaseKex, Message: "the server's host key cannot be seen in its key exchange"}
 
-// leftToSSH reports whether ssh alone decides about the host key, since nobody here
-// sees it, or can read it. ssh then refuses one that is not the known one.
+// leftToSSH reports whether ssh alone decides about the host key, since nobody
+// here sees it, or can read it. ssh then refuses one that is not the known one.
 func (d *dialer) leftToSSH() bool { return d.itself || d.left.Load() }
 
 // judge decides about the key that the server has shown.

@@ -10,18 +10,18 @@ import (
 	"github.com/mosha-ssh/mosha/internal/text"
 )
 
-// speech picks, from what an ssh writes to its standard error, what a person sees
-// while it connects: what ssh would show by the user's LogLevel, without debugging
-// and without what mosha words itself (notes, questions, errors).
+// speech picks, from what an ssh writes to its standard error, what a person
+// sees while it connects: what ssh would show by the user's LogLevel, without
+// debugging and without what mosha words itself (notes, questions, errors).
 //
 //	the host key --the login begins--> the login --connected or failed--> nothing
 //	 (all waits)                      (ssh's own last line waits)
 //
 // ssh's own lines end with CR LF (log.c, do_log). A server's banner ends as the
-// server wants, as a rule with LF. A line of ssh's own waits until ssh goes on: if
-// ssh does not, that line is its last word and part of the error. Before the login
-// all lines wait, since there the error says in one line what ssh says in many.
-// A question of ssh's releases what waits.
+// server wants, as a rule with LF. A line of ssh's own waits until ssh goes on:
+// if ssh does not, that line is its last word and part of the error. Before the
+// login all lines wait, since there the error says in one line what ssh says in
+// many. A question of ssh's releases what waits.
 type speech struct {
 	cfg  *sshconfig.Config
 	tell func(sshconn.Notice)
@@ -100,8 +100,8 @@ func (s *speech) hearLogin(line string, own bool) {
 	}
 }
 
-// skipped reports whether the line says that ssh does not use a key file. It tells
-// that as the native transport does.
+// skipped reports whether the line says that ssh does not use a key file. It
+// tells that as the native transport does.
 func (s *speech) skipped(line string) bool {
 	m := saysNotLoaded.FindStringSubmatch(line)
 	if m == nil || !slices.Contains(s.cfg.IdentityFiles, m[1]) {
@@ -114,7 +114,7 @@ func (s *speech) skipped(line string) bool {
 	return true
 }
 
-// wait has a line wait until ssh goes on.
+// wait holds a line back until ssh goes on.
 func (s *speech) wait(line string) {
 	unwanted := saysAdded.MatchString(line) || !s.cfg.IsVerbose() && saysVerbose.MatchString(line)
 	if !unwanted && len(s.waiting) < maxSSHLines {

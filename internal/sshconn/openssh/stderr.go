@@ -21,11 +21,11 @@ const (
 
 // stderr reads what an ssh writes to its standard error. It keeps the first
 // lines, logs what a person would see of them, and passes all on to speech. A
-// server can have ssh write any number.
+// server can make ssh write any number.
 //
-// Before a question of ssh's, and when it has connected, all that it has written
-// by then has to be read. So follow is not the only one to empty the pipe: catchUp
-// does, too.
+// Before a question of ssh's, and when it has connected, all that it has
+// written by then has to be read. So follow is not the only one to empty the
+// pipe: catchUp does, too.
 type stderr struct {
 	log    zerolog.Logger
 	speech *speech           // nil where nobody listens
@@ -76,8 +76,8 @@ func (w *stderr) read(fd int) (more, end bool) {
 	return true, false
 }
 
-// maxCatchUp bounds how often catchUp reads: more often than a full pipe needs, and
-// not for ever if ssh writes without end.
+// maxCatchUp bounds how often catchUp reads: more often than a full pipe needs,
+// and not for ever if ssh writes without end.
 const maxCatchUp = 64
 
 // catchUp reads what ssh has written by now.

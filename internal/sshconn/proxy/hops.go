@@ -20,8 +20,8 @@ type hops struct {
 }
 
 // equip gives a proxy its environment before it starts. Its questions wait for
-// Serve. Where nobody can answer, ssh must not ask: a window of some other askpass
-// would come up out of nowhere.
+// Serve. Where nobody can answer, ssh must not ask: a window of some other
+// askpass would come up out of nowhere.
 func (p *Process) equip(cfg *sshconfig.Config, opts *sshconn.Options, clocks Clocks) {
 	agent := ""
 	if opts.ProxyAgent != nil {

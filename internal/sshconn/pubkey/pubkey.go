@@ -94,8 +94,8 @@ func Fingerprint(hashName string, key ssh.PublicKey) string {
 // minRSASize is what OpenSSH asks of every RSA key, in bits.
 const minRSASize = 1024
 
-// LongEnough reports whether a key, or the one that a certificate certifies, is no
-// RSA key shorter than RequiredRSASize.
+// LongEnough reports whether a key, or the one that a certificate certifies, is
+// no RSA key shorter than RequiredRSASize.
 func LongEnough(key ssh.PublicKey, required int) bool {
 	bits := rsaBits(Plain(key))
 	return bits == 0 || bits >= max(required, minRSASize)
@@ -128,8 +128,8 @@ func TypeOf(algorithm string) string {
 
 const certSuffix = "-cert-v01@openssh.com"
 
-// SignatureAlgorithm returns how an algorithm signs: a certificate's signs as that
-// of the key in it.
+// SignatureAlgorithm returns how an algorithm signs: a certificate's signs as
+// that of the key in it.
 func SignatureAlgorithm(algorithm string) string {
 	base, isCert := strings.CutSuffix(algorithm, certSuffix)
 	if isCert && strings.HasPrefix(base, "sk-") {

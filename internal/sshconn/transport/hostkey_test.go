@@ -287,8 +287,8 @@ func TestStrictHostKeyChecking(t *testing.T) {
 	}
 }
 
-// TestUntrustedServerGetsNoPassword: a server whose key is let pass although it is
-// not the known one may take a key, and nothing that a person types.
+// TestUntrustedServerGetsNoPassword: a server whose key is let pass although it
+// is not the known one may take a key, and nothing that a person types.
 func TestUntrustedServerGetsNoPassword(t *testing.T) {
 	s := newSite(t, lab.SshdConfig{Extra: []string{"PasswordAuthentication yes", "PubkeyAuthentication no"}})
 	prompted := 0

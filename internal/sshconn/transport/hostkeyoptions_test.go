@@ -13,8 +13,8 @@ import (
 	"github.com/mosha-ssh/mosha/internal/sshconn/hostkey"
 )
 
-// problemOf connects, closes, and returns why the host key was refused, "" if it was
-// not.
+// problemOf connects, closes, and returns why the host key was refused, "" if
+// it was not.
 func problemOf(t *testing.T, cfg []string, s *site, opts func(*sshconn.Options)) (string, sshconn.Facts) {
 	t.Helper()
 	config := s.config(cfg...)
@@ -33,9 +33,10 @@ func problemOf(t *testing.T, cfg []string, s *site, opts func(*sshconn.Options))
 	return "", conn.Facts()
 }
 
-// TestCertificateIsJudgedHere: a certificate that is refused here, and that an older
-// ssh would take, is refused with options that need ssh, too. Where the plain key is
-// taken instead, it is written down and told, and no line is glued to another.
+// TestCertificateIsJudgedHere: a certificate that is refused here, and that an
+// older ssh would take, is refused with options that need ssh, too. Where the
+// plain key is taken instead, it is written down and told, and no line is glued
+// to another.
 func TestCertificateIsJudgedHere(t *testing.T) {
 	s := newSite(t, lab.SshdConfig{HostKeys: []string{"ed25519"}, Extra: []string{"HostCertificate {dir}/host-cert.pub"}})
 	ca := s.newKey("ca", "ed25519")
@@ -67,7 +68,8 @@ func TestCertificateIsJudgedHere(t *testing.T) {
 	}
 }
 
-// TestNoLineIsGlued: where ssh writes a key down, a last line without an end gets one.
+// TestNoLineIsGlued: where ssh writes a key down, a last line without an end
+// gets one.
 func TestNoLineIsGlued(t *testing.T) {
 	s := newSite(t, lab.SshdConfig{HostKeys: []string{"ed25519"}})
 	last := "elsewhere " + strings.TrimSpace(s.read("id.pub"))
@@ -87,7 +89,8 @@ func TestNoLineIsGlued(t *testing.T) {
 	}
 }
 
-// TestRevokedSince: a key that RevokedHostKeys has by now is good for no new launch.
+// TestRevokedSince: a key that RevokedHostKeys has by now is good for no new
+// launch.
 func TestRevokedSince(t *testing.T) {
 	s := newSite(t, lab.SshdConfig{})
 	s.newKey("other", "ed25519")
@@ -132,8 +135,8 @@ func TestRevokedSince(t *testing.T) {
 	judgedAs(t, "another list", err, "")
 }
 
-// TestAcceptedAndNotWritten: a key that a person accepted and that is in no file lets
-// the connection come back where nobody is there.
+// TestAcceptedAndNotWritten: a key that a person accepted and that is in no
+// file lets the connection come back where nobody is there.
 func TestAcceptedAndNotWritten(t *testing.T) {
 	s := newSite(t, lab.SshdConfig{})
 	for _, option := range []string{"VisualHostKey yes", "RevokedHostKeys /dev/null", "KnownHostsCommand /bin/true", "VerifyHostKeyDNS yes"} {
@@ -152,8 +155,8 @@ func TestAcceptedAndNotWritten(t *testing.T) {
 	}
 }
 
-// TestLocalhostIsUnchecked: NoHostAuthenticationForLocalhost counts behind a relay,
-// and nothing is written down.
+// TestLocalhostIsUnchecked: NoHostAuthenticationForLocalhost counts behind a
+// relay, and nothing is written down.
 func TestLocalhostIsUnchecked(t *testing.T) {
 	s := newSite(t, lab.SshdConfig{})
 	s.newKey("other", "ed25519")
@@ -171,7 +174,8 @@ func TestLocalhostIsUnchecked(t *testing.T) {
 	}
 }
 
-// TestCommandVouchesAgain: what KnownHostsCommand vouched for needs no warning later.
+// TestCommandVouchesAgain: what KnownHostsCommand vouched for needs no warning
+// later.
 func TestCommandVouchesAgain(t *testing.T) {
 	s := newSite(t, lab.SshdConfig{})
 	s.newKey("other", "ed25519")

@@ -63,8 +63,9 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// TestJudgeByCommand: a key that KnownHostsCommand vouched for is good for another
-// launch with that command, and is not written down; for one without it is not known.
+// TestJudgeByCommand: a key that KnownHostsCommand vouched for is good for
+// another launch with that command, and is not written down; for one without it
+// is not known.
 func TestJudgeByCommand(t *testing.T) {
 	s := newSite(t, lab.SshdConfig{})
 	printed := s.write("printed", s.hostKeys(s.knownName()))

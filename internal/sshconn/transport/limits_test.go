@@ -22,7 +22,8 @@ import (
 	"github.com/mosha-ssh/mosha/internal/sshconn/native"
 )
 
-// shortSilence is ample for the lab's server on a slow machine, and no multiple of a second.
+// shortSilence is ample for the lab's server on a slow machine, and no multiple
+// of a second.
 const (
 	shortSilence = 4900 * time.Millisecond
 	shortSeconds = 5 // as errors tell it

@@ -234,9 +234,9 @@ func (m *member) memberKeys() {
 }
 
 // TestOrderOfMethods: a list of the server's that changes starts over, as in
-// OpenSSH's authmethod_get.
-// TestKeyFilesAsSSH: what ssh logs in with, we do: every type and format, with the
-// right and with a wrong passphrase, also those that only OpenSSH can decrypt.
+// OpenSSH's authmethod_get. TestKeyFilesAsSSH: what ssh logs in with, we do:
+// every type and format, with the right and with a wrong passphrase, also those
+// that only OpenSSH can decrypt.
 func TestKeyFilesAsSSH(t *testing.T) {
 	m := newMember(t, newUser(t))
 	for _, key := range []struct {

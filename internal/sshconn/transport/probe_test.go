@@ -13,8 +13,8 @@ import (
 	"github.com/mosha-ssh/mosha/internal/lab"
 )
 
-// TestProbeInARekey: a server that takes all that is sent to it and never ends a key
-// exchange holds nobody up who looks at the connection.
+// TestProbeInARekey: a server that takes all that is sent to it and never ends
+// a key exchange holds nobody up who looks at the connection.
 func TestProbeInARekey(t *testing.T) {
 	s := newSite(t, lab.SshdConfig{})
 	var silent atomic.Bool

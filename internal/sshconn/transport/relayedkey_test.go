@@ -309,9 +309,9 @@ func largeExponent(t *testing.T) (private, public string) {
 	}
 }
 
-// TestHostKeyLeftToSSH: with VerifyHostKeyDNS yes, and with KnownHostsCommand, ssh
-// decides about what no file vouches for. Here neither says anything, and it asks
-// or refuses.
+// TestHostKeyLeftToSSH: with VerifyHostKeyDNS yes, and with KnownHostsCommand,
+// ssh decides about what no file vouches for. Here neither says anything, and
+// it asks or refuses.
 func TestHostKeyLeftToSSH(t *testing.T) {
 	s := newSite(t, lab.SshdConfig{})
 	s.newKey("other", "ed25519")

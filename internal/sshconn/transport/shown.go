@@ -7,9 +7,9 @@ import (
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
-// shown is what a person saw of the attempt over the native transport. The one over
-// OpenSSH after it meets the same server and files, and need not show again what
-// ssh says of them.
+// shown is what a person saw of the attempt over the native transport. The one
+// over OpenSSH after it meets the same server and files, and need not show
+// again what ssh says of them.
 type shown struct {
 	mu    sync.Mutex
 	lines map[string]bool

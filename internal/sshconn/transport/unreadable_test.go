@@ -11,8 +11,8 @@ import (
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
-// TestUnreadableCertificate: of a certificate that only ssh can read, ssh decides,
-// unless it would take any.
+// TestUnreadableCertificate: of a certificate that only ssh can read, ssh
+// decides, unless it would take any.
 func TestUnreadableCertificate(t *testing.T) {
 	s := newSite(t, lab.SshdConfig{Extra: []string{"HostCertificate {dir}/host-cert.pub"}})
 	ca := s.path("ca")

@@ -128,8 +128,8 @@ func copyFile(t *testing.T, from, to string) {
 	}
 }
 
-// beyond checks that a file is known to be one for OpenSSH before it is opened, and
-// that its public key is told where it shows it.
+// beyond checks that a file is known to be one for OpenSSH before it is opened,
+// and that its public key is told where it shows it.
 func beyond(t *testing.T, path, public string) {
 	t.Helper()
 	text, err := os.ReadFile(path)

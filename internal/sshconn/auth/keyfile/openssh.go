@@ -29,8 +29,8 @@ type options struct {
 	Rounds uint32
 }
 
-// What x/crypto decrypts of OpenSSH's format. ssh-keygen's defaults are aes256-ctr
-// and 16 rounds, or 24 in newer versions.
+// What x/crypto decrypts of OpenSSH's format. ssh-keygen's defaults are
+// aes256-ctr and 16 rounds, or 24 in newer versions.
 var ciphers = []string{"none", "aes256-ctr", "aes256-cbc"}
 
 const maxRounds = 1 << 11

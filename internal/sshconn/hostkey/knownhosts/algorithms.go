@@ -9,7 +9,8 @@ import (
 
 // OnlyOther returns the type of a key, or authority, that is known for the host
 // where all that is known is of types that this package cannot parse; else "".
-// Kinds are those that ssh has. As in Check, what stands for the port counts first.
+// Kinds are those that ssh has. As in Check, what stands for the port counts
+// first.
 func (db *DB) OnlyOther(h Host, kinds []string) string {
 	other := onlyOther(db.lines, h.Name(), kinds)
 	if bare, ok := h.portless(); ok && other == "" && len(db.find(h.Name(), nil)) == 0 {

@@ -43,10 +43,10 @@ func (h Host) checkName() error {
 	return nil
 }
 
-// Append adds key for h to file, under the host's name, which is hashed if hash is
-// set. The file (mode 0600) and its directory (0700) are made if they are missing.
-// The entry is one write at the file's end, so that others may append at the same
-// time. Errors: *nameError or an *fs.PathError.
+// Append adds key for h to file, under the host's name, which is hashed if hash
+// is set. The file (mode 0600) and its directory (0700) are made if they are
+// missing. The entry is one write at the file's end, so that others may append
+// at the same time. Errors: *nameError or an *fs.PathError.
 func Append(file string, h Host, key ssh.PublicKey, hash bool) error {
 	if err := h.checkName(); err != nil {
 		return err
@@ -66,8 +66,9 @@ func Append(file string, h Host, key ssh.PublicKey, hash bool) error {
 	return errors.Join(err, f.Close())
 }
 
-// EndLine ends the last line of a file for ssh to append another: some versions glue
-// theirs to it. A file that is not there, or cannot be written, is left to ssh.
+// EndLine ends the last line of a file for ssh to append another: some versions
+// glue theirs to it. A file that is not there, or cannot be written, is left to
+// ssh.
 func EndLine(file string) {
 	f, err := openLocked(file, os.O_RDWR|os.O_APPEND)
 	if err != nil {

@@ -50,8 +50,8 @@ type Query struct {
 	Host Host
 	Key  ssh.PublicKey
 	Now  time.Time
-	// Kinds are the algorithms that ssh has for host keys. Keys of kinds that this
-	// package cannot parse count if they are among them, or that of Key.
+	// Kinds are the algorithms that ssh has for host keys. Keys of kinds that
+	// this package cannot parse count if they are among them, or that of Key.
 	Kinds []string
 }
 

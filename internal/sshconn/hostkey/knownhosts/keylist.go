@@ -10,11 +10,11 @@ import (
 	"github.com/mosha-ssh/mosha/internal/sshconn/pubkey"
 )
 
-// FindInList returns the line of a list of public keys, one a line, that has the key,
-// the one that it certifies, or its authority's (authfile.c, sshkey_in_file); 0 if
-// there is none. A line that is no key makes the whole list invalid, since it may
-// have been meant for this key. A key of one of the kinds, which ssh has and this
-// package has not, is another one.
+// FindInList returns the line of a list of public keys, one a line, that has
+// the key, the one that it certifies, or its authority's (authfile.c,
+// sshkey_in_file); 0 if there is none. A line that is no key makes the whole
+// list invalid, since it may have been meant for this key. A key of one of the
+// kinds, which ssh has and this package has not, is another one.
 func FindInList(text string, key ssh.PublicKey, kinds []string) (line int, err error) {
 	wanted := []ssh.PublicKey{pubkey.Plain(key)}
 	if cert, ok := key.(*ssh.Certificate); ok {

@@ -170,8 +170,8 @@ func (r replacement) plainLine(raw string) ssh.PublicKey {
 	return key
 }
 
-// writeLike writes a file that is to have the same mode and owner as another. Where
-// the group cannot be the same, it gets no rights.
+// writeLike writes a file that is to have the same mode and owner as another.
+// Where the group cannot be the same, it gets no rights.
 func writeLike(f *os.File, text string, as fs.FileInfo) error {
 	mode := as.Mode().Perm()
 	_, err := f.WriteString(text)

@@ -18,7 +18,8 @@ const (
 )
 
 // Update is what would bring the user's files in line with the keys that a
-// server says it has (PROTOCOL, section 2.5; clientloop.c, client_input_hostkeys).
+// server says it has (PROTOCOL, section 2.5; clientloop.c,
+// client_input_hostkeys).
 type Update struct {
 	New []ssh.PublicKey // not known for the host: the server has to prove that it has them
 	Old []ssh.PublicKey // known for the host, and no longer the server's

@@ -13,20 +13,20 @@ const Grace = 500 * time.Millisecond
 // EndGroup ends a child that leads a process group, with what it started, and
 // returns when it is reaped, which closes ended.
 func EndGroup(cmd *exec.Cmd, ended <-chan struct{}) {
-	SignalGroup(cmd, ended, syscall.SIGTERM)
+	signalGroup(cmd, ended, syscall.SIGTERM)
 	grace := time.NewTimer(Grace)
 	defer grace.Stop()
 	select {
 	case <-ended:
 	case <-grace.C:
-		SignalGroup(cmd, ended, syscall.SIGKILL)
+		signalGroup(cmd, ended, syscall.SIGKILL)
 		<-ended
 	}
 }
 
-// SignalGroup signals the child's group while the child is there; afterwards
+// signalGroup signals the child's group while the child is there; afterwards
 // the number may be another group's.
-func SignalGroup(cmd *exec.Cmd, ended <-chan struct{}, s syscall.Signal) {
+func signalGroup(cmd *exec.Cmd, ended <-chan struct{}, s syscall.Signal) {
 	select {
 	case <-ended:
 	default:

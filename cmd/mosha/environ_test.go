@@ -55,3 +55,29 @@ func (w *world) keepIn(dir, token, transport string) {
 		w.t.Fatalf("mosha keep in %s: %v: %s", dir, err, out)
 	}
 }
+
+// TestClosedDirectory: the directory of the launch can no longer be entered. What
+// the background runs to come back runs elsewhere, and a launch from there works as
+// well.
+func TestClosedDirectory(t *testing.T) {
+	t.Parallel()
+	for _, transport := range []string{"native", "openssh"} {
+		t.Run(transport, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.must(w.me.WriteFile(".ssh/config", "Host devbox\n User "+w.dev.Name+"\n ProxyCommand nc %h %p\n", 0o600))
+			w.keepIn("first", "", transport)
+			w.keepIn("second", "", transport)
+			w.must(w.me.Command(w.ctx(), "chmod", "0", "second").Run())
+			w.must(w.sshd.KillSessions())
+			w.becomes("up again", func(s control.Status) bool { return s.State == control.Up && s.Reconnects > 0 })
+			w.runs("stop", "devbox")
+			there := w.me.Command(w.ctx(), "/bin/sh", "-c", `chmod 700 second && cd second && chmod 0 . && exec "$0" keep devbox`, w.mosha)
+			if out, err := there.CombinedOutput(); err != nil {
+				t.Errorf("%v: %s", err, out)
+			}
+			w.runs("stop", "devbox")
+			w.nothingLeft()
+		})
+	}
+}

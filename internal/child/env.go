@@ -13,7 +13,7 @@ import (
 // value is that of this process.
 type Env struct {
 	vars []string // NAME=VALUE, each name once; nil: this process's
-	dir  string   // "": this process's
+	dir  *place   // nil: this process's
 }
 
 // With returns the environment with these variables (environ, in the form of
@@ -35,14 +35,14 @@ func (e Env) With(environ []string) Env {
 
 // In returns the environment in a directory.
 func (e Env) In(dir string) Env {
-	e.dir = dir
+	e.dir = newPlace(dir)
 	return e
 }
 
 // Dir returns the directory, "" if it is this process's and gone.
 func (e Env) Dir() string {
-	if e.dir != "" {
-		return e.dir
+	if e.dir != nil {
+		return e.dir.path
 	}
 	dir, _ := os.Getwd()
 	return dir
@@ -77,15 +77,15 @@ func (e Env) Get(name string) string {
 
 // Path returns what a file's name means in the directory.
 func (e Env) Path(name string) string {
-	if e.dir == "" || name == "" || filepath.IsAbs(name) {
+	if e.dir == nil || name == "" || filepath.IsAbs(name) {
 		return name
 	}
-	return filepath.Join(e.dir, name)
+	return filepath.Join(e.dir.path, name)
 }
 
 // Command is exec.CommandContext in the environment: the program is looked for
-// in its PATH. Where the directory is gone, the program runs in that of this
-// process.
+// in its PATH. Where the directory cannot be entered, the program runs in that of
+// this process.
 func (e Env) Command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, name, args...)
 	if e.vars != nil {
@@ -94,8 +94,8 @@ func (e Env) Command(ctx context.Context, name string, args ...string) *exec.Cmd
 			cmd.Path, cmd.Err = e.LookPath(name)
 		}
 	}
-	if info, err := os.Stat(e.dir); err == nil && info.IsDir() {
-		cmd.Dir = e.dir
+	if e.dir != nil && e.dir.open() {
+		cmd.Dir = e.dir.path
 	}
 	return cmd
 }

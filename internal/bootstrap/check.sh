@@ -1,8 +1,9 @@
 # Remote set-up, tried only: what files.sh lacks for that.
 # shellcheck shell=sh disable=SC2034,SC2154
 
-# kept: whether a copy of the file would have its attributes: it has no other name, and its owner and group are ours to
-# give. What a copy would not keep of an ACL shows only when it is made.
+# kept: whether a copy of the file would have its attributes: it has no other
+# name, and its owner and group are ours to give. What a copy would not keep of
+# an ACL shows only when it is made.
 kept() {
   # shellcheck disable=SC2046
   set -- "$(id -u)" $(attributes "$real")
@@ -12,7 +13,8 @@ kept() {
   case " $(id -G) " in *" $5 "*) ;; *) return 1 ;; esac
 }
 
-# check NAME ORDER: whether this order about the file could be carried out, as far as that shows without writing.
+# check NAME ORDER: whether this order about the file could be carried out, as
+# far as that shows without writing.
 check() {
   resolve "$1"
   case $kind in

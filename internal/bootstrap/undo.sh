@@ -1,8 +1,9 @@
 # Remote set-up, taken back: what files.sh lacks for that.
 # shellcheck shell=sh disable=SC2034,SC2154,SC3013
 
-# choose: sets names to the files that have ever mattered to a login shell. For zsh's it need not be that any more, nor be
-# there, and ~/.zshenv may be younger than a ZDOTDIR that counted.
+# choose: sets names to the files that have ever mattered to a login shell. For
+# zsh's it need not be that any more, nor be there, and ~/.zshenv may be younger
+# than a ZDOTDIR that counted.
 choose() {
   names='.ssh/rc .bashrc .bash_profile .bash_login .profile .zshenv .config/fish/conf.d/mosha.fish .tcshrc .cshrc'
   names="$names .shrc .ashrc .kshrc .mkshrc"
@@ -15,8 +16,9 @@ choose() {
   fi
 }
 
-# delete NAME CRC SIZE DIRECTORIES: removes a file that still has this content, and up to so many directories above it if
-# nothing else is in them. What a link leads to is not to be removed.
+# delete NAME CRC SIZE DIRECTORIES: removes a file that still has this content,
+# and up to so many directories above it if nothing else is in them. What a link
+# leads to is not to be removed.
 delete() {
   resolve "$1"
   [ "$kind$hops" = data0 ] || { changed "$1"; return; }
@@ -27,9 +29,11 @@ delete() {
   echo "ok $1"
 }
 
-# judge: sets led to what the link leads to: dead, where nobody listens or another user may, forwarded, an agent of an sshd's or one that a
-# holder has marked, or private: a person may keep a link of that name to an agent of this machine. Its text, or that of
-# this host's own link if it leads there, is in text.
+# judge: sets led to what the link leads to: dead, where nobody listens or
+# another user may, forwarded, an agent of an sshd's or one that a holder has
+# marked, or private: a person may keep a link of that name to an agent of this
+# machine. Its text, or that of this host's own link if it leads there, is in
+# text.
 judge() {
   led=dead text=$(readlink .ssh/ssh_auth_sock)
   case $text in /run/user/*/ssh_auth_sock) [ ! -h "$text" ] || text=$(readlink "$text") ;; esac
@@ -49,7 +53,8 @@ say_link() {
   printf 'link %s %.1000s\n' "$led" "${text%%"$newline"*}"
 }
 
-# unlink NAME: removes a link, this host's own if it leads to that, and what is left of attempts to set it.
+# unlink NAME: removes a link, this host's own if it leads to that, and what is
+# left of attempts to set it.
 unlink() {
   judge
   [ "$led" != private ] || { echo "changed $1"; return; }

@@ -1,12 +1,16 @@
-# Functions for the scripts that look for the forwarded agent; they go before them, and socket.sh before these.
+# Functions for the scripts that look for the forwarded agent; they go before
+# them, and socket.sh before these.
 #
 # shellcheck shell=sh disable=SC2012,SC2154,SC3013,SC3067
 
-# listens SOCKET [NAME]: whether somebody listens at SOCKET; if that is a link, it leads to NAME. Linux has a list of
-# sockets, in which the flag tells one that listens, and all of the line's end is the name: others have sockets, too. Their
-# names may have an end of line in them, and a line like another's behind it: where NAME tells of which process it is, that
-# has to be there. Where not, or where the list shows none, as another system's or another container's, ssh-add connects: it
-# does so first, and then finds nothing to do, so that it asks the agent nothing. Its exit status is 2 if it cannot.
+# listens SOCKET [NAME]: whether somebody listens at SOCKET; if that is a link,
+# it leads to NAME. Linux has a list of sockets, in which the flag tells one
+# that listens, and all of the line's end is the name: others have sockets, too.
+# Their names may have an end of line in them, and a line like another's behind
+# it: where NAME tells of which process it is, that has to be there. Where not,
+# or where the list shows none, as another system's or another container's,
+# ssh-add connects: it does so first, and then finds nothing to do, so that it
+# asks the agent nothing. Its exit status is 2 if it cannot.
 listens() {
   [ -S "$1" ] || return
   grep -F " ${2-$1}" /proc/net/unix | (
@@ -17,14 +21,18 @@ listens() {
   [ $? -ne 2 ]
 }
 
-# find_agent: sets agent to the socket that sshd made for this connection, or to nothing. SSH_AUTH_SOCK names it unless a
-# start-up file has put something else there: nothing, the link itself, or the socket of an agent that the person has on
-# this machine, which must not pass for the forwarded one where none is forwarded. sshd up to 10.0 and from 10.6 on shows
-# the way by its pid, which is our parent's unless a forced command stands between; an earlier process of that pid may have
-# left a socket, but nobody listens there. From 10.1 to 10.5 the newest socket has to do, if it was made just now, as ours
-# was; but not where SSH_AUTH_SOCK is unset, as it is when nothing is forwarded. Two variables say what is known of the
-# server: openssh is empty if it is another than OpenSSH's sshd, and earlier is the socket that was found on this connection
-# before, if any.
+# find_agent: sets agent to the socket that sshd made for this connection, or to
+# nothing. SSH_AUTH_SOCK names it unless a start-up file has put something else
+# there: nothing, the link itself, or the socket of an agent that the person has
+# on this machine, which must not pass for the forwarded one where none is
+# forwarded. sshd up to 10.0 and from 10.6 on shows the way by its pid, which is
+# our parent's unless a forced command stands between; an earlier process of
+# that pid may have left a socket, but nobody listens there. From 10.1 to 10.5
+# the newest socket has to do, if it was made just now, as ours was; but not
+# where SSH_AUTH_SOCK is unset, as it is when nothing is forwarded. Two
+# variables say what is known of the server: openssh is empty if it is another
+# than OpenSSH's sshd, and earlier is the socket that was found on this
+# connection before, if any.
 find_agent() {
   agent=$earlier
   ours "$agent" && return
@@ -37,7 +45,8 @@ find_agent() {
     sed -n "/sshd[.]$PPID/s,^[^/]*,,p" /proc/net/unix
   } | while IFS= read -r s; do
     pid_of "$s"
-    # The list has any name that another user may have given, and the way there may have a link of hers.
+    # The list has any name that another user may have given, and the way there
+    # may have a link of hers.
     [ "$pid" = $PPID ] && ours "$s" && listens "$s" && s=$(cd "${s%/*}" && pwd -P)/${s##*/} && ours "$s" && printf '%s\n' "$s" && break
   done)
   [ -z "$agent" ] && [ -n "${SSH_AUTH_SOCK+set}" ] || return

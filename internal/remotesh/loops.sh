@@ -1,5 +1,5 @@
-# loops: whether the agent of this connection is reached through the link, whose path is in home. ~/.ssh/rc has it as it
-# stands here, below the empty line.
+# loops: whether the agent of this connection is reached through the link, whose
+# path is in home. ~/.ssh/rc has it as it stands here, below the empty line.
 # shellcheck shell=sh disable=SC2012,SC2154,SC3013,SC3067
 
 loops() {

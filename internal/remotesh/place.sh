@@ -1,10 +1,13 @@
-# find_place: sets home to where the link is: ~/.ssh/ssh_auth_sock or, where the user cannot make that, ssh_auth_sock in the
-# directory that systemd makes for the user's sessions. It sets runtime to the latter where there is such a directory, and
-# place to home, runtime or, where the link can be in neither, none.
+# find_place: sets home to where the link is: ~/.ssh/ssh_auth_sock or, where the
+# user cannot make that, ssh_auth_sock in the directory that systemd makes for
+# the user's sessions. It sets runtime to the latter where there is such a
+# directory, and place to home, runtime or, where the link can be in neither,
+# none.
 #
 # shellcheck shell=sh disable=SC2034,SC3067
 
-# can DIR: whether a file can be made in DIR, and so a link. A full disk or a quota shows only when it is tried.
+# can DIR: whether a file can be made in DIR, and so a link. A full disk or a
+# quota shows only when it is tried.
 can() { true >"$1/.mosha.$$" && rm -f "$1/.mosha.$$"; }
 
 find_place() {

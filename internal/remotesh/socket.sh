@@ -1,4 +1,5 @@
-# Whose a socket is. ~/.ssh/rc has these functions as they stand here, below the empty line.
+# Whose a socket is. ~/.ssh/rc has these functions as they stand here, below the
+# empty line.
 # shellcheck shell=sh disable=SC2012,SC2154,SC3013,SC3067
 
 # ours FILE: whether FILE is a socket of this user's, in a directory in which nobody else can put another in its place: the

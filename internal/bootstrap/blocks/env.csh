@@ -1,6 +1,7 @@
-# The block for csh and tcsh, which read ~/.cshrc or ~/.tcshrc always. csh knows no test for a socket, so what is there
-# counts as live. It ends at a variable that is not set, and has no way to compare files but a process, which a prompt can
-# wait for. What stands below the empty line is written.
+# The block for csh and tcsh, which read ~/.cshrc or ~/.tcshrc always. csh knows
+# no test for a socket, so what is there counts as live. It ends at a variable
+# that is not set, and has no way to compare files but a process, which a prompt
+# can wait for. What stands below the empty line is written.
 
 # Written by mosha: uses the forwarded SSH agent, and leaves a live agent of another kind alone.
 if ( $?HOME ) then

@@ -1,5 +1,6 @@
-# The block for fish, in a file of its own in conf.d, which every fish reads. It starts no process and prints nothing. fish
-# before 4 has no -ef. What stands below the empty line is written.
+# The block for fish, in a file of its own in conf.d, which every fish reads. It
+# starts no process and prints nothing. fish before 4 has no -ef. What stands
+# below the empty line is written.
 
 # Written by mosha: uses the forwarded SSH agent, and leaves a live agent of another kind alone.
 begin

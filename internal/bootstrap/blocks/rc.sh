@@ -1,6 +1,7 @@
-# The block for ~/.ssh/rc. sshd runs that file with /bin/sh before every session; other programs read what the session
-# prints, so this prints nothing, and leaves the X11 cookie on its input to the lines that follow. What stands below the
-# empty line is written.
+# The block for ~/.ssh/rc. sshd runs that file with /bin/sh before every
+# session; other programs read what the session prints, so this prints nothing,
+# and leaves the X11 cookie on its input to the lines that follow. What stands
+# below the empty line is written.
 # shellcheck shell=sh disable=SC2034,SC3013,SC3067
 
 # Written by mosha: points ~/.ssh/ssh_auth_sock to the SSH agent that this connection forwards.

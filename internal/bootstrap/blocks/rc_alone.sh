@@ -1,5 +1,6 @@
-# Follows rc.sh in a ~/.ssh/rc that mosha created: with that file there, sshd neither runs /etc/ssh/sshrc nor hands the X11
-# cookie to xauth (SSHRC in sshd(8)). What stands below the empty line is written.
+# Follows rc.sh in a ~/.ssh/rc that mosha created: with that file there, sshd
+# neither runs /etc/ssh/sshrc nor hands the X11 cookie to xauth (SSHRC in
+# sshd(8)). What stands below the empty line is written.
 # shellcheck shell=sh disable=SC1091
 
 # sshd leaves the following to this file, now that it exists.

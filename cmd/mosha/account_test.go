@@ -100,7 +100,7 @@ func TestHomeOfRoot(t *testing.T) {
 }
 
 // TestHomeOfRootAlone: where there is no such directory, the session has the
-// connection's own socket, and it is said what that means.
+// connection's own socket, and mosha tells what that means.
 func TestHomeOfRootAlone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -166,8 +166,8 @@ func TestShellThatFindsNoSh(t *testing.T) {
 }
 
 // TestShellThatTakesOver: a start-up file runs another shell in place of every
-// command. What mosha does there is done all the same, mosh-server does not
-// start, and that is said.
+// command. What mosha does there works all the same. mosh-server does not start,
+// and mosha says so.
 func TestShellThatTakesOver(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

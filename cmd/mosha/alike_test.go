@@ -24,7 +24,7 @@ import (
 // is tried with ssh and with mosha, which have to succeed, or fail, alike.
 type row struct {
 	name string
-	// typical says that it stands for others.
+	// typical marks a row that stands for others.
 	typical bool
 	// config is what ~/.ssh/config begins with. What follows it has the user's
 	// name and that box is the devbox.
@@ -39,14 +39,13 @@ type row struct {
 	probe string
 	// shows is what the probe prints; empty: whatever ssh has it print.
 	shows string
-	// says and hushes are patterns of what a person is told, and is not, on
-	// standard error, be it by ssh or by mosha. Not for a row with a probe.
+	// says and hushes are patterns of what ssh, or mosha, tells a person on standard
+	// error, and of what it does not. Not for a row with a probe.
 	says, hushes []string
-	// native says that the feature is not to be had over OpenSSH, which is
-	// documented.
+	// native marks a feature that does not work over OpenSSH, as is documented.
 	native bool
-	// fails says that neither gets in, and that mosha ends with this code; over
-	// OpenSSH with whatever code.
+	// fails is the code with which mosha ends where neither gets in; over OpenSSH
+	// it may be another.
 	fails int
 }
 

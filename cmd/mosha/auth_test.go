@@ -242,7 +242,7 @@ func TestAskpass(t *testing.T) {
 	if want := strings.Repeat(w.dev.Name+"@devbox's password: \n", 3); asked != want {
 		t.Errorf("was asked %q, want %q", asked, want)
 	}
-	// On a terminal it is preferred only if that is said.
+	// On a terminal mosha prefers it only if SSH_ASKPASS_REQUIRE says so.
 	w.must(w.me.WriteFile("asked", "", 0o600))
 	w.me.Setenv("DISPLAY", ":7")
 	w.me.Setenv("SSH_ASKPASS_REQUIRE", "prefer")

@@ -343,7 +343,7 @@ func TestDoctorSaysWhatItWaitsFor(t *testing.T) {
 }
 
 // TestDoctorWithFewSessions: the parts follow one another where the server
-// allows one session at a time, and what has no room is said.
+// allows one session at a time, and the doctor tells what has no room.
 func TestDoctorWithFewSessions(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "MaxSessions 1")

@@ -20,9 +20,8 @@ func TestAccountExpired(t *testing.T) {
 	w.fails(4, `^Your account has expired.*\nmosha: connection closed by devbox port 22 \(auth\)\nmosha: hint: its log may say why; does ssh get further`, "devbox")
 }
 
-// TestPasswordExpired: where sshd runs nothing but passwd, a person is told to
-// log in by ssh once, whatever they wanted, and mosha works again when they
-// have.
+// TestPasswordExpired: where sshd runs nothing but passwd, mosha has a person
+// log in by ssh once, whatever they wanted, and works again when they have.
 func TestPasswordExpired(t *testing.T) {
 	w := newWorld(t, "UsePAM yes")
 	w.must(w.dev.SetPassword(secret))

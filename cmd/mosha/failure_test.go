@@ -263,8 +263,8 @@ func TestRuntimeDirectoryOpenToOthers(t *testing.T) {
 	w.nothingLeft()
 }
 
-// warns starts a session that lacks something: it is said where it can be read,
-// and the session is there all the same.
+// warns starts a session that lacks something: mosha tells where a person can read
+// it, and the session begins all the same.
 func (w *world) warns(pattern string) {
 	w.t.Helper()
 	w.exit(w.shellWithout(pattern, "devbox"))

@@ -33,7 +33,7 @@ func TestJumpHostWithAMaster(t *testing.T) {
 }
 
 // TestProxySpeaks to the person: what it prints is on their terminal while it
-// waits for them, and harmless. Its last words are said once.
+// waits for them, and harmless. mosha tells its last words once.
 func TestProxySpeaks(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -62,8 +62,8 @@ func TestKeep(t *testing.T) {
 	w.nothingLeft()
 }
 
-// TestKeepSeveral: the hosts are seen to one after the other, a failure does
-// not keep it from the next, and what a host lacks is said.
+// TestKeepSeveral: mosha sees to the hosts one after the other, goes on to the next
+// after a failure, and tells what a host lacks.
 func TestKeepSeveral(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "AllowAgentForwarding no")
@@ -284,7 +284,7 @@ func TestSilentKeeper(t *testing.T) {
 		t.Errorf("stop: exit %d, %s", code, stderr)
 	}
 	w.must(syscall.Kill(pid, syscall.SIGCONT))
-	w.must(w.me.WaitGone(w.ctx(), "mosha keeper")) // what was said to it meanwhile counts
+	w.must(w.me.WaitGone(w.ctx(), "mosha keeper")) // it obeys what a client told it meanwhile
 	w.nothingLeft()
 }
 

@@ -16,7 +16,7 @@ import (
 )
 
 // launchWith begins a session of a shell with another agent, and checks whether
-// it says that this has no keys.
+// mosha says that this agent has no keys.
 func (w *world) launchWith(sock string, lacks string) *lab.Terminal {
 	w.t.Helper()
 	w.me.Setenv("SSH_AUTH_SOCK", sock)

@@ -88,8 +88,8 @@ func (w *world) launchDuring(between func()) {
 	}
 }
 
-// TestTinysshd allows one session on a connection: that is for mosh, and what
-// the agent would need is said to be missing.
+// TestTinysshd allows one session on a connection: that is for mosh, and
+// mosha tells that there is none for the agent.
 func TestTinysshd(t *testing.T) {
 	t.Parallel()
 	for _, transport := range []string{"native", "openssh"} {

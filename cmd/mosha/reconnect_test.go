@@ -31,7 +31,7 @@ func TestReconnect(t *testing.T) {
 	}
 	w.becomes("up with its session alone", func(s control.Status) bool { return s.State == control.Up && s.Sessions == 1 && !s.Kept })
 	w.agentThere()
-	w.runs("reconnect", "devbox") // once more: nothing is amiss, nothing is said
+	w.runs("reconnect", "devbox") // once more: nothing is amiss, and mosha says nothing
 	w.exit(session)
 	w.nothingLeft() // it stayed for the session only
 	if _, stderr, code := w.local("reconnect", "devbox"); code != 3 ||

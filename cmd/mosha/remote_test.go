@@ -286,7 +286,7 @@ func TestIPv6(t *testing.T) {
 	w.nothingLeft()
 }
 
-// fails4: -4 cannot be had while the open connection is IPv6.
+// fails4: a launch with -4 fails while the open connection is IPv6.
 func (w *world) fails4(*lab.Terminal) {
 	w.t.Helper()
 	second := w.runSized(200, 24, "-4", "devbox")

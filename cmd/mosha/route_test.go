@@ -95,8 +95,8 @@ func TestProxyToThisMachine(t *testing.T) {
 	w.exit(window)
 }
 
-// TestServerOutsidePath is found where people install it for themselves, and
-// where it was found is said; what --server says wins.
+// TestServerOutsidePath: mosha finds it where people install it for themselves, and
+// tells where. What --server says wins.
 func TestServerOutsidePath(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -248,7 +248,7 @@ func TestQuestionOfOneOfManyHosts(t *testing.T) {
 	w.nothingLeft()
 }
 
-// TestManyHostsInterrupted off a terminal: what was done is said all the same.
+// TestManyHostsInterrupted off a terminal: mosha tells all the same what it did.
 func TestManyHostsInterrupted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

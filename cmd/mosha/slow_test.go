@@ -127,7 +127,7 @@ func TestSlowKeyLookup(t *testing.T) {
 	w.nothingLeft()
 }
 
-// TestHangsUpAfterATypedLogin: that is said, and nothing is tried again.
+// TestHangsUpAfterATypedLogin: mosha says so, and tries nothing again.
 func TestHangsUpAfterATypedLogin(t *testing.T) {
 	t.Parallel()
 	for _, transport := range []string{"native", "openssh"} {

@@ -293,8 +293,8 @@ func (w *world) third() (*lab.User, []string) {
 	return other, lines
 }
 
-// TestSecurityKey: a FIDO key whose file is here is used by OpenSSH, and the
-// person is told to touch it. The token is one in software.
+// TestSecurityKey: OpenSSH uses a FIDO key whose file is here, and mosha tells the
+// person to touch it. The token is one in software.
 func TestSecurityKey(t *testing.T) {
 	t.Parallel()
 	const provider = "/usr/lib/openssh/regress/misc/sk-dummy/sk-dummy.so" // of the package openssh-tests

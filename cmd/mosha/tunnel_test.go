@@ -147,7 +147,7 @@ func TestTunnelInUse(t *testing.T) {
 	w.nothingLeftBut("busybox")
 }
 
-// TestTunnelForbidden: a server that forwards nothing is said to, and the session
+// TestTunnelForbidden: mosha tells that a server forwards nothing, and the session
 // begins all the same.
 func TestTunnelForbidden(t *testing.T) {
 	t.Parallel()

@@ -37,7 +37,7 @@ echo "[mosh-server detached, pid = $!]"
 	}
 }
 
-// TestWarningWaitsNot for ever, nor where nobody is said to read it.
+// TestWarningWaitsNot for ever, nor where mosha was told that nobody reads it.
 func TestWarningWaitsNot(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

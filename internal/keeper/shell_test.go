@@ -11,7 +11,7 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// quitter is a server whose shell ends as soon as something is said to it.
+// quitter is a server whose shell ends as soon as a client writes to it.
 type quitter struct{ deadConnection }
 
 func (q quitter) OpenChannel(string, []byte) (ssh.Channel, <-chan *ssh.Request, error) {

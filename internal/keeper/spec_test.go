@@ -113,7 +113,7 @@ func TestLingersAfterSession(t *testing.T) {
 }
 
 // TestStopDropsSpec: from then on nobody finds a spec to take the keeper's place
-// by, whatever else is still said to it.
+// by, whatever else a client still tells it.
 func TestStopDropsSpec(t *testing.T) {
 	k := spareKeeper(t)
 	service{k}.use(control.Attach{AgentSocket: "/agent"})

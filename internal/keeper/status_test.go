@@ -12,8 +12,8 @@ import (
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 )
 
-// TestStatusOfTalkative: a remote that says very much is said in part, whether
-// it failed the connection or ended it.
+// TestStatusOfTalkative: the status has a part of what a remote says that says very
+// much, whether it failed the connection or ended it.
 func TestStatusOfTalkative(t *testing.T) {
 	long := strings.Repeat("€\u200b\"<", 100<<10)
 	for name, happens := range map[string]func(*Keeper){

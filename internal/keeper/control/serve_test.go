@@ -220,7 +220,7 @@ func TestSilence(t *testing.T) {
 	}
 }
 
-// TestDeafClient: one that does not take what it is told is given up.
+// TestDeafClient: the keeper gives up a client that does not read its answer.
 func TestDeafClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &listening{t: t}
@@ -235,8 +235,8 @@ func TestDeafClient(t *testing.T) {
 	})
 }
 
-// TestVersions: a client of another version is told so, in every call but
-// stop, which has to work with all.
+// TestVersions: the keeper tells a client that it is of another version, in every
+// call but stop, which has to work with all.
 func TestVersions(t *testing.T) {
 	l := listenForTest(t)
 	for _, version := range []int{0, -1, protocolVersion + 1} {

@@ -145,8 +145,8 @@ func TestSessionsInTurn(t *testing.T) {
 	})
 }
 
-// TestNoSessionIsFree, or none is confirmed: that is told soon, and is an error
-// in the end, with no word of a library's.
+// TestNoSessionIsFree, or the server confirms none: the launch hears of that soon,
+// and in the end gets an error with no word of a library's.
 func TestNoSessionIsFree(t *testing.T) {
 	for name, test := range map[string]struct {
 		server *smallServer

@@ -27,7 +27,7 @@ func withoutDescriptors(t *testing.T, do func()) {
 	}
 }
 
-// TestLogAfterFailedRotation: the log is set aside, and no new file can be had
+// TestLogAfterFailedRotation: the log was set aside, and to open a new file failed
 // at that moment. Its two files stay bounded from the next time on.
 func TestLogAfterFailedRotation(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.log")

@@ -62,8 +62,8 @@ func TestProxyIsHeard(t *testing.T) {
 	}
 }
 
-// TestProxyIsHeardOnce: its last words are in the error, and what it says again
-// for the other transport was said before.
+// TestProxyIsHeardOnce: its last words are in the error, and a person
+// does not hear again what it repeats for the other transport.
 func TestProxyIsHeardOnce(t *testing.T) {
 	s := newSite(t, lab.SshdConfig{Extra: []string{"MACs umac-128@openssh.com", "Ciphers aes128-ctr"}})
 	cfg := s.config("ProxyCommand sh -c 'echo hello >&2; exec nc %h %p'")

@@ -283,8 +283,8 @@ func hangingUp(t *testing.T, cfg *sshconfig.Config, now <-chan struct{}) int {
 	return addr.(*net.TCPAddr).Port
 }
 
-// TestNobodyToAsk: without a person only what needs none is tried, and that
-// one could have helped is said.
+// TestNobodyToAsk: without a person Dial tries only what needs none, and the error
+// tells that one could have helped.
 func TestNobodyToAsk(t *testing.T) {
 	tried := 0
 	to := authServer(t, func(c *ssh.ServerConfig) {
@@ -323,9 +323,9 @@ func TestNobodyToAsk(t *testing.T) {
 	}
 }
 
-// TestAgentKeyWaits: a FIDO key in the agent is said to wait for a touch before
-// it signs, and that it was touched; another key's signature only when it takes
-// long, of which TestAgentTakesLong is.
+// TestAgentKeyWaits: the person hears that a FIDO key in the agent waits for a
+// touch before it signs, and that somebody touched it. Of another key's signature
+// they hear only when it takes long (TestAgentTakesLong).
 func TestAgentKeyWaits(t *testing.T) {
 	s := newSite(t, lab.SshdConfig{})
 	token := s.newTokenKey("token", "ed25519-sk")
@@ -346,7 +346,7 @@ func TestAgentKeyWaits(t *testing.T) {
 	}
 }
 
-// TestAgentTakesLong: what may wait for a person to confirm is said.
+// TestAgentTakesLong: the person hears that the agent may wait for them to confirm.
 func TestAgentTakesLong(t *testing.T) {
 	s := newSite(t, lab.SshdConfig{})
 	ctx, cancel := context.WithCancel(t.Context())
@@ -363,8 +363,8 @@ func TestAgentTakesLong(t *testing.T) {
 	}
 }
 
-// TestAgentListsLate: the agent is waited for until a person, who is told, has
-// unlocked it.
+// TestAgentListsLate: Dial waits for the agent until a person has unlocked it, and
+// tells them that it waits.
 func TestAgentListsLate(t *testing.T) {
 	const listRequest = 11 // SSH_AGENTC_REQUEST_IDENTITIES
 	s := newSite(t, lab.SshdConfig{})

@@ -327,8 +327,8 @@ func TestMasterCannotBe(t *testing.T) {
 	}
 }
 
-// TestMasterIsNotVerified: a key that is not the known one may be let pass, and
-// is told.
+// TestMasterIsNotVerified: ssh may let a key pass that is not the known one, and
+// Open tells so.
 func TestMasterIsNotVerified(t *testing.T) {
 	s := newSite(t, lab.SshdConfig{})
 	s.newKey("other", "ed25519")

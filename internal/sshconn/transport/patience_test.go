@@ -56,7 +56,7 @@ func TestSilentServer(t *testing.T) {
 	}
 }
 
-// TestDeadServer: that there is no server at all is said soon.
+// TestDeadServer: Dial reports soon that there is no server at all.
 func TestDeadServer(t *testing.T) {
 	cfg := configTo(t, &net.TCPAddr{Port: 22})
 	cfg.ConnectTimeout = 0

@@ -64,7 +64,7 @@ func TestReadBeforeTheQuestion(t *testing.T) {
 	}
 }
 
-// TestSaysNothingToNobody: where nobody is attached nothing is told.
+// TestSaysNothingToNobody: where nobody is attached, Open tells nothing.
 func TestSaysNothingToNobody(t *testing.T) {
 	s := newSite(t, lab.SshdConfig{Extra: []string{"Banner /etc/hostname"}})
 	cfg := s.config()

@@ -153,8 +153,8 @@ func refusedFor(t *testing.T, cfg *sshconfig.Config, transport, problem string) 
 	}
 }
 
-// TestUnknownHostKeyOverOpenSSH: the question is the same as the native
-// transport's, and so are the files afterwards and what is told.
+// TestUnknownHostKeyOverOpenSSH: the question, the files afterwards and
+// what a person hears are the same as with the native transport.
 func TestUnknownHostKeyOverOpenSSH(t *testing.T) {
 	s := newSite(t, lab.SshdConfig{})
 	for name, c := range map[string]struct {

@@ -48,13 +48,13 @@ func TestTunnels(t *testing.T) {
 	w.web(w.dev, 8000, "devbox")
 	w.web(w.me, 8001, "laptop")
 	w.must(w.me.WriteFile(".ssh/config", "Host devbox*\n  User "+w.dev.Name+"\n  DynamicForward 1080\n", 0o600))
-	w.runs("keep", "-L", "9000:localhost:8000", "-R", "9001:localhost:8001", "devbox")
+	w.runs("keep", "-L", "9000:localhost:8000", "-R", "9001:localhost:8001", "-R", w.dev.Path("sock")+":localhost:8001", "devbox")
 	w.carries()
 	if out := w.runs("forward", "-L", w.me.Path("sock")+":localhost:8000", "-L", "9000:localhost:8000", "devbox"); out != "" {
 		t.Errorf("forward said %q", out)
 	}
 	w.fetches(w.me, "devbox", "--unix-socket", w.me.Path("sock"), "http://any/")
-	if out := w.runs("forward", "devbox"); strings.Count(out, " up ") != 4 || !strings.Contains(out, "-L 9000:localhost:8000 ") {
+	if out := w.runs("forward", "devbox"); strings.Count(out, " up ") != 5 || !strings.Contains(out, "-L 9000:localhost:8000 ") {
 		t.Errorf("the list:\n%s", out)
 	}
 	for name, happens := range map[string]func() error{
@@ -79,7 +79,7 @@ func TestTunnels(t *testing.T) {
 		w.must(json.Unmarshal([]byte(line), &one))
 		names = append(names, one.Option)
 	}
-	if len(names) != 2 || len(w.status().Tunnels) != 2 {
+	if len(names) != 3 || len(w.status().Tunnels) != 3 {
 		t.Errorf("left are %q", names)
 	}
 	w.runs("stop", "devbox")
@@ -95,6 +95,7 @@ func (w *world) carries() {
 	w.fetches(w.me, "devbox", "http://localhost:9000/")
 	w.fetches(w.me, "devbox", "--socks5-hostname", "localhost:1080", "http://localhost:8000/")
 	w.fetches(w.dev, "laptop", "http://localhost:9001/")
+	w.fetches(w.dev, "laptop", "--unix-socket", w.dev.Path("sock"), "http://any/")
 }
 
 // holds opens a connection through a tunnel. What it returns waits until that is
@@ -147,16 +148,24 @@ func TestTunnelInUse(t *testing.T) {
 	w.nothingLeftBut("busybox")
 }
 
-// TestTunnelForbidden: mosha tells that a server forwards nothing, and the session
+// TestTunnelForbidden: mosha tells what a server does not forward, and the session
 // begins all the same.
 func TestTunnelForbidden(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, "AllowTcpForwarding no")
-	window := w.shell("-L", "9000:localhost:1", "-R", "9001:localhost:1", "devbox")
-	w.becomes("-R has failed", func(s control.Status) bool {
-		return len(s.Tunnels) == 2 && s.Tunnels[0].State == "up" && s.Tunnels[1].State == "failed"
-	})
-	w.agentIsNow(window, w.key)
-	w.exit(window)
-	w.nothingLeft()
+	for _, line := range []string{"AllowTcpForwarding no", "PermitListen 9002"} {
+		t.Run(line, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, line)
+			window := w.shell("-L", "9000:localhost:1", "-R", "9001:localhost:1", "devbox")
+			w.becomes("-R has failed", func(s control.Status) bool {
+				return len(s.Tunnels) == 2 && s.Tunnels[0].State == "up" && s.Tunnels[1].State == "failed"
+			})
+			if out, _, _ := w.local("status", "devbox"); !strings.Contains(out, "-R 9001:localhost:1: the server does not listen on 9001") {
+				t.Errorf("status:\n%s", out)
+			}
+			w.agentIsNow(window, w.key)
+			w.exit(window)
+			w.nothingLeft()
+		})
+	}
 }

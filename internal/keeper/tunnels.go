@@ -2,12 +2,15 @@ package keeper
 
 import (
 	"context"
+	"io"
 	"slices"
 	"time"
 
+	"al.essio.dev/pkg/shellescape"
 	"golang.org/x/crypto/ssh"
 
 	"github.com/mosha-ssh/mosha/internal/keeper/control"
+	"github.com/mosha-ssh/mosha/internal/remotesh"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
 	"github.com/mosha-ssh/mosha/internal/text"
@@ -33,6 +36,35 @@ func (k *Keeper) forwardLocked() {
 func (k *Keeper) forwarded(over sshconn.Connection, offer ssh.NewChannel) {
 	k.tunnels.Offered(over, offer)
 }
+
+// unlinkPatience bounds the removal of a socket on the server.
+const unlinkPatience = 10 * time.Second
+
+// unlink removes a socket on the server that an earlier connection has left there.
+func (k *Keeper) unlink(ctx context.Context, over tunnel.Opener, path string) {
+	k.mu.Lock()
+	conn := k.conn
+	k.mu.Unlock()
+	if conn == nil || tunnel.Opener(conn.SSH()) != over {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, unlinkPatience)
+	defer cancel()
+	shell, err := conn.Shell(ctx)
+	if err != nil {
+		k.log.Debug().Err(err).Msg("the socket of a tunnel is not removed")
+		return
+	}
+	defer shell.Close()
+	defer context.AfterFunc(ctx, func() { _ = shell.Close() })()
+	script := remotesh.Opening + "at=" + shellescape.Quote(path) + "\n" + `[ -S "$at" ] && rm -f -- "$at"; exit 0` + "\n"
+	if remotesh.Begin(shell, []byte(script)) == nil {
+		_, _ = io.Copy(io.Discard, io.LimitReader(shell, maxUnlinkOutput))
+	}
+}
+
+// maxUnlinkOutput bounds what is read of what start-up files print there, in bytes.
+const maxUnlinkOutput = 64 << 10
 
 // forwardConfigured adds the tunnels of a launch's configuration. Where
 // ExitOnForwardFailure says so, one that fails is an error, and none is added.

@@ -3,6 +3,7 @@
 package tunnel_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -199,6 +200,37 @@ func TestHeld(t *testing.T) {
 	})
 	t.Logf("had after %v", time.Since(began))
 	ask(t, "tcp", fmt.Sprintf("127.0.0.1:%d", port), "again")
+}
+
+// TestSocketLeft: a socket on the server that a killed sshd left is removed, once
+// it is known to be that.
+func TestSocketLeft(t *testing.T) {
+	s := newSite(t)
+	target := serve(t, "tcp", "127.0.0.1:0", answer).Addr().(*net.TCPAddr).Port
+	at := spec(t, tunnel.Remote, "%s:localhost:%d", s.path("there"), target)
+	removed := 0
+	s.set.Unlink = func(_ context.Context, _ tunnel.Opener, path string) {
+		removed++
+		_ = os.Remove(path)
+	}
+	for range 3 {
+		s.connect()
+		s.until("it is had", func() bool { return s.set.Add(t.Context(), tunnel.Request{Spec: at})[0] == nil })
+		ask(t, "unix", s.path("there"), "who is there")
+		if err := s.sshd.KillSessions(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if removed != 2 {
+		t.Errorf("removed %d times", removed)
+	}
+	s.set.Close()
+	s.set = newSet()
+	s.set.Unlink = func(context.Context, tunnel.Opener, string) { t.Error("another's socket was removed") }
+	s.connect()
+	if refused := (*tunnel.RefusedError)(nil); !errors.As(s.set.Add(t.Context(), tunnel.Request{Spec: at})[0], &refused) {
+		t.Error("a socket that was there was taken")
+	}
 }
 
 // TestInUse: who has a port is said, and it is had once it is free.

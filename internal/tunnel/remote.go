@@ -29,16 +29,19 @@ type listening struct {
 
 // runRemote has the server listen, on each SSH connection anew.
 func (t *tunnel) runRemote() {
-	held := false // the server has listened before
 	rest := firstAsk
 	for {
 		o, err := t.set.ready(t.ctx)
 		if err != nil {
 			return
 		}
+		held := t.held()
 		at, err := t.ask(o, held)
 		if err != nil && !isClosed(o.Done()) && t.ctx.Err() == nil {
 			t.become(Failed, err)
+			if held && at.path != "" && t.set.Unlink != nil {
+				t.set.Unlink(t.ctx, o, at.path)
+			}
 			t.pause(rest, o.Done())
 			most := lastAsk
 			if held {
@@ -47,7 +50,7 @@ func (t *tunnel) runRemote() {
 			rest = min(rest*2, most)
 		}
 		if err == nil {
-			held, rest = true, firstAsk
+			rest = firstAsk
 			t.become(Up, nil)
 			t.while(o)
 			t.forsake(at)
@@ -59,6 +62,13 @@ func (t *tunnel) runRemote() {
 			t.become(Waiting, nil)
 		}
 	}
+}
+
+// held reports whether the server has listened before.
+func (t *tunnel) held() bool {
+	t.set.mu.Lock()
+	defer t.set.mu.Unlock()
+	return t.Had
 }
 
 // while waits until the SSH connection has ended, or the tunnel is cancelled.

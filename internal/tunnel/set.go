@@ -31,6 +31,9 @@ const (
 type Request struct {
 	Spec
 	Rules Rules `json:"rules,omitzero"`
+	// Had reports that the server has listened for it before, on an earlier
+	// connection: what has the address there may be what that left.
+	Had bool `json:"had,omitempty"`
 }
 
 // State is what a tunnel is doing.
@@ -59,6 +62,10 @@ type Status struct {
 // Set has tunnels and serves them until it is closed. Its methods may be called
 // from several goroutines.
 type Set struct {
+	// Unlink, if set, removes the socket at a path on the server. sshd leaves it
+	// there when it is killed, and then cannot listen on it again.
+	Unlink func(ctx context.Context, o Opener, path string)
+
 	log    zerolog.Logger
 	ctx    context.Context
 	cancel context.CancelFunc

@@ -2,6 +2,7 @@ package tunnel
 
 import (
 	"context"
+	"fmt"
 	"time"
 )
 
@@ -59,9 +60,17 @@ func (t *tunnel) again() {
 	}
 }
 
-// become notes what the tunnel does now.
+// become notes what the tunnel does now. What is new goes to the log.
 func (t *tunnel) become(state State, problem error) {
-	t.set.update(func() { t.state, t.problem, t.trying = state, problem, false })
+	news := false
+	t.set.update(func() {
+		news = t.state != state || fmt.Sprint(t.problem) != fmt.Sprint(problem)
+		t.state, t.problem, t.trying = state, problem, false
+		t.Had = t.Had || state == Up && t.Kind == Remote
+	})
+	if news {
+		t.set.log.Info().Str("tunnel", t.Flag()).Str("state", string(state)).AnErr("problem", problem).Msg("tunnel")
+	}
 }
 
 // pause waits before the next try, until over is closed.

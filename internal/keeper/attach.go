@@ -142,11 +142,11 @@ func (s service) configureLocked(a control.Attach) {
 
 // chooseLocked takes the transport that a launch wants; "" leaves it as it is.
 // What the keeper has found out by itself stays, if the launch leaves it open.
-func (k *Keeper) chooseLocked(wanted string) {
-	if wanted == "" || wanted == sshconn.TransportAuto && k.known.choice.Reason != "" {
+func (s service) chooseLocked(wanted string) {
+	if wanted == "" || wanted == sshconn.TransportAuto && s.known.choice.Reason != "" {
 		return
 	}
-	k.known.choice = sshconn.Choice{Transport: wanted}
+	s.known.choice = sshconn.Choice{Transport: wanted}
 }
 
 // leaveExpired ends a connection on which nothing can be started, since a launch

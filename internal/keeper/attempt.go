@@ -35,7 +35,7 @@ func (r reconnecting) newAttempt(backoff *pace.Backoff) *attempt {
 	a := &attempt{r: r, began: time.Now()}
 	a.options = sshconn.Options{
 		Log: r.log, Family: r.spec.Family, Master: r.masterPlace(),
-		Progress: a.progress, Dialing: r.dials, Local: a.connectedFrom,
+		Progress: a.progress, Dialing: a.dials, Local: a.connectedFrom,
 		ProxyAgent: a.agent(new(sshconfig.Config).AgentSocket),
 	}
 	r.update(func() {
@@ -86,10 +86,10 @@ func (a *attempt) progress(phase string) {
 }
 
 // dials notes what is dialed. Nobody waits for that.
-func (k *Keeper) dials(addr netip.AddrPort) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.tries.dialed = addr
+func (a *attempt) dials(addr netip.AddrPort) {
+	a.r.mu.Lock()
+	defer a.r.mu.Unlock()
+	a.r.tries.dialed = addr
 }
 
 // connectedFrom notes the address that the attempt comes from.

@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/mosha-ssh/mosha/internal/child"
 	"github.com/mosha-ssh/mosha/internal/keeper/control"
+	"github.com/mosha-ssh/mosha/internal/keeper/pace"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 )
 
@@ -48,6 +50,33 @@ func TestAttachEnv(t *testing.T) {
 	k.conn = k.connects(t)
 	use(false, "TOKEN=four")
 	is("ODD=\xff=\n", "TOKEN=two", "none=")
+}
+
+// TestAttemptIsOfOneLaunch: an attempt that begins while launches come has its
+// configuration and its environment from the same one.
+func TestAttemptIsOfOneLaunch(t *testing.T) {
+	k := spareKeeper(t)
+	k.env = k.env.With([]string{"LAUNCH=devbox"})
+	stop := make(chan struct{}, 1)
+	var launches sync.WaitGroup
+	launches.Go(func() {
+		for n := 0; len(stop) == 0; n++ {
+			config := *k.config()
+			config.Dest = fmt.Sprint(n)
+			k.update(func() {
+				service{k}.configureLocked(control.Attach{Config: &config, Session: true, Env: control.Environment([]string{"LAUNCH=" + config.Dest})})
+			})
+		}
+	})
+	for range 10000 {
+		a := reconnecting{k}.newAttempt(new(pace.Backoff))
+		if in := a.options.Env.Get("LAUNCH"); in != a.config.Dest {
+			t.Errorf("the configuration of launch %s in the environment of launch %s", a.config.Dest, in)
+			break
+		}
+	}
+	stop <- struct{}{}
+	launches.Wait()
 }
 
 // TestAttachEnvTooLong: a launch that has no room for it does without.

@@ -55,7 +55,8 @@ type sessions struct {
 	spare   chan *Session // at most one, opened ahead of its use
 	turn    chan struct{} // one slot, of the first in the queue; channels are fair
 	waiting atomic.Int32  // how many queue up
-	freed   chan struct{} // one slot: a session has ended
+	freed   chan struct{} // one slot: a session has ended, for the queue
+	ended   chan struct{} // one slot: the same, for quiet
 
 	mu    sync.Mutex
 	open  int       // without the one in store
@@ -63,7 +64,8 @@ type sessions struct {
 }
 
 func newSessions(c *Connection) *sessions {
-	return &sessions{c: c, spare: make(chan *Session, 1), turn: make(chan struct{}, 1), freed: make(chan struct{}, 1)}
+	slot := func() chan struct{} { return make(chan struct{}, 1) }
+	return &sessions{c: c, spare: make(chan *Session, 1), turn: slot(), freed: slot(), ended: slot()}
 }
 
 // wish is how a session is waited for.
@@ -147,9 +149,11 @@ func (s *sessions) count(more int) {
 	s.moved = time.Now()
 	s.mu.Unlock()
 	if more < 0 {
-		select {
-		case s.freed <- struct{}{}:
-		default:
+		for _, told := range []chan struct{}{s.freed, s.ended} {
+			select {
+			case told <- struct{}{}:
+			default:
+			}
 		}
 	}
 }
@@ -239,7 +243,7 @@ func (s *sessions) quiet(limit time.Duration, now <-chan struct{}) (time.Duratio
 		select {
 		case <-now:
 			return askAgain / 4, true
-		case <-s.freed:
+		case <-s.ended:
 			limit = min(limit, moment)
 		case <-time.After(rest):
 		case <-s.c.ctx.Done():

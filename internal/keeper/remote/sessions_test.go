@@ -145,6 +145,37 @@ func TestSessionsInTurn(t *testing.T) {
 	})
 }
 
+// TestSessionEndsForAll: who queues gets the place of a session that ends at once,
+// though the link holder waits for its turn as well.
+func TestSessionEndsForAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := onServer(t, &smallServer{most: 1})
+		first, err := c.sessions.get(t.Context(), wish{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all sync.WaitGroup
+		defer all.Wait()
+		now := make(chan struct{})
+		defer close(now)
+		all.Go(func() { c.sessions.quiet(time.Hour, now) })
+		synctest.Wait()
+		served := make(chan time.Time)
+		all.Go(func() {
+			if _, err := c.sessions.get(t.Context(), wish{limit: turnLimit}); err != nil {
+				t.Error(err)
+			}
+			served <- time.Now()
+		})
+		synctest.Wait()
+		ended := time.Now()
+		_ = first.Close()
+		if waited := (<-served).Sub(ended); waited > 0 {
+			t.Errorf("served after %v", waited)
+		}
+	})
+}
+
 // TestNoSessionIsFree, or the server confirms none: the launch hears of that soon,
 // and in the end gets an error with no word of a library's.
 func TestNoSessionIsFree(t *testing.T) {

@@ -20,7 +20,7 @@ import (
 
 type statusCmd struct {
 	sshFlag
-	Host  string `arg:"" optional:"" placeholder:"[user@]host" help:"Only this destination; the exit status then says whether its connection is up."`
+	Host  string `arg:"" optional:"" placeholder:"[user@]host" help:"Only this destination; the exit status is then 0 if its connection is up."`
 	JSON  bool   `help:"Print JSON, an object a line for each connection."`
 	Watch bool   `help:"Go on until Ctrl-C. The exit status is then that of the last look."`
 }

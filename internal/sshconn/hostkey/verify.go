@@ -145,6 +145,12 @@ func (v *Verifier) Check(remote netip.AddrPort, key ssh.PublicKey) error {
 	return nil
 }
 
+// Unchecked reports whether any key is taken from a server at that address
+// (NoHostAuthenticationForLocalhost), unless RevokedHostKeys has it.
+func (v *Verifier) Unchecked(remote netip.AddrPort) bool {
+	return v.cfg.NoHostAuthenticationForLocalhost && remote.Addr().IsLoopback() && v.host.Alias == ""
+}
+
 // Pinned returns the accepted key, nil as long as there is none.
 func (v *Verifier) Pinned() ssh.PublicKey {
 	v.mu.Lock()
@@ -166,8 +172,7 @@ func (v *Verifier) decideLocked(key ssh.PublicKey) error {
 	if err := v.checkRevoked(key); err != nil {
 		return err
 	}
-	local := v.remote.Addr().IsLoopback()
-	if v.cfg.NoHostAuthenticationForLocalhost && local && v.host.Alias == "" {
+	if v.Unchecked(v.remote) {
 		v.log.Debug().Msg("host key is taken unchecked: NoHostAuthenticationForLocalhost")
 		v.untold = pubkey.Plain(key)
 		return nil

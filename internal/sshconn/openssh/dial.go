@@ -159,13 +159,29 @@ func (d *dialer) startSSH(ctx context.Context, dir helper.Dir) (*process, error)
 		return d.startFronted(ctx, dir, env, words)
 	}
 	d.told = dir.Known()
-	way := append(passedOn(dir), option{"GlobalKnownHostsFile", fileList(append(slices.Clone(d.Config.GlobalKnownHostsFiles), d.told))})
-	if strict := d.keys.Strict(); strict != d.Config.StrictHostKeyChecking {
-		way = append(way, option{"StrictHostKeyChecking", strict})
-	}
+	way := slices.Concat(passedOn(dir), d.knownBy())
 	args := arguments(d.Config, dir, way, d.Options.MayAsk(d.Config), d.Options.Unattended())
 	p := newProcess(d.Options.Env.Command(context.Background(), args[0], args[1:]...), append(env, "SSH_ASKPASS_REQUIRE=force"), words)
 	return p, p.start()
+}
+
+// knownBy are the options by which ssh judges the host key after we have. Behind the
+// relay it does not know that the server is on this machine: then it looks nowhere
+// but where it is told of the key.
+func (d *dialer) knownBy() []option {
+	global := append(slices.Clone(d.Config.GlobalKnownHostsFiles), d.told)
+	var options []option
+	if d.keys.Unchecked(d.Stream.Remote()) {
+		global = []string{d.told}
+		options = []option{{"UserKnownHostsFile", "/dev/null"}, {"UpdateHostKeys", "no"}}
+		if d.Config.KnownHostsCommand != "" && d.Config.HostKeyAlgorithmsFixed { // else it is run for their order
+			options = append(options, option{"KnownHostsCommand", "none"})
+		}
+	}
+	if strict := d.keys.Strict(); strict != d.Config.StrictHostKeyChecking {
+		options = append(options, option{"StrictHostKeyChecking", strict})
+	}
+	return append(options, option{"GlobalKnownHostsFile", fileList(global)})
 }
 
 // listen watches the traffic. Nobody here sees what happens within ssh. So, once

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/mosha-ssh/mosha/internal/keeper/control"
+	"github.com/mosha-ssh/mosha/internal/keeper/memory"
 	"github.com/mosha-ssh/mosha/internal/remotesh"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
@@ -35,6 +36,12 @@ func (k *Keeper) forwardLocked() {
 // forwarded serves a channel for a listener of a tunnel.
 func (k *Keeper) forwarded(over sshconn.Connection, offer ssh.NewChannel) {
 	k.tunnels.Offered(over, offer)
+}
+
+// carries notes that the tunnels take memory.
+func (k *Keeper) carries() {
+	memory.Work()
+	k.uses.Note()
 }
 
 // unlinkPatience bounds the removal of a socket on the server.

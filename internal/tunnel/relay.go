@@ -15,6 +15,9 @@ const (
 	// pieceSize is how much a relay holds of each direction, in bytes. What a
 	// channel holds beside that is bounded by its window.
 	pieceSize = 64 << 10
+	// usedSize is after how many bytes of one direction a relay tells that it takes
+	// memory.
+	usedSize = 1 << 20
 	// settleTime is how long an SSH connection that the server has ended in good
 	// order may take to be over, when the streams of its channels are.
 	settleTime = time.Millisecond
@@ -29,6 +32,7 @@ type traffic struct {
 	total atomic.Int64 // of them, so far
 	up    atomic.Int64 // bytes towards the server
 	down  atomic.Int64 // bytes from it
+	used  func()       // called with each usedSize that was carried
 }
 
 // duplex is a TCP connection or that of a Unix socket.
@@ -137,13 +141,17 @@ var pieces = sync.Pool{New: func() any { return new([pieceSize]byte) }}
 func (t *traffic) copy(to io.Writer, from io.Reader, count *atomic.Int64) (source, sink error) {
 	piece := pieces.Get().(*[pieceSize]byte)
 	defer pieces.Put(piece)
-	for {
+	for untold := 0; ; {
 		n, err := from.Read(piece[:])
 		if n > 0 {
 			if _, failed := to.Write(piece[:n]); failed != nil {
 				return nil, failed
 			}
 			count.Add(int64(n))
+			if untold += n; untold >= usedSize {
+				untold = 0
+				t.used()
+			}
 		}
 		if errors.Is(err, io.EOF) {
 			return nil, nil

@@ -65,6 +65,8 @@ type Set struct {
 	// Unlink, if set, removes the socket at a path on the server. sshd leaves it
 	// there when it is killed, and then cannot listen on it again.
 	Unlink func(ctx context.Context, o Opener, path string)
+	// Used, if set, is called when a MiB was carried, which takes memory.
+	Used func()
 
 	log    zerolog.Logger
 	ctx    context.Context

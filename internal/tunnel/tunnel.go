@@ -34,6 +34,10 @@ func newTunnel(s *Set, r Request) *tunnel {
 	t := &tunnel{Request: r, set: s, done: make(chan struct{}), retry: make(chan struct{}, 1), state: Waiting}
 	t.ctx, t.cancel = context.WithCancel(s.ctx)
 	t.trying = r.Kind != Remote
+	t.used = s.Used
+	if t.used == nil {
+		t.used = func() {}
+	}
 	return t
 }
 

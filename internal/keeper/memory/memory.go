@@ -5,12 +5,27 @@ package memory
 import (
 	"context"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 )
 
 // GCPercent keeps the heap small rather than the processor idle: an idle
 // keeper allocates next to nothing, and connecting a few hundred KiB.
 const GCPercent = 20
+
+// workGCPercent is for a keeper that carries bytes for others: each packet is
+// allocated, and with GCPercent a fifth of the time would go into collecting them.
+const workGCPercent = 200
+
+// working reports that workGCPercent holds.
+var working atomic.Bool
+
+// Work lets the heap grow until the next Trim.
+func Work() {
+	if !working.Swap(true) {
+		debug.SetGCPercent(workGCPercent)
+	}
+}
 
 // restPeriod is how long nobody has to use the keeper for it to give memory
 // back.
@@ -49,6 +64,9 @@ func (u Uses) Rest(ctx context.Context, giveBack func()) {
 
 // Trim gives unused memory back to the system. It is slow.
 func Trim() {
+	if working.Swap(false) {
+		debug.SetGCPercent(GCPercent)
+	}
 	debug.FreeOSMemory()
 	dropProgramPages()
 }

@@ -2,6 +2,7 @@ package memory
 
 import (
 	"context"
+	"runtime/debug"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -36,4 +37,20 @@ func TestRest(t *testing.T) {
 		check(1)
 		cancel()
 	})
+}
+
+// TestWork: the heap may grow while a keeper works, and no longer after that.
+func TestWork(t *testing.T) {
+	before := debug.SetGCPercent(GCPercent)
+	defer debug.SetGCPercent(before)
+	for range 2 {
+		Work()
+	}
+	if percent := debug.SetGCPercent(workGCPercent); percent != workGCPercent {
+		t.Errorf("at work: %d", percent)
+	}
+	Trim()
+	if percent := debug.SetGCPercent(GCPercent); percent != GCPercent {
+		t.Errorf("at rest: %d", percent)
+	}
 }

@@ -34,8 +34,12 @@ type observer struct {
 	lost   func() // the other side ended the connection
 }
 
+// readSize is how much is read at once where more has come, in bytes: two of the
+// largest packets, which x/crypto reads in several pieces.
+const readSize = 64 << 10
+
 func newStream(c net.Conn) *Stream {
-	return &Stream{Conn: c, in: bufio.NewReader(c), end: make(chan struct{})}
+	return &Stream{Conn: c, in: bufio.NewReaderSize(c, readSize), end: make(chan struct{})}
 }
 
 // observe replaces the observer.

@@ -26,7 +26,8 @@ OPENSSH = cmd/mosha/alike_test.go cmd/mosha/recover_test.go cmd/mosha/forwarding
 	internal/sshconn/transport/sessionbind_test.go internal/sshconn/transport/auth_test.go \
 	internal/sshconn/transport/relayedkey_test.go internal/sshconn/transport/jump_test.go \
 	internal/sshconn/transport/token_test.go internal/sshconn/transport/methods_test.go \
-	internal/sshconn/transport/keysize_test.go internal/sshconfig/hostkeys_test.go
+	internal/sshconn/transport/keysize_test.go internal/sshconn/transport/hostkeyupdate_test.go \
+	internal/sshconfig/hostkeys_test.go
 
 # How long `make fuzz` runs each fuzz test. Not a time: when that is up, go test
 # sometimes calls it a failure.

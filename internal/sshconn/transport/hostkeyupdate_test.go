@@ -29,17 +29,34 @@ import (
 func (o *oracle) compareUpdate(about string, files map[string]string, lines ...string) {
 	o.t.Helper()
 	lines = append(lines, "BatchMode yes")
-	o.restore(files)
-	// ssh has looked at the offer, and at the proof, before the command's end.
-	args := append(o.ssh(lines...), "-n", "site", "true")
-	if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
-		o.t.Fatalf("%s: %v: %s", about, err, out)
-	}
+	o.update(about, files, lines)
 	want := o.contents(files, lines)
 	o.restore(files)
 	o.serve(about, lines)
 	if got := o.contents(files, lines); got != want {
 		o.t.Errorf("%s\nconfiguration %q\nfiles %q\nDial leaves %q\nssh leaves  %q", about, lines, files, got, want)
+	}
+}
+
+// update lets ssh meet the server's offer. ssh has looked at it, and at the proof,
+// before the command's end. An ssh of OpenSSH 10.0 was once seen not to end
+// afterwards, so that has a second try.
+func (o *oracle) update(about string, files map[string]string, lines []string) {
+	o.t.Helper()
+	args := append(o.ssh(lines...), "-n", "site", "true")
+	for again := true; ; again = false {
+		o.restore(files)
+		ctx, cancel := context.WithTimeout(o.t.Context(), time.Minute)
+		out, err := exec.CommandContext(ctx, args[0], args[1:]...).CombinedOutput()
+		late := ctx.Err() != nil
+		cancel()
+		if err == nil {
+			return
+		}
+		if !late || !again {
+			o.t.Fatalf("%s: %v: %s", about, err, out)
+		}
+		o.t.Logf("%s: ssh does not end: %s", about, out)
 	}
 }
 

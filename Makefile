@@ -27,6 +27,7 @@ OPENSSH = cmd/mosha/alike_test.go cmd/mosha/recover_test.go cmd/mosha/forwarding
 	internal/sshconn/transport/relayedkey_test.go internal/sshconn/transport/jump_test.go \
 	internal/sshconn/transport/token_test.go internal/sshconn/transport/methods_test.go \
 	internal/sshconn/transport/keysize_test.go internal/sshconn/transport/hostkeyupdate_test.go \
+	internal/sshconn/transport/hostkeyoptions_test.go internal/sshconn/transport/hostkeyoptions_oracle_test.go \
 	internal/sshconfig/hostkeys_test.go
 
 # How long `make fuzz` runs each fuzz test. Not a time: when that is up, go test

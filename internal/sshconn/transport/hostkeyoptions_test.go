@@ -135,6 +135,22 @@ func TestRevokedSince(t *testing.T) {
 	judgedAs(t, "another list", err, "")
 }
 
+// TestRevokedSinceUnseen: where ssh alone sees the key, a list that has grown may have
+// it.
+func TestRevokedSinceUnseen(t *testing.T) {
+	s := newSite(t, lab.SshdConfig{})
+	lines := []string{"CheckHostIP yes", "RevokedHostKeys " + s.write("list", "")}
+	_, f := problemOf(t, lines, s, nil)
+	if f.HostKey != nil {
+		t.Fatalf("seen is %v", f.HostKey)
+	}
+	_, err := hostkey.Recheck(t.Context(), f, s.config(lines...), sshconn.Options{})
+	judgedAs(t, "as before", err, "")
+	s.write("list", s.read("id.pub"))
+	_, err = hostkey.Recheck(t.Context(), f, s.config(lines...), sshconn.Options{})
+	judgedAs(t, "a longer list", err, sshconn.KeyUnjudged)
+}
+
 // TestAcceptedAndNotWritten: a key that a person accepted and that is in no
 // file lets the connection come back where nobody is there.
 func TestAcceptedAndNotWritten(t *testing.T) {
@@ -148,9 +164,12 @@ func TestAcceptedAndNotWritten(t *testing.T) {
 		if asked != 1 || f.Accepted == nil {
 			t.Errorf("%s: asked %d times, accepted %v", option, asked, f.Accepted)
 		}
-		problem, again := problemOf(t, lines, s, func(o *sshconn.Options) { o.Accepted = f.Accepted })
-		if problem != "" || again.Accepted == nil {
-			t.Errorf("%s, in the background: %q, accepted %v", option, problem, again.Accepted)
+		for strict, want := range map[string]string{"yes": sshconn.KeyStrict, "ask": "", "accept-new": "", "no": ""} {
+			lines[2] = "StrictHostKeyChecking " + strict
+			problem, again := problemOf(t, lines, s, func(o *sshconn.Options) { o.Accepted = f.Accepted })
+			if problem != want || (again.Accepted != nil) != (want == "") {
+				t.Errorf("%s, %s, in the background: %q, accepted %v", option, strict, problem, again.Accepted)
+			}
 		}
 	}
 }

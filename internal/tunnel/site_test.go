@@ -176,7 +176,7 @@ func (s *site) status(spec tunnel.Spec) tunnel.Status {
 
 func (s *site) until(what string, cond func() bool) {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(s.t.Context(), 5*time.Minute)
 	defer cancel()
 	if err := lab.Eventually(ctx, what, func() (bool, error) { return cond(), nil }); err != nil {
 		s.t.Fatal(err)
@@ -255,7 +255,7 @@ func ask(t testing.TB, network, address, said string) {
 
 func askOver(t testing.TB, conn half, said string) {
 	t.Helper()
-	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(5 * time.Minute))
 	_, err := io.WriteString(conn, said)
 	err = errors.Join(err, conn.CloseWrite())
 	got, failed := io.ReadAll(conn)

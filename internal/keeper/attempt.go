@@ -12,6 +12,7 @@ import (
 	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/keeper/pace"
 	"github.com/mosha-ssh/mosha/internal/keeper/remote"
+	"github.com/mosha-ssh/mosha/internal/keeper/rundir"
 	"github.com/mosha-ssh/mosha/internal/secret"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/sshconn"
@@ -34,7 +35,7 @@ type attempt struct {
 func (r reconnecting) newAttempt(backoff *pace.Backoff) *attempt {
 	a := &attempt{r: r, began: time.Now()}
 	a.options = sshconn.Options{
-		Log: r.log, Family: r.spec.Family, Master: r.masterPlace(),
+		Log: r.log, Family: r.spec.Family, Master: masterPlace(r.dir),
 		Progress: a.progress, Dialing: a.dials, Local: a.connectedFrom,
 		ProxyAgent: a.agent(new(sshconfig.Config).AgentSocket),
 	}
@@ -60,13 +61,14 @@ func (r reconnecting) newAttempt(backoff *pace.Backoff) *attempt {
 	return a
 }
 
-// masterPlace is where an ssh that carries the connection has its sockets.
-func (k *Keeper) masterPlace() sshconn.MasterPlace {
+// masterPlace is where an ssh that carries the connection has its sockets: in the
+// keeper's directory.
+func masterPlace(dir rundir.Dir) sshconn.MasterPlace {
 	self, err := os.Executable()
 	if err != nil {
 		return sshconn.MasterPlace{}
 	}
-	return sshconn.MasterPlace{Dir: string(k.dir), Program: self}
+	return sshconn.MasterPlace{Dir: string(dir), Program: self}
 }
 
 // agent returns the path of the agent to log in with, "" if none answers: that of

@@ -169,3 +169,21 @@ func TestTunnelForbidden(t *testing.T) {
 		})
 	}
 }
+
+// TestTunnelMisused: a flag that lacks its value, or that ssh cannot read, is said.
+func TestTunnelMisused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for args, want := range map[string]string{
+		"keep -L":                 "mosha: -L needs a value\n",
+		"keep -L 0:h:1 devbox":    "mosha: Bad local forwarding specification '0:h:1'\n",
+		"forward --cancel devbox": "mosha: which tunnel?",
+		"forward devbox":          "mosha: no connection in the background for devbox\n",
+		"forward -D 1080 devbox":  "mosha: no connection in the background for devbox\n",
+		"status -L 1:h:2":         "mosha: unknown flag -L\n",
+	} {
+		if _, stderr, code := w.local(strings.Fields(args)...); code == 0 || !strings.HasPrefix(stderr, want) {
+			t.Errorf("mosha %s: %d, %s", args, code, stderr)
+		}
+	}
+}

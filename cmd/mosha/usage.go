@@ -33,7 +33,7 @@ var (
 	// not tell apart.
 	unknownFlag = regexp.MustCompile(`^unknown flag (-[^,]*)`)
 	badWord     = regexp.MustCompile(`must be one of ("[^ ]*") but got ("[^"]*")`)
-	noValue     = regexp.MustCompile(`^(-[^ :]*): expected .* value but got ("EOL"|"-.* \(.* flag\))`)
+	noValue     = regexp.MustCompile(`^(-[^ :]*): (?:missing value, |expected .* value but got (?:"EOL"|"-.* \(.* flag\)))`)
 	noHost      = regexp.MustCompile(`^expected "<host>`)
 )
 

@@ -113,7 +113,7 @@ func (c *Config) expand(env func(string) (string, bool)) error {
 	t := c.tokens()
 	for _, list := range [][]string{c.UserKnownHostsFiles, c.GlobalKnownHostsFiles, c.RevokedHostKeys} {
 		for i, file := range list {
-			list[i] = c.absolute(t.tilde(file))
+			list[i] = c.Absolute(t.tilde(file))
 		}
 	}
 	for _, option := range []struct {
@@ -125,7 +125,7 @@ func (c *Config) expand(env func(string) (string, bool)) error {
 			if err != nil {
 				return err
 			}
-			option.files[i] = c.absolute(path)
+			option.files[i] = c.Absolute(path)
 		}
 	}
 	_, err := t.only(proxyTokens).expand("ProxyCommand", c.ProxyCommand, nil)
@@ -135,9 +135,9 @@ func (c *Config) expand(env func(string) (string, bool)) error {
 // proxyTokens are those of ProxyCommand (sshconnect.c, expand_proxy_command).
 const proxyTokens = "%hknpr"
 
-// absolute makes a file name valid in every working directory. The word none
+// Absolute makes a file name valid in every working directory. The word none
 // stands for no file.
-func (c *Config) absolute(path string) string {
+func (c *Config) Absolute(path string) string {
 	switch {
 	case path == "", path == "none":
 		return path

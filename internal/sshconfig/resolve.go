@@ -85,7 +85,7 @@ func Resolve(ctx context.Context, env child.Env, sshCommand []string, dest strin
 	c.Dest = dest
 	c.SSH = slices.Clone(sshCommand)
 	c.Dir = env.Dir()
-	c.ConfigFile = c.absolute(configFile(c.SSH))
+	c.ConfigFile = c.Absolute(configFile(c.SSH))
 	c.Front = front(c.SSH, env)
 	_, host, _ := parts(dest)
 	if err := checkHost(sshCommand, c.OriginalHost, host); err != nil {

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"strings"
 	"syscall"
 )
 
@@ -104,6 +105,7 @@ func asListenError(address string, err error) error {
 // connect. A socket there on which nobody listens is removed: a keeper that was
 // killed leaves it.
 func listenUnix(path string, rules Rules) (net.Listener, error) {
+	path = fileName(path)
 	if rules.Unlink || isStale(path) {
 		if info, err := os.Lstat(path); err == nil && info.Mode().Type() == os.ModeSocket {
 			_ = os.Remove(path)
@@ -132,6 +134,15 @@ func listenUnix(path string, rules Rules) (net.Listener, error) {
 	}
 	l.(*net.UnixListener).SetUnlinkOnClose(true)
 	return l, nil
+}
+
+// fileName is a path as the system takes it: as of ssh, each names a file. Go
+// would take one that begins with @ for Linux's abstract sockets.
+func fileName(path string) string {
+	if strings.HasPrefix(path, "@") {
+		return "./" + path
+	}
+	return path
 }
 
 // unixSocket makes a socket that no child inherits.

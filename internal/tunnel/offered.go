@@ -155,7 +155,7 @@ func (r Rules) dial(ctx context.Context, target Endpoint) (duplex, error) {
 	network, address := "tcp", net.JoinHostPort(target.Host, strconv.Itoa(target.Port))
 	switch {
 	case target.Path != "":
-		network, address = "unix", target.Path
+		network, address = "unix", fileName(target.Path)
 	case r.Family == "inet":
 		network = "tcp4"
 	case r.Family == "inet6":

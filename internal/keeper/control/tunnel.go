@@ -19,7 +19,8 @@ type Tunnel struct {
 
 // Tunnels returns the tunnels of a configuration, by its rules: those of the
 // command line first, then those of the files, of each kind. ssh has read them;
-// one that cannot be read here is of a newer kind and is left out.
+// one that cannot be read here is of a newer kind and is left out. Paths of this
+// machine hold in every directory: the keeper has that of another launch.
 func Tunnels(config *sshconfig.Config) []tunnel.Request {
 	f := config.Forwarding
 	var specs []tunnel.Spec
@@ -31,6 +32,11 @@ func Tunnels(config *sshconfig.Config) []tunnel.Request {
 	rules := tunnel.Rules{Family: config.AddressFamily, GatewayPorts: f.GatewayPorts, Unlink: f.Unlink, Mask: f.Mask, PermitOpen: f.PermitOpen}
 	var requests []tunnel.Request
 	for _, spec := range tunnel.Sound(specs) {
+		here := &spec.Listen
+		if spec.Kind == tunnel.Remote {
+			here = &spec.Target
+		}
+		here.Path = config.Absolute(here.Path)
 		requests = append(requests, tunnel.Request{Spec: spec, Rules: rules})
 	}
 	return requests

@@ -19,6 +19,17 @@ func (e *InUseError) Error() string {
 	return fmt.Sprintf("%s is in use by %s (process %d)", e.Address, e.Program, e.PID)
 }
 
+// TunnelError reports that another tunnel has the listener of a tunnel on the
+// server.
+type TunnelError struct {
+	Address string
+	By      Spec
+}
+
+func (e *TunnelError) Error() string {
+	return e.Address + " is used by another tunnel, " + e.By.Flag()
+}
+
 // ListenError reports that nothing can listen at an address of a tunnel here.
 type ListenError struct {
 	Address string

@@ -43,14 +43,17 @@ func (s *Set) Offered(o Opener, offer ssh.NewChannel) {
 	})
 }
 
-// expected returns the tunnel with this listener. It waits for those whose port
-// is just being chosen.
+// expected returns the tunnel with this listener, nil if there is none or it was
+// cancelled. It waits for those whose port is just being chosen.
 func (s *Set) expected(at listening) *tunnel {
 	s.asking.RLock()
 	defer s.asking.RUnlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.listeners[at]
+	if t := s.listeners[at]; t != nil && t.ctx.Err() == nil {
+		return t
+	}
+	return nil
 }
 
 // announced reads for which listener a channel is.

@@ -99,9 +99,11 @@ func (t *tunnel) ask(o Opener, held bool) (listening, error) {
 	if at.path == "" && at.port == 0 {
 		return t.askAny(at)
 	}
-	t.set.expect(at, t)
+	if err := t.set.expect(at, t); err != nil {
+		return at, err
+	}
 	if _, err := t.request(at); err != nil {
-		t.set.expect(at, nil)
+		t.set.dismiss(at, t)
 		return at, t.refusal(err, at.port, held)
 	}
 	return at, nil
@@ -117,7 +119,9 @@ func (t *tunnel) askAny(at listening) (listening, error) {
 		return at, t.refusal(err, 0, false)
 	}
 	at.port = port
-	t.set.expect(at, t)
+	if err := t.set.expect(at, t); err != nil { // no server should choose that port
+		return at, err
+	}
 	t.set.update(func() { t.port = port })
 	return at, nil
 }
@@ -198,8 +202,9 @@ func (at listening) send(prefix string) (bool, []byte, error) {
 }
 
 // forsake ends the listener on the server, if the SSH connection is still there.
+// No other tunnel may ask for it before the server has ended it.
 func (t *tunnel) forsake(at listening) {
-	t.set.expect(at, nil)
+	defer t.set.dismiss(at, t)
 	if isClosed(at.opener.Done()) {
 		return
 	}
@@ -216,13 +221,23 @@ func (t *tunnel) forsake(at listening) {
 	}
 }
 
-// expect has a tunnel serve the channels of a listener; nil: nobody does.
-func (s *Set) expect(at listening, t *tunnel) {
+// expect has a tunnel serve the channels of a listener. The error is
+// *TunnelError: another tunnel does.
+func (s *Set) expect(at listening, t *tunnel) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if t == nil {
-		delete(s.listeners, at)
-		return
+	if other := s.listeners[at]; other != nil && other != t {
+		return &TunnelError{Address: t.Listen.on(at.port), By: other.Spec}
 	}
 	s.listeners[at] = t
+	return nil
+}
+
+// dismiss has a tunnel no longer serve the channels of a listener.
+func (s *Set) dismiss(at listening, t *tunnel) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.listeners[at] == t {
+		delete(s.listeners, at)
+	}
 }

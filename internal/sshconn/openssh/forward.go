@@ -8,6 +8,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -152,6 +153,9 @@ func (f *forwards) listen(one *forward) (err error) {
 		f.socket[one.name(one.port)] = one.socket
 	}
 	one.from, err = f.dir.Listen(one.socket)
+	if errors.Is(err, syscall.EADDRINUSE) { // a request that was given up is not answered yet
+		return errRefused
+	}
 	return err
 }
 

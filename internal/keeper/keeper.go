@@ -130,7 +130,7 @@ func newKeeper(spec saved, log zerolog.Logger) *Keeper {
 	k.agents = newAgents(spec.Config, spec.Agents, log)
 	k.claims = link.NewClaims(spec.Actor, k.saveOrLog)
 	k.tunnels = tunnel.NewSet(log)
-	k.tunnels.Unlink, k.tunnels.Used = k.unlink, k.carries
+	k.tunnels.Unlink, k.tunnels.Used, k.tunnels.Listened = k.unlink, k.carries, k.saveOrLog
 	k.leases = lease.NewSet(dir.Sessions(), k.sessionsChanged)
 	if rest := min(time.Until(spec.Lingering), spec.Linger); rest > 0 { // the clock may have been set
 		k.lingerLocked(rest)

@@ -106,11 +106,11 @@ func (k *Keeper) live(ctx context.Context, ready func(error) error) error {
 	if err := ready(nil); err != nil { // the launcher was interrupted
 		return errors.Join(err, listener.Close())
 	}
+	k.tunnels.Begin(k.spec.Tunnels...) // before the spec is saved, which has them
 	end := k.guarded()
 	defer end()
 
 	defer k.tunnels.Close()
-	k.tunnels.Begin(k.spec.Tunnels...)
 	serving, endServing := context.WithCancel(context.Background())
 	var helpers sync.WaitGroup
 	helpers.Go(func() { k.server().Serve(serving, listener) })

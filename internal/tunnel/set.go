@@ -67,6 +67,9 @@ type Set struct {
 	Unlink func(ctx context.Context, o Opener, path string)
 	// Used, if set, is called when a MiB was carried, which takes memory.
 	Used func()
+	// Listened, if set, is called when the server listens for a tunnel for the
+	// first time: Requests has changed.
+	Listened func()
 
 	log    zerolog.Logger
 	ctx    context.Context

@@ -66,12 +66,16 @@ func (t *tunnel) again() {
 
 // become notes what the tunnel does now. What is new goes to the log.
 func (t *tunnel) become(state State, problem error) {
-	news := false
+	news, first := false, false
 	t.set.update(func() {
+		first = !t.Had && state == Up && t.Kind == Remote
 		news = t.state != state || fmt.Sprint(t.problem) != fmt.Sprint(problem)
 		t.state, t.problem, t.trying = state, problem, false
-		t.Had = t.Had || state == Up && t.Kind == Remote
+		t.Had = t.Had || first
 	})
+	if first && t.set.Listened != nil {
+		t.set.Listened()
+	}
 	if news {
 		t.set.log.Info().Str("tunnel", t.Flag()).Str("state", string(state)).AnErr("problem", problem).Msg("tunnel")
 	}

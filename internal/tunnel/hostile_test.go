@@ -1,8 +1,11 @@
 package tunnel
 
 import (
+	"bytes"
 	"errors"
 	"net"
+	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -133,6 +136,48 @@ func TestFlood(t *testing.T) {
 		}
 	}
 	s.asking.Unlock()
+}
+
+// TestLogIsBounded: neither a server nor a client fills the log.
+func TestLogIsBounded(t *testing.T) {
+	long := strings.Repeat("\x01", 100<<10)
+	var log bytes.Buffer
+	s := NewSet(zerolog.New(zerolog.SyncWriter(&log)))
+	defer s.Close()
+	o := &wordy{grantor: grantor{done: make(chan struct{})}, words: long}
+	s.Use(o)
+	path := filepath.Join(t.TempDir(), "s")
+	spec := Spec{Local, Endpoint{Path: path}, Endpoint{Host: "h", Port: 1}}
+	if errs := s.Add(t.Context(), Request{Spec: spec}); errs[0] != nil {
+		t.Fatal(errs[0])
+	}
+	for range 20 {
+		asked := forwarded(long, 1)
+		s.Offered(o, asked)
+		<-asked.refused
+		conn, err := net.Dial("unix", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, err := conn.Read(make([]byte, 1)); err == nil {
+			t.Errorf("%d bytes came", n)
+		}
+		_ = conn.Close()
+	}
+	s.Close()
+	if lines := bytes.Count(log.Bytes(), []byte("\n")); lines > 30 || log.Len() > 20<<10 {
+		t.Errorf("%d lines, %d bytes", lines, log.Len())
+	}
+}
+
+// wordy is a server that refuses channels with these words.
+type wordy struct {
+	grantor
+	words string
+}
+
+func (w *wordy) OpenChannel(string, []byte) (ssh.Channel, <-chan *ssh.Request, error) {
+	return nil, nil, &ssh.OpenChannelError{Reason: ssh.Prohibited, Message: w.words}
 }
 
 // TestSilentServer: who cancels a tunnel waits for no answer of a server that

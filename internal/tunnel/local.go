@@ -79,7 +79,7 @@ func (t *tunnel) admit(conn duplex) {
 		t.count(func() {
 			if err := t.serve(conn); err != nil {
 				abort(conn)
-				t.set.log.Debug().Err(err).Str("tunnel", t.String()).Msg("connection reset")
+				t.logEnd(err, "connection reset")
 			}
 		})
 	})

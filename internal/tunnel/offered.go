@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/mosha-ssh/mosha/internal/text"
 )
 
 // dialLimit bounds the way from here to the target.
@@ -39,7 +41,7 @@ func (s *Set) Offered(o Opener, offer ssh.NewChannel) {
 			return
 		}
 		_ = offer.Reject(ssh.Prohibited, "nobody has asked for it")
-		s.warn().Str("host", at.host).Int("port", at.port).Str("path", at.path).Msg("the server has a connection for no tunnel")
+		s.warn().Str("host", text.ASCII(at.host)).Int("port", at.port).Str("path", text.ASCII(at.path)).Msg("the server has a connection for no tunnel")
 	})
 }
 
@@ -83,7 +85,7 @@ func announced(o Opener, offer ssh.NewChannel) (at listening, ok bool) {
 func (t *tunnel) take(o Opener, offer ssh.NewChannel) {
 	err := t.connect(o, offer)
 	if err != nil {
-		t.set.log.Debug().Err(err).Str("tunnel", t.String()).Msg("connection refused")
+		t.logEnd(err, "connection refused")
 	}
 }
 

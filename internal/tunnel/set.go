@@ -290,8 +290,8 @@ func (s *Set) enter() bool {
 
 func (s *Set) leave() { <-s.places }
 
-// noise lets some of what others can provoke into the log.
-var noise = &zerolog.BurstSampler{Burst: 10, Period: time.Minute}
+// noise and detail let some of what others can provoke into the log.
+var noise, detail = &zerolog.BurstSampler{Burst: 10, Period: time.Minute}, &zerolog.BurstSampler{Burst: 10, Period: time.Minute}
 
 func (s *Set) warn() *zerolog.Event {
 	log := s.log.Sample(noise)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/mosha-ssh/mosha/internal/text"
 )
 
 // tunnel is one tunnel of a set, from when it is added until it is cancelled:
@@ -79,6 +81,12 @@ func (t *tunnel) become(state State, problem error) {
 	if news {
 		t.set.log.Info().Str("tunnel", t.Flag()).Str("state", string(state)).AnErr("problem", problem).Msg("tunnel")
 	}
+}
+
+// logEnd logs what became of a connection, which the server may have worded.
+func (t *tunnel) logEnd(err error, what string) {
+	log := t.set.log.Sample(detail)
+	log.Debug().Str("error", text.ASCII(err.Error())).Str("tunnel", t.String()).Msg(what)
 }
 
 // pause waits before the next try, until over is closed.

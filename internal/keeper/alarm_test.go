@@ -23,7 +23,7 @@ func TestHostKeyOfARekey(t *testing.T) {
 	k, log := spareKeeper(t), &strings.Builder{}
 	k.log = zerolog.New(log)
 	gone := make(chan struct{})
-	conn := k.serve(swappedConnection{deadConnection{gone}})
+	conn := k.serve(swappedConnection{deadConnection{gone: gone}})
 	close(gone)
 	<-conn.Done()
 	for _, said := range []string{`"level":"error"`, "host key of devbox changed during the connection", "SHA256:x"} {

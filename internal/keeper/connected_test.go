@@ -12,7 +12,10 @@ import (
 )
 
 // deadConnection is one on which nothing comes about, until it is gone.
-type deadConnection struct{ gone chan struct{} }
+type deadConnection struct {
+	gone  chan struct{}
+	facts sshconn.Facts
+}
 
 func (c deadConnection) OpenChannel(string, []byte) (ssh.Channel, <-chan *ssh.Request, error) {
 	<-c.gone
@@ -34,7 +37,7 @@ func (c deadConnection) RoundTrip() error {
 func (c deadConnection) Probe() (confirmed, known bool) { return false, false }
 func (c deadConnection) Done() <-chan struct{}          { return c.gone }
 func (c deadConnection) LocalAddr() net.Addr            { return &net.UnixAddr{} }
-func (c deadConnection) Facts() sshconn.Facts           { return sshconn.Facts{} }
+func (c deadConnection) Facts() sshconn.Facts           { return c.facts }
 func (c deadConnection) Close() error                   { return nil }
 
 func (c deadConnection) Wait() error {
@@ -44,8 +47,12 @@ func (c deadConnection) Wait() error {
 
 // connects serves a dead connection until the test ends.
 func (k *Keeper) connects(t *testing.T) *remote.Connection {
+	return k.connectsAs(t, sshconn.Facts{})
+}
+
+func (k *Keeper) connectsAs(t *testing.T, facts sshconn.Facts) *remote.Connection {
 	gone := make(chan struct{})
-	conn := k.serve(deadConnection{gone})
+	conn := k.serve(deadConnection{gone, facts})
 	t.Cleanup(func() {
 		conn.Drop()
 		close(gone)

@@ -51,7 +51,7 @@ func (endedStream) Read([]byte) (int, error) { return 0, io.EOF }
 // ended hears how it ended.
 func TestShellEndsUnderItsInput(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		server := quitter{deadConnection{make(chan struct{})}}
+		server := quitter{deadConnection{gone: make(chan struct{})}}
 		k := spareKeeper(t)
 		conn := k.serve(server)
 		defer func() {

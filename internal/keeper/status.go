@@ -13,7 +13,7 @@ import (
 const maxProblem = 1 << 10
 
 func (k *Keeper) status() *control.Status {
-	sessions, used, tunnels := k.leases.Count(), k.agents.guard.Served(), statusOf(k.tunnels.Status())
+	sessions, used, tunnels := k.leases.Count(), k.agents.guard.Served(), k.told(k.tunnels.Status())
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	config := k.spec.Config

@@ -79,33 +79,45 @@ func (s service) forwardConfigured(ctx context.Context, config *sshconfig.Config
 	if config == nil {
 		return nil, nil
 	}
-	requests := control.Tunnels(config)
-	before := s.tunnels.Requests()
-	tunnels := s.forward(ctx, requests)
-	failed := slices.IndexFunc(tunnels, func(t control.Tunnel) bool { return t.State == string(tunnel.Failed) })
+	made, tunnels := s.forward(ctx, control.Tunnels(config))
+	failed := slices.IndexFunc(tunnels, func(t control.Tunnel) bool {
+		return t.State == string(tunnel.Failed) || t.Problem == problemUnverified
+	})
 	if failed < 0 || !config.Forwarding.ExitOnFailure {
 		return tunnels, nil
 	}
-	for _, r := range requests {
-		if !has(before, r.Spec) {
-			_ = s.tunnels.Cancel(r.Spec)
-		}
+	for _, spec := range made {
+		_ = s.tunnels.Cancel(spec)
 	}
 	s.saveOrLog()
 	return nil, &control.TunnelError{Option: tunnels[failed].Option, Problem: tunnels[failed].Problem}
 }
 
-// forward adds tunnels, and returns how they are.
-func (s service) forward(ctx context.Context, requests []tunnel.Request) []control.Tunnel {
+// forward adds tunnels, and returns those that were not there before, and how all
+// of them are.
+func (s service) forward(ctx context.Context, requests []tunnel.Request) (made []tunnel.Spec, tunnels []control.Tunnel) {
 	if len(requests) == 0 {
-		return nil
+		return nil, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, tunnelPatience)
-	defer cancel()
-	s.tunnels.Add(ctx, requests...)
+	made = s.tunnels.Begin(requests...)
+	if !s.isUnverified() {
+		ctx, cancel := context.WithTimeout(ctx, tunnelPatience)
+		defer cancel()
+		s.tunnels.Add(ctx, requests...)
+	}
 	s.saveOrLog()
-	return s.described(requests)
+	return made, s.described(requests)
 }
+
+// isUnverified reports whether the connection's host key is not the known one.
+func (k *Keeper) isUnverified() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.conn != nil && k.conn.Facts().Unverified
+}
+
+// problemUnverified is what is wrong with each tunnel then.
+const problemUnverified = "nothing is forwarded over this connection: its host key is not the known one"
 
 func has(requests []tunnel.Request, spec tunnel.Spec) bool {
 	for _, r := range requests {
@@ -124,15 +136,19 @@ func (s service) described(requests []tunnel.Request) []control.Tunnel {
 			those = append(those, status)
 		}
 	}
-	return statusOf(those)
+	return s.told(those)
 }
 
-// statusOf makes what a client is told of tunnels.
-func statusOf(all []tunnel.Status) []control.Tunnel {
+// told makes what a client is told of tunnels.
+func (k *Keeper) told(all []tunnel.Status) []control.Tunnel {
+	unverified := k.isUnverified()
 	var told []control.Tunnel
 	for _, s := range all {
 		one := control.Tunnel{Option: s.Flag(), State: string(s.State), Port: s.Port, Open: s.Open, Total: s.Total, Sent: s.Sent, Received: s.Received}
-		if s.Problem != nil {
+		switch {
+		case unverified:
+			one.Problem = problemUnverified
+		case s.Problem != nil:
 			one.Problem = text.Cut(s.Problem.Error(), maxProblem)
 		}
 		told = append(told, one)
@@ -142,7 +158,8 @@ func statusOf(all []tunnel.Status) []control.Tunnel {
 
 // addTunnels adds tunnels for a client.
 func (s service) addTunnels(ctx context.Context, c *control.Conversation) error {
-	return c.Tunnels(s.forward(ctx, c.Call.Tunnels))
+	_, tunnels := s.forward(ctx, c.Call.Tunnels)
+	return c.Tunnels(tunnels)
 }
 
 // cancelTunnels ends tunnels for a client. It goes on after one that is not

@@ -115,7 +115,7 @@ func (s *Set) Add(ctx context.Context, requests ...Request) []error {
 	added := make([]*tunnel, len(requests))
 	errs := make([]error, len(requests))
 	for i, r := range requests {
-		added[i] = s.add(r)
+		added[i], _ = s.add(r)
 	}
 	for i, t := range added {
 		if t == nil {
@@ -127,27 +127,31 @@ func (s *Set) Add(ctx context.Context, requests ...Request) []error {
 	return errs
 }
 
-// Begin adds tunnels and waits for nothing.
-func (s *Set) Begin(requests ...Request) {
+// Begin adds tunnels and waits for nothing. It returns those that were not there
+// before.
+func (s *Set) Begin(requests ...Request) (made []Spec) {
 	for _, r := range requests {
-		s.add(r)
+		if _, isNew := s.add(r); isNew {
+			made = append(made, r.Spec)
+		}
 	}
+	return made
 }
 
-func (s *Set) add(r Request) *tunnel {
+func (s *Set) add(r Request) (t *tunnel, isNew bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ctx.Err() != nil {
-		return nil
+		return nil, false
 	}
 	if t := s.findLocked(r.Spec); t != nil {
 		t.again()
-		return t
+		return t, false
 	}
-	t := newTunnel(s, r)
+	t = newTunnel(s, r)
 	s.tunnels = append(s.tunnels, t)
 	s.work.Go(t.run)
-	return t
+	return t, true
 }
 
 // outcome waits until a tunnel is up or has failed.

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
-	"os"
 	"strconv"
-	"strings"
 	"syscall"
 )
 
@@ -99,68 +97,4 @@ func asListenError(address string, err error) error {
 		message = number.Error()
 	}
 	return &ListenError{Address: address, Message: message}
-}
-
-// listenUnix listens on a Unix socket, whose mode is set before anybody can
-// connect. A socket there on which nobody listens is removed: a keeper that was
-// killed leaves it.
-func listenUnix(path string, rules Rules) (net.Listener, error) {
-	path = fileName(path)
-	if rules.Unlink || isStale(path) {
-		if info, err := os.Lstat(path); err == nil && info.Mode().Type() == os.ModeSocket {
-			_ = os.Remove(path)
-		}
-	}
-	fd, err := unixSocket()
-	if err != nil {
-		return nil, asListenError(path, err)
-	}
-	file := os.NewFile(uintptr(fd), path)
-	defer file.Close()
-	if err := syscall.Bind(fd, &syscall.SockaddrUnix{Name: path}); err != nil {
-		return nil, asListenError(path, err)
-	}
-	err = os.Chmod(path, os.FileMode(0o777&^rules.Mask))
-	if err == nil {
-		err = syscall.Listen(fd, backlog)
-	}
-	var l net.Listener
-	if err == nil {
-		l, err = net.FileListener(file)
-	}
-	if err != nil {
-		_ = os.Remove(path)
-		return nil, asListenError(path, err)
-	}
-	l.(*net.UnixListener).SetUnlinkOnClose(true)
-	return l, nil
-}
-
-// fileName is a path as the system takes it: as of ssh, each names a file. Go
-// would take one that begins with @ for Linux's abstract sockets.
-func fileName(path string) string {
-	if strings.HasPrefix(path, "@") {
-		return "./" + path
-	}
-	return path
-}
-
-// unixSocket makes a socket that no child inherits.
-func unixSocket() (fd int, err error) {
-	syscall.ForkLock.RLock()
-	defer syscall.ForkLock.RUnlock()
-	fd, err = syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
-	if err == nil {
-		syscall.CloseOnExec(fd)
-	}
-	return fd, err
-}
-
-// isStale reports whether nobody listens on the socket at a path.
-func isStale(path string) bool {
-	conn, err := net.Dial("unix", path)
-	if err == nil {
-		_ = conn.Close()
-	}
-	return errors.Is(err, syscall.ECONNREFUSED)
 }

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/mosha-ssh/mosha/internal/explain"
 	"github.com/mosha-ssh/mosha/internal/keeper/control"
+	"github.com/mosha-ssh/mosha/internal/sshconfig"
 	"github.com/mosha-ssh/mosha/internal/text"
 	"github.com/mosha-ssh/mosha/internal/tty"
 	"github.com/mosha-ssh/mosha/internal/tunnel"
@@ -21,16 +23,31 @@ type forwardFlags struct {
 	Dynamic []string `name:"D" short:"D" sep:"none" group:"Tunnels, as ssh's:" placeholder:"[ADDRESS:]PORT" help:"A SOCKS proxy here that goes wherever the remote gets."`
 }
 
+// forwardFlag is one of them.
+type forwardFlag struct {
+	kind          tunnel.Kind
+	option, value string
+}
+
+func (f forwardFlags) all() []forwardFlag {
+	var all []forwardFlag
+	for _, one := range []struct {
+		kind   tunnel.Kind
+		option string
+		values []string
+	}{{tunnel.Local, "-L", f.Local}, {tunnel.Remote, "-R", f.Remote}, {tunnel.Dynamic, "-D", f.Dynamic}} {
+		for _, value := range one.values {
+			all = append(all, forwardFlag{one.kind, one.option, value})
+		}
+	}
+	return all
+}
+
 // options are the flags as ssh takes them.
 func (f forwardFlags) options() []string {
 	var options []string
-	for _, kind := range []struct {
-		option string
-		values []string
-	}{{"-L", f.Local}, {"-R", f.Remote}, {"-D", f.Dynamic}} {
-		for _, value := range kind.values {
-			options = append(options, kind.option, value)
-		}
+	for _, flag := range f.all() {
+		options = append(options, flag.option, flag.value)
 	}
 	return options
 }
@@ -73,28 +90,33 @@ func (c forwardCmd) change(ctx context.Context, dest *destination) error {
 		return err
 	}
 	defer client.Close()
-	if c.Cancel {
-		return client.Cancel(c.named(dest))
+	named, err := c.named(dest.config)
+	if err != nil {
+		return err
 	}
-	tunnels, err := client.Tunnel(c.named(dest))
+	if c.Cancel {
+		return client.Cancel(named)
+	}
+	tunnels, err := client.Tunnel(named)
 	if err != nil {
 		return err
 	}
 	return noteTunnels(tunnels)
 }
 
-// named returns the tunnels of the command line as ssh has read them: it prints
-// them before those of its files, by kind.
-func (c forwardCmd) named(dest *destination) []tunnel.Request {
-	left := map[tunnel.Kind]int{tunnel.Local: len(c.Local), tunnel.Remote: len(c.Remote), tunnel.Dynamic: len(c.Dynamic)}
+// named returns the tunnels of the command line as ssh has read them.
+func (c forwardCmd) named(config *sshconfig.Config) ([]tunnel.Request, error) {
 	var named []tunnel.Request
-	for _, r := range control.Tunnels(dest.config) {
-		if left[r.Kind] > 0 {
-			left[r.Kind]--
+	for _, flag := range c.all() {
+		r, ok := control.TunnelOf(config, flag.kind, flag.value)
+		if !ok {
+			return nil, explain.Usage(fmt.Sprintf("%s %s: mosha has no such tunnel", flag.option, text.Escape(flag.value)), "")
+		}
+		if !slices.ContainsFunc(named, func(o tunnel.Request) bool { return o.Spec == r.Spec }) {
 			named = append(named, r)
 		}
 	}
-	return named
+	return named, nil
 }
 
 // list prints the tunnels that there are.

@@ -1,7 +1,10 @@
 package control
 
 import (
+	"regexp"
+
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
+	"github.com/mosha-ssh/mosha/internal/text"
 	"github.com/mosha-ssh/mosha/internal/tunnel"
 )
 
@@ -32,14 +35,49 @@ func Tunnels(config *sshconfig.Config) []tunnel.Request {
 	rules := tunnel.Rules{Family: config.AddressFamily, GatewayPorts: f.GatewayPorts, Unlink: f.Unlink, Mask: f.Mask, PermitOpen: f.PermitOpen}
 	var requests []tunnel.Request
 	for _, spec := range tunnel.Sound(specs) {
-		here := &spec.Listen
-		if spec.Kind == tunnel.Remote {
-			here = &spec.Target
-		}
-		here.Path = config.Absolute(here.Path)
-		requests = append(requests, tunnel.Request{Spec: spec, Rules: rules})
+		requests = append(requests, tunnel.Request{Spec: located(config, spec), Rules: rules})
 	}
 	return requests
+}
+
+// located makes the path of this machine hold in every directory.
+func located(config *sshconfig.Config, spec tunnel.Spec) tunnel.Spec {
+	here := &spec.Listen
+	if spec.Kind == tunnel.Remote {
+		here = &spec.Target
+	}
+	here.Path = config.Absolute(here.Path)
+	return spec
+}
+
+// TunnelOf returns that of a configuration's tunnels which an option of the command
+// line names. ssh prints those of its files and of all its options together, and
+// one that two of them name once. ok is false if there is none.
+func TunnelOf(config *sshconfig.Config, kind tunnel.Kind, value string) (r tunnel.Request, ok bool) {
+	spec, err := tunnel.Parse(kind, value)
+	if err != nil {
+		return r, false
+	}
+	spec = located(config, spec)
+	for _, r := range Tunnels(config) {
+		if r.Kind == kind && becomes(spec.Listen, r.Listen) && becomes(spec.Target, r.Target) {
+			return r, true
+		}
+	}
+	return r, false
+}
+
+// expanded is what ssh expands in the path of a tunnel.
+var expanded = regexp.MustCompile(`%.|\$\{[^}]*\}`)
+
+// becomes reports whether an endpoint may be the other one once ssh has expanded
+// its path.
+func becomes(e, other tunnel.Endpoint) bool {
+	pattern := expanded.ReplaceAllString(e.Path, "*")
+	if pattern != e.Path && text.Match(pattern, other.Path) {
+		e.Path = other.Path
+	}
+	return e == other
 }
 
 // TunnelError reports that a tunnel is not up, where ExitOnForwardFailure has the

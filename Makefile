@@ -60,7 +60,7 @@ race: ## run the unit tests and some of the lab's with the race detector
 # labtest.Whole, and those of set-up go by shells.
 long: ## run the tests of long tables with all rows: homes, shells, outages, cases by chance
 	@scripts/install-deps test
-	@files="$$(grep -rl --include='*_test.go' 'labtest\.\(Whole\|Rows\|Number\)' .; grep -rlE --include='*_test.go' '^//go:build .*long' cmd internal; \
+	@files="$$(grep -rl --include='*_test.go' 'labtest\.\(Whole\|Rows\|Number\)' .; grep -rlE --include='*_test.go' '^//go:build .*long' ./cmd ./internal; \
 	ls ./internal/bootstrap/*_test.go ./internal/link/*_test.go)"; \
 	tests=$$(scripts/tests-in $$files) || exit 1; \
 	$(GO_TEST) -tags long -run "$$tests" $$(printf '%s\n' $$files | sed 's,/[^/]*$$,,' | sort -u)

@@ -17,6 +17,7 @@ var keyHints = map[string]string{
 	sshconn.KeyDisputed:    "see what it says: ssh HOST",
 	sshconn.KeyUnseen:      "take StrictHostKeyChecking no out of the script, or say it after ssh: --ssh=\"... ssh -o StrictHostKeyChecking=no\"",
 	sshconn.KeyUncheckable: "RevokedHostKeys names that file; what cannot be looked up is refused",
+	sshconn.KeySlow:        "RevokedHostKeys names that file, in which ssh-keygen looks; try again",
 }
 
 func hostKey(err error) Failure {

@@ -23,6 +23,7 @@ func TestHostKeyWords(t *testing.T) {
 		{sshconn.KeyDeclined, 0, "was not accepted (SHA256:x)", ""},
 		{sshconn.KeyShort, 0, "is too short (SHA256:x)", "RequiredRSASize"},
 		{sshconn.KeyUncheckable, 0, "cannot be looked up in /file", "RevokedHostKeys"},
+		{sshconn.KeySlow, 0, "was not looked up in /file in time", "try again"},
 	} {
 		f := Error(&sshconn.HostKeyError{
 			Problem: test.problem, Host: "box", KeyType: "RSA", Fingerprint: "SHA256:x", File: "/file", Line: test.line,

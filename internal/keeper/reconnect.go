@@ -172,5 +172,6 @@ func isRefusal(err error) bool {
 	if errors.As(err, &master) && master.Early || errors.As(err, &path) {
 		return true
 	}
-	return errors.As(err, &key) || errors.As(err, &auth) || errors.As(err, &algorithm) || errors.As(err, &unsupported)
+	refused := errors.As(err, &key) && key.Problem != sshconn.KeySlow
+	return refused || errors.As(err, &auth) || errors.As(err, &algorithm) || errors.As(err, &unsupported)
 }

@@ -160,3 +160,13 @@ func TestLaunchHearsOfAFailure(t *testing.T) {
 		}
 	})
 }
+
+// TestSlowLookup: a host key that was not looked up in time is tried again by
+// itself, and one that was refused is not.
+func TestSlowLookup(t *testing.T) {
+	for problem, want := range map[string]bool{sshconn.KeySlow: false, sshconn.KeyUncheckable: true, sshconn.KeyRevoked: true} {
+		if got := isRefusal(&sshconn.HostKeyError{Problem: problem}); got != want {
+			t.Errorf("%s: %v", problem, got)
+		}
+	}
+}

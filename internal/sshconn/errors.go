@@ -135,6 +135,7 @@ const (
 	KeyUnwritable  = "unwritable"  // not known, and there is no file, or no name, to write it down with
 	KeyShort       = "short"       // an RSA key that is shorter than RequiredRSASize
 	KeyUncheckable = "uncheckable" // OpenSSH cannot read a file of RevokedHostKeys
+	KeySlow        = "slow"        // a file of RevokedHostKeys was not looked through in time: the next attempt may
 	KeyDisputed    = "disputed"    // OpenSSH does not accept it, for a reason that is not known here
 	KeyPassed      = "passed"      // known, but a connection is open for which it was not, and which it was let pass for
 	KeyUnjudged    = "unjudged"    // a connection is open whose key nobody here has seen, or can judge by these rules
@@ -177,6 +178,8 @@ func (e *HostKeyError) Error() string {
 		return fmt.Sprintf("%s host key of %s is too short", e.KeyType, e.Host)
 	case e.Problem == KeyUncheckable:
 		return fmt.Sprintf("%s host key of %s cannot be looked up in %s", e.KeyType, e.Host, e.File)
+	case e.Problem == KeySlow:
+		return fmt.Sprintf("%s host key of %s was not looked up in %s in time", e.KeyType, e.Host, e.File)
 	case e.Problem == KeyCertificate:
 		return fmt.Sprintf("host certificate of %s: %s", e.Host, e.CertProblem)
 	}

@@ -26,9 +26,10 @@ const (
 	krlMagic = "SSHKRL\n\x00"
 	// maxRevoked bounds what is read of one file of RevokedHostKeys.
 	maxRevoked = 64 << 20
-	// krlLimit bounds ssh-keygen's run.
-	krlLimit = 10 * time.Second
 )
+
+// krlLimit bounds ssh-keygen's run. Tests shorten it.
+var krlLimit = 10 * time.Second
 
 // checkRevoked looks the key, and its certificate's authority, up in
 // RevokedHostKeys. As for ssh, a file that cannot be read revokes every key.
@@ -40,6 +41,9 @@ func (v *Verifier) checkRevoked(key ssh.PublicKey) error {
 		}
 		at := knownhosts.Result{Found: knownhosts.Found{File: file, Line: line}}
 		switch {
+		case errors.Is(err, context.DeadlineExceeded):
+			v.log.Error().Str("file", file).Msg("ssh-keygen did not look into RevokedHostKeys in time")
+			return v.refuse(sshconn.KeySlow, key, at)
 		case err != nil:
 			v.log.Error().Err(err).Str("file", file).Msg("RevokedHostKeys cannot be read")
 			return v.refuse(sshconn.KeyUncheckable, key, at)
@@ -88,7 +92,10 @@ func (v *Verifier) revokedByKRL(file string, key ssh.PublicKey) (bool, error) {
 	cmd.Stdin = bytes.NewReader(ssh.MarshalAuthorizedKey(key))
 	cmd.WaitDelay = child.Grace
 	err := cmd.Run()
-	if exit := (*exec.ExitError)(nil); ctx.Err() == nil && errors.As(err, &exit) && exit.ExitCode() == 1 {
+	if err != nil && ctx.Err() != nil {
+		return false, ctx.Err()
+	}
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && exit.ExitCode() == 1 {
 		return true, nil
 	}
 	return false, err

@@ -21,7 +21,8 @@ import (
 //
 //	deferred --ssh asks--> yes: accepted by a person
 //	     |          \-----> no: ssh ends
-//	     \--ssh connects without asking--> something else vouches for it
+//	     \--ssh connects without asking--> something else vouches for it, or it
+//	                                       was new to ssh, which then says so
 //
 // A key that the files call changed is left to ssh only where more than files may
 // vouch for one, and a revoked key never is.

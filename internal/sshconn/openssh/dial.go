@@ -139,6 +139,7 @@ func (d *dialer) facts(typed bool, lines []string) sshconn.Facts {
 	f := d.Done()
 	f.Identity, f.Typed = acceptedKey(lines), f.Typed || typed
 	d.keys.Fill(&f)
+	f.BySSH = f.BySSH && !tookAsNew(lines)
 	if d.leftToSSH() || d.keys.Left() {
 		f.Notes = append(f.Notes, addedNotes(d.Config, lines)...)
 	}

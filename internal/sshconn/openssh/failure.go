@@ -30,6 +30,7 @@ var (
 )
 
 const (
+	saysNotAdded   = "Failed to add the host to the list of known hosts"
 	saysKeyFailed  = "Host key verification failed."
 	saysKeyChanged = "REMOTE HOST IDENTIFICATION HAS CHANGED"
 	saysKeyRevoked = "REVOKED HOST KEY"
@@ -191,4 +192,12 @@ func addedNotes(cfg *sshconfig.Config, lines []string) (notes []sshconn.Note) {
 		}
 	}
 	return notes
+}
+
+// tookAsNew reports whether ssh accepted the host key since it was a new one: it
+// wrote the key down, or would have.
+func tookAsNew(lines []string) bool {
+	return slices.ContainsFunc(lines, func(line string) bool {
+		return saysAdded.MatchString(line) || strings.HasPrefix(line, saysNotAdded)
+	})
 }

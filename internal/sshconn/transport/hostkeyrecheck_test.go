@@ -88,6 +88,30 @@ func TestJudgeByCommand(t *testing.T) {
 	}
 }
 
+// TestJudgeTakenAsNew: a key that ssh took for a new one is vouched for by nothing,
+// although something might have: once the file has another, it is no longer good.
+func TestJudgeTakenAsNew(t *testing.T) {
+	s := newSite(t, lab.SshdConfig{})
+	s.newKey("other", "ed25519")
+	for _, option := range []string{"VerifyHostKeyDNS yes", "KnownHostsCommand /bin/true"} {
+		for _, file := range []string{s.path("known"), "/dev/null", s.path("id.pub/none")} {
+			s.write("known", "")
+			lines := []string{"UserKnownHostsFile " + file, option, "StrictHostKeyChecking accept-new"}
+			problem, f := problemOf(t, lines, s, nil)
+			if problem != "" || f.BySSH {
+				t.Fatalf("%s, %s: %q, by ssh: %v", option, file, problem, f.BySSH)
+			}
+			_, err := hostkey.Recheck(t.Context(), f, s.config(lines...), sshconn.Options{})
+			judgedAs(t, "as before, "+option, err, "")
+			s.write("known", s.knownName()+" "+s.read("other.pub"))
+			if file == s.path("known") {
+				_, err = hostkey.Recheck(t.Context(), f, s.config(lines...), sshconn.Options{})
+				judgedAs(t, "another is known, "+option, err, sshconn.KeyChanged)
+			}
+		}
+	}
+}
+
 func judgedAs(t *testing.T, about string, err error, want string) {
 	t.Helper()
 	key := (*sshconn.HostKeyError)(nil)

@@ -47,7 +47,8 @@ func (k *Keeper) carries() {
 // unlinkPatience bounds the removal of a socket on the server.
 const unlinkPatience = 10 * time.Second
 
-// unlink removes a socket on the server that an earlier connection has left there.
+// unlink removes a socket on the server that an earlier connection has left there,
+// if nobody listens on it.
 func (k *Keeper) unlink(ctx context.Context, over tunnel.Opener, path string) {
 	k.mu.Lock()
 	conn := k.conn
@@ -64,10 +65,25 @@ func (k *Keeper) unlink(ctx context.Context, over tunnel.Opener, path string) {
 	}
 	defer shell.Close()
 	defer context.AfterFunc(ctx, func() { _ = shell.Close() })()
-	script := remotesh.Opening + "at=" + shellescape.Quote(path) + "\n" + `[ -S "$at" ] && rm -f -- "$at"; exit 0` + "\n"
-	if remotesh.Begin(shell, []byte(script)) == nil {
+	if remotesh.Begin(shell, []byte(remotesh.Opening+unlinkScript(path))) == nil {
 		_, _ = io.Copy(io.Discard, io.LimitReader(shell, maxUnlinkOutput))
 	}
+}
+
+// unlinkScript is a script that removes a socket if nobody listens on it. The
+// system has a list of the sockets in use, which without /proc netstat prints.
+// Where it has none the script removes nothing.
+func unlinkScript(path string) string {
+	return "at=" + shellescape.Quote(path) + `
+[ -S "$at" ] && [ ! -L "$at" ] || exit 0
+used=$(cat /proc/net/unix 2>/dev/null || netstat -an -f unix 2>/dev/null) && [ "$used" ] || exit 0
+real=$(cd -- "${at%/*}/" && pwd -P)/${at##*/}
+case $used in
+*" $at"*|*" $real"*) ;;
+*) rm -f -- "$at" ;;
+esac
+exit 0
+`
 }
 
 // maxUnlinkOutput bounds what is read of what start-up files print there, in bytes.

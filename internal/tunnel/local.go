@@ -142,7 +142,7 @@ func (s *Set) openTo(target Endpoint, from net.Addr) (*stream, error) {
 		if err != nil {
 			return nil, err
 		}
-		channel, err := s.openOver(o, kind, extra)
+		channel, err := s.openOver(s.ctx, o, kind, extra)
 		var refused *ssh.OpenChannelError
 		if err == nil || errors.As(err, &refused) || s.ctx.Err() != nil {
 			return channel, err
@@ -154,14 +154,15 @@ func (s *Set) openTo(target Endpoint, from net.Addr) (*stream, error) {
 	}
 }
 
-// openOver opens a channel over one connection, for as long as that works.
-func (s *Set) openOver(o Opener, kind string, extra []byte) (*stream, error) {
+// openOver opens a channel over one connection, for as long as that works and ctx
+// lasts.
+func (s *Set) openOver(ctx context.Context, o Opener, kind string, extra []byte) (*stream, error) {
 	type opened struct {
 		channel *stream
 		err     error
 	}
 	came := make(chan opened)
-	ctx, cancel := context.WithCancel(s.ctx)
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {
 		channel, requests, err := o.OpenChannel(kind, extra)

@@ -218,6 +218,18 @@ func TestSocketLeft(t *testing.T) {
 	if removed != 2 {
 		t.Errorf("removed %d times", removed)
 	}
+	s.set.Unlink = func(context.Context, tunnel.Opener, string) { t.Error("a socket in use was removed") }
+	if err := os.Remove(s.path("there")); err != nil {
+		t.Fatal(err)
+	}
+	came := make(chan struct{}, 100)
+	other := serve(t, "unix", s.path("there"), func(half) { came <- struct{}{} })
+	s.connect()
+	for range 3 { // the server is asked again and again
+		<-came
+	}
+	_ = other.Close()
+	s.until("it is had", func() bool { return s.set.Add(t.Context(), tunnel.Request{Spec: at})[0] == nil })
 	s.set.Close()
 	s.set = newSet()
 	s.set.Unlink = func(context.Context, tunnel.Opener, string) { t.Error("another's socket was removed") }

@@ -2,15 +2,21 @@ package tunnel
 
 import (
 	"errors"
+	"path"
 	"time"
 
 	"golang.org/x/crypto/ssh"
 )
 
-// firstAsk and lastAsk are the waits before the server is asked again: what holds
-// the address there may be what an earlier connection left, which ends soon.
-// lastHeld is the longest where the server has listened before.
-const firstAsk, lastHeld, lastAsk = 100 * time.Millisecond, time.Second, 30 * time.Second
+const (
+	// firstAsk and lastAsk are the waits before the server is asked again: what
+	// holds the address there may be what an earlier connection left, which ends
+	// soon.
+	firstAsk, lastAsk = 100 * time.Millisecond, 30 * time.Second
+	// lastHeld is the longest wait where the server has listened before, for as
+	// long as heldTime.
+	lastHeld, heldTime = time.Second, time.Minute
+)
 
 // listening is a listener on the server, as its channels name it.
 type listening struct {
@@ -20,30 +26,43 @@ type listening struct {
 	path   string
 }
 
+// tries are those to have the server listen on one SSH connection.
+type tries struct {
+	opener  Opener
+	began   time.Time
+	rest    time.Duration
+	removed bool // a socket on the server
+}
+
+// next returns the wait before the next try, some time after the first one.
+func (r *tries) next(held bool, since time.Duration) time.Duration {
+	most := lastAsk
+	if held && since < heldTime {
+		most = lastHeld
+	}
+	r.rest = max(firstAsk, min(r.rest*2, most))
+	return r.rest
+}
+
 // runRemote has the server listen, on each SSH connection anew.
 func (t *tunnel) runRemote() {
-	rest := firstAsk
+	var try tries
 	for {
 		o, err := t.set.ready(t.ctx)
 		if err != nil {
 			return
 		}
+		if try.opener != o {
+			try = tries{opener: o, began: time.Now()}
+		}
 		held := t.held()
 		at, err := t.ask(o, held)
 		if err != nil && !isClosed(o.Done()) && t.ctx.Err() == nil {
 			t.become(Failed, err)
-			if held && at.path != "" && t.set.Unlink != nil {
-				t.set.Unlink(t.ctx, o, at.path)
-			}
-			t.pause(rest, o.Done())
-			most := lastAsk
-			if held {
-				most = lastHeld
-			}
-			rest = min(rest*2, most)
+			t.remove(at, err, &try)
+			t.pause(try.next(held, time.Since(try.began)), o.Done())
 		}
 		if err == nil {
-			rest = firstAsk
 			t.become(Up, nil)
 			t.while(o)
 			t.forsake(at)
@@ -55,6 +74,33 @@ func (t *tunnel) runRemote() {
 			t.become(Waiting, nil)
 		}
 	}
+}
+
+// remove removes the socket at which the server refused to listen, if it is what
+// an earlier connection left. It does so once for each SSH connection: somebody
+// else may put theirs there at any time.
+func (t *tunnel) remove(at listening, why error, try *tries) {
+	var refused *RefusedError
+	if !errors.As(why, &refused) || !refused.Held || try.removed || t.set.Unlink == nil || !path.IsAbs(at.path) {
+		return
+	}
+	if t.isDead(at) {
+		try.removed = true
+		t.set.Unlink(t.ctx, at.opener, at.path)
+	}
+}
+
+// isDead reports whether the server cannot connect to a socket there. A server
+// that forbids such connections may answer the same.
+func (t *tunnel) isDead(at listening) bool {
+	kind, extra := opening(Endpoint{Path: at.path}, nil)
+	channel, err := t.set.openOver(t.ctx, at.opener, kind, extra)
+	if err == nil { // somebody listens
+		t.set.work.Go(channel.forget)
+		return false
+	}
+	var refused *ssh.OpenChannelError
+	return errors.As(err, &refused) && refused.Reason == ssh.ConnectionFailed
 }
 
 // held reports whether the server has listened before.

@@ -62,8 +62,9 @@ type Status struct {
 // Set has tunnels and serves them until it is closed. Its methods may be called
 // from several goroutines.
 type Set struct {
-	// Unlink, if set, removes the socket at a path on the server. sshd leaves it
-	// there when it is killed, and then cannot listen on it again.
+	// Unlink, if set, removes the socket at an absolute path on the server if
+	// nobody listens on it. sshd leaves it there when it is killed, and then cannot
+	// listen on it again.
 	Unlink func(ctx context.Context, o Opener, path string)
 	// Used, if set, is called when a MiB was carried, which takes memory.
 	Used func()

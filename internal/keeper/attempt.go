@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/crypto/ssh"
+
 	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/keeper/pace"
 	"github.com/mosha-ssh/mosha/internal/keeper/remote"
@@ -182,7 +184,9 @@ func (a *attempt) uselessLocked() bool {
 // serve takes over an SSH connection and begins to serve its channels.
 func (k *Keeper) serve(conn sshconn.Connection) *remote.Connection {
 	k.mu.Lock()
-	options := remote.Options{Config: k.spec.Config, Log: k.log, Guard: k.agents.guard, Claims: k.claims, First: k.known.learned.First, Forwarded: k.forwarded}
+	options := remote.Options{Config: k.spec.Config, Log: k.log, Guard: k.agents.guard, Claims: k.claims, First: k.known.learned.First,
+		Forwarded: func(over sshconn.Connection, offer ssh.NewChannel) { k.tunnels.Offered(over, offer) },
+	}
 	k.mu.Unlock()
 	return remote.New(conn, owner{k}, options)
 }

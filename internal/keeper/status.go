@@ -13,7 +13,7 @@ import (
 const maxProblem = 1 << 10
 
 func (k *Keeper) status() *control.Status {
-	sessions, used, tunnels := k.leases.Count(), k.agents.guard.Served(), k.told(k.tunnels.Status())
+	sessions, used, tunnels := k.leases.Count(), k.agents.guard.Served(), told(k.tunnels.Status(), k.isUnverified())
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	config := k.spec.Config

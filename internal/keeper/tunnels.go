@@ -7,13 +7,11 @@ import (
 	"time"
 
 	"al.essio.dev/pkg/shellescape"
-	"golang.org/x/crypto/ssh"
 
 	"github.com/mosha-ssh/mosha/internal/keeper/control"
 	"github.com/mosha-ssh/mosha/internal/keeper/memory"
 	"github.com/mosha-ssh/mosha/internal/remotesh"
 	"github.com/mosha-ssh/mosha/internal/sshconfig"
-	"github.com/mosha-ssh/mosha/internal/sshconn"
 	"github.com/mosha-ssh/mosha/internal/text"
 	"github.com/mosha-ssh/mosha/internal/tunnel"
 )
@@ -31,11 +29,6 @@ func (k *Keeper) forwardLocked() {
 		return
 	}
 	k.tunnels.Use(nil)
-}
-
-// forwarded serves a channel for a listener of a tunnel.
-func (k *Keeper) forwarded(over sshconn.Connection, offer ssh.NewChannel) {
-	k.tunnels.Offered(over, offer)
 }
 
 // carries notes that the tunnels take memory.
@@ -152,13 +145,12 @@ func (s service) described(requests []tunnel.Request) []control.Tunnel {
 			those = append(those, status)
 		}
 	}
-	return s.told(those)
+	return told(those, s.isUnverified())
 }
 
 // told makes what a client is told of tunnels.
-func (k *Keeper) told(all []tunnel.Status) []control.Tunnel {
-	unverified := k.isUnverified()
-	var told []control.Tunnel
+func told(all []tunnel.Status, unverified bool) []control.Tunnel {
+	var each []control.Tunnel
 	for _, s := range all {
 		one := control.Tunnel{Option: s.Flag(), State: string(s.State), Port: s.Port, Open: s.Open, Total: s.Total, Sent: s.Sent, Received: s.Received}
 		switch {
@@ -167,9 +159,9 @@ func (k *Keeper) told(all []tunnel.Status) []control.Tunnel {
 		case s.Problem != nil:
 			one.Problem = text.Cut(s.Problem.Error(), maxProblem)
 		}
-		told = append(told, one)
+		each = append(each, one)
 	}
-	return told
+	return each
 }
 
 // addTunnels adds tunnels for a client.

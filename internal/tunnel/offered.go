@@ -95,7 +95,7 @@ func (t *tunnel) connect(o Opener, offer ssh.NewChannel) error {
 	if t.Target == (Endpoint{}) {
 		return t.connectAsked(ctx, o, offer)
 	}
-	conn, err := t.Rules.dial(ctx, t.Target)
+	conn, err := t.rules().dial(ctx, t.Target)
 	if err != nil {
 		return errors.Join(err, offer.Reject(ssh.ConnectionFailed, "connect failed"))
 	}
@@ -108,6 +108,13 @@ func (t *tunnel) connect(o Opener, offer ssh.NewChannel) error {
 	t.pass(conn, s, t.set.ctx.Done())
 	s.forget()
 	return nil
+}
+
+// rules returns those that hold now.
+func (t *tunnel) rules() Rules {
+	t.set.mu.Lock()
+	defer t.set.mu.Unlock()
+	return t.Rules
 }
 
 // during returns a context that ends with the SSH connection or the set.
@@ -138,10 +145,10 @@ func (t *tunnel) connectAsked(ctx context.Context, o Opener, offer ssh.NewChanne
 	if err != nil {
 		return err
 	}
-	if !t.Rules.permits(request.target) {
+	if !t.rules().permits(request.target) {
 		return request.refuse(s, forbidden5, errors.New("PermitRemoteOpen has no "+request.target.String()))
 	}
-	conn, err := t.Rules.dial(ctx, request.target)
+	conn, err := t.rules().dial(ctx, request.target)
 	if err != nil {
 		return request.refuse(s, failed5, err)
 	}

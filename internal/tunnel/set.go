@@ -2,6 +2,7 @@ package tunnel
 
 import (
 	"context"
+	"reflect"
 	"slices"
 	"sync"
 	"time"
@@ -111,7 +112,8 @@ func (s *Set) update(what func()) {
 
 // Add adds tunnels and waits until each has opened its listener or failed to,
 // or ctx ends. It returns the error of each: nil where there was none yet. One
-// that is there is not added again; it is tried again if it has failed.
+// that is there is not added again, but gets the rules of its request; it is
+// tried again if it has failed.
 func (s *Set) Add(ctx context.Context, requests ...Request) []error {
 	added := make([]*tunnel, len(requests))
 	errs := make([]error, len(requests))
@@ -146,6 +148,10 @@ func (s *Set) add(r Request) (t *tunnel, isNew bool) {
 		return nil, false
 	}
 	if t := s.findLocked(r.Spec); t != nil {
+		if t.Kind != Remote && !reflect.DeepEqual(t.Rules, r.Rules) {
+			return s.replaceLocked(t, r), false
+		}
+		t.Rules = r.Rules
 		t.again()
 		return t, false
 	}
@@ -153,6 +159,19 @@ func (s *Set) add(r Request) (t *tunnel, isNew bool) {
 	s.tunnels = append(s.tunnels, t)
 	s.work.Go(t.run)
 	return t, true
+}
+
+// replaceLocked opens the listener of a tunnel here again, by other rules. Its
+// connections go on.
+func (s *Set) replaceLocked(old *tunnel, r Request) *tunnel {
+	t := newTunnel(s, r)
+	s.tunnels[slices.Index(s.tunnels, old)] = t
+	old.cancel()
+	s.work.Go(func() {
+		<-old.done
+		t.run()
+	})
+	return t
 }
 
 // outcome waits until a tunnel is up or has failed.

@@ -137,14 +137,19 @@ func (s *Set) readyInTime() (Opener, error) {
 // that is no longer so before the server has answered, it turns to the next.
 func (s *Set) openTo(target Endpoint, from net.Addr) (*stream, error) {
 	kind, extra := opening(target, from)
+	var failing Opener
+	var until time.Time
 	for {
 		o, err := s.readyInTime()
 		if err != nil {
 			return nil, err
 		}
+		if failing != o {
+			failing, until = o, time.Now().Add(patience)
+		}
 		channel, err := s.openOver(s.ctx, o, kind, extra)
 		var refused *ssh.OpenChannelError
-		if err == nil || errors.As(err, &refused) || s.ctx.Err() != nil {
+		if err == nil || errors.As(err, &refused) || s.ctx.Err() != nil || !isClosed(o.Done()) && time.Now().After(until) {
 			return channel, err
 		}
 		select { // it has ended, which its owner may not know yet

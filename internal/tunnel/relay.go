@@ -54,6 +54,7 @@ func newStream(channel ssh.Channel, requests <-chan *ssh.Request, over <-chan st
 		defer close(s.closed)
 		ssh.DiscardRequests(requests)
 	}()
+	go func() { _, _ = io.Copy(io.Discard, channel.Stderr()) }() // it counts as unread, and nobody has a use for it
 	return s
 }
 

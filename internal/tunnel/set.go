@@ -23,7 +23,7 @@ type Opener interface {
 const (
 	// maxStreams bounds the connections of all tunnels of a set. Each may take up
 	// a channel's window, 2 MiB, where its reader stalls.
-	maxStreams = 512
+	maxStreams = 256
 	// patience is how long a connection to a tunnel waits for SSH.
 	patience = 10 * time.Second
 )

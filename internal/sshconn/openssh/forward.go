@@ -1,6 +1,7 @@
 package openssh
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -223,8 +224,8 @@ func (u *unixChannel) Close() error {
 // SendRequest is that of ssh.Channel; there is nobody to ask.
 func (*unixChannel) SendRequest(string, bool, []byte) (bool, error) { return false, nil }
 
-// Stderr is that of ssh.Channel.
-func (u *unixChannel) Stderr() io.ReadWriter { return u.UnixConn }
+// Stderr is that of ssh.Channel; nothing comes there.
+func (*unixChannel) Stderr() io.ReadWriter { return new(bytes.Buffer) }
 
 // Done is that of Connection.
 func (m *master) Done() <-chan struct{} { return m.control.done }

@@ -19,14 +19,14 @@ func (e *InUseError) Error() string {
 	return fmt.Sprintf("%s is in use by %s (process %d)", e.Address, e.Program, e.PID)
 }
 
-// TunnelError reports that another tunnel has the listener of a tunnel on the
+// SharedError reports that another tunnel has the listener of a tunnel on the
 // server.
-type TunnelError struct {
+type SharedError struct {
 	Address string
 	By      Spec
 }
 
-func (e *TunnelError) Error() string {
+func (e *SharedError) Error() string {
 	return e.Address + " is used by another tunnel, " + e.By.Flag()
 }
 

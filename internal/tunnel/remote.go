@@ -268,12 +268,12 @@ func (t *tunnel) forsake(at listening) {
 }
 
 // expect has a tunnel serve the channels of a listener. The error is
-// *TunnelError: another tunnel does.
+// *SharedError: another tunnel does.
 func (s *Set) expect(at listening, t *tunnel) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if other := s.listeners[at]; other != nil && other != t {
-		return &TunnelError{Address: t.Listen.on(at.port), By: other.Spec}
+		return &SharedError{Address: t.Listen.on(at.port), By: other.Spec}
 	}
 	s.listeners[at] = t
 	return nil

@@ -68,7 +68,7 @@ func TestSameListener(t *testing.T) {
 				t.Fatal(errs[0])
 			}
 			asks := len(o.names)
-			used := (*TunnelError)(nil)
+			used := (*SharedError)(nil)
 			if errs := s.Add(t.Context(), Request{Spec: second}); !errors.As(errs[0], &used) || used.By != first {
 				t.Errorf("the second: %v", errs[0])
 			}

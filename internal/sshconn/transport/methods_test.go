@@ -219,7 +219,7 @@ func (m *member) memberKeys() {
 	m.newKey("stranger", "ed25519")
 	m.newKey("locked", "ed25519", "-N", testPassphrase, "-a", "1")
 	m.newKey("lockedstranger", "ed25519", "-N", testPassphrase, "-a", "1")
-	m.newKey("lockedpem", "ecdsa", "-N", testPassphrase, "-m", "PKCS8")
+	m.newKey("lockedpem", "ecdsa", "-N", testPassphrase, "-m", "PEM")
 	m.newKey("damaged", "ed25519")
 	m.newKey("mixed", "ed25519")
 	m.authorize(m.path("second"), m.path("locked"), m.path("lockedpem"), m.path("damaged"), m.path("mixed"))

@@ -24,7 +24,7 @@ const (
 // runLocal listens here and serves who connects.
 func (t *tunnel) runLocal() {
 	for rest := firstRetry; ; rest = min(rest*2, lastRetry) {
-		listeners, partial, err := t.listen(t.ctx, t.Rules)
+		listeners, partial, err := t.listen(t.ctx, t.rules())
 		if err == nil {
 			t.become(Up, partial)
 			t.accept(listeners)

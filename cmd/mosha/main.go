@@ -53,7 +53,7 @@ const description = `mosh with your SSH agent: in the session, git, ssh and ssh-
 
   mosha [flags] [user@]host [-- command...]
 
-The flags are mosh's own, --setup-only, --dry-run, --linger and --transport: mosha connect --help.
+The flags are mosh's own, --setup-only, --dry-run, --linger, --transport, and -L, -R and -D: mosha connect --help.
 
 Exit status: mosh's own once the session has begun; before that ` + explain.ExitCodes
 

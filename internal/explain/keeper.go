@@ -34,7 +34,7 @@ func background(err error) Failure {
 	var none *control.NoTunnelError
 	switch {
 	case errors.As(err, &down):
-		return Failure{down.Error(), "ExitOnForwardFailure has the launch fail for that", ExitHere}
+		return Failure{down.Error(), "ExitOnForwardFailure in ssh_config makes the launch fail then", ExitHere}
 	case errors.As(err, &none):
 		return Failure{none.Error(), "mosha forward HOST lists those that there are", ExitHere}
 	case errors.As(err, &file):

@@ -44,7 +44,7 @@ func (r *tries) next(held bool, since time.Duration) time.Duration {
 	return r.rest
 }
 
-// runRemote has the server listen, on each SSH connection anew.
+// runRemote asks the server to listen, on each SSH connection anew.
 func (t *tunnel) runRemote() {
 	var try tries
 	for {
@@ -191,7 +191,7 @@ func (e Endpoint) on(port int) string {
 // errRefused reports that the server does not listen.
 var errRefused = errors.New("refused")
 
-// request has the server listen, and returns the port. It gives up when the
+// request asks the server to listen, and returns the port. It gives up when the
 // tunnel is cancelled.
 func (t *tunnel) request(at listening) (port int, err error) {
 	type answer struct {
@@ -267,7 +267,7 @@ func (t *tunnel) forsake(at listening) {
 	}
 }
 
-// expect has a tunnel serve the channels of a listener. The error is
+// expect notes that a tunnel serves the channels of a listener. The error is
 // *SharedError: another tunnel does.
 func (s *Set) expect(at listening, t *tunnel) error {
 	s.mu.Lock()
@@ -279,7 +279,7 @@ func (s *Set) expect(at listening, t *tunnel) error {
 	return nil
 }
 
-// dismiss has a tunnel no longer serve the channels of a listener.
+// dismiss notes that a tunnel no longer serves the channels of a listener.
 func (s *Set) dismiss(at listening, t *tunnel) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -54,7 +54,7 @@ func (t *tunnel) run() {
 	t.runLocal()
 }
 
-// again has one that has failed try once more. The set's lock is held.
+// again makes a tunnel that has failed try once more. The set's lock is held.
 func (t *tunnel) again() {
 	if t.state != Failed {
 		return

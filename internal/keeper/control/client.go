@@ -276,7 +276,7 @@ func (c *Client) Cancel(end []tunnel.Request) error {
 	return err
 }
 
-// end has the keeper end its connection and itself, and returns when it is gone.
+// end makes the keeper end its connection and itself, and returns when it is gone.
 func (c *Client) end() error {
 	if _, err := c.once(OpStop); err != nil {
 		return err

@@ -34,6 +34,8 @@ func TestMain(m *testing.M) {
 	}
 	// A bash whose input is a socket reads the start-up file of whoever tests.
 	os.Setenv("SHELL", "/bin/sh")
+	// With the race detector each of these programs would sleep a second at its end.
+	os.Setenv("GORACE", "atexit_sleep_ms=0")
 	os.Exit(m.Run())
 }
 
